@@ -1,0 +1,104 @@
+"""From a resolved configuration to what it describes. torch is imported here, so this is called late."""
+
+import logging
+import os
+import random
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from lightning_modules.backbones.spec import Start
+
+if TYPE_CHECKING:
+    import pytorch_lightning as pl
+
+    from conf.point import Point
+    from datamodules.cell_loaders import CellDataModule
+    from datamodules.phone_photos import Cells
+    from lightning_modules.callbacks import History
+    from lightning_modules.grading import GradingModule
+
+
+def build_module(config: Mapping[str, Any] | DictConfig, start: Start, num_classes: int) -> "GradingModule":
+    """Backbone, head and task of a configuration whose width is filled in; the seed is the caller's to set."""
+    cfg = config if isinstance(config, DictConfig) else OmegaConf.create(dict(config))
+    head = factory(cfg.encoding)(num_classes=num_classes)
+    backbone = factory(cfg.backbone, without=("spec", "weights"))(width=cfg.width, start=start)
+    optimizer, schedule = instantiate(cfg.optimizer), instantiate(cfg.schedule)
+    module: GradingModule = factory(cfg.task)(backbone, head, optimizer=optimizer, schedule=schedule, seed=cfg.seed)
+    return module
+
+
+def factory(node: DictConfig, without: tuple[str, ...] = ()) -> partial[Any]:
+    """A node's target with its settings bound, ready for what only code can give it."""
+    kept = OmegaConf.masked_copy(node, [str(key) for key in node if key not in without])
+    made: partial[Any] = instantiate(kept, _partial_=True)
+    return made
+
+
+def build_data(cfg: DictConfig, cells: "Cells") -> "CellDataModule":
+    """Loaders over a data set at the configuration's resolution."""
+    from datamodules.cell_loaders import CellArrays, CellDataModule
+
+    table = cells.table
+    arrays = CellArrays(
+        cells.images(cfg.resolution), table.label.to_numpy(), table.part.to_numpy(str), len(cells.class_names)
+    )
+    return CellDataModule(
+        arrays,
+        augmentation=instantiate(cfg.augmentation),
+        imbalance=instantiate(cfg.imbalance),
+        batch_size=cfg.batch_size,
+        seed=cfg.seed,
+        workers=cfg.workers,
+    )
+
+
+@contextmanager
+def build_trainer(cfg: DictConfig, point: "Point", history: "History") -> Iterator["pl.Trainer"]:
+    """A quiet trainer with the run's callbacks and logger; whatever happens, loggers are closed behind it."""
+    from lightning_modules.callbacks import ProgressLine, checkpoints
+
+    _quiet()
+    folder = point.folder / "checkpoints"
+    kept = checkpoints(folder, cfg.callbacks.monitor, cfg.callbacks.keep_best, cfg.callbacks.keep_last)
+    logger = instantiate(cfg.logger) if cfg.logger else False
+    if logger:
+        logger.log_hyperparams(point.config)
+    try:
+        yield instantiate(
+            cfg.trainer,
+            callbacks=[history, ProgressLine(), *kept],
+            logger=logger,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+        )
+    finally:
+        if "wandb" in sys.modules:  # W&B would merge the jobs of a multirun into one run
+            sys.modules["wandb"].finish()
+
+
+def seed_everything(seed: int) -> None:
+    """Python's, numpy's and torch's generators; nothing is printed."""
+    import numpy as np
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def _quiet() -> None:
+    """Silences what Lightning and W&B say of a normal run; errors stay."""
+    os.environ.setdefault("WANDB_SILENT", "true")
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    for text in ("does not have many workers", "Checkpoint directory", "smaller than the logging interval"):
+        warnings.filterwarnings("ignore", message=f".*{text}")

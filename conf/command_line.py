@@ -1,0 +1,106 @@
+"""How a command answers: one clear line for a mistake, an exit code, no traceback for what a person can mend."""
+
+import difflib
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf.errors import OmegaConfBaseException
+
+from sweeps.record import one_line
+
+if TYPE_CHECKING:
+    from conf.point import Point
+
+CONF = Path(__file__).parent
+USER_ERROR = 2
+"""Exit code for a command line that cannot be composed."""
+
+
+def answer(main: Callable[[], None], config_name: str) -> None:
+    """Runs a Hydra main and turns composition errors into one line on stderr and exit code 2."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing its own several lines
+    try:
+        main()
+    except (HydraException, OmegaConfBaseException) as error:
+        print(f"error: {explain(error, config_name)}", file=sys.stderr)
+        sys.exit(USER_ERROR)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(130)
+
+
+@contextmanager
+def stop_or_report(folder: Path) -> Iterator[None]:
+    """Shows an error as one line; a single run then exits with 1, while a grid goes on to its next point."""
+    try:
+        yield
+    except Exception as error:
+        trace = folder / "error.txt"
+        where = f" (traceback: {trace})" if trace.exists() and not isinstance(error, ValueError) else ""
+        print(f"error: {one_line(error)}{where}", file=sys.stderr)
+        if HydraConfig.get().mode != RunMode.MULTIRUN:
+            sys.exit(1)
+
+
+_said: set[str] = set()
+
+
+def say_start(point: "Point", cfg: DictConfig) -> None:
+    """Says once per backbone and width, loudly, that `auto` found no weights."""
+    what = f"{point.spec.name} {cfg.width:g}"
+    if cfg.backbone.weights == "auto" and point.start and point.start.origin == "random" and what not in _said:
+        _said.add(what)
+        print(
+            f"WARNING: {what} starts from RANDOM weights: no ImageNet weights in {cfg.paths.weights}, the hub's cache "
+            "or on the hub (backbone.weights=imagenet insists, none silences this)",
+            file=sys.stderr,
+        )
+
+
+def explain(error: Exception, config_name: str) -> str:
+    """One line that names the key or value and the valid ones."""
+    chain = [error, error.__cause__, error.__context__]
+    for link in chain:
+        if isinstance(link, MissingConfigException) and link.options is not None:
+            return _wrong_choice(link)
+    text = "\n".join(str(link) for link in chain if link)
+    key = re.search(r"Could not override '([^']+)'", text) or re.search(r"Key '([^']+)' (?:is )?not in", text)
+    if key:
+        return _wrong_key(key.group(1), config_name)
+    wrong_type = re.search(r"(Value '.*' .*)\n\s*full_key: (\S+)", text)
+    if wrong_type:
+        return f"{wrong_type.group(2)}: {wrong_type.group(1)}"
+    return " ".join(str(error).split())
+
+
+def _wrong_choice(error: MissingConfigException) -> str:
+    group, _, choice = (error.missing_cfg_file or "").rpartition("/")
+    return f"{group}={choice}: no such choice; want one of {', '.join(sorted(error.options or []))}"
+
+
+def _wrong_key(key: str, config_name: str) -> str:
+    """Names the keys that stand where the wrong one was looked for."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        node: object = compose(config_name)
+    *parents, last = key.lstrip("+~").split(".")
+    for parent in parents:
+        if not isinstance(node, DictConfig) or parent not in node:
+            last = parent
+            break
+        node = OmegaConf.select(node, parent, throw_on_missing=False)
+    valid = sorted(str(name) for name in node) if isinstance(node, DictConfig) else []
+    near = difflib.get_close_matches(last, valid, n=1)
+    hint = f"did you mean {'.'.join([*parents, near[0]])}? " if near else ""
+    return f"{key}: no such key; {hint}valid {'here' if parents else 'keys'}: {', '.join(valid)}"

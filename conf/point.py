@@ -1,0 +1,152 @@
+"""A composed configuration as one point of the grid: its defaults filled in, its hash, its folder. No torch here."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from lightning_modules.backbones.spec import BackboneSpec, Start, WeightsError, resolve_start
+
+RESULT_FREE = {
+    "paths",
+    "logger",
+    "sweep_name",
+    "overwrite",
+    "callbacks.keep_best",
+    "callbacks.keep_last",
+    "trainer.accelerator",
+    "workers",
+    "datamodule.root",
+    "datamodule.cache",
+    "datamodule.folder",
+    "datamodule.groups",
+    "backbone.spec",
+    "backbone.weights",
+    "hydra",
+    "experiment",
+}
+"""Keys that leave a run's result as it is; the start and the data are covered by their own fingerprints."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """What one job is, before anything runs."""
+
+    config: dict[str, Any]
+    """The resolved configuration, defaults filled in, without the logger."""
+    hash: str
+    """64 hex digits over what changes the result."""
+    axes: dict[str, Any]
+    """Choices and scalars by which tables tell runs apart."""
+    folder: Path
+    spec: BackboneSpec
+    start: Start | None
+    not_applicable: str = ""
+    """Why the point cannot exist, empty where it can."""
+    problem: ValueError | None = None
+    """What is wrong with the point, one line; None where nothing is."""
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the run's record says of it from the first moment."""
+        start = self.start and {**self.start.identity, "padding": self.start.padding,
+                                "mean": list(self.start.mean), "std": list(self.start.std)}  # fmt: skip
+        return {
+            "config": self.config,
+            "config_hash": self.hash,
+            "axes": self.axes,
+            "seed": self.config["seed"],
+            "start": start or {},
+        }
+
+    @property
+    def title(self) -> str:
+        """The point in words, for pictures."""
+        axes = self.axes
+        origin = self.start.origin if self.start else ""
+        shape = f"{axes['backbone']} {axes['width']:g} at {axes['resolution']} px"
+        return f"{shape}, {axes['encoding']}, {axes['datamodule']} fold {axes['fold']}, seed {axes['seed']}, start {origin}"
+
+
+def make_point(cfg: DictConfig) -> Point:
+    """Fills in the backbone's defaults (also in `cfg`), finds the start and names the folder.
+
+    A point that is wrong still gets a folder, so that its record can say what is wrong.
+    """
+    spec = BackboneSpec.from_config(OmegaConf.to_container(cfg.backbone.spec, resolve=True))  # type: ignore[arg-type]
+    cfg.width = spec.default_width if cfg.width is None else cfg.width
+    cfg.resolution = spec.default_resolution if cfg.resolution is None else cfg.resolution
+    cfg.batch_size = spec.default_batch_size if cfg.batch_size is None else cfg.batch_size
+    exists = cfg.width in spec.widths
+    widths = ", ".join(f"{width:g}" for width in spec.widths)
+    reason = "" if exists else f"width={cfg.width:g}: {spec.name} comes at {widths}"
+    problem = _problem(cfg, spec)
+    start: Start | None = None
+    if exists and problem is None:
+        try:
+            start = resolve_start(spec, cfg.width, cfg.backbone.weights, Path(cfg.paths.weights))
+        except WeightsError as error:
+            problem = error
+    kept = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "logger"])
+    plain: dict[str, Any] = OmegaConf.to_container(kept, resolve=True)  # type: ignore[assignment]
+    digest = config_hash(plain, start)
+    return Point(plain, digest, _axes(cfg), _folder(cfg, digest), spec, start, reason, problem)
+
+
+def _problem(cfg: DictConfig, spec: BackboneSpec) -> ValueError | None:
+    """The first setting that no training could use."""
+    limits = (
+        ("resolution", cfg.resolution, spec.stride, f"{spec.name} divides it by {spec.stride}"),
+        ("batch_size", cfg.batch_size, 2, "batch normalisation has no spread over one sample"),
+        ("trainer.max_epochs", cfg.trainer.max_epochs, 1, "nothing would be trained"),
+    )
+    for key, value, least, why in limits:
+        if value < least:
+            return ValueError(f"{key}={value}: want at least {least}: {why}")
+    return None
+
+
+def config_hash(plain: dict[str, Any], start: Start | None) -> str:
+    """SHA-256 over the configuration without the result-free keys, and the content of the starting weights."""
+    kept = _without(plain, RESULT_FREE) | {"start": start.identity if start else None}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+def _without(tree: dict[str, Any], keys: set[str], prefix: str = "") -> dict[str, Any]:
+    return {
+        key: _without(value, keys, f"{prefix}{key}.") if isinstance(value, dict) else value
+        for key, value in tree.items()
+        if f"{prefix}{key}" not in keys
+    }
+
+
+def _changes_result(key: str) -> bool:
+    return not any(key == free or key.startswith(f"{free}.") for free in RESULT_FREE - {"backbone.weights"})
+
+
+def _overrides() -> list[tuple[str, str]]:
+    pairs = [override.lstrip("+").split("=", 1) for override in HydraConfig.get().overrides.task]
+    return [(pair[0], pair[1]) for pair in pairs if len(pair) == 2 and _changes_result(pair[0])]
+
+
+def _axes(cfg: DictConfig) -> dict[str, Any]:
+    choices = HydraConfig.get().runtime.choices
+    groups = {name: choice for name, choice in choices.items() if name in cfg and _changes_result(name)}
+    groups.pop("callbacks", None)
+    scalars = {name: cfg[name] for name in ("resolution", "width", "batch_size", "seed", "fold")}
+    others = {key: value for key, value in _overrides() if "." in key}
+    return {**groups, **scalars, **others}
+
+
+def _folder(cfg: DictConfig, digest: str) -> Path:
+    sweep = Path(cfg.paths.runs) / cfg.sweep_name
+    existing = sorted(sweep.glob(f"*-{digest[:8]}"))
+    if existing:
+        return existing[0]
+    words = [f"{key}={Path(value).name}" for key, value in _overrides()]
+    readable = "".join(c if c.isalnum() or c in "=,._-" else "_" for c in ",".join(words)) or "defaults"
+    return sweep / f"{readable[:120]}-{digest[:8]}"

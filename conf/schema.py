@@ -1,0 +1,64 @@
+"""The root of the configuration: a misspelled key or a wrong type fails while it is composed."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+
+@dataclass
+class TrainConfig:
+    """Groups (one choice each) and the scalars that every axis reads."""
+
+    task: Any = MISSING
+    backbone: Any = MISSING
+    encoding: Any = MISSING
+    datamodule: Any = MISSING
+    augmentation: Any = MISSING
+    imbalance: Any = MISSING
+    optimizer: Any = MISSING
+    schedule: Any = MISSING
+    trainer: Any = MISSING
+    callbacks: Any = MISSING
+    logger: Any = None
+    paths: Any = MISSING
+    resolution: int | None = None
+    """Side of the square input, pixels; None takes the backbone's default."""
+    width: float | None = None
+    """Width multiplier; None takes the backbone's default."""
+    batch_size: int | None = None
+    """Samples per step; None takes the backbone's default."""
+    seed: int = 0
+    """Of the start, the order, the augmentation and dropout; never of the split."""
+    fold: int = 0
+    """Which fold is the test part."""
+    sweep_name: str = "adhoc"
+    """Folder under paths.runs that the run's folder lies in."""
+    workers: int = 1
+    """Processes that augment beside the training; 0 augments between the steps."""
+    overwrite: bool = False
+    """Train again where a finished record says that it has been done."""
+
+
+@dataclass
+class PredictConfig:
+    """What predict.py reads."""
+
+    run: str = MISSING
+    """A run's folder, the one with record.json."""
+    input: str = MISSING
+    """A folder of images, each one cell, or of phone photos (photos.csv and photos/)."""
+    output: str | None = None
+    """The csv to write; None writes predictions.csv into the input folder's name under the run."""
+    checkpoint: str = "best"
+    """best or last."""
+    batch_size: int = 32
+    """Images per step."""
+
+
+def register() -> None:
+    """Makes the schemas known to Hydra."""
+    store = ConfigStore.instance()
+    store.store(name="schema", node=TrainConfig)
+    store.store(name="predict_schema", node=PredictConfig)

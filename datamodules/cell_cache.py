@@ -1,0 +1,121 @@
+"""Cells cut once and kept as memory-mapped uint8 arrays, under a name made of everything their pixels depend on."""
+
+import errno
+import hashlib
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from filelock import FileLock
+from PIL import Image as PillowImage
+from PIL import ImageOps
+from tqdm import tqdm
+
+from datamodules.photo_folder import DataError, PhotoFolder, checked_corners
+from datamodules.screen_grid import Image, cut_cells, resize
+
+CACHE_VERSION = 1
+"""Raised when cutting or resizing changes, so that old caches are not read."""
+
+
+def fingerprint_pixels(folder: PhotoFolder) -> str:
+    """16 hex digits over the image bytes, the corners and the grid."""
+    digest = hashlib.blake2b(json.dumps([CACHE_VERSION, asdict(folder.grid)]).encode(), digest_size=8)
+    for file in folder.files:
+        digest.update(file.name.encode())
+        digest.update(file.read_bytes())
+    for photo in folder.photos:
+        digest.update(photo.name.encode())
+        digest.update(b"" if photo.corners is None else photo.corners.tobytes())
+    return digest.hexdigest()
+
+
+def cells_at(folder: PhotoFolder, pixels: str, resolution: int, cache: Path) -> npt.NDArray[np.uint8]:
+    """All cells of the folder at `resolution`, `(cells, resolution, resolution, 3)` RGB, memory-mapped.
+
+    `pixels` is the folder's `fingerprint_pixels`. Built on first use, first at the grid's own size, then resized.
+    An interrupted build leaves nothing under the final name. Raises DataError for an unreadable image.
+    """
+    side = folder.grid.cell_px
+    full = cache / f"cells-{pixels}-{side}.npy"
+    path = cache / f"cells-{pixels}-{resolution}.npy"
+    with _disk_errors(cache):
+        cache.mkdir(parents=True, exist_ok=True)
+        with FileLock(cache / f"cells-{pixels}.lock"):
+            count = len(folder.photos) * folder.grid.cells
+            if not full.exists():
+                _build(full, (count, side, side, 3), _cut(folder), len(folder.files), "cutting cells")
+            if not path.exists():
+                cells = np.load(full, mmap_mode="r")
+                small: Iterable[Image] = (resize(cell, (resolution, resolution))[None] for cell in cells)
+                _build(path, (count, resolution, resolution, 3), small, count, f"resizing to {resolution} px")
+    return np.asarray(np.load(path, mmap_mode="r"))
+
+
+@contextmanager
+def _disk_errors(cache: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise DataError(f"{cache}: disk full while caching cells; free space or set paths.cache elsewhere") from None
+        if error.errno in (errno.EACCES, errno.EROFS, errno.ENOTDIR):
+            raise DataError(f"{cache}: cannot write here ({error.strerror}); set paths.cache elsewhere") from None
+        raise
+
+
+def _build(path: Path, shape: tuple[int, ...], blocks: Iterable[Image], total: int, title: str) -> None:
+    """Writes blocks one after another into a new .npy, which gets its final name when it is whole."""
+    unfinished = path.with_suffix(".part")
+    try:
+        with unfinished.open("wb") as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            for block in tqdm(blocks, total=total, desc=title, unit="", leave=False):
+                file.write(np.ascontiguousarray(block).tobytes())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _cut(folder: PhotoFolder) -> Iterator[Image]:
+    """The cells of each image file in order, decoded on a few threads with little in memory at once."""
+    side = folder.grid.cell_px
+
+    def one(index: int) -> Image:
+        path = folder.files[index]
+        picture = decode(path)
+        if folder.ready_cut:
+            return resize(picture, (side, side))[None]
+        corners = checked_corners(folder.photos[index], picture.shape[1], picture.shape[0], path)
+        return cut_cells(picture, corners, folder.grid)
+
+    return in_order(one, range(len(folder.files)))
+
+
+def in_order(function: Callable[[int], Image], items: range, ahead: int = 8) -> Iterator[Image]:
+    """`map` over threads that holds at most `ahead` results, so that a large data set never sits in memory."""
+    with ThreadPoolExecutor() as pool:
+        waiting = [pool.submit(function, item) for item in items[:ahead]]
+        for item in items:
+            result = waiting.pop(0).result()
+            if item + ahead < len(items):
+                waiting.append(pool.submit(function, items[item + ahead]))
+            yield result
+
+
+def decode(path: Path) -> Image:
+    """An image file → `(H, W, 3)` RGB uint8, turned as its EXIF says. Raises DataError when it is missing or broken."""
+    try:
+        with PillowImage.open(io.BytesIO(path.read_bytes())) as picture:
+            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (OSError, SyntaxError, ValueError, PillowImage.DecompressionBombError) as error:
+        raise DataError(f"{path}: not a readable image ({error})") from None

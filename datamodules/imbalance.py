@@ -1,0 +1,42 @@
+"""Ways to meet unequal class counts; they touch the train part only. Thesis, section 4.1.2."""
+
+import numpy as np
+import numpy.typing as npt
+
+Counts = npt.NDArray[np.int64]
+
+
+class Unbalanced:
+    """The train part as it is."""
+
+    def epoch_indices(self, labels: npt.NDArray[np.int64], num_classes: int) -> npt.NDArray[np.intp]:
+        """Which samples an epoch shows, before shuffling; positions into `labels`."""
+        return np.arange(len(labels))
+
+    def class_weights(self, counts: Counts) -> npt.NDArray[np.float64]:
+        """Weight of each class in the loss, `(K,)`."""
+        return np.ones(len(counts))
+
+
+class Oversampling(Unbalanced):
+    """Copies samples of the smaller classes until each has as many as the largest (Figure 4.2)."""
+
+    def epoch_indices(self, labels: npt.NDArray[np.int64], num_classes: int) -> npt.NDArray[np.intp]:
+        """Every sample once, then copies in order: no sample is copied twice more often than another of its class."""
+        per_class = [np.flatnonzero(labels == grade) for grade in range(num_classes)]
+        largest = max(map(len, per_class))
+        return np.concatenate([np.resize(indices, largest) for indices in per_class if len(indices)])
+
+
+class ClassWeights(Unbalanced):
+    """Weights inversely proportional to the class counts."""
+
+    def class_weights(self, counts: Counts) -> npt.NDArray[np.float64]:
+        """`N / (K · n_k)` over the classes that occur, so that the mean weight of a sample is 1 (Table 4.1).
+
+        A class without samples gets weight 0: it adds no loss.
+        """
+        present = counts > 0
+        weights = np.zeros(len(counts))
+        weights[present] = counts.sum() / (present.sum() * counts[present])
+        return weights

@@ -1,0 +1,197 @@
+"""Reads and checks a data set of screens on disk: `photos.csv`, `cells.csv`, and `photos/` or ready-cut `cells/`.
+
+Nothing here needs torch: bad data is answered before it is imported.
+"""
+
+import csv
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from datamodules.screen_grid import Grid, check_corners
+
+CORNER_COLUMNS = ("x_tl", "y_tl", "x_tr", "y_tr", "x_br", "y_br", "x_bl", "y_bl")
+TRUE_WORDS = {"1", "true", "yes"}
+
+
+class DataError(ValueError):
+    """Something in a data set is wrong; the message names the file, the line or the value."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One line of `photos.csv`."""
+
+    name: str
+    source_id: str
+    """The device: the unit of every split."""
+    kind: str
+    """What the photo was taken to show, or which camera; results are reported per kind. Empty where not given."""
+    corners: npt.NDArray[np.float64] | None
+    """`(4, 2)` pixels, or None for ready-cut cells."""
+    size: tuple[int, int] | None
+    """Width and height that the corners refer to, where given."""
+
+
+@dataclass(frozen=True)
+class PhotoFolder:
+    """A checked data set: photos in the order of `photos.csv`, labels `(photos, rows · columns)`."""
+
+    root: Path
+    grid: Grid
+    photos: list[Photo]
+    labels: npt.NDArray[np.int64]
+    ready_cut: bool
+    files: list[Path] = field(repr=False)
+    """The image files that the pixels come from: one per photo, or one per cell."""
+
+
+def read_photo_folder(root: Path, grid: Grid, num_classes: int) -> PhotoFolder:
+    """Reads the folder form of the design.
+
+    Photos marked `unusable` are left out with their cells. Raises DataError on the first thing that is wrong.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder (datamodule.root): want photos.csv, cells.csv and photos/ or cells/")
+    ready_cut = not (root / "photos").is_dir() and (root / "cells").is_dir()
+    photos, unusable = _read_photos(root / "photos.csv", ready_cut)
+    labels = _read_labels(root / "cells.csv", photos, unusable, grid, num_classes)
+    files = _image_files(root, photos, grid, ready_cut)
+    return PhotoFolder(root, grid, photos, labels, ready_cut, files)
+
+
+def _rows(path: Path, wanted: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
+    """The lines of a csv with their line numbers, after checking that the wanted columns are there."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            missing = [name for name in wanted if name not in (reader.fieldnames or [])]
+            if missing:
+                raise DataError(f"{path}: no column {', '.join(missing)}; want {','.join(wanted)}")
+            rows = [(reader.line_num, row) for row in reader]
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; want a csv with the columns {','.join(wanted)}") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+    short = next((line for line, row in rows if any(row[name] is None for name in wanted)), None)
+    if short is not None:
+        raise DataError(f"{path}, line {short}: fewer values than columns")
+    return rows
+
+
+def _read_photos(path: Path, ready_cut: bool) -> tuple[list[Photo], set[str]]:
+    wanted = ("photo", "source_id") if ready_cut else ("photo", "source_id", *CORNER_COLUMNS)
+    photos: list[Photo] = []
+    unusable: set[str] = set()
+    seen: set[str] = set()
+    for line, row in _rows(path, wanted):
+        name = row["photo"]
+        if name in seen:
+            raise DataError(f"{path}, line {line}: photo {name} is listed twice")
+        seen.add(name)
+        if (row.get("unusable") or "").strip().lower() in TRUE_WORDS:
+            unusable.add(name)
+            continue
+        if not row["source_id"].strip():
+            raise DataError(f"{path}, line {line}: photo {name} has no source_id")
+        where = f"{path}, line {line}, photo {name}"
+        corners = None if ready_cut else _corners(row, where)
+        photos.append(Photo(name, row["source_id"], row.get("kind") or "", corners, _size(row, where)))
+    if not photos:
+        raise DataError(f"{path}: no usable photo in it")
+    return photos, unusable
+
+
+def _corners(row: dict[str, str], where: str) -> npt.NDArray[np.float64]:
+    values = []
+    for name in CORNER_COLUMNS:
+        try:
+            values.append(float(row[name]))
+        except ValueError:
+            raise DataError(f"{where}: {name}={row[name]!r} is not a number of pixels") from None
+    return np.array(values).reshape(4, 2)
+
+
+def _size(row: dict[str, str], where: str) -> tuple[int, int] | None:
+    if not (row.get("width") and row.get("height")):
+        return None
+    try:
+        return int(row["width"]), int(row["height"])
+    except ValueError:
+        raise DataError(f"{where}: width={row['width']!r}, height={row['height']!r}: want whole pixels") from None
+
+
+def _read_labels(
+    path: Path, photos: list[Photo], unusable: set[str], grid: Grid, num_classes: int
+) -> npt.NDArray[np.int64]:
+    index = {photo.name: number for number, photo in enumerate(photos)}
+    labels = np.full((len(photos), grid.cells), -1, np.int64)
+    for line, row in _rows(path, ("photo", "row", "col", "label")):
+        where = f"{path}, line {line}"
+        if row["photo"] in unusable:
+            continue
+        if row["photo"] not in index:
+            raise DataError(f"{where}: photo {row['photo']} is not in photos.csv")
+        cell_row = _whole(row, "row", grid.rows, where)
+        cell_col = _whole(row, "col", grid.columns, where)
+        cell = index[row["photo"]], cell_row * grid.columns + cell_col
+        if labels[cell] != -1:
+            raise DataError(f"{where}: cell ({cell_row}, {cell_col}) of {row['photo']} is labelled twice")
+        labels[cell] = _whole(row, "label", num_classes, where)
+    gaps = np.argwhere(labels == -1)
+    if len(gaps):
+        photo, cell = gaps[0]
+        more = f" ({len(gaps)} cells are missing in all)" if len(gaps) > 1 else ""
+        spot = divmod(int(cell), grid.columns)
+        raise DataError(f"{path}: photo {photos[photo].name} has no label for cell {spot}{more}")
+    return labels
+
+
+def _whole(row: dict[str, str], name: str, limit: int, where: str) -> int:
+    try:
+        value = int(row[name])
+    except ValueError:
+        value = -1
+    if not 0 <= value < limit:
+        raise DataError(f"{where}: {name}={row[name]!r}: want a whole number from 0 to {limit - 1}")
+    return value
+
+
+def cell_name(photo: str, row: int, col: int) -> str:
+    """Name of a cell everywhere: `<photo stem>_r<row>_c<col>`."""
+    return f"{Path(photo).stem}_r{row}_c{col}"
+
+
+def _image_files(root: Path, photos: list[Photo], grid: Grid, ready_cut: bool) -> list[Path]:
+    if ready_cut:
+        files = [
+            root / "cells" / f"{cell_name(photo.name, row, col)}.png"
+            for photo in photos
+            for row in range(grid.rows)
+            for col in range(grid.columns)
+        ]
+    else:
+        files = [root / "photos" / photo.name for photo in photos]
+    missing = next((file for file in files if not file.is_file()), None)
+    if missing is not None:
+        raise DataError(f"{missing}: no such file, though photos.csv lists it")
+    stems = Counter(Path(photo.name).stem for photo in photos)
+    stem, count = stems.most_common(1)[0]
+    if count > 1:
+        raise DataError(f"{root / 'photos.csv'}: {count} photos are called {stem}; their cells would share a name")
+    return files
+
+
+def checked_corners(photo: Photo, width: int, height: int, path: Path) -> npt.NDArray[np.float64]:
+    """The corners of a photo, checked against the picture's real size. Raises DataError."""
+    assert photo.corners is not None
+    if photo.size is not None and photo.size != (width, height):
+        raise DataError(f"{path}: is {width} x {height} pixels, photos.csv says {photo.size[0]} x {photo.size[1]}")
+    try:
+        check_corners(photo.corners, width, height)
+    except ValueError as error:
+        raise DataError(f"{path.parent.parent / 'photos.csv'}, photo {photo.name}: {error}") from None
+    return photo.corners

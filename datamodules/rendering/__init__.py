@@ -1,0 +1,13 @@
+"""Renders whole photos of damaged phones, with a damage grade for each cell of a grid of 3 columns by 5 rows.
+
+It mimics the data set of a thesis: used phones from above, a white panel with a QR code (or a dark one), scratches
+and cracks. `render_dataset` writes a folder in the project's form, `contact_sheet` shows any such folder.
+"""
+
+from datamodules.rendering.dataset import render_dataset
+from datamodules.rendering.sheet import contact_sheet
+
+RENDERER_VERSION = 1
+"""Part of a rendered data set's folder name: raised by every change that changes pixels or labels."""
+
+__all__ = ["RENDERER_VERSION", "contact_sheet", "render_dataset"]

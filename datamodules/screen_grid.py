@@ -1,0 +1,89 @@
+"""From the four corners of a phone to its graded cells. Pure functions on arrays.
+
+Corners are `(4, 2)` pixel coordinates (x, y) in the order top left, top right, bottom right, bottom left of the phone
+held upright, whatever way it lies in the photo. Thesis, section 2.2 and Figure 2.1.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Image = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How a phone's outline is divided."""
+
+    columns: int = 3
+    """Cells across the upright phone."""
+    rows: int = 5
+    """Cells from its top to its bottom."""
+    cell_px: int = 300
+    """Side of a square cell, pixels."""
+
+    @property
+    def cells(self) -> int:
+        """Cells of one phone."""
+        return self.columns * self.rows
+
+
+def check_corners(corners: npt.NDArray[np.float64], width: int, height: int, tolerance_px: float = 1.0) -> None:
+    """Raises ValueError where the outline leaves the photo, crosses itself, is mirrored or has no area.
+
+    A corner may lie `tolerance_px` outside: outlines drawn along the edge of a photo end there.
+    """
+    if not np.isfinite(corners).all():
+        raise ValueError("a corner is not a number")
+    low, high = -tolerance_px, np.array([width, height]) + tolerance_px
+    for name, (x, y) in zip(("top left", "top right", "bottom right", "bottom left"), corners, strict=True):
+        if not (low <= x <= high[0] and low <= y <= high[1]):
+            raise ValueError(f"{name} corner ({x:g}, {y:g}) lies outside the photo of {width} x {height} pixels")
+    edges = np.roll(corners, -1, axis=0) - corners
+    following = np.roll(edges, -1, axis=0)
+    turns = edges[:, 0] * following[:, 1] - edges[:, 1] * following[:, 0]
+    if not (turns > 1e-6).all():
+        raise ValueError("the outline is crossed or mirrored: want top left, top right, bottom right, bottom left")
+
+
+def rectify(photo: Image, corners: npt.NDArray[np.float64], grid: Grid) -> Image:
+    """The phone seen straight from above, upright: `(rows · cell_px, columns · cell_px, channels)`.
+
+    A phone that is larger in the photo is warped at a whole multiple of that size and averaged down: a bilinear warp
+    alone would skip pixels, and with them hairline scratches.
+    """
+    width, height = grid.columns * grid.cell_px, grid.rows * grid.cell_px
+    longest = float(np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1).max())
+    factor = max(1, round(longest / height))
+    size = (width * factor, height * factor)
+    target = np.array([[0, 0], [size[0], 0], size, [0, size[1]]], np.float32)
+    # Pixel centres lie at whole numbers for OpenCV, while corners are edges of the picture plane: half a pixel apart.
+    transform = cv2.getPerspectiveTransform((corners - 0.5).astype(np.float32), target - np.float32(0.5))
+    warped = cv2.warpPerspective(photo, transform, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(warped if factor == 1 else resize(warped, (width, height)), np.uint8)
+
+
+def split_cells(rectified: Image, grid: Grid) -> Image:
+    """`(rows · cell_px, columns · cell_px, C)` → `(rows · columns, cell_px, cell_px, C)`, row by row from the top."""
+    side = grid.cell_px
+    channels = rectified.shape[2]
+    blocks = rectified.reshape(grid.rows, side, grid.columns, side, channels).swapaxes(1, 2)
+    return np.ascontiguousarray(blocks.reshape(grid.cells, side, side, channels))
+
+
+def cut_cells(photo: Image, corners: npt.NDArray[np.float64], grid: Grid) -> Image:
+    """Photo `(H, W, 3)` and corners → its cells `(rows · columns, cell_px, cell_px, 3)`."""
+    return split_cells(rectify(photo, corners, grid), grid)
+
+
+def resize(image: Image, size: tuple[int, int]) -> Image:
+    """The project's one resize rule: area average when both sides shrink, bilinear otherwise. `size` = (width, height).
+
+    Area averaging keeps the brightness of a line thinner than the new pixel, which decides between grades 0 and 1.
+    """
+    if image.shape[1::-1] == tuple(size):
+        return image
+    shrinks = size[0] <= image.shape[1] and size[1] <= image.shape[0]
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR), np.uint8)

@@ -1,0 +1,81 @@
+"""Divides cells into the four parts of the design, never a source on both sides."""
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.model_selection import StratifiedGroupKFold
+
+from datamodules.photo_folder import DataError
+
+PARTS = ("train", "val", "test")
+
+
+def assign_parts(
+    labels: npt.NDArray[np.int64],
+    source_ids: npt.NDArray[np.str_],
+    *,
+    fold: int,
+    folds: int,
+    val_folds: int,
+    seed: int,
+) -> npt.NDArray[np.str_]:
+    """The part of each cell, `(cells,)` of "train", "val" or "test".
+
+    Fold `fold` of `folds` stratified folds grouped by source is the test part; so over all folds every cell is tested
+    exactly once, by a network that saw nothing of its device. Of the rest, the first of `val_folds` such folds is
+    the val part. Depends on `seed` (of the split, not of the training) alone, so that points of a grid are paired.
+
+    Raises DataError where a part would be empty or the train part would hold one class only.
+    """
+    sources = len(np.unique(source_ids))
+    if not 0 <= fold < folds:
+        raise DataError(f"fold={fold}: want 0 to {folds - 1} (datamodule.folds={folds})")
+    if sources < folds:
+        raise DataError(f"datamodule.folds={folds}: more folds than the {sources} different source_id in photos.csv")
+    parts = np.full(len(labels), "train", dtype="<U5")
+    parts[_fold(labels, source_ids, folds, fold, seed)] = "test"
+    rest = np.flatnonzero(parts == "train")
+    if len(np.unique(source_ids[rest])) < max(2, val_folds):
+        raise DataError(f"datamodule.val_folds={val_folds}: too few different source_id left for a val part")
+    parts[rest[_fold(labels[rest], source_ids[rest], val_folds, 0, seed)]] = "val"
+    for part in PARTS:
+        if not (parts == part).any():
+            raise DataError(f"the {part} part of fold {fold} is empty: want more devices, or fewer datamodule.folds")
+    classes = np.unique(labels[parts == "train"])
+    if len(classes) < 2:
+        raise DataError(f"the train part of fold {fold} holds one class only (label {classes[0]})")
+    return parts
+
+
+def _fold(
+    labels: npt.NDArray[np.int64], source_ids: npt.NDArray[np.str_], folds: int, fold: int, seed: int
+) -> npt.NDArray[np.intp]:
+    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
+    pairs = splitter.split(np.zeros(len(labels)), labels, source_ids)
+    return np.asarray(list(pairs)[fold][1])
+
+
+def spread(
+    labels: npt.NDArray[np.int64], source_ids: npt.NDArray[np.str_], count: int, seed: int
+) -> npt.NDArray[np.intp]:
+    """Up to `count` indices spread over classes, and within a class over sources: the calibration part.
+
+    Takes turns: one cell of each class, each time from the source that has given least.
+    """
+    rng = np.random.default_rng(seed)
+    queues = [_by_turns(np.flatnonzero(labels == grade), source_ids, rng) for grade in np.unique(labels)]
+    longest = max(map(len, queues))
+    turns = [queue[turn] for turn in range(longest) for queue in queues if turn < len(queue)]
+    return np.sort(np.array(turns[:count], dtype=np.intp))
+
+
+def _by_turns(
+    indices: npt.NDArray[np.intp], source_ids: npt.NDArray[np.str_], rng: np.random.Generator
+) -> npt.NDArray[np.intp]:
+    """Indices in an order in which sources take turns."""
+    shuffled = rng.permutation(indices)
+    seen: dict[str, int] = {}
+    turn = np.empty(len(shuffled), np.int64)
+    for place, index in enumerate(shuffled):
+        source = str(source_ids[index])
+        turn[place] = seen[source] = seen.get(source, -1) + 1
+    return shuffled[np.argsort(turn, kind="stable")]

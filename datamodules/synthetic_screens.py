@@ -1,0 +1,50 @@
+"""Rendered photos of damaged phones that go the same way as real ones: corners, grid, cells."""
+
+from pathlib import Path
+from typing import Any
+
+from datamodules.phone_photos import Cells, PhonePhotos
+
+
+class SyntheticScreens(PhonePhotos):
+    """Renders the set once, then reads it as any folder of phone photos.
+
+    Args:
+        folder: where rendered sets lie, each under a name made of its settings.
+        root: a folder of its own instead, None for the named one.
+        devices, photos, render_seed, label_noise: see `rendering.render_dataset`.
+        others: as `PhonePhotos` has them.
+    """
+
+    def __init__(
+        self,
+        *,
+        folder: str,
+        root: str | None,
+        devices: int,
+        photos: int,
+        render_seed: int,
+        label_noise: float,
+        **others: Any,
+    ) -> None:
+        from datamodules.rendering import RENDERER_VERSION
+
+        noise = f"-noise{label_noise:g}" if label_noise else ""
+        name = f"synthetic_screens-{devices}x{photos}-seed{render_seed}{noise}-v{RENDERER_VERSION}"
+        super().__init__(root or str(Path(folder) / name), **others)
+        self.devices, self.photos = devices, photos
+        self.render_seed, self.label_noise = render_seed, label_noise
+
+    def load(self) -> Cells:
+        """Renders what is missing, then as `PhonePhotos.load`."""
+        from datamodules.rendering import render_dataset
+
+        if not (self.root / "cells.csv").exists():
+            render_dataset(
+                self.root,
+                devices=self.devices,
+                photos=self.photos,
+                seed=self.render_seed,
+                label_noise=self.label_noise,
+            )
+        return super().load()

@@ -1,0 +1,85 @@
+"""What every encoding of ordered grades shares: contract 1 of the design.
+
+A head stands between plain labels and the network's outputs. Shapes: B samples, K classes, O outputs of the network.
+Labels are grades `(B,)` of an integer type, or votes / soft labels `(B, K)` of a floating type whose rows are
+normalised to sum to 1.
+"""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class GradeHead(nn.Module, ABC):
+    """Turns grades into targets and logits into answers.
+
+    Args:
+        num_classes: K, at least 2; grades run from 0 (best) to K - 1 (worst).
+    """
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        if num_classes < 2:
+            raise ValueError(f"num_classes={num_classes}: a grade needs at least 2 classes")
+        self.num_classes = num_classes
+
+    @property
+    @abstractmethod
+    def num_outputs(self) -> int:
+        """O: how many logits the network has to give per sample."""
+
+    @abstractmethod
+    def encode(self, labels: Tensor) -> Tensor:
+        """Labels `(B,)` or `(B, K)` → targets of the loss, float `(B, K)` or `(B, K - 1)`."""
+
+    @abstractmethod
+    def sample_losses(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Loss of every sample, `(B,)`, before weights; its mean is the unweighted loss."""
+
+    @abstractmethod
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Logits `(B, O)` → class probabilities `(B, K)`; rows sum to 1."""
+
+    @abstractmethod
+    def decode(self, logits: Tensor) -> Tensor:
+        """Logits `(B, O)` → grades `(B,)`, int64. Not always the argmax of `probabilities`."""
+
+    def loss(self, logits: Tensor, labels: Tensor, sample_weights: Tensor | None = None) -> Tensor:
+        """Mean over the batch of weight × loss, a scalar: Keras's reading of class weights (thesis, section 4.1.2).
+
+        `sample_weights` is `(B,)`; None means 1 for every sample.
+        """
+        losses = self.sample_losses(logits, labels)
+        return losses.mean() if sample_weights is None else (losses * sample_weights).mean()
+
+    def soft_labels(self, labels: Tensor) -> Tensor:
+        """Labels `(B,)` or `(B, K)` → float distributions over the classes `(B, K)`."""
+        if labels.ndim == 1:
+            return functional.one_hot(labels.long(), self.num_classes).to(torch.get_default_dtype())
+        if labels.shape[-1] != self.num_classes:
+            raise ValueError(f"labels of shape {tuple(labels.shape)}: want (B,) or (B, {self.num_classes})")
+        return labels / labels.sum(dim=1, keepdim=True)
+
+
+def exceedance(distributions: Tensor) -> Tensor:
+    """Distributions over K classes `(B, K)` → P(grade > i) for i = 0..K-2, `(B, K - 1)`.
+
+    For a certain grade this is the thesis's ordinal code, Table 4.4: grade 2 of 5 → [1, 1, 0, 0].
+    """
+    return 1 - distributions.cumsum(dim=1)[:, :-1]
+
+
+def from_exceedance(exceeds: Tensor) -> Tensor:
+    """P(grade > i), not increasing in i, `(B, K - 1)` → class probabilities `(B, K)` by differences."""
+    ones, zeros = torch.ones_like(exceeds[:, :1]), torch.zeros_like(exceeds[:, :1])
+    return torch.cat([ones, exceeds], dim=1) - torch.cat([exceeds, zeros], dim=1)
+
+
+def scan(levels: Tensor, threshold: float) -> Tensor:
+    """Counts, from the start, the levels above the threshold until the first that is not: `(B, L)` → int64 `(B,)`.
+
+    Thesis, section 4.1.4: with threshold 0.5, [0.8, 0.9, 0.2, 0.6] → 2.
+    """
+    return (levels > threshold).long().cumprod(dim=1).sum(dim=1)

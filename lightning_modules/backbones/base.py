@@ -1,0 +1,81 @@
+"""Contract 2 of the design: images in, feature maps out, on timm's mobile networks."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from lightning_modules.backbones.spec import Start, WeightsError
+
+
+class Backbone(nn.Module):
+    """A timm network without its classifier.
+
+    Args:
+        network: a timm model of the EfficientNet or MobileNetV3 class, built with `num_classes=0`.
+        start: padding, input scaling and weights.
+        unused: parts of the network that come after its last feature map; they are taken out.
+
+    Attributes:
+        strides: input pixels per pixel of each feature map, rising.
+        out_channels: channels of each feature map.
+        mean, std: input scaling per channel, of pixels divided by 255.
+    """
+
+    def __init__(self, network: nn.Module, start: Start, unused: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        for part in unused:
+            setattr(network, part, nn.Identity())
+        self.network = network
+        self.mean, self.std = start.mean, start.std
+        if start.path is not None:
+            load_weights(network, start.path, unused)
+        info: list[dict[str, Any]] = list(network.feature_info)  # type: ignore[arg-type]
+        self.strides = tuple(int(stage["reduction"]) for stage in info)
+        inner = [int(stage["num_chs"]) for stage in info]
+        self.out_channels = (*inner[:-1], int(network.num_features))  # type: ignore[arg-type]
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Scaled images `(B, in_channels, H, W)` → feature maps `(B, out_channels[i], H / strides[i], W / strides[i])`.
+
+        Sizes round up. The last map has gone through the family's final convolution where it has one.
+        """
+        last, maps = self.network.forward_intermediates(images)  # type: ignore[operator]
+        return [*maps[:-1], last]
+
+
+def timm_padding(padding: str) -> str:
+    """The name that timm gives to `same` or `symmetric` padding."""
+    names = {"same": "same", "symmetric": ""}
+    if padding not in names:
+        raise ValueError(f"padding={padding!r}: want same or symmetric")
+    return names[padding]
+
+
+def load_weights(network: nn.Module, path: Path, unused: tuple[str, ...] = ()) -> None:
+    """Fills a network from a safetensors file in timm's names; a classifier and `unused` parts in it are left out.
+
+    Raises WeightsError naming the file and the first key that lacks, is foreign, or has another shape.
+    """
+    try:
+        given = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path}: not a readable safetensors file ({error})") from None
+    wanted = network.state_dict()
+    given = {key: value for key, value in given.items() if key.split(".")[0] not in ("classifier", *unused)}
+    counters = {key for key in wanted if key.endswith("num_batches_tracked")}
+    missing = sorted(wanted.keys() - given.keys() - counters)
+    foreign = sorted(given.keys() - wanted.keys())
+    if missing or foreign:
+        odd = f"lacks {missing[0]}" if missing else f"has {foreign[0]}, which this network lacks"
+        raise WeightsError(f"{path}: not the weights of this network: {odd}")
+    for key, value in given.items():
+        if value.shape != wanted[key].shape:
+            raise WeightsError(
+                f"{path}: {key} has shape {tuple(value.shape)}, this backbone and width want {tuple(wanted[key].shape)}"
+            )
+    with torch.no_grad():
+        network.load_state_dict(given, strict=False)

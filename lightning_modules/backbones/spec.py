@@ -1,0 +1,168 @@
+"""What a backbone publishes before any network exists, and where its start comes from. No torch here.
+
+The same facts answer, at composition, whether a point of the grid can exist and with which weights it would start.
+"""
+
+import hashlib
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+
+class WeightsError(ValueError):
+    """Asked-for weights cannot be had; the message says which and what would do."""
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """One set of ImageNet weights and what it expects of its input."""
+
+    padding: str
+    """`same` (TensorFlow's, uneven) or `symmetric` (PyTorch's)."""
+    mean: tuple[float, float, float]
+    """Per channel, of pixels divided by 255."""
+    std: tuple[float, float, float]
+    """Per channel, of pixels divided by 255."""
+    file: str | None = None
+    """Name of a safetensors file in `paths.weights`."""
+    hub: str | None = None
+    """Name of a Hugging Face repository with a `model.safetensors` in timm's parameter names."""
+
+
+@dataclass(frozen=True)
+class BackboneSpec:
+    """A backbone's valid widths, defaults and weights, as its yaml states them."""
+
+    name: str
+    widths: tuple[float, ...]
+    """Width multipliers that the family defines."""
+    default_width: float
+    default_resolution: int
+    """Pixels, square."""
+    default_batch_size: int
+    stride: int = 32
+    """Input pixels per pixel of the last feature map: the smallest sensible resolution."""
+    padding: str = "same"
+    """Of a random start; the thesis's Keras networks pad like this."""
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    """Of a random start: [0, 255] becomes [-1, 1], thesis section 4.1."""
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    pretrained: Mapping[float, list[Pretrained]] = field(default_factory=dict)
+    """Per width, in order of preference."""
+
+    @classmethod
+    def from_config(cls, spec: Mapping[str, Any]) -> "BackboneSpec":
+        """From the plain mapping under `backbone.spec`; a misspelled key raises TypeError with its name."""
+        plain = dict(spec)
+        pretrained = {
+            float(width): [Pretrained(**{k: tuple(v) if isinstance(v, list) else v for k, v in one.items()}) for one in many]
+            for width, many in (plain.pop("pretrained", None) or {}).items()
+        }  # fmt: skip
+        values = {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
+        return cls(**values, pretrained=pretrained)
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where training starts from, resolved."""
+
+    origin: str
+    """`imagenet`, `file` or `random`."""
+    padding: str
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    path: Path | None = None
+    """The safetensors file, None for a random start."""
+    digest: str = ""
+    """First 16 hex digits of the file's SHA-256."""
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What the config hash and the record keep: the content, not where the file lies."""
+        return {"origin": self.origin, "file": self.path.name if self.path else "", "sha256": self.digest}
+
+
+def resolve_start(spec: BackboneSpec, width: float, weights: str, folder: Path) -> Start:
+    """Finds the weights that `backbone.weights` asks for.
+
+    Args:
+        weights: `auto` (ImageNet weights where they can be had, else random), `imagenet` (insists), `none`, or the
+            path of a safetensors file in timm's names.
+        folder: `paths.weights`, searched for the files that the spec names, before the hub and its cache.
+
+    Raises WeightsError with one line.
+    """
+    if weights == "none":
+        return Start("random", spec.padding, spec.mean, spec.std)
+    if weights not in ("auto", "imagenet"):
+        return _from_file(spec, width, Path(weights))
+    tried = []
+    for candidate in spec.pretrained.get(width, []):
+        path = _find(candidate, folder)
+        if path is not None:
+            return Start("imagenet", candidate.padding, candidate.mean, candidate.std, path, _digest(path))
+        tried.append(f"{folder / candidate.file}" if candidate.file else f"hub {candidate.hub}")
+    if weights == "imagenet":
+        if not tried:
+            have = ", ".join(f"{have:g}" for have in spec.pretrained) or "none"
+            raise WeightsError(
+                f"backbone.weights=imagenet: no ImageNet weights are known for {spec.name} at width {width:g} "
+                f"(widths with weights: {have})"
+            )
+        raise WeightsError(f"backbone.weights=imagenet: not to be had for {spec.name}: tried {', '.join(tried)}")
+    return Start("random", spec.padding, spec.mean, spec.std)
+
+
+def _from_file(spec: BackboneSpec, width: float, path: Path) -> Start:
+    if not path.is_file():
+        raise WeightsError(f"backbone.weights={path}: no such file; want a .safetensors file, auto, imagenet or none")
+    if path.suffix != ".safetensors":
+        raise WeightsError(f"backbone.weights={path}: want a .safetensors file")
+    for candidate in spec.pretrained.get(width, []):
+        if candidate.file == path.name:
+            return Start("imagenet", candidate.padding, candidate.mean, candidate.std, path, _digest(path))
+    return Start("file", spec.padding, spec.mean, spec.std, path, _digest(path))
+
+
+def _find(candidate: Pretrained, folder: Path) -> Path | None:
+    if candidate.file is not None:
+        path = folder / candidate.file
+        return path if path.is_file() else None
+    assert candidate.hub is not None
+    return _from_hub(candidate.hub)
+
+
+def _from_hub(repository: str) -> Path | None:
+    """The cached or downloaded file, or None where neither the cache nor the network has it."""
+    from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    cached = try_to_load_from_cache(repository, "model.safetensors")
+    if isinstance(cached, str):
+        return Path(cached)
+    if constants.HF_HUB_OFFLINE or not _reachable(constants.ENDPOINT):
+        return None
+    try:
+        return Path(hf_hub_download(repository, "model.safetensors"))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError):
+        return None
+
+
+def _reachable(url: str, timeout_s: float = 2.0) -> bool:
+    """Whether a connection opens at all: the hub's own client would retry for half a minute offline."""
+    if os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):
+        return True
+    parsed = urlparse(url)
+    try:
+        with socket.create_connection((parsed.hostname or "", parsed.port or 443), timeout=timeout_s):
+            return True
+    except OSError:
+        return False
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

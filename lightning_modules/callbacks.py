@@ -1,0 +1,89 @@
+"""What happens around the epochs of a training."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from tqdm import tqdm
+
+
+class History(Callback):
+    """Every logged figure per epoch, as plain numbers; survives a resume."""
+
+    def __init__(self) -> None:
+        self.epochs: list[dict[str, float]] = []
+        self._started = 0.0
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Notes the time."""
+        self._started = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Adds the epoch, validation included."""
+        figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        seconds = time.perf_counter() - self._started
+        self.epochs.append({"epoch": trainer.current_epoch, "seconds": round(seconds, 3), **figures})
+
+    def state_dict(self) -> dict[str, Any]:
+        """The epochs so far."""
+        return {"epochs": self.epochs}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes up where a checkpoint left off."""
+        self.epochs = list(state_dict["epochs"])
+
+
+class ProgressLine(Callback):
+    """One quiet bar over all steps of the run, with the latest val accuracy."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm[Any] | None = None
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Opens the bar, at the epoch that a resumed run has reached."""
+        total = int(trainer.num_training_batches)
+        self._bar = tqdm(
+            total=total * (trainer.max_epochs or 1),
+            initial=total * trainer.current_epoch,
+            unit="batch",
+            leave=False,
+            dynamic_ncols=True,
+        )
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
+        """Moves on by a batch."""
+        if self._bar is not None:
+            self._bar.set_description(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}", refresh=False)
+            self._bar.update()
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Shows the latest val accuracy."""
+        accuracy = trainer.callback_metrics.get("val/accuracy")
+        if self._bar is not None and accuracy is not None:
+            self._bar.set_postfix_str(f"val accuracy {float(accuracy):.3f}", refresh=False)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Closes the bar."""
+        self._close()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Closes the bar."""
+        self._close()
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def checkpoints(folder: Path, monitor: str, keep_best: bool, keep_last: bool) -> list[ModelCheckpoint]:
+    """The checkpoint budget of a run: `best.ckpt` by the monitored figure and `last.ckpt`, each once at most."""
+    common: dict[str, Any] = {"dirpath": folder, "auto_insert_metric_name": False, "enable_version_counter": False}
+    kept = []
+    if keep_best:
+        kept.append(ModelCheckpoint(filename="best", monitor=monitor, mode="max", save_top_k=1, **common))
+    if keep_last:
+        kept.append(ModelCheckpoint(filename="last", monitor=None, save_top_k=1, **common))
+    return kept

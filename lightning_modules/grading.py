@@ -1,0 +1,157 @@
+"""Training of a network that grades cells."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from torchmetrics import Metric, MetricCollection
+from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
+
+from heads.grades import GradeHead
+from lightning_modules.backbones.base import Backbone
+from lightning_modules.networks import GradeNetwork
+
+OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
+ScheduleFactory = Callable[[Optimizer, int], LRScheduler | None]
+
+
+class Batch(Protocol):
+    """What a datamodule hands out; B samples."""
+
+    images: Tensor
+    """Raw pixels, uint8 `(B, C, H, W)`."""
+    labels: Tensor
+    """Grades, int64 `(B,)`, or votes, float `(B, K)`."""
+    weights: Tensor
+    """Weight of each sample in the loss, `(B,)`."""
+
+
+class OffByOneAccuracy(Metric):
+    """Share of samples graded right or one step beside (thesis, equation 4.5)."""
+
+    near: Tensor
+    total: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("near", torch.tensor(0), dist_reduce_fx="sum")
+        self.add_state("total", torch.tensor(0), dist_reduce_fx="sum")
+
+    def update(self, grades: Tensor, labels: Tensor) -> None:
+        """Both int64 `(B,)`."""
+        self.near += ((grades - labels).abs() <= 1).sum()
+        self.total += labels.numel()
+
+    def compute(self) -> Tensor:
+        """A scalar from 0 to 1."""
+        return self.near / self.total
+
+
+class GradingModule(pl.LightningModule):
+    """Fits a `GradeNetwork` under one head.
+
+    Logged once per epoch: `train/loss`, `train/accuracy`, `val/loss`, `val/accuracy`, `val/off_by_one`,
+    `val/macro_f1`. The val loss is the plain mean, without sample weights, so that points of a grid compare.
+
+    Args:
+        dropout: before the linear layer.
+        optimizer: parameters → optimizer.
+        schedule: (optimizer, total steps) → schedule stepped once per batch, or None.
+        seed: what dropout draws from, together with the epoch.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        head: GradeHead,
+        *,
+        dropout: float,
+        optimizer: OptimizerFactory,
+        schedule: ScheduleFactory,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.head = head
+        self.network = GradeNetwork(backbone, head.num_outputs, dropout).to(memory_format=torch.channels_last)
+        self.optimizer_factory, self.schedule_factory, self.seed = optimizer, schedule, seed
+        classes = head.num_classes
+        self.train_totals = {"loss": torch.tensor(0.0), "right": torch.tensor(0.0), "samples": torch.tensor(0.0)}
+        self.val_loss = torch.tensor(0.0)
+        self.val_metrics = MetricCollection(
+            {
+                "accuracy": MulticlassAccuracy(classes, average="micro"),
+                "off_by_one": OffByOneAccuracy(),
+                "macro_f1": MulticlassF1Score(classes, average="macro"),
+            },
+            prefix="val/",
+        )
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Raw pixels `(B, C, H, W)` → logits `(B, O)`."""
+        logits: Tensor = self.network(pixels)
+        return logits
+
+    def on_train_epoch_start(self) -> None:
+        """Dropout draws from (seed, epoch): a run resumed at an epoch goes on as if undisturbed."""
+        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
+        self.train_totals = {name: torch.zeros((), device=self.device) for name in self.train_totals}
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Weighted loss of one batch, a scalar."""
+        logits = self(batch.images).float()
+        loss = self.head.loss(logits, batch.labels, batch.weights)
+        with torch.no_grad():
+            samples = len(logits)
+            self.train_totals["loss"] += loss.detach() * samples
+            self.train_totals["right"] += (self.head.decode(logits) == hard(batch.labels)).sum()
+            self.train_totals["samples"] += samples
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Logs the epoch; raises FloatingPointError once the loss is no number, which no later epoch could mend."""
+        loss = self.train_totals["loss"] / self.train_totals["samples"]
+        if not torch.isfinite(loss):
+            raise FloatingPointError(
+                f"the training loss is {loss.item()} in epoch {self.current_epoch}: try a smaller optimizer.lr"
+            )
+        self.log("train/loss", loss)
+        self.log("train/accuracy", self.train_totals["right"] / self.train_totals["samples"])
+
+    def on_validation_epoch_start(self) -> None:
+        """Starts the epoch's sums."""
+        self.val_loss = torch.zeros(2, device=self.device)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Adds one batch to the epoch's metrics."""
+        logits = self(batch.images).float()
+        losses = self.head.sample_losses(logits, batch.labels)
+        self.val_loss += torch.stack([losses.sum(), losses.new_tensor(len(losses))])
+        self.val_metrics.update(self.head.decode(logits), hard(batch.labels))
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs the val metrics."""
+        self.log("val/loss", self.val_loss[0] / self.val_loss[1])
+        self.log_dict(self.val_metrics.compute())
+        self.val_metrics.reset()
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> tuple[Tensor, Tensor]:
+        """Grades `(B,)` and probabilities `(B, K)`."""
+        logits = self(batch.images).float()
+        return self.head.decode(logits), self.head.probabilities(logits)
+
+    def configure_optimizers(self) -> Any:
+        """The optimizer, with its schedule stepped per batch where there is one."""
+        optimizer = self.optimizer_factory(self.parameters())
+        schedule = self.schedule_factory(optimizer, int(self.trainer.estimated_stepping_batches))
+        if schedule is None:
+            return optimizer
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def hard(labels: Tensor) -> Tensor:
+    """Grades of labels `(B,)` or votes `(B, K)`: the most voted, the lower one where votes are equal."""
+    return labels if labels.ndim == 1 else labels.argmax(dim=1)

@@ -1,0 +1,52 @@
+"""Grades and probabilities of many images from a trained network."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from lightning_modules.grading import GradingModule
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be loaded; the message names the file."""
+
+
+@torch.inference_mode()
+def grade_images(
+    module: GradingModule, batches: Iterable[Tensor]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Raw pixels `(B, 3, S, S)`, batch by batch → grades `(N,)` and probabilities `(N, K)`, in eval mode."""
+    module.eval()
+    grades, probabilities = [], []
+    for images in batches:
+        logits = module(images.to(module.device)).float()
+        grades.append(module.head.decode(logits).cpu())
+        probabilities.append(module.head.probabilities(logits).double().cpu())
+    return torch.cat(grades).numpy(), torch.cat(probabilities).numpy()
+
+
+def load_checkpoint(module: GradingModule, path: Path) -> None:
+    """Fills a module from a Lightning checkpoint, which is read as plain data only: no code in it runs.
+
+    Raises CheckpointError when the file is missing, truncated, foreign, or of another configuration.
+    """
+    try:
+        saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: no such checkpoint") from None
+    except Exception as error:
+        first = " ".join(str(error).split())[:120]
+        raise CheckpointError(f"{path}: not a checkpoint of plain tensors ({first})") from None
+    state = saved.get("state_dict") if isinstance(saved, Mapping) else None
+    if not isinstance(state, Mapping):
+        raise CheckpointError(f"{path}: holds no state_dict")
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise CheckpointError(f"{path}: of another configuration than its record ({first})") from None

@@ -1,0 +1,48 @@
+"""Learning curves of one run as a picture."""
+
+from pathlib import Path
+from typing import Any
+
+TRAIN, VAL = "#8a8f98", "#0b5fff"
+
+
+def draw_curves(history: list[dict[str, float]], title: str, path: Path, majority: float | None = None) -> None:
+    """Loss and accuracy of train and val per epoch → a PNG of 1200 x 500 pixels.
+
+    Args:
+        history: a record's `history`: epoch, train/loss, train/accuracy, val/loss, val/accuracy.
+        majority: val accuracy of always giving the commonest label, drawn as a line.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(12, 5), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title, fontsize=12, x=0.01, ha="left")
+    epochs = [int(row["epoch"]) + 1 for row in history]
+    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        for part, colour in (("train", TRAIN), ("val", VAL)):
+            values = [row.get(f"{part}/{name}") for row in history]
+            axes.plot(epochs, values, color=colour, marker=".", label=part)
+        _mark(axes, name, history, epochs, majority)
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(name)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.25)
+        axes.legend(frameon=False)
+    figure.savefig(path)
+
+
+def _mark(axes: Any, name: str, history: list[dict[str, float]], epochs: list[int], majority: float | None) -> None:
+    if name == "loss":
+        axes.set_ylim(bottom=0)
+        return
+    best = max(range(len(history)), key=lambda row: history[row]["val/accuracy"])
+    value = history[best]["val/accuracy"]
+    axes.plot(epochs[best], value, "o", color=VAL, markerfacecolor="white", markersize=9)
+    axes.annotate(f"best {value:.3f}", (epochs[best], value), (0, 9), textcoords="offset points", ha="center", color=VAL)
+    if majority is not None:
+        axes.axhline(majority, color="#c0392b", linestyle=":", linewidth=1.2, label="commonest label")
+    axes.set_ylim(0, 1.05)

@@ -1,0 +1,167 @@
+"""Run records: contract 3 of the design. One `record.json` per run, changed by one function under a file lock.
+
+A run's folder also holds `job.lock`, held by the process that trains it for as long as it lives: a record that says
+running while that lock is free belongs to a job that was interrupted.
+"""
+
+import json
+import os
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+RECORD_VERSION = 1
+"""Raised when the meaning of a key changes."""
+
+Record = dict[str, Any]
+
+
+class Status(StrEnum):
+    """What a record says of its run; `interrupted` is never written, it is seen from a free lock."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    NOT_APPLICABLE = "not applicable"
+    INTERRUPTED = "interrupted"
+
+
+class RecordError(ValueError):
+    """A record that cannot be read; the message names the file."""
+
+
+class RunIsBusy(RuntimeError):
+    """Another process works on this run."""
+
+
+def read_record(folder: Path) -> Record:
+    """The record in a run's folder. Raises RecordError when it is missing or no record."""
+    path = folder / "record.json"
+    try:
+        record = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise RecordError(f"{path}: no such file: not a run's folder") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise RecordError(f"{path}: not a readable record ({error})") from None
+    if not isinstance(record, dict) or "status" not in record:
+        raise RecordError(f"{path}: not a run record: it has no status")
+    return record
+
+
+def update_record(folder: Path, change: Callable[[Record], Record]) -> Record:
+    """Applies `change` to the record (empty where there is none) and writes the result, whole or not at all.
+
+    The only way in which a record changes: training, export and phones write to the same one.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "record.lock"):
+        old = read_record(folder) if (folder / "record.json").exists() else {}
+        new = change(old) | {"record_version": RECORD_VERSION, "updated": datetime.now(UTC).isoformat(timespec="seconds")}
+        write_whole(folder / "record.json", json.dumps(new, indent=1, allow_nan=True) + "\n")
+        return new
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file so that nobody ever reads half of it, and a crash leaves the old one."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def is_live(folder: Path) -> bool:
+    """Whether a process holds the run's lock right now."""
+    lock = folder / "job.lock"
+    if not lock.exists():
+        return False
+    try:
+        with FileLock(lock, timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def status_of(folder: Path, record: Record) -> Status:
+    """The record's status, `interrupted` where it says running and nobody runs it."""
+    status = Status(record["status"])
+    return Status.INTERRUPTED if status is Status.RUNNING and not is_live(folder) else status
+
+
+@contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """Holds the run's lock. Raises RunIsBusy at once when another process has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / "job.lock", timeout=0):
+            yield
+    except Timeout:
+        raise RunIsBusy(f"{folder}: another process works on this run") from None
+
+
+def is_finished(folder: Path, fingerprint: str) -> bool:
+    """Whether the run is done for the same data; its configuration is in its folder's name."""
+    try:
+        record = read_record(folder)
+    except RecordError:
+        return False
+    return bool(record["status"] == Status.DONE and record["data"]["fingerprint"] == fingerprint)
+
+
+def prepare_resume(folder: Path, fingerprint: str) -> Path | None:
+    """The checkpoint that an interrupted run on the same data goes on from, else None; then old ones are removed."""
+    last = folder / "checkpoints" / "last.ckpt"
+    try:
+        record = read_record(folder)
+    except RecordError:
+        record = {"status": Status.FAILED}
+    if record["status"] == Status.RUNNING and record["data"]["fingerprint"] == fingerprint and last.exists():
+        return last
+    for checkpoint in last.parent.glob("*.ckpt"):
+        checkpoint.unlink()
+    return None
+
+
+@contextmanager
+def failure_recorded(folder: Path, identity: Record) -> Iterator[None]:
+    """Writes status, error and `error.txt` (the traceback) when the block raises, then lets the error go on.
+
+    `identity` is what the record says of the run where nothing has been written yet. A record that is done keeps its
+    status: bad data today takes nothing from yesterday's result.
+    """
+    try:
+        yield
+    except Exception as error:
+        text, trace = one_line(error), traceback.format_exc()
+
+        def failed(record: Record) -> Record:
+            done = record.get("status") == Status.DONE
+            return record if done else identity | record | {"status": Status.FAILED, "error": text}
+
+        update_record(folder, failed)
+        (folder / "error.txt").write_text(trace)
+        raise
+
+
+def one_line(error: BaseException) -> str:
+    """An error as the one line that a person is shown."""
+    text = " ".join(str(error).split())
+    plain = isinstance(error, ValueError | FloatingPointError | OSError | RuntimeError) and text
+    return text if plain else f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def find_runs(sweep: Path) -> list[Path]:
+    """The run folders of a sweep, by name."""
+    return sorted(path.parent for path in sweep.glob("*/record.json"))

@@ -1,0 +1,150 @@
+"""Records → one table: a row per run, and a row per point with its folds pooled."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from sweeps.metrics import bootstrap_interval, macro_f1
+from sweeps.record import RecordError, Status, find_runs, read_record, status_of
+
+FIGURES = {
+    "accuracy": lambda labels, grades: float(np.mean(labels == grades)),
+    "off_by_one": lambda labels, grades: float(np.mean(np.abs(labels - grades) <= 1)),
+    "macro_f1": macro_f1,
+}
+POOLED_OVER = ("fold",)
+
+
+def collect(sweep: Path) -> pd.DataFrame:
+    """One row per run folder: its axes, start, status, error, seconds and every scalar metric.
+
+    A record that cannot be read has status `unreadable` and the reason under error.
+    """
+    rows = []
+    for folder in find_runs(sweep):
+        try:
+            record = read_record(folder)
+        except RecordError as error:
+            rows.append({"run": folder.name, "status": "unreadable", "error": str(error)})
+            continue
+        scalars = {name: value for name, value in record.get("metrics", {}).items() if isinstance(value, int | float)}
+        rows.append(
+            {
+                "run": folder.name,
+                **record.get("axes", {}),
+                "start": record.get("start", {}).get("origin", ""),
+                "status": str(status_of(folder, record)),
+                "error": record.get("error", ""),
+                "seconds": record.get("seconds", {}).get("fit", np.nan),
+                "updated": record.get("updated", ""),
+                **scalars,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def axis_columns(table: pd.DataFrame) -> list[str]:
+    """The columns of `collect` by which its runs differ, `start` among them; backbone always."""
+    known = {"run", "status", "error", "seconds", "updated"}
+    axes = [name for name in table if name not in known and "/" not in name]
+    return [name for name in axes if name == "backbone" or table[name].astype(str).nunique() > 1]
+
+
+def pooled(sweep: Path, checkpoint: str = "best", part: str = "test") -> pd.DataFrame:
+    """One row per point and group of photos, over the out-of-fold predictions of its runs, with 95 % intervals.
+
+    Points are runs that differ in the fold alone. Rows of a point: all cells, then each group. Columns: the axes,
+    folds, group, cells, majority (accuracy of always giving the commonest label), and per figure the value, `_low`
+    and `_high` (bootstrap over sources).
+    """
+    table = collect(sweep)
+    done = table[table.status == Status.DONE] if len(table) else table
+    if not len(done) or "fold" not in done:
+        return pd.DataFrame()
+    known = {"run", "status", "error", "seconds", "updated", *POOLED_OVER}
+    keys = [name for name in done if name not in known and "/" not in name]
+    rows: list[dict[str, Any]] = []
+    for values, runs in done.groupby(keys, dropna=False, sort=False):
+        if runs.fold.nunique() < 2 or runs.fold.duplicated().any():
+            continue
+        frames = [pd.read_parquet(sweep / run / "predictions.parquet") for run in runs.run]
+        everything = pd.concat(frames)
+        chosen = everything[(everything.part == part) & (everything.checkpoint == checkpoint)]
+        if not len(chosen):
+            continue
+        axes = dict(zip(keys, values, strict=True)) | {"folds": len(runs)}
+        names = sorted(name for name in chosen.group.unique() if name)
+        groups = [("all", chosen), *((name, chosen[chosen.group == name]) for name in names)]
+        rows.extend(axes | {"group": name} | summary(cells) for name, cells in groups)
+    return pd.DataFrame(rows)
+
+
+def summary(cells: pd.DataFrame) -> dict[str, Any]:
+    """Figures and intervals of one set of predictions."""
+    labels, grades = cells.label.to_numpy(), cells.grade.to_numpy()
+    intervals = bootstrap_interval(labels, grades, cells.source_id.to_numpy(str), FIGURES)
+    row: dict[str, Any] = {"cells": len(cells), "majority": float(np.bincount(labels).max() / len(labels))}
+    for name, figure in FIGURES.items():
+        row |= {name: figure(labels, grades), f"{name}_low": intervals[name][0], f"{name}_high": intervals[name][1]}
+    return row
+
+
+def print_table(table: pd.DataFrame, sweep: Path, most: int = 60) -> None:
+    """Writes `table.csv` into the sweep's folder and shows the table, pooled over folds where there are folds."""
+    console = Console(width=None if Console().is_terminal else 160)
+    if not len(table):
+        console.print(f"no runs in {sweep}")
+        return
+    axes = axis_columns(table)
+    figures = [name for name in ("val/accuracy", "val/off_by_one", "val/macro_f1", "test/accuracy", "test/macro_f1")
+               if name in table]  # fmt: skip
+    shown = table[[*axes, *(["start"] if "start" not in axes and "start" in table else []), "status", *figures, "seconds"]]
+    _show(console, shown.head(most), f"{sweep}: {len(table)} runs")
+    table.to_csv(sweep / "table.csv", index=False)
+    folds = pooled(sweep)
+    if len(folds):
+        folds.to_csv(sweep / "pooled.csv", index=False)
+        _show(console, _with_intervals(folds), "test cells of all folds, each graded by a network that never saw its "
+              "phone; 95 % intervals over phones")  # fmt: skip
+    if "start" in table and table.start[table.start != ""].nunique() > 1:
+        console.print("note: some runs start pretrained and some at random (column start); they do not compare.")
+    for _, run in table[table.error.fillna("") != ""].iterrows():
+        console.print(f"{run.status}: {run.run}: {run.error}", markup=False, soft_wrap=True)
+    more = f" (the first {most} rows are shown)" if len(table) > most else ""
+    print(f"table: {sweep / 'table.csv'}{more}")
+
+
+def _with_intervals(folds: pd.DataFrame) -> pd.DataFrame:
+    names = [name for name in folds if name in axis_columns(folds) or name in ("start",)]
+    figures = {*FIGURES, *(f"{name}_{end}" for name in FIGURES for end in ("low", "high"))}
+    shown = folds[[name for name in names if name not in figures | {"folds", "group", "cells", "majority"}]].copy()
+    shown[["group", "cells"]] = folds[["group", "cells"]]
+    shown["majority"] = folds.majority.map("{:.3f}".format)
+    for name in FIGURES:
+        shown[name] = [
+            f"{value:.3f} [{low:.3f}, {high:.3f}]"
+            for value, low, high in zip(folds[name], folds[f"{name}_low"], folds[f"{name}_high"], strict=True)
+        ]
+    return shown
+
+
+def _show(console: Console, frame: pd.DataFrame, title: str) -> None:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for name in frame:
+        numeric = pd.api.types.is_numeric_dtype(frame[name])
+        table.add_column(str(name), justify="right" if numeric else "left", no_wrap=True)
+    for _, row in frame.iterrows():
+        table.add_row(*(_cell(str(name), value) for name, value in row.items()))
+    console.print(table)
+
+
+def _cell(name: str, value: object) -> str:
+    if isinstance(value, float):
+        if np.isnan(value):
+            return "–"
+        return f"{value:.0f}" if name == "seconds" else f"{value:.3f}" if "/" in name else f"{value:g}"
+    return str(value)
