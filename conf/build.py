@@ -68,6 +68,8 @@ def build_trainer(cfg: DictConfig, point: "Point", history: "History") -> Iterat
     _quiet()
     folder = point.folder / "checkpoints"
     kept = checkpoints(folder, cfg.callbacks.monitor, cfg.callbacks.keep_best, cfg.callbacks.keep_last)
+    OmegaConf.register_new_resolver("run_folder", lambda: str(point.folder), replace=True)
+    OmegaConf.register_new_resolver("run_name", lambda: point.folder.name, replace=True)
     logger = instantiate(cfg.logger) if cfg.logger else False
     if logger:
         logger.log_hyperparams(point.config)
@@ -100,5 +102,11 @@ def _quiet() -> None:
     os.environ.setdefault("WANDB_SILENT", "true")
     for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    for text in ("does not have many workers", "Checkpoint directory", "smaller than the logging interval"):
+    for text in (
+        "does not have many workers",
+        "Checkpoint directory",
+        "smaller than the logging interval",
+        "Experiment logs directory",
+        "`isinstance.treespec, LeafSpec.` is deprecated",
+    ):
         warnings.filterwarnings("ignore", message=f".*{text}")

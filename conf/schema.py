@@ -1,10 +1,40 @@
 """The root of the configuration: a misspelled key or a wrong type fails while it is composed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
+
+
+@dataclass
+class TrainerConfig:
+    """What Lightning's Trainer is told."""
+
+    _target_: str = "pytorch_lightning.Trainer"
+    max_epochs: int = 30
+    """Thesis, section 4.3."""
+    accelerator: str = "auto"
+    """cpu, gpu or auto."""
+    devices: int = 1
+    precision: str = "32-true"
+    """bf16-mixed pays on GPUs and on CPUs with AMX; without, it measured slower."""
+    gradient_clip_val: float | None = None
+    """Largest norm of the gradients, None leaves them."""
+    accumulate_grad_batches: int = 1
+    """Batches per optimizer step."""
+
+
+@dataclass
+class CallbacksConfig:
+    """The checkpoint budget."""
+
+    keep_best: bool = True
+    """checkpoints/best.ckpt, by `monitor`."""
+    keep_last: bool = True
+    """checkpoints/last.ckpt; what an interrupted run goes on from."""
+    monitor: str = "val/accuracy"
+    """The figure, the higher the better, by which the best epoch is chosen."""
 
 
 @dataclass
@@ -19,8 +49,8 @@ class TrainConfig:
     imbalance: Any = MISSING
     optimizer: Any = MISSING
     schedule: Any = MISSING
-    trainer: Any = MISSING
-    callbacks: Any = MISSING
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    callbacks: CallbacksConfig = field(default_factory=CallbacksConfig)
     logger: Any = None
     paths: Any = MISSING
     resolution: int | None = None

@@ -33,11 +33,12 @@ class WholeCellAffine(A.ImageOnlyTransform):  # type: ignore[misc]
         rotate_deg, shear_deg: the value is drawn uniformly from [-x, x], degrees.
         translate: the shift along each axis, drawn from [0, x] of the side, to either side.
         each: probability of each of the three operations.
+
     """
 
     def __init__(self, rotate_deg: float, translate: float, shear_deg: float, each: float) -> None:
         super().__init__(p=1)
-        self.rotate_deg, self.translate, self.shear_deg, self.each = rotate_deg, translate, shear_deg, each
+        self.rotate_deg, self.translate, self.shear_deg, self.each = (rotate_deg, translate, shear_deg, each)
 
     def get_params(self) -> dict[str, npt.NDArray[np.float64]]:
         """Draws the linear part and the shift (in sides) of one affine map, `(2, 3)`."""

@@ -64,7 +64,9 @@ def _disk_errors(cache: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            raise DataError(f"{cache}: disk full while caching cells; free space or set paths.cache elsewhere") from None
+            raise DataError(
+                f"{cache}: disk full while caching cells; free space or set paths.cache elsewhere"
+            ) from None
         if error.errno in (errno.EACCES, errno.EROFS, errno.ENOTDIR):
             raise DataError(f"{cache}: cannot write here ({error.strerror}); set paths.cache elsewhere") from None
         raise
@@ -77,7 +79,7 @@ def _build(path: Path, shape: tuple[int, ...], blocks: Iterable[Image], total: i
         with unfinished.open("wb") as file:
             header = {"descr": "|u1", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
-            for block in tqdm(blocks, total=total, desc=title, unit="", leave=False):
+            for block in tqdm(blocks, total=total, desc=title, unit="", leave=False, disable=None):
                 file.write(np.ascontiguousarray(block).tobytes())
         unfinished.replace(path)
     finally:

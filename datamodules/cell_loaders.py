@@ -99,6 +99,7 @@ class CellDataModule(pl.LightningDataModule):
     Args:
         batch_size: training samples per step.
         workers: processes that augment beside the training; 0 does it between steps.
+
     """
 
     def __init__(

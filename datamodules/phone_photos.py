@@ -2,38 +2,95 @@
 
 import fnmatch
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from datamodules.cell_cache import cells_at, fingerprint_pixels
-from datamodules.photo_folder import PhotoFolder, cell_name, read_photo_folder
+from datamodules.photo_folder import Photo, PhotoFolder, cell_name, read_photo_folder
 from datamodules.screen_grid import Grid
 from datamodules.splits import PARTS, assign_parts, spread
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+SPLIT_VERSION = 1
+"""Raised when the same settings divide the same data differently."""
+
+
+@dataclass(frozen=True)
+class Division:
+    """The settings that divide a data set; see `splits`."""
+
+    fold: int
+    folds: int
+    val_folds: int
+    seed: int
+    calibration_cells: int
 
 
 @dataclass(frozen=True)
 class Cells:
-    """A checked and divided data set, pixels still on disk."""
+    """A checked data set; its division and its pixels are worked out when they are first asked for."""
 
-    table: pd.DataFrame
-    """One row per cell, in the order of the pixels: sample, photo, source_id, group, row, col, label, part,
-    calibration (whether the cell, always of the train part, belongs to the calibration part too)."""
+    folder: PhotoFolder
     class_names: tuple[str, ...]
-    fingerprint: str
-    """16 hex digits over pixels, labels and division."""
+    division: Division
+    groups: dict[str, str]
+    cache: Path
     pixels: str
     """16 hex digits over the pixels alone: the name of the cache."""
-    folder: PhotoFolder
-    cache: Path
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits over pixels, labels, sources and the division's settings."""
+        digest = hashlib.blake2b(self.pixels.encode(), digest_size=8)
+        digest.update(self.folder.labels.tobytes())
+        settings = [SPLIT_VERSION, asdict(self.division), self.class_names]
+        digest.update(json.dumps([settings, [photo.source_id for photo in self.folder.photos]]).encode())
+        return digest.hexdigest()
 
     def images(self, resolution: int) -> npt.NDArray[np.uint8]:
         """All cells, RGB `(cells, resolution, resolution, 3)`, memory-mapped; built on first use."""
         return cells_at(self.folder, self.pixels, resolution, self.cache)
+
+    @cached_property
+    def table(self) -> "pd.DataFrame":
+        """One row per cell, in the order of the pixels: sample, photo, source_id, group, row, col, label, part,
+        calibration (whether the cell, always of the train part, belongs to the calibration part too).
+
+        Raises DataError where the division leaves a part empty or the train part with one class.
+        """
+        import pandas as pd  # takes seconds to import: bad data and finished runs are answered before
+
+        photos, grid = self.folder.photos, self.folder.grid
+        spots = [(photo, row, col) for photo in photos for row in range(grid.rows) for col in range(grid.columns)]
+        sources = np.array([photo.source_id for photo, _, _ in spots])
+        labels = self.folder.labels.ravel()
+        by = self.division
+        parts = assign_parts(labels, sources, fold=by.fold, folds=by.folds, val_folds=by.val_folds, seed=by.seed)
+        train = np.flatnonzero(parts == "train")
+        chosen = train[spread(labels[train], sources[train], by.calibration_cells, by.seed)]
+        return pd.DataFrame(
+            {
+                "sample": [cell_name(photo.name, row, col) for photo, row, col in spots],
+                "photo": [photo.name for photo, _, _ in spots],
+                "source_id": sources,
+                "group": [self._group(photo) for photo, _, _ in spots],
+                "row": [row for _, row, _ in spots],
+                "col": [col for _, _, col in spots],
+                "label": labels,
+                "part": parts,
+                "calibration": np.isin(np.arange(len(spots)), chosen),
+            }
+        )
 
     def counts(self) -> dict[str, list[int]]:
         """Cells per class in each part, calibration included."""
@@ -42,6 +99,10 @@ class Cells:
         return {
             name: np.bincount(self.table.label[chosen], minlength=classes).tolist() for name, chosen in parts.items()
         }
+
+    def _group(self, photo: Photo) -> str:
+        fitting = (name for name, pattern in self.groups.items() if fnmatch.fnmatch(photo.name, pattern))
+        return next(fitting, photo.kind)
 
 
 class PhonePhotos:
@@ -56,6 +117,7 @@ class PhonePhotos:
         calibration_cells: size of the calibration part.
         groups: name → pattern of photo names; figures are also reported per group. Photos that no pattern fits are
             grouped by their `kind`.
+
     """
 
     def __init__(
@@ -77,45 +139,11 @@ class PhonePhotos:
         self.root, self.cache = Path(root), Path(cache)
         self.class_names = tuple(class_names)
         self.grid = Grid(columns, rows, cell_px)
-        self.folds, self.val_folds, self.split_seed, self.fold = folds, val_folds, split_seed, fold
-        self.calibration_cells = calibration_cells
+        self.division = Division(fold, folds, val_folds, split_seed, calibration_cells)
         self.groups = dict(groups)
 
     def load(self) -> Cells:
-        """Everything but the pixels. Raises DataError on the first thing that is wrong."""
+        """Reads and checks the folder. Raises DataError on the first thing that is wrong."""
         folder = read_photo_folder(self.root, self.grid, len(self.class_names))
-        table = self._table(folder)
-        labels = table.label.to_numpy()
-        sources = table.source_id.to_numpy(str)
-        table["part"] = assign_parts(
-            labels, sources, fold=self.fold, folds=self.folds, val_folds=self.val_folds, seed=self.split_seed
-        )
-        train = np.flatnonzero(table.part == "train")
-        chosen = train[spread(labels[train], sources[train], self.calibration_cells, self.split_seed)]
-        table["calibration"] = np.isin(np.arange(len(table)), chosen)
         pixels = fingerprint_pixels(folder)
-        digest = hashlib.blake2b(pixels.encode(), digest_size=8)
-        digest.update(table.drop(columns="group").to_csv(index=False).encode())
-        return Cells(table, self.class_names, digest.hexdigest(), pixels, folder, self.cache)
-
-    def _table(self, folder: PhotoFolder) -> pd.DataFrame:
-        rows, columns = self.grid.rows, self.grid.columns
-        repeats = self.grid.cells
-        row = np.tile(np.repeat(np.arange(rows), columns), len(folder.photos))
-        col = np.tile(np.arange(columns), len(folder.photos) * rows)
-        photo = np.repeat([photo.name for photo in folder.photos], repeats)
-        groups = [self._group(photo.name, photo.kind) for photo in folder.photos]
-        return pd.DataFrame(
-            {
-                "sample": [cell_name(*at) for at in zip(photo, row, col, strict=True)],
-                "photo": photo,
-                "source_id": np.repeat([photo.source_id for photo in folder.photos], repeats),
-                "group": np.repeat(groups, repeats),
-                "row": row,
-                "col": col,
-                "label": folder.labels.ravel(),
-            }
-        )
-
-    def _group(self, photo: str, kind: str) -> str:
-        return next((name for name, pattern in self.groups.items() if fnmatch.fnmatch(photo, pattern)), kind)
+        return Cells(folder, self.class_names, self.division, self.groups, self.cache, pixels)

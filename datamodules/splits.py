@@ -2,7 +2,6 @@
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import StratifiedGroupKFold
 
 from datamodules.photo_folder import DataError
 
@@ -10,13 +9,7 @@ PARTS = ("train", "val", "test")
 
 
 def assign_parts(
-    labels: npt.NDArray[np.int64],
-    source_ids: npt.NDArray[np.str_],
-    *,
-    fold: int,
-    folds: int,
-    val_folds: int,
-    seed: int,
+    labels: npt.NDArray[np.int64], source_ids: npt.NDArray[np.str_], *, fold: int, folds: int, val_folds: int, seed: int
 ) -> npt.NDArray[np.str_]:
     """The part of each cell, `(cells,)` of "train", "val" or "test".
 
@@ -31,6 +24,8 @@ def assign_parts(
         raise DataError(f"fold={fold}: want 0 to {folds - 1} (datamodule.folds={folds})")
     if sources < folds:
         raise DataError(f"datamodule.folds={folds}: more folds than the {sources} different source_id in photos.csv")
+    if len(np.unique(labels)) < 2:
+        raise DataError(f"every cell has the same label, {labels[0]}: there is nothing to learn")
     parts = np.full(len(labels), "train", dtype="<U5")
     parts[_fold(labels, source_ids, folds, fold, seed)] = "test"
     rest = np.flatnonzero(parts == "train")
@@ -49,6 +44,8 @@ def assign_parts(
 def _fold(
     labels: npt.NDArray[np.int64], source_ids: npt.NDArray[np.str_], folds: int, fold: int, seed: int
 ) -> npt.NDArray[np.intp]:
+    from sklearn.model_selection import StratifiedGroupKFold  # takes seconds to import: bad data is answered before
+
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
     pairs = splitter.split(np.zeros(len(labels)), labels, source_ids)
     return np.asarray(list(pairs)[fold][1])

@@ -14,6 +14,7 @@ class SyntheticScreens(PhonePhotos):
         root: a folder of its own instead, None for the named one.
         devices, photos, render_seed, label_noise: see `rendering.render_dataset`.
         others: as `PhonePhotos` has them.
+
     """
 
     def __init__(
@@ -41,10 +42,6 @@ class SyntheticScreens(PhonePhotos):
 
         if not (self.root / "cells.csv").exists():
             render_dataset(
-                self.root,
-                devices=self.devices,
-                photos=self.photos,
-                seed=self.render_seed,
-                label_noise=self.label_noise,
+                self.root, devices=self.devices, photos=self.photos, seed=self.render_seed, label_noise=self.label_noise
             )
         return super().load()

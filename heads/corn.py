@@ -1,5 +1,6 @@
 """CORN: Shi, Cao, Raschka, "Deep neural networks for rank-consistent ordinal regression based on conditional
-probabilities", Pattern Analysis and Applications 2023."""
+probabilities", Pattern Analysis and Applications 2023.
+"""
 
 import torch
 from torch import Tensor

@@ -17,6 +17,7 @@ class GradeHead(nn.Module, ABC):
 
     Args:
         num_classes: K, at least 2; grades run from 0 (best) to K - 1 (worst).
+
     """
 
     def __init__(self, num_classes: int) -> None:

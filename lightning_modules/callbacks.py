@@ -49,6 +49,7 @@ class ProgressLine(Callback):
             initial=total * trainer.current_epoch,
             unit="batch",
             leave=False,
+            disable=None,  # no bar into a file or a pipe
             dynamic_ncols=True,
         )
 

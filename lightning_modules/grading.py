@@ -62,6 +62,7 @@ class GradingModule(pl.LightningModule):
         optimizer: parameters → optimizer.
         schedule: (optimizer, total steps) → schedule stepped once per batch, or None.
         seed: what dropout draws from, together with the epoch.
+
     """
 
     def __init__(
@@ -77,9 +78,8 @@ class GradingModule(pl.LightningModule):
         super().__init__()
         self.head = head
         self.network = GradeNetwork(backbone, head.num_outputs, dropout).to(memory_format=torch.channels_last)
-        self.optimizer_factory, self.schedule_factory, self.seed = optimizer, schedule, seed
+        self.optimizer_factory, self.schedule_factory, self.seed = (optimizer, schedule, seed)
         classes = head.num_classes
-        self.train_totals = {"loss": torch.tensor(0.0), "right": torch.tensor(0.0), "samples": torch.tensor(0.0)}
         self.val_loss = torch.tensor(0.0)
         self.val_metrics = MetricCollection(
             {
@@ -98,28 +98,23 @@ class GradingModule(pl.LightningModule):
     def on_train_epoch_start(self) -> None:
         """Dropout draws from (seed, epoch): a run resumed at an epoch goes on as if undisturbed."""
         torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
-        self.train_totals = {name: torch.zeros((), device=self.device) for name in self.train_totals}
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Weighted loss of one batch, a scalar."""
         logits = self(batch.images).float()
         loss = self.head.loss(logits, batch.labels, batch.weights)
-        with torch.no_grad():
-            samples = len(logits)
-            self.train_totals["loss"] += loss.detach() * samples
-            self.train_totals["right"] += (self.head.decode(logits) == hard(batch.labels)).sum()
-            self.train_totals["samples"] += samples
+        right = (self.head.decode(logits.detach()) == hard(batch.labels)).float().mean()
+        self.log("train/loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(logits))
+        self.log("train/accuracy", right, on_step=False, on_epoch=True, batch_size=len(logits))
         return loss
 
     def on_train_epoch_end(self) -> None:
-        """Logs the epoch; raises FloatingPointError once the loss is no number, which no later epoch could mend."""
-        loss = self.train_totals["loss"] / self.train_totals["samples"]
+        """Raises FloatingPointError once the loss is no number, which no later epoch could mend."""
+        loss = self.trainer.callback_metrics["train/loss"]
         if not torch.isfinite(loss):
             raise FloatingPointError(
                 f"the training loss is {loss.item()} in epoch {self.current_epoch}: try a smaller optimizer.lr"
             )
-        self.log("train/loss", loss)
-        self.log("train/accuracy", self.train_totals["right"] / self.train_totals["samples"])
 
     def on_validation_epoch_start(self) -> None:
         """Starts the epoch's sums."""

@@ -12,6 +12,7 @@ class GradeNetwork(nn.Module):
     Args:
         num_outputs: O, logits per image.
         dropout: probability of a pooled feature to be dropped while training.
+
     """
 
     def __init__(self, backbone: Backbone, num_outputs: int, dropout: float) -> None:

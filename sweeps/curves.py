@@ -12,6 +12,7 @@ def draw_curves(history: list[dict[str, float]], title: str, path: Path, majorit
     Args:
         history: a record's `history`: epoch, train/loss, train/accuracy, val/loss, val/accuracy.
         majority: val accuracy of always giving the commonest label, drawn as a line.
+
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -42,7 +43,9 @@ def _mark(axes: Any, name: str, history: list[dict[str, float]], epochs: list[in
     best = max(range(len(history)), key=lambda row: history[row]["val/accuracy"])
     value = history[best]["val/accuracy"]
     axes.plot(epochs[best], value, "o", color=VAL, markerfacecolor="white", markersize=9)
-    axes.annotate(f"best {value:.3f}", (epochs[best], value), (0, 9), textcoords="offset points", ha="center", color=VAL)
+    axes.annotate(
+        f"best {value:.3f}", (epochs[best], value), (0, 9), textcoords="offset points", ha="center", color=VAL
+    )
     if majority is not None:
         axes.axhline(majority, color="#c0392b", linestyle=":", linewidth=1.2, label="commonest label")
     axes.set_ylim(0, 1.05)

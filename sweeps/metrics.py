@@ -20,6 +20,7 @@ def grade_metrics(labels: Grades, grades: Grades, probabilities: npt.NDArray[np.
         accuracy, off_by_one (thesis, equation 4.5), macro_f1 (mean over the classes that occur among labels or
         grades, equation 4.6), calibration_error, each from 0 to 1; per_class lists of precision, recall, f1 and
         support; confusion `[true][given]`.
+
     """
     classes = list(range(probabilities.shape[1]))
     precision, recall, f1, support = precision_recall_fscore_support(labels, grades, labels=classes, zero_division=0.0)

@@ -6,7 +6,6 @@ running while that lock is free belongs to a job that was interrupted.
 
 import json
 import os
-import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -63,23 +62,25 @@ def update_record(folder: Path, change: Callable[[Record], Record]) -> Record:
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / "record.lock"):
         old = read_record(folder) if (folder / "record.json").exists() else {}
-        new = change(old) | {"record_version": RECORD_VERSION, "updated": datetime.now(UTC).isoformat(timespec="seconds")}
+        new = change(old) | {
+            "record_version": RECORD_VERSION,
+            "updated": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
         write_whole(folder / "record.json", json.dumps(new, indent=1, allow_nan=True) + "\n")
         return new
 
 
 def write_whole(path: Path, text: str) -> None:
     """Writes a file so that nobody ever reads half of it, and a crash leaves the old one."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with os.fdopen(handle, "w") as file:
+        with unfinished.open("w") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def is_live(folder: Path) -> bool:

@@ -102,7 +102,9 @@ def print_table(table: pd.DataFrame, sweep: Path, most: int = 60) -> None:
     axes = axis_columns(table)
     figures = [name for name in ("val/accuracy", "val/off_by_one", "val/macro_f1", "test/accuracy", "test/macro_f1")
                if name in table]  # fmt: skip
-    shown = table[[*axes, *(["start"] if "start" not in axes and "start" in table else []), "status", *figures, "seconds"]]
+    shown = table[
+        [*axes, *(["start"] if "start" not in axes and "start" in table else []), "status", *figures, "seconds"]
+    ]
     _show(console, shown.head(most), f"{sweep}: {len(table)} runs")
     table.to_csv(sweep / "table.csv", index=False)
     folds = pooled(sweep)

@@ -1,7 +1,8 @@
 """Renders whole photos of damaged phones, with a damage grade for each cell of a grid of 3 columns by 5 rows.
 
-It mimics the data set of a thesis: used phones from above, a white panel with a QR code (or a dark one), scratches
-and cracks. `render_dataset` writes a folder in the project's form, `contact_sheet` shows any such folder.
+It mimics the data set of a thesis: used phones from above, a white panel with a QR code (or a dark one),
+scratches and cracks. `render_dataset` writes a folder in the project's form, `contact_sheet` shows any such
+folder.
 """
 
 from datamodules.rendering.dataset import render_dataset

@@ -6,7 +6,16 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from datamodules.rendering.raster import Image, Size, blur, cloud, colour, f32, grid, tint
+from datamodules.rendering.raster import (
+    Image,
+    Size,
+    blur,
+    cloud,
+    colour,
+    f32,
+    grid,
+    tint,
+)
 
 
 def _wood(rng: Generator, size: Size) -> Image:
@@ -15,18 +24,21 @@ def _wood(rng: Generator, size: Size) -> Image:
     x, _ = grid(size)
     rings = np.sin(x / size[1] * rng.uniform(20, 60) + figure * 5)
     tone = np.exp(0.16 * grain + 0.14 * rings + 0.15 * figure)
-    base = np.array([[0.05, 0.11, 0.22], [0.16, 0.30, 0.45], [0.02, 0.035, 0.06], [0.25, 0.36, 0.46]])[
-        int(rng.integers(4))
-    ]
+    base = np.array(
+        [
+            [0.05, 0.11, 0.22],
+            [0.16, 0.30, 0.45],
+            [0.02, 0.035, 0.06],
+            [0.25, 0.36, 0.46],
+        ]
+    )[int(rng.integers(4))]
     surface = f32(tone[..., None] * base)
     if rng.random() < 0.5:  # planks
         width = size[1] / rng.uniform(2, 5)
         gap = np.abs((x + rng.uniform(0, width)) % width - width / 2) < 1.6
         surface = f32(surface * (1 - 0.7 * gap)[..., None])
     return (
-        surface
-        if rng.random() < 0.5
-        else f32(np.ascontiguousarray(surface.transpose(1, 0, 2)[: size[0], : size[1]]))
+        surface if rng.random() < 0.5 else f32(np.ascontiguousarray(surface.transpose(1, 0, 2)[: size[0], : size[1]]))
     )
 
 
@@ -38,31 +50,19 @@ def _cloth(rng: Generator, size: Size) -> Image:
     folds = cloud(rng, size, 3, 2)
     fuzz = cloud(rng, size, size[0] / 3, 1)
     tone = np.exp(0.16 * weave + 0.12 * folds + 0.12 * fuzz)
-    return f32(tone[..., None] * tint(rng, float(rng.choice([0.03, 0.08, 0.2, 0.5])), 0.35))
+    return f32(tone[..., None] * tint(rng, float(rng.choice([0.03, 0.08, 0.2, 0.5])), 0.2))
 
 
 def _paper(rng: Generator, size: Size) -> Image:
     sheet = np.full(size, 0.75, np.float32) + 0.02 * cloud(rng, size, 300, 1) + 0.05 * cloud(rng, size, 3, 1)
     ink = np.zeros(size, np.uint8)
-    pitch, left = int(rng.integers(26, 48)), int(rng.integers(20, 200))
+    letters = np.array(list("eeeaaatttnnoosriidlucmhpfgbv    "))
+    height = float(rng.uniform(0.45, 0.9))
+    pitch, left = int(45 * height), int(rng.integers(10, 160))
     for top in range(int(rng.integers(10, 60)), size[0], pitch):
-        x = left
-        while x < size[1] - 60 and rng.random() < 0.96:
-            word = int(rng.integers(18, 90))
-            for glyph in range(x, x + word, 9):
-                offset = rng.integers(-pitch // 5, pitch // 5, 4)
-                cv2.line(
-                    ink, (glyph, top + int(offset[0])), (glyph + 6, top + int(offset[1])), 200, 2, cv2.LINE_AA
-                )
-                cv2.line(
-                    ink,
-                    (glyph + 3, top + int(offset[2])),
-                    (glyph + 3, top + int(offset[3])),
-                    200,
-                    2,
-                    cv2.LINE_AA,
-                )
-            x += word + 14
+        length = int((size[1] - left) / (17 * height) * (1.0 if rng.random() < 0.8 else rng.random()))
+        text = "".join(rng.choice(letters, max(0, length)))
+        cv2.putText(ink, text, (left, top), cv2.FONT_HERSHEY_SIMPLEX, height, 215, 1, cv2.LINE_AA)
     printed = sheet * (1 - 0.85 * f32(ink) / 255)
     return f32(printed[..., None] * colour((0.92, 0.97, 1.0)))
 
@@ -76,7 +76,7 @@ def _metal(rng: Generator, size: Size) -> Image:
 def _plain(rng: Generator, size: Size) -> Image:
     tone = np.exp(0.05 * cloud(rng, size, 3, 2) + 0.04 * cloud(rng, size, 400, 2))
     level = float(rng.choice([0.02, 0.06, 0.2, 0.55, 0.8]))
-    return f32(tone[..., None] * tint(rng, level, 0.25))
+    return f32(tone[..., None] * tint(rng, level, 0.15))
 
 
 def _stone(rng: Generator, size: Size) -> Image:

@@ -20,17 +20,17 @@ from datamodules.rendering.raster import (
 
 PAD = 20
 """Pixels round the front on the canvas, for side keys and soft edges."""
-HEIGHT = 1400
-"""Height of the front on the canvas in pixels: a cell is 280 pixels high."""
+HEIGHT = 1300
+"""Height of the front on the canvas in pixels: a cell is 260 pixels high."""
 
 
 @dataclass(frozen=True)
 class Body:
     """A device without damage on its canvas (h, w), h = HEIGHT + 2 * PAD.
 
-    `alpha` (h, w) is 1 on the device; `albedo` (h, w, 3) its diffuse colour; `screen` (h, w) is 1 on the panel;
-    `glass` (h, w) is 1 under the front glass; `rim` (h, w, 2) the outward normal of the frame, zero elsewhere;
-    `emission` (h, w, 3) the light of the panel when lit, white = 1.
+    `alpha` (h, w) is 1 on the device; `albedo` (h, w, 3) its diffuse colour; `screen` (h, w) is 1 on the
+    panel; `glass` (h, w) is 1 under the front glass; `rim` (h, w, 2) the outward normal of the frame, zero
+    elsewhere; `emission` (h, w, 3) the light of the panel when lit, white = 1.
     """
 
     alpha: Image
@@ -68,16 +68,23 @@ def _modern(
     middle, width = (x0 + x1) / 2, x1 - x0
     style = rng.choice(["notch", "drop", "punch", "side_punch", "none"])
     slit = (middle - width * 0.08, y0 - 7, middle + width * 0.08, y0 - 3)
-    cut = np.full(size, 1e3, np.float32)
+    cut: Image = np.full(size, 1e3, np.float32)
     lens = (middle, y0 + width * 0.05, width * 0.016)
     if style == "notch":
         half = width * rng.uniform(0.15, 0.27)
-        cut = rounded_box(size, (middle - half, y0 - 60, middle + half, y0 + width * 0.075), width * 0.04)
+        cut = rounded_box(
+            size,
+            (middle - half, y0 - 60, middle + half, y0 + width * 0.075),
+            width * 0.04,
+        )
         lens = (middle + half * 0.55, y0 + width * 0.03, width * 0.014)
         slit = (middle - width * 0.07, y0 + 8, middle + width * 0.07, y0 + 16)
     elif style == "drop":
         lens = (middle, y0 + width * 0.035, width * 0.02)
-        cut = np.minimum(_disc(size, middle, lens[1], width * 0.042), _disc(size, middle, y0, width * 0.045))
+        cut = np.minimum(
+            _disc(size, middle, lens[1], width * 0.042),
+            _disc(size, middle, y0, width * 0.045),
+        )
     elif style in ("punch", "side_punch"):
         x = middle if style == "punch" else x0 + width * rng.choice([0.09, 0.91])
         lens = (float(x), y0 + width * 0.065, width * 0.02)
@@ -96,7 +103,13 @@ def _classic(rng: Generator, albedo: Image, box: tuple[float, float, float, floa
     span = width * rng.uniform(0.07, 0.12)
     slit = rounded_box(size, (middle - span, top - 5, middle + span, top + 5), 5)
     albedo = over(albedo, colour((0.03, 0.03, 0.03)), inside(slit))
-    albedo = _lens(albedo, middle + rng.choice([-1, 1]) * span * 2.0, top, width * 0.017, 0.03 + bezel * 0.3)
+    albedo = _lens(
+        albedo,
+        middle + rng.choice([-1, 1]) * span * 2.0,
+        top,
+        width * 0.017,
+        0.03 + bezel * 0.3,
+    )
     sensor = inside(_disc(size, middle + span * 1.5, top + 2, 6))
     albedo = over(albedo, colour((0.02, 0.012, 0.012)), sensor * 0.8)
     key = rng.choice(["round", "oblong", "none"])
@@ -105,9 +118,13 @@ def _classic(rng: Generator, albedo: Image, box: tuple[float, float, float, floa
         tall = min(room * 0.33, width * 0.075)
         wide = tall if key == "round" else tall * 2.2
         shape = rounded_box(size, (middle - wide, low - tall, middle + wide, low + tall), tall * 0.98)
-        ring = inside(np.abs(shape) - 2.0, 2.0)
+        ring = inside(f32(np.abs(shape) - 2.0), 2.0)
         face = colour([min(0.75, bezel * 0.9 + 0.006)] * 3)
-        albedo = over(over(albedo, face, inside(shape)), colour([0.25 + 0.4 * bezel] * 3), ring * 0.8)
+        albedo = over(
+            over(albedo, face, inside(shape)),
+            colour([0.25 + 0.4 * bezel] * 3),
+            ring * 0.8,
+        )
     return albedo
 
 
@@ -129,14 +146,17 @@ def _qr_panel(rng: Generator, size: Size, box: tuple[float, float, float, float]
 
 
 def _side_keys(rng: Generator, size: Size, alpha: Image, albedo: Image, metal: Image) -> tuple[Image, Image]:
-    height, width = size
+    width = size[1]
     side = bool(rng.random() < 0.75)
     keys = [(side, 0.26, 0.06), (side if rng.random() < 0.5 else not side, 0.37, 0.11)]
     for right, at, span in keys:
         x = width - PAD if right else PAD
         box = (x - 5, PAD + HEIGHT * at, x + 5, PAD + HEIGHT * (at + span))
         shape = inside(rounded_box(size, box, 3))
-        albedo, alpha = over(albedo, metal * 0.8, shape * (1 - alpha)), np.maximum(alpha, shape)
+        albedo, alpha = (
+            over(albedo, metal * 0.8, shape * (1 - alpha)),
+            np.maximum(alpha, shape),
+        )
     return alpha, albedo
 
 
@@ -166,7 +186,7 @@ def make_body(rng: Generator, aspect: float, name: str) -> Body:
     albedo = over(albedo, panel_off, screen)
     glass = inside(outline + frame)
     albedo = over(f32(np.broadcast_to(f32(metal), (*size, 3))), albedo, glass)
-    seam = inside(np.abs(outline + frame) - 0.8, 1.5) * rng.uniform(0.2, 0.8)
+    seam = inside(f32(np.abs(outline + frame) - 0.8), 1.5) * rng.uniform(0.2, 0.8)
     albedo = over(albedo, colour((0.004, 0.004, 0.004)), seam)
     alpha, albedo = _side_keys(rng, size, inside(outline), albedo, f32(metal))
     emission = _qr_panel(rng, size, box, name) * screen[..., None]

@@ -19,7 +19,7 @@ PHOTO_SIZES: tuple[Size, ...] = (
 
 
 def frame(rng: Generator, aspect: float) -> tuple[Size, NDArray[np.float32]]:
-    """Picture size (h, w) and the pixel positions (4, 2) of the device's corners tl, tr, br, bl of the upright phone.
+    """Picture size (h, w) and the pixels (4, 2) of the device's corners: tl, tr, br, bl of the upright phone.
 
     Most phones lie nearly upright, some on a side or upside down; the camera is tilted by a few degrees.
     """
@@ -44,12 +44,20 @@ def frame(rng: Generator, aspect: float) -> tuple[Size, NDArray[np.float32]]:
 def develop(rng: Generator, light: Image, dark: bool) -> NDArray[np.uint8]:
     """Exposure, white balance, lens and sensor: linear light (h, w, 3) to an 8-bit picture (h, w, 3)."""
     size = light.shape[0], light.shape[1]
-    exposure = rng.uniform(1.0, 2.4) if dark else rng.uniform(0.8, 1.55)
+    exposure = rng.uniform(1.0, 2.4) if dark else rng.uniform(0.9, 1.7)
     x, y = centred(size)
     vignette = f32(1 - np.float32(rng.uniform(0.03, 0.18)) * (x**2 + y**2))
     flare = blur(f32(np.minimum(light, 4.0)), size[0] / 30) * np.float32(rng.uniform(0.005, 0.03))
-    light = f32(cv2.transform(cv2.add(light, flare), np.diag(f32(np.exp(rng.normal(0, 0.05, 3)) * exposure))))
-    light = blur(times(light, vignette), float(rng.choice([0.45, 0.6, 0.8, 1.1, 1.6], p=[0.3, 0.3, 0.2, 0.14, 0.06])))
+    light = f32(
+        cv2.transform(
+            cv2.add(light, flare),
+            np.diag(f32(np.exp(rng.normal(0, 0.05, 3)) * exposure)),
+        )
+    )
+    light = blur(
+        times(light, vignette),
+        float(rng.choice([0.45, 0.6, 0.8, 1.1, 1.6], p=[0.3, 0.3, 0.2, 0.14, 0.06])),
+    )
     # 1 - exp(-x) rolls highlights off, the root is a display gamma of 2
     picture = _noisy(rng, f32(cv2.sqrt(1 - f32(cv2.exp(-light)))))
     if rng.random() < 0.7:  # the sharpening that phone cameras apply

@@ -1,7 +1,7 @@
 """Random damage: scratches, and fractures of five archetypes, in device coordinates (see geometry.py).
 
-Shapes are grown in *square* coordinates, x in [0, 3] and y in [0, 5 * cell_aspect], where a circle is a circle on
-the phone; `_to_device` squeezes them into cells.
+Shapes are grown in *square* coordinates, x in [0, 3] and y in [0, 5 * cell_aspect], where a circle is a circle
+on the phone; `_to_device` squeezes them into cells.
 """
 
 from collections.abc import Callable
@@ -42,7 +42,7 @@ def scratch(rng: Generator, cell_aspect: float, length: float) -> tuple[Stroke, 
         moves = np.stack([np.cos(angles), np.sin(angles)], axis=1) * (length / count / pieces)
         side = np.array([-np.sin(angle), np.cos(angle)]) * k * rng.uniform(0.03, 0.1)
         points = start + side + rng.normal(0, 0.03, 2) * (k > 0) + np.cumsum(moves, axis=0)
-        width, strength = rng.uniform(0.8, 2.0), rng.uniform(0.55, 1.0)
+        width, strength = rng.uniform(1.0, 2.4), rng.uniform(0.6, 1.0)
         strokes.append(Stroke(_to_device(points, cell_aspect), float(width), float(strength)))
     return tuple(strokes)
 
@@ -62,15 +62,19 @@ def _branches(rng: Generator, line: Points, rate: float, depth: int) -> list[tup
     return grown
 
 
-def _rings(
-    rng: Generator, centre: Points, radials: list[Points], radii: Points, chance: float
-) -> list[Points]:
+def _rings(rng: Generator, centre: Points, radials: list[Points], radii: Points, chance: float) -> list[Points]:
     """Concentric cracks: jittered chords between neighbouring radial lines at the given radii."""
     chords = []
-    order = sorted(radials, key=lambda p: float(np.arctan2(p[2, 1] - centre[1], p[2, 0] - centre[0])))
+    order = sorted(
+        radials,
+        key=lambda p: float(np.arctan2(p[2, 1] - centre[1], p[2, 0] - centre[0])),
+    )
     for one, other in zip(order, order[1:] + order[:1], strict=True):
         for radius in radii:
-            a, b = int(radius * rng.uniform(0.8, 1.2) / STEP), int(radius * rng.uniform(0.8, 1.2) / STEP)
+            a, b = (
+                int(radius * rng.uniform(0.8, 1.2) / STEP),
+                int(radius * rng.uniform(0.8, 1.2) / STEP),
+            )
             if a >= len(one) or b >= len(other) or rng.random() > chance:
                 continue
             if np.linalg.norm(other[b] - one[a]) > 2.4 * radius:
@@ -94,13 +98,14 @@ def _star(
     rng: Generator,
     centre: Points,
     aspect: float,
+    *,
     radials: int,
     reach: float,
     rate: float,
     rings: int,
     crush: float,
 ) -> Damage:
-    """One impact: radial lines with branches, concentric chords, and crushed glass of radius `crush` (cell widths)."""
+    """One impact: radial lines with branches, chords round it, crushed glass of radius `crush` (cell widths)."""
     box = np.array([COLS, ROWS * aspect])
     angles = np.linspace(0, 2 * np.pi, radials, endpoint=False) + rng.normal(0, 2.0 / radials, radials)
     lines: list[Points] = []
@@ -113,13 +118,26 @@ def _star(
     for line in lines:
         parts += _branches(rng, line, rate, 2)
     radii = 0.12 * 1.6 ** np.arange(rings) * rng.uniform(0.85, 1.2)
-    parts += [(chord, float(rng.uniform(0.4, 0.9))) for chord in _rings(rng, centre, lines, radii, 0.75)]
+    parts += [
+        (chord, float(rng.uniform(0.4, 0.9)))
+        for chord in _rings(rng, centre, lines, np.asarray(radii, np.float64), 0.75)
+    ]
     for _ in range(int(40 * crush)):
         spot = centre + rng.normal(0, 0.8 * crush, 2)
-        parts.append((_walk(rng, spot, float(rng.uniform(0, 6.3)), float(rng.uniform(0.1, 0.3)), 0.3), 0.7))
+        parts.append(
+            (
+                _walk(
+                    rng,
+                    spot,
+                    float(rng.uniform(0, 6.3)),
+                    float(rng.uniform(0.1, 0.3)),
+                    0.3,
+                ),
+                0.7,
+            )
+        )
     strokes = tuple(
-        Stroke(_to_device(points, aspect), float(rng.uniform(0.6, 1.1) + 1.0 * s**3), s)
-        for points, s in parts
+        Stroke(_to_device(points, aspect), float(rng.uniform(0.6, 1.1) + 1.0 * s**3), s) for points, s in parts
     )
     crushes = (_to_device(_crushed(rng, centre, crush), aspect),) if crush > 0 else ()
     return Damage(cracks=strokes, crushes=crushes)
@@ -131,7 +149,10 @@ def _edge_point(rng: Generator, aspect: float) -> Points:
     along = rng.beta(0.45, 0.45) if rng.random() < 0.7 else rng.random()
     y = ROWS * aspect * float(np.clip(along, 0.015, 0.985))
     if rng.random() < 0.2:
-        x, y = COLS * float(rng.uniform(0.1, 0.9)), ROWS * aspect * float(rng.choice([0.008, 0.992]))
+        x, y = (
+            COLS * float(rng.uniform(0.1, 0.9)),
+            ROWS * aspect * float(rng.choice([0.008, 0.992])),
+        )
     return np.array([x, y])
 
 
@@ -149,19 +170,28 @@ def _merge(parts: list[Damage]) -> Damage:
 
 
 def _dash_field(rng: Generator, centre: Points, aspect: float, radius: float, count: int) -> Segments:
-    """Fine fissures (count, 2, 2) that circle or leave an impact, denser near it; most catch light only in part."""
+    """Fine fissures (count, 2, 2) that circle or leave an impact, denser near it."""
     polar = rng.uniform(0, 2 * np.pi, count)
     distance = radius * rng.beta(1.2, 1.8, count)
     spots = centre + np.stack([np.cos(polar), np.sin(polar)], axis=1) * distance[:, None]
     heading = polar + (np.pi / 2 if rng.random() < 0.6 else 0.0) + rng.normal(0, 0.25, count)
-    half = np.clip(rng.lognormal(-4.0, 0.6, count), 0.005, 0.08)[:, None] * np.stack([np.cos(heading), np.sin(heading)], axis=1)
-    return np.stack([spots - half, spots + half], axis=1) / np.array([1.0, aspect])
+    half = np.clip(rng.lognormal(-4.0, 0.6, count), 0.005, 0.08)[:, None] * np.stack(
+        [np.cos(heading), np.sin(heading)], axis=1
+    )
+    return _to_device(np.stack([spots - half, spots + half], axis=1), aspect)
 
 
 def _chip(rng: Generator, aspect: float, severity: float) -> Damage:
     centre = _edge_point(rng, aspect) if rng.random() < 0.6 else _inner_point(rng, aspect)
     return _star(
-        rng, centre, aspect, int(rng.integers(7, 13)), 0.12 + 0.3 * severity, 0.6, 1, 0.04 + 0.05 * severity
+        rng,
+        centre,
+        aspect,
+        int(rng.integers(7, 13)),
+        0.12 + 0.3 * severity,
+        0.6,
+        1,
+        0.04 + 0.05 * severity,
     )
 
 
@@ -175,9 +205,7 @@ def _line(rng: Generator, aspect: float, severity: float) -> Damage:
         angle = float(np.arctan2(aim[1], aim[0]))
         line = _walk(rng, start, angle, 0.8 + 4.0 * severity * float(rng.uniform(0.5, 1.0)), 0.05)
         parts += [(line, 1.0), *_branches(rng, line, 0.25, 1)]
-    return Damage(
-        cracks=tuple(Stroke(_to_device(p, aspect), float(rng.uniform(1.0, 2.2)), s) for p, s in parts)
-    )
+    return Damage(cracks=tuple(Stroke(_to_device(p, aspect), float(rng.uniform(1.0, 2.2)), s) for p, s in parts))
 
 
 def _corner(rng: Generator, aspect: float, severity: float) -> Damage:
@@ -197,11 +225,21 @@ def _corner(rng: Generator, aspect: float, severity: float) -> Damage:
 def _web(rng: Generator, aspect: float, severity: float) -> Damage:
     centre = _inner_point(rng, aspect) if rng.random() < 0.5 else _edge_point(rng, aspect)
     star = _star(
-        rng, centre, aspect, int(rng.integers(11, 20)), 0.7 + 1.4 * severity, 0.8, 4, 0.1 + 0.16 * severity
+        rng,
+        centre,
+        aspect,
+        int(rng.integers(11, 20)),
+        0.7 + 1.4 * severity,
+        0.8,
+        4,
+        0.1 + 0.16 * severity,
     )
     if rng.random() < 0.4:
         star = _merge(
-            [star, Damage(dashes=_dash_field(rng, centre, aspect, 0.5 + severity, int(500 * severity)))]
+            [
+                star,
+                Damage(dashes=_dash_field(rng, centre, aspect, 0.5 + severity, int(500 * severity))),
+            ]
         )
     return star
 

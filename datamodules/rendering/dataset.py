@@ -40,7 +40,13 @@ def _photo_row(plan: DevicePlan, number: int, photo: Photo) -> list[str]:
     kind = "dark" if plan.dark[number] else "lit"
     corners = [f"{value:.1f}" for value in photo.corners.ravel()]
     sizes = [str(photo.size[1]), str(photo.size[0])]
-    return [photo_name(plan.index, number), f"dev{plan.index:02d}", kind, *sizes, *corners]
+    return [
+        photo_name(plan.index, number),
+        f"dev{plan.index:02d}",
+        kind,
+        *sizes,
+        *corners,
+    ]
 
 
 def render_device(plan: DevicePlan, seed: int, folder: Path) -> list[list[str]]:
@@ -168,9 +174,10 @@ def render_dataset(
 ) -> None:
     """Renders a data set of damaged phones into the new folder `root`: photos/, photos.csv, cells.csv.
 
-    The files depend on devices, photos, seed and label_noise (share of cells whose label moves to a neighbouring
-    class) alone, not on `workers` (processes; None: all cores). `root` appears only when everything is written.
-    Raises FileExistsError if `root` is there and not empty, ValueError for impossible numbers.
+    The files depend on devices, photos, seed and label_noise (share of cells whose label moves to a
+    neighbouring class) alone, not on `workers` (processes; None: all cores). `root` appears only when
+    everything is written. Raises FileExistsError if `root` is there and not empty, ValueError for impossible
+    numbers.
     """
     count = _checked(root, label_noise, workers)
     plans = plan_devices(devices, photos, seed)

@@ -11,17 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 ROWS, COLS = 5, 3
-CLASS_NAMES = ("no damage", "minor scratches", "major scratches", "minor cracks", "major cracks")
+CLASS_NAMES = (
+    "no damage",
+    "minor scratches",
+    "major scratches",
+    "minor cracks",
+    "major cracks",
+)
 CELL_DIAGONAL = float(np.sqrt(2.0))
 
 SCRATCH_VISIBLE = 0.04
-"""Scratch length in a cell, in cell diagonals, from which the cell counts as scratched (real data's README)."""
+"""Scratch length in a cell, in cell diagonals, from which it counts as scratched (real data's README)."""
 SCRATCH_MAJOR = 0.32
 """Scratch length in a cell, in cell diagonals, from which scratches are major (real data's README)."""
 CRACK_VISIBLE = 0.06
 """Crack length in a cell, in cell diagonals, from which the cell counts as cracked."""
 CRACK_REACH = 0.06
-"""Half width, in cells, of the strip that a crack line is taken to cover: one line never fills a third of a cell."""
+"""Half width, in cells, of the strip that a crack covers: one straight line never fills a third of a cell."""
 CRACK_MAJOR_COVER = 1.0 / 3.0
 """Share of a cell covered by crack strips and crushed glass from which cracks are major."""
 CRUSH_VISIBLE = 0.01
@@ -37,7 +43,8 @@ Grid = NDArray[np.float64]
 @dataclass(frozen=True)
 class Stroke:
     """One scratch or crack line: `points` (n, 2) in device coordinates, `width` in pixels of a 300-pixel cell,
-    `strength` 0..1 as the contrast relative to the strongest line of its kind."""
+    `strength` 0..1 as the contrast relative to the strongest line of its kind.
+    """
 
     points: Points
     width: float
@@ -65,7 +72,7 @@ def segments_of(strokes: tuple[Stroke, ...]) -> Segments:
 
 
 def length_per_cell(segments: Segments) -> Grid:
-    """Length (5, 3) of the segments (m, 2, 2) inside each cell, in cell sides; parts off the device do not count.
+    """Length (5, 3) of the segments (m, 2, 2) inside each cell, in cell sides; off the device nothing counts.
 
     Exact: every segment is cut where it crosses a grid line, and each part belongs to the cell of its middle.
     """
@@ -81,7 +88,10 @@ def length_per_cell(segments: Segments) -> Grid:
     t = np.sort(np.concatenate(cuts, axis=1), axis=1)
     middle = start[:, None] + step[:, None] * ((t[:, 1:] + t[:, :-1]) / 2)[..., None]
     part = np.diff(t, axis=1) * np.linalg.norm(step, axis=1)[:, None]
-    col, row = np.floor(middle[..., 0]).astype(int), np.floor(middle[..., 1]).astype(int)
+    col, row = (
+        np.floor(middle[..., 0]).astype(int),
+        np.floor(middle[..., 1]).astype(int),
+    )
     inside = (col >= 0) & (col < COLS) & (row >= 0) & (row < ROWS)
     np.add.at(lengths, (row[inside], col[inside]), part[inside])
     return lengths
@@ -127,5 +137,5 @@ def crack_grades(damage: Damage) -> NDArray[np.int64]:
 
 
 def grades(damage: Damage) -> NDArray[np.int64]:
-    """Grade (5, 3) of every cell, 0..4 in the order of CLASS_NAMES; a cracked cell stays cracked if also scratched."""
+    """Grade (5, 3) of every cell, 0..4 in the order of CLASS_NAMES; cracks beat scratches."""
     return np.maximum(crack_grades(damage), scratch_grades(damage.scratches))

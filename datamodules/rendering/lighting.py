@@ -32,7 +32,8 @@ from datamodules.rendering.raster import (
 @dataclass(frozen=True)
 class Light:
     """Light of one photo: `dark` when the panel is off; `ambient` BGR (3,) falling on everything, 1 = a bright
-    room (a lit panel shines with 1 too); `heading` of the key light in radians."""
+    room (a lit panel shines with 1 too); `heading` of the key light in radians.
+    """
 
     dark: bool
     ambient: Image
@@ -47,7 +48,7 @@ def make_light(rng: Generator, dark: bool) -> Light:
 
 
 def _photographer(rng: Generator, size: Size) -> Image:
-    """Soft silhouette (h, w) of head, shoulders, arms and the camera: 1 where it blocks the room's light."""
+    """Soft silhouette (h, w) of head, shoulders, arm and camera: 1 where it blocks the room's light."""
     height, width = size
     x, y = width * rng.uniform(0.25, 0.75), height * rng.uniform(0.35, 0.8)
     head = width * rng.uniform(0.14, 0.24)
@@ -72,7 +73,10 @@ def _lamp(rng: Generator, size: Size) -> Image:
     tall = long * (1 if rng.random() < 0.6 else rng.uniform(1.5, 4))
     box = (x - long, y - tall, x + long, y + tall)
     ragged = rounded_box(size, box, long * 0.95) + np.float32(0.12 * long) * cloud(rng, size, 14, 2)
-    core = inside(f32(ragged), float(rng.uniform(3, 12)))
+    core = blur(
+        inside(f32(ragged), float(rng.uniform(3, 10))),
+        float(rng.uniform(0.5, 0.25 * long)),
+    )
     glow = 0.25 * blur(core, long * 0.8) + 0.12 * blur(core, long * 3)
     return f32(core + glow)
 
@@ -85,7 +89,12 @@ def room_mirrored(rng: Generator, size: Size, dark: bool) -> Image:
     room = f32(0.45 + slope[0] * gx + slope[1] * gy + 0.12 * cloud(rng, half, 4, 2))
     if rng.random() < 0.5:  # a window or light panel with a soft border
         x0, y0 = rng.uniform(-0.3, 0.8) * half[1], rng.uniform(-0.2, 0.8) * half[0]
-        box = (x0, y0, x0 + half[1] * rng.uniform(0.3, 0.9), y0 + half[0] * rng.uniform(0.15, 0.5))
+        box = (
+            x0,
+            y0,
+            x0 + half[1] * rng.uniform(0.3, 0.9),
+            y0 + half[0] * rng.uniform(0.15, 0.5),
+        )
         window = inside(f32(rounded_box(half, box, 6) + 0.35 * (gx * 40 + gy * rng.normal(0, 60))))
         room = room + blur(window, float(rng.uniform(2.5, 16))) * rng.uniform(0.5, 2.0)
     room = f32(np.clip(room, 0.03, None))
@@ -98,7 +107,7 @@ def room_mirrored(rng: Generator, size: Size, dark: bool) -> Image:
 
 
 def _moved(image: Image, tilt: Image, reach: float, scale: float = 1.0) -> Image:
-    """`image` looked up with an offset of `tilt` * `reach` pixels; `scale` is its size relative to the canvas."""
+    """`image` looked up `tilt` * `reach` pixels aside; `scale` is its size relative to the canvas."""
     x, y = grid((tilt.shape[0], tilt.shape[1]))
     map_x = (x + tilt[..., 0] * np.float32(reach)) * np.float32(scale)
     map_y = (y + tilt[..., 1] * np.float32(reach)) * np.float32(scale)
@@ -106,8 +115,8 @@ def _moved(image: Image, tilt: Image, reach: float, scale: float = 1.0) -> Image
 
 
 def moire(rng: Generator, size: Size, strength: float) -> Image:
-    """Coloured beat pattern (h, w, 3) of panel against sensor: a factor around 1. Drawn at half size: it is smooth."""
-    half = size[0] // 2, size[1] // 2
+    """Coloured beat pattern (h, w, 3) of panel against sensor: a factor around 1."""
+    half = size[0] // 2, size[1] // 2  # it is smooth
     gx, gy = centred(half)
     turns, angle = rng.uniform(4, 45), rng.uniform(0, np.pi)
     bend = f32(rng.normal(0, 0.3, 3))
@@ -133,7 +142,16 @@ def _panel_light(rng: Generator, body: Body, broken: Broken, light: Light) -> Im
     fall = f32(rng.normal(0, 0.08, 2))
     lit = _moved(body.emission, broken.tilt, float(rng.uniform(0.8, 2.0)))
     if rng.random() < 0.45:
-        lit = f32(cv2.multiply(lit, moire(rng, body.size, float(rng.uniform(0.015, 0.09)))))
+        lit = f32(
+            cv2.multiply(
+                lit,
+                moire(
+                    rng,
+                    body.size,
+                    float(np.exp(rng.uniform(np.log(0.012), np.log(0.13)))),
+                ),
+            )
+        )
     level = (1 + fall[0] * gx + fall[1] * gy - 0.06 * (gx**2 + gy**2)) * np.clip(
         1 + 0.05 * broken.tilt[..., 0], 0.85, 1.12
     )
@@ -158,13 +176,18 @@ def shine(rng: Generator, body: Body, broken: Broken, light: Light) -> Image:
     lx, ly = np.float32(np.cos(light.heading)), np.float32(np.sin(light.heading))
     edge = body.rim[..., 0] * lx + body.rim[..., 1] * ly
     image = times(body.albedo, f32(fade * (1 + 0.8 * edge)))
-    image = plus(image, f32(np.clip(edge, 0, 1) ** 6 * rng.uniform(0.05, 0.9)), colour((1, 1, 1)))
+    bright = np.clip(edge, 0, 1) ** 2
+    image = plus(
+        image,
+        f32(bright**2 * bright * float(rng.uniform(0.05, 0.9))),
+        colour((1, 1, 1)),
+    )
     if broken.any:
         brown = 0.12 * (1 + 0.2 * cloud(rng, size, 30, 4))
         hidden = broken.missing * (1 - body.screen * (0 if light.dark else 1))
         image = over(image, flood(f32(brown), colour((0.8, 0.95, 1.1))), f32(hidden))
     room = _moved(room_mirrored(rng, size, light.dark), broken.tilt, 22.0, 0.5)
-    gloss = body.glass * (1 - 0.8 * broken.missing) * np.float32(rng.uniform(0.012, 0.05))
+    gloss = body.glass * (1 - 0.8 * broken.missing) * np.float32(np.exp(rng.uniform(np.log(0.01), np.log(0.08))))
     image = f32(cv2.add(image, times(room, gloss)))
     image = f32(cv2.transform(image, np.diag(light.ambient)))
     return image if light.dark else f32(cv2.add(image, _panel_light(rng, body, broken, light)))

@@ -8,7 +8,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from datamodules.rendering.body import HEIGHT, PAD
-from datamodules.rendering.geometry import COLS, ROWS, Damage, Stroke
+from datamodules.rendering.geometry import COLS, ROWS, Damage, Segments, Stroke
 from datamodules.rendering.raster import Image, Size, blur, cloud, f32, resized
 
 _LEVELS = 10  # brightness steps of one drawing pass: pieces of a step are drawn by one OpenCV call
@@ -19,9 +19,9 @@ _SHIFT = 4  # sub-pixel bits of OpenCV's line drawing
 class Broken:
     """What the device's damage is made of, the same in all photos, on the canvas (h, w).
 
-    `lines` are crack lines 0..1; `powder` crushed glass 0..1; `tilt` (h, w, 2) the random tilt of each shard
-    between cracks, zero on unbroken glass; `missing` is 1 where a shard has fallen out; `walls` are the slanting
-    fracture faces beside wide cracks 0..1; `any` tells whether there is a crack at all.
+    `any` tells whether there is a crack at all; `lines` are crack lines 0..1; `walls` the slanting fracture
+    faces beside wide cracks 0..1; `powder` crushed glass 0..1; `tilt` (h, w, 2) the random tilt of each shard
+    between cracks, zero on unbroken glass; `missing` is 1 where a shard has fallen out.
     """
 
     any: bool
@@ -34,6 +34,8 @@ class Broken:
 
 @dataclass(frozen=True)
 class Pieces:
+    """Short straight bits of lines on the canvas: what is drawn."""
+
     ends: NDArray[np.float64]  # (m, 2, 2) pixels on the canvas
     width: NDArray[np.float64]  # (m,) pixels
     strength: NDArray[np.float64]  # (m,) 0..1
@@ -45,18 +47,24 @@ def _scale(size: Size) -> NDArray[np.float64]:
 
 def _pieces(rng: Generator, strokes: tuple[Stroke, ...], size: Size, rough: float, taper: bool) -> Pieces:
     """Strokes as short pieces on the canvas with ragged edges; `rough` is the jitter in pixels."""
-    ends, widths, strengths = [np.zeros((0, 2, 2))], [np.zeros(0)], [np.zeros(0)]
+    ends: list[Segments] = [np.zeros((0, 2, 2))]
+    widths, strengths = [np.zeros(0)], [np.zeros(0)]
     for stroke in strokes:
         points = stroke.points * _scale(size) + PAD
         steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
         along = np.concatenate([[0.0], np.cumsum(steps)])
         count = max(2, int(along[-1] / 5.0))
         at = np.linspace(0, along[-1], count + 1)
-        fine = np.stack([np.interp(at, along, points[:, 0]), np.interp(at, along, points[:, 1])], axis=1)
+        fine = np.stack(
+            [np.interp(at, along, points[:, 0]), np.interp(at, along, points[:, 1])],
+            axis=1,
+        )
         fine[1:-1] += rng.normal(0, rough, (count - 1, 2))
         fade = np.clip(2.5 * (1 - at[:-1] / at[-1]), 0.3, 1) if taper else np.ones(count)
         waves = np.interp(
-            np.arange(count), np.arange(0, count + 8, 4), rng.uniform(0.35, 1.35, len(range(0, count + 8, 4)))
+            np.arange(count),
+            np.arange(0, count + 8, 4),
+            rng.uniform(0.35, 1.35, len(range(0, count + 8, 4))),
         )
         ends.append(np.stack([fine[:-1], fine[1:]], axis=1))
         widths.append(stroke.width * fade * waves)
@@ -65,7 +73,7 @@ def _pieces(rng: Generator, strokes: tuple[Stroke, ...], size: Size, rough: floa
 
 
 def _draw(size: Size, pieces: Pieces, light: NDArray[np.float64]) -> Image:
-    """Coverage (h, w) of the pieces times `light` (m,) 0..1; thin pieces are dimmed, OpenCV draws none below 1 px."""
+    """Coverage (h, w) of the pieces times `light` (m,) 0..1; OpenCV draws none below 1 px: they are dimmed."""
     canvas = np.zeros(size, np.uint8)
     thick = np.clip(np.ceil(pieces.width - 0.35), 1, 5).astype(int)
     level = np.clip(light * np.minimum(pieces.width / thick, 1.0), 0, 1)
@@ -75,13 +83,25 @@ def _draw(size: Size, pieces: Pieces, light: NDArray[np.float64]) -> Image:
         for t in range(1, 6):
             lines = list(fixed[(step == value) & (thick == t)])
             if lines:
-                cv2.polylines(canvas, lines, False, int(255 * value / _LEVELS), t, cv2.LINE_AA, _SHIFT)
+                cv2.polylines(
+                    canvas,
+                    lines,
+                    False,
+                    int(255 * value / _LEVELS),
+                    t,
+                    cv2.LINE_AA,
+                    _SHIFT,
+                )
     return f32(canvas) / np.float32(255)
 
 
 def _dash_pieces(rng: Generator, damage: Damage, size: Size) -> Pieces:
     ends = damage.dashes * _scale(size) + PAD
-    return Pieces(ends, rng.uniform(0.4, 1.2, len(ends)), np.clip(rng.gamma(1.3, 0.3, len(ends)), 0.08, 1.0))
+    return Pieces(
+        ends,
+        rng.uniform(0.4, 1.2, len(ends)),
+        np.clip(rng.gamma(1.3, 0.3, len(ends)), 0.08, 1.0),
+    )
 
 
 def _joined(*parts: Pieces) -> Pieces:
@@ -107,7 +127,7 @@ def wall_pieces(rng: Generator, damage: Damage, size: Size) -> Pieces:
     knots = max(2, count // 7)
     wave = np.interp(np.linspace(0, knots - 1, count), np.arange(knots), rng.gamma(0.8, 2.0, knots))
     width = np.clip(wave * lines.width, 0, 5.0)
-    side = np.where(np.interp(np.linspace(0, knots - 1, count), np.arange(knots), rng.normal(0, 1, knots)) > 0, 1, -1)
+    side = np.sign(np.interp(np.linspace(0, knots - 1, count), np.arange(knots), rng.normal(0, 1, knots)))
     shifted = lines.ends + (normal * (side * width * 0.5)[:, None])[:, None]
     return Pieces(shifted, width, lines.strength * rng.uniform(0.25, 1.0, count))
 
@@ -118,7 +138,7 @@ def scratch_pieces(rng: Generator, damage: Damage, size: Size) -> Pieces:
 
 
 def caught_light(rng: Generator, pieces: Pieces, size: Size, heading: float, floor: float) -> Image:
-    """Light (h, w) that lines throw to the camera: strongest across `heading` (radians), patchy along the line."""
+    """Light (h, w) that lines throw to the camera: strongest across `heading` (radians), patchy along them."""
     step = pieces.ends[:, 1] - pieces.ends[:, 0]
     across = np.abs(np.sin(np.arctan2(step[:, 1], step[:, 0]) - heading))
     sparkle = np.clip(rng.gamma(2.0, 0.4, len(across)), 0.15, 1.6)
@@ -142,15 +162,23 @@ def break_glass(rng: Generator, damage: Damage, pieces: Pieces, walls: Pieces, s
 
 
 def _shards(rng: Generator, lines: Image, crushed: Image, cracks: int) -> tuple[Image, Image]:
-    """Tilt (h, w, 2) per shard and the mask (h, w) of fallen ones; shards are what cracks cut off the front."""
-    small = (cv2.resize(lines, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) < 0.10).astype(np.uint8)
+    """Tilt (h, w, 2) per shard and the mask (h, w) of fallen ones; shards are what cracks cut off."""
+    half = lines.shape[1] // 2, lines.shape[0] // 2
+    small = (cv2.resize(lines, half, interpolation=cv2.INTER_AREA) < 0.10).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(small, connectivity=4)
     area = stats[:, cv2.CC_STAT_AREA].astype(np.float64)
     slope = rng.normal(0, 1, (count, 2)) * (area < 0.6 * small.size)[:, None]
     tilt = f32(slope)[labels]
-    tilt = blur(f32(cv2.resize(tilt, (lines.shape[1], lines.shape[0]), interpolation=cv2.INTER_NEAREST)), 1.2)
+    tilt = blur(
+        f32(cv2.resize(tilt, (lines.shape[1], lines.shape[0]), interpolation=cv2.INTER_NEAREST)),
+        1.2,
+    )
     near = np.zeros(count)
-    np.maximum.at(near, labels.ravel(), f32(cv2.resize(crushed, small.shape[::-1])).ravel())
+    np.maximum.at(
+        near,
+        np.asarray(labels, np.int64).ravel(),
+        f32(cv2.resize(crushed, small.shape[::-1])).ravel(),
+    )
     fallen = (near > 0.3) & (area < 6000) & (area > 60) & (rng.random(count) < 0.25) & (cracks > 30)
     if cracks > 150 and rng.random() < 0.4:
         fallen[np.argsort(-np.where(area < 0.12 * small.size, area, 0))[: int(rng.integers(1, 4))]] = True
@@ -167,7 +195,18 @@ def dust(rng: Generator, size: Size, density: float) -> Image:
         long = 16 * rng.gamma(1.4, 0.45)
         axes = (int(max(4, long)), int(max(4, long * rng.uniform(0.4, 1))))
         value = int(np.clip(rng.gamma(1.5, 70), 25, 255))
-        cv2.ellipse(canvas, centre, axes, int(rng.integers(180)), 0, 360, value, -1, cv2.LINE_AA, _SHIFT)
+        cv2.ellipse(
+            canvas,
+            centre,
+            axes,
+            int(rng.integers(180)),
+            0,
+            360,
+            value,
+            -1,
+            cv2.LINE_AA,
+            _SHIFT,
+        )
     for _ in range(int(rng.poisson(1.2 * density))):
         turns = np.cumsum(rng.normal(0, 0.35, 14))
         path = np.cumsum(np.stack([np.cos(turns), np.sin(turns)], axis=1) * rng.uniform(2, 5), axis=0)

@@ -1,7 +1,7 @@
-"""Which device has which damage and how often it is photographed, so that the class shares of a data set come out.
+"""Which device has which damage and how often it is photographed, so that a data set's class shares come out.
 
-Cracks are planned first: every archetype has a nominal number of minor and major crack cells, and what a device
-misses of it is carried over to the next one. Scratches then fill the cells that are left, stroke by stroke.
+Cracks are planned first: every archetype has a nominal number of minor and major crack cells, and what a
+device misses of it is carried over to the next one. Scratches then fill cells that are left, stroke by stroke.
 """
 
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from datamodules.rendering.geometry import (
     SCRATCH_MAJOR,
     SCRATCH_VISIBLE,
     Damage,
+    Grid,
     Stroke,
     crack_grades,
     grades,
@@ -46,8 +47,7 @@ _PLAN_STREAM = 2**31  # spawn keys below it belong to devices
 
 @dataclass(frozen=True)
 class DevicePlan:
-    """One device: `index`, `aspect` (height by width), its damage, and for each of its photos the number over the
-    whole set's kinds, `dark[k]` telling whether photo k shows the screen switched off."""
+    """One device: `index`, `aspect` (height by width) and damage; `dark[k]` tells whether the screen is off in photo k."""
 
     index: int
     aspect: float
@@ -61,12 +61,12 @@ class DevicePlan:
 
 
 def stream(seed: int, *key: int) -> Generator:
-    """The random numbers that belong to (seed, device, photo): independent of order, process and global state."""
+    """The random numbers that belong to (seed, device, photo), whatever the order, process or global state."""
     return np.random.default_rng(SeedSequence(seed, spawn_key=key))
 
 
 def photo_counts(rng: Generator, devices: int, photos: int) -> list[int]:
-    """Photos of each device: as even as possible, then some devices give one to another, so that 3 to 5 occur."""
+    """Photos of each device: nearly even, then some devices give one to another, so that 3 to 5 occur."""
     counts = np.full(devices, photos // devices)
     counts[rng.permutation(devices)[: photos % devices]] += 1
     for _ in range(devices // 4):
@@ -85,7 +85,11 @@ def _archetype_list(devices: int) -> list[str]:
 
 
 def _plan_cracks(
-    rng: Generator, names: list[str], aspects: list[float], weights: list[int], total: int
+    rng: Generator,
+    names: list[str],
+    aspects: list[float],
+    weights: list[int],
+    total: int,
 ) -> list[Damage]:
     """Cracks of every cracked device; `weights` are photos per device, `total` cells of the whole set."""
     nominal = np.array([ARCHETYPES[n][1:] for n in names])
@@ -95,8 +99,7 @@ def _plan_cracks(
     chosen = []
     for name, aspect, w, aim in zip(names, aspects, weights, nominal * scale * weight, strict=True):
         found = [
-            FRACTURES[name](rng, aspect * COLS / ROWS, (k + rng.random()) / _CANDIDATES)
-            for k in range(_CANDIDATES)
+            FRACTURES[name](rng, aspect * COLS / ROWS, (k + rng.random()) / _CANDIDATES) for k in range(_CANDIDATES)
         ]
         cells = np.array([[(crack_grades(d) == g).sum() * w for g in (3, 4)] for d in found])
         best = int(np.argmin(np.abs(cells - aim - carry).sum(axis=1)))
@@ -112,9 +115,7 @@ def _quotas(rng: Generator, free: list[int], weights: list[int], total: int) -> 
     major = np.zeros(devices, dtype=int)
     order = sorted(range(devices), key=lambda d: (-int(slots[d] > 4), rng.random()))
     spread = [d for d in order if slots[d] > 4][: max(4, round(0.25 * devices))] or order[:1]
-    while (
-        sum(m * w for m, w in zip(major, weights, strict=True)) < CLASS_SHARES[2] * total - min(weights) / 2
-    ):
+    while sum(m * w for m, w in zip(major, weights, strict=True)) < CLASS_SHARES[2] * total - min(weights) / 2:
         major[spread[int(major.sum()) % len(spread)]] += 1
     appetite = np.maximum(slots - major, 0) * rng.gamma(2.5, 1.0, devices)
     minor, carry = np.zeros(devices, dtype=int), 0.0
@@ -134,19 +135,20 @@ def _quotas(rng: Generator, free: list[int], weights: list[int], total: int) -> 
     return [(int(a), int(b)) for a, b in zip(minor, major, strict=True)]
 
 
-def _place_scratches(
-    rng: Generator, cracks: Damage, aspect: float, minor: int, major: int
-) -> tuple[Stroke, ...]:
+def _place_scratches(rng: Generator, cracks: Damage, aspect: float, minor: int, major: int) -> tuple[Stroke, ...]:
     """Strokes, kept one at a time when they bring the device nearer to its quota of scratched cells."""
     blocked = crack_grades(cracks) > 0
     strokes: tuple[Stroke, ...] = ()
-    length = np.zeros((ROWS, COLS))
+    length: Grid = np.zeros((ROWS, COLS))
     goal = np.array([minor, major])
 
     def distance(lengths: NDArray[np.float64]) -> float:
         share = np.where(blocked, 0.0, lengths / CELL_DIAGONAL)
         have = np.array(
-            [((share >= SCRATCH_VISIBLE) & (share < SCRATCH_MAJOR)).sum(), (share >= SCRATCH_MAJOR).sum()]
+            [
+                ((share >= SCRATCH_VISIBLE) & (share < SCRATCH_MAJOR)).sum(),
+                (share >= SCRATCH_MAJOR).sum(),
+            ]
         )
         vague = ((share > 0.02) & (share < 0.06)).sum() * 0.2  # cells at the limit are graded by luck
         return float(np.abs(goal - have) @ np.array([1.0, 2.5]) + vague)
@@ -155,7 +157,7 @@ def _place_scratches(
     for _ in range(400):
         if best < 0.5:
             break
-        wanted = 0.7 * rng.lognormal(0, 0.5) if rng.random() < 0.25 else 0.22 * rng.lognormal(0, 0.45)
+        wanted = 0.7 * rng.lognormal(0, 0.5) if rng.random() < 0.25 else 0.25 * rng.lognormal(0, 0.4)
         new = scratch(rng, aspect * COLS / ROWS, float(wanted))
         with_new = length + length_per_cell(segments_of(new))
         if distance(with_new) < best - 1e-9:
@@ -169,9 +171,7 @@ def plan_devices(devices: int, photos: int, seed: int) -> list[DevicePlan]:
     Raises ValueError if there are no devices or a device would get no photo.
     """
     if devices < 1 or photos < devices:
-        raise ValueError(
-            f"devices={devices}, photos={photos}: need at least one device and one photo of each"
-        )
+        raise ValueError(f"devices={devices}, photos={photos}: need at least one device and one photo of each")
     rng = stream(seed, _PLAN_STREAM)
     weights = photo_counts(rng, devices, photos)
     aspects = [float(a) for a in rng.choice(ASPECTS, devices)]

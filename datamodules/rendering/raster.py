@@ -1,4 +1,4 @@
-"""Typed float32 image helpers over OpenCV. Images are (h, w) or (h, w, 3) in BGR, linear light, 0 = no light."""
+"""Typed float32 image helpers over OpenCV. Images are (h, w) or (h, w, 3): BGR, linear light, 0 = none."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,9 @@ def blur(image: Image, sigma: float) -> Image:
         factor = sigma / 3
         height, width = image.shape[:2]
         small = cv2.resize(
-            image, (max(2, round(width / factor)), max(2, round(height / factor))), interpolation=3
+            image,
+            (max(2, round(width / factor)), max(2, round(height / factor))),
+            interpolation=3,
         )
         return resized(blur(f32(small), 3.0), (height, width))
     return f32(cv2.GaussianBlur(image, (0, 0), sigma))
@@ -36,7 +38,7 @@ def resized(image: Image, size: Size) -> Image:
 
 
 def cloud(rng: Generator, size: Size, cells: float, octaves: int = 3, stretch: float = 1.0) -> Image:
-    """Smooth noise (h, w) of about unit spread: `cells` blobs along the long side, finer octaves at half the strength.
+    """Smooth noise (h, w) of about unit spread: `cells` blobs along the long side, finer octaves half as strong.
 
     `stretch` > 1 makes blobs that much longer along y than along x.
     """
@@ -46,9 +48,7 @@ def cloud(rng: Generator, size: Size, cells: float, octaves: int = 3, stretch: f
         n = cells * 2**octave / max(size)
         rows, cols = max(2, int(height * n / stretch)), max(2, int(width * n))
         coarse = rng.standard_normal((rows, cols), dtype=np.float32)
-        total += f32(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)) * np.float32(
-            0.5**octave
-        )
+        total += f32(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)) * np.float32(0.5**octave)
     return total
 
 
@@ -90,8 +90,14 @@ def plus(image: Image, plane: Image, bgr: Image) -> Image:
 
 def over(base: Image, top: Image, alpha: Image) -> Image:
     """`top` (h, w, 3) or (3,) laid over `base` where `alpha` (h, w) is 1."""
-    below = times(base, 1 - alpha)
-    return plus(below, alpha, top) if top.ndim == 1 else f32(cv2.add(below, times(top, alpha)))
+    rows = np.flatnonzero(alpha.max(axis=1) > 0)
+    if not len(rows):
+        return base
+    band = slice(rows[0], rows[-1] + 1)  # most things are small: only their rows are worked on
+    result, part = base.copy(), alpha[band]
+    below = times(base[band], 1 - part)
+    result[band] = plus(below, part, top) if top.ndim == 1 else cv2.add(below, times(top[band], part))
+    return result
 
 
 def rounded_box(size: Size, box: tuple[float, float, float, float], radius: float) -> Image:

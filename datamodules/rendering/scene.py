@@ -52,7 +52,10 @@ def _front(rng: Generator, device: Device, light: lighting.Light) -> Image:
     gain = float(rng.uniform(0.25, 0.8))
     if not light.dark:  # a scratch scatters the panel's light: mostly a darker line, sometimes a lighter one
         darker = rng.random() < 0.8
-        image = times(image, f32(1 + scratches * np.float32(-rng.uniform(0.35, 0.7) if darker else 0.8)))
+        image = times(
+            image,
+            f32(1 + scratches * np.float32(-rng.uniform(0.42, 0.75) if darker else 0.8)),
+        )
         gain *= 0.25 if darker else 1.0
     image = lighting.damage_light(rng, image, scratches, light, gain)
     if broken.any:
@@ -62,7 +65,12 @@ def _front(rng: Generator, device: Device, light: lighting.Light) -> Image:
         caught = glints + 0.35 * blur(faces, 0.8) + rng.uniform(0.5, 0.9) * flakes
         gain = float(rng.uniform(0.4, 1.0))
         if not light.dark:  # over a lit panel the bright edge lies beside the dark line and must not fill it
-            move = f32([[1, 0, 1.6 * np.cos(light.heading)], [0, 1, 1.6 * np.sin(light.heading)]])
+            move = f32(
+                [
+                    [1, 0, 1.6 * np.cos(light.heading)],
+                    [0, 1, 1.6 * np.sin(light.heading)],
+                ]
+            )
             caught = cv2.warpAffine(caught, move, (size[1], size[0]))
             gain *= 0.6
         image = lighting.damage_light(rng, image, f32(caught), light, gain)
@@ -76,7 +84,14 @@ def render_photo(device: Device, plan: DevicePlan, number: int, seed: int) -> Ph
     size, corners = camera.frame(rng, plan.aspect)
     front = _front(rng, device, light)
     height, width = device.body.size
-    own = f32([[PAD, PAD], [width - PAD, PAD], [width - PAD, height - PAD], [PAD, height - PAD]])
+    own = f32(
+        [
+            [PAD, PAD],
+            [width - PAD, PAD],
+            [width - PAD, height - PAD],
+            [PAD, height - PAD],
+        ]
+    )
     view = cv2.getPerspectiveTransform(own, corners)
     target = size[1], size[0]
     alpha = f32(cv2.warpPerspective(device.body.alpha, view, target))

@@ -1,4 +1,4 @@
-"""A contact sheet of any data set of screens: some whole photos above, below them a row of cells for each class."""
+"""A contact sheet of any data set of screens: some whole photos, below them a row of cells for each class."""
 
 import csv
 from pathlib import Path
@@ -62,9 +62,7 @@ def _strip(rng: Generator, root: Path, names: list[str], width: int) -> Picture:
     return strip
 
 
-def _chosen(
-    rng: Generator, cells: list[dict[str, str]], source: dict[str, str], count: int
-) -> list[list[Place]]:
+def _chosen(rng: Generator, cells: list[dict[str, str]], source: dict[str, str], count: int) -> list[list[Place]]:
     """For each class up to `count` cells, taking turns among the devices."""
     chosen: list[list[Place]] = []
     for label in range(len(CLASS_NAMES)):
@@ -95,7 +93,7 @@ def _cells(root: Path, photos: list[dict[str, str]], wanted: list[list[Place]]) 
 
 
 def contact_sheet(root: Path, out: Path, *, per_class: int = 12, seed: int = 0) -> None:
-    """Writes a PNG with a strip of whole photos and `per_class` cells of every class of the data set in `root`.
+    """Writes a PNG with a strip of whole photos and `per_class` cells of each class of the set in `root`.
 
     The folder needs photos.csv, cells.csv and photos/; cells are straightened by the four corners. Raises
     FileNotFoundError for a photo that is named but missing.
@@ -110,12 +108,30 @@ def contact_sheet(root: Path, out: Path, *, per_class: int = 12, seed: int = 0) 
     sheet[:_STRIP] = _strip(rng, root, [p["photo"] for p in photos], width)
     for label, (name, places) in enumerate(zip(CLASS_NAMES, wanted, strict=True)):
         top = _STRIP + 4 * _GAP + label * (SHOWN + _GAP)
-        cv2.putText(sheet, f"{label}", (4, top + 74), cv2.FONT_HERSHEY_DUPLEX, 1.3, _INK, 2, cv2.LINE_AA)
-        cv2.putText(sheet, name, (4, top + 108), cv2.FONT_HERSHEY_DUPLEX, 0.62, _INK, 1, cv2.LINE_AA)
+        cv2.putText(
+            sheet,
+            f"{label}",
+            (4, top + 74),
+            cv2.FONT_HERSHEY_DUPLEX,
+            1.3,
+            _INK,
+            2,
+            cv2.LINE_AA,
+        )
+        cv2.putText(
+            sheet,
+            name,
+            (4, top + 108),
+            cv2.FONT_HERSHEY_DUPLEX,
+            0.62,
+            _INK,
+            1,
+            cv2.LINE_AA,
+        )
         for k, place in enumerate(places):
             left = _LEFT + k * (SHOWN + _GAP)
             sheet[top : top + SHOWN, left : left + SHOWN] = cut[place]
-    framed = cv2.copyMakeBorder(sheet, *[_MARGIN] * 4, cv2.BORDER_CONSTANT, value=[_PAPER] * 3)
+    framed = np.pad(sheet, ((_MARGIN, _MARGIN), (_MARGIN, _MARGIN), (0, 0)), constant_values=_PAPER)
     out.parent.mkdir(parents=True, exist_ok=True)
     if not cv2.imwrite(str(out), framed):
         raise OSError(f"{out}: could not be written")

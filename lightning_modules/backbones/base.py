@@ -23,6 +23,7 @@ class Backbone(nn.Module):
         strides: input pixels per pixel of each feature map, rising.
         out_channels: channels of each feature map.
         mean, std: input scaling per channel, of pixels divided by 255.
+
     """
 
     def __init__(self, network: nn.Module, start: Start, unused: tuple[str, ...] = ()) -> None:

@@ -95,6 +95,7 @@ def resolve_start(spec: BackboneSpec, width: float, weights: str, folder: Path) 
         folder: `paths.weights`, searched for the files that the spec names, before the hub and its cache.
 
     Raises WeightsError with one line.
+
     """
     if weights == "none":
         return Start("random", spec.padding, spec.mean, spec.std)
