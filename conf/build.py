@@ -56,7 +56,7 @@ def build_data(cfg: DictConfig, cells: "Cells") -> "CellDataModule":
         imbalance=instantiate(cfg.imbalance),
         batch_size=cfg.batch_size,
         seed=cfg.seed,
-        workers=cfg.workers,
+        ahead=cfg.ahead,
     )
 
 

@@ -19,7 +19,7 @@ RESULT_FREE = {
     "callbacks.keep_best",
     "callbacks.keep_last",
     "trainer.accelerator",
-    "workers",
+    "ahead",
     "datamodule.root",
     "datamodule.cache",
     "datamodule.folder",

@@ -65,8 +65,8 @@ class TrainConfig:
     """Which fold is the test part."""
     sweep_name: str = "adhoc"
     """Folder under paths.runs that the run's folder lies in."""
-    workers: int = 1
-    """Processes that augment beside the training; 0 augments between the steps."""
+    ahead: int = 2
+    """Batches augmented on a thread beside the training; 0 augments between the steps."""
     overwrite: bool = False
     """Train again where a finished record says that it has been done."""
 

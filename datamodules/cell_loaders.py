@@ -1,6 +1,8 @@
 """Hands cells to Lightning: batches of raw uint8 pixels, plain labels and weights."""
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -93,12 +95,39 @@ class EpochSampler(Sampler[tuple[int, int]]):
             yield self.epoch, int(index)
 
 
+class Ahead:
+    """A loader that prepares its next batches on one thread while the present one is trained on.
+
+    A thread and no process: OpenCV works outside Python's lock, nothing is copied, and forking a process in which
+    torch and OpenCV already run threads hangs now and then. What a batch holds depends on its samples alone.
+
+    Args:
+        loader: over a map-style dataset.
+        batches: how many are held ready.
+    """
+
+    def __init__(self, loader: DataLoader[CellBatch], batches: int = 2) -> None:
+        self.loader, self.batches = loader, batches
+        self.sampler = loader.sampler  # where Lightning sets the epoch
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __iter__(self) -> Iterator[CellBatch]:
+        loader = iter(self.loader)
+        with ThreadPoolExecutor(1) as thread:
+            waiting = deque(thread.submit(next, loader, None) for _ in range(self.batches))
+            while (batch := waiting.popleft().result()) is not None:
+                waiting.append(thread.submit(next, loader, None))
+                yield batch
+
+
 class CellDataModule(pl.LightningDataModule):
     """Loaders over the parts of a data set.
 
     Args:
         batch_size: training samples per step.
-        workers: processes that augment beside the training; 0 does it between steps.
+        ahead: batches that are augmented beside the training; 0 does it between the steps.
 
     """
 
@@ -110,22 +139,22 @@ class CellDataModule(pl.LightningDataModule):
         imbalance: Unbalanced,
         batch_size: int,
         seed: int,
-        workers: int,
+        ahead: int,
     ) -> None:
         super().__init__()
         self.arrays, self.augmentation, self.imbalance = arrays, augmentation, imbalance
-        self.batch_size, self.seed, self.workers = batch_size, seed, workers
+        self.batch_size, self.seed, self.ahead = batch_size, seed, ahead
         counts = np.bincount(arrays.labels[arrays.parts == "train"], minlength=arrays.num_classes)
         self.class_weights = imbalance.class_weights(counts)
 
-    def train_dataloader(self) -> DataLoader[CellBatch]:
+    def train_dataloader(self) -> DataLoader[CellBatch] | Ahead:
         """The train part, balanced as asked, shuffled and augmented by (seed, epoch, sample)."""
         members = np.flatnonzero(self.arrays.parts == "train")
         shown = self.imbalance.epoch_indices(self.arrays.labels[members], self.arrays.num_classes)
         dataset = CellDataset(self.arrays, self.class_weights, self.augmentation, self.seed)
         sampler = EpochSampler(members[shown], self.batch_size, self.seed)
-        workers = self.workers if self.augmentation.sequence is not None else 0
-        return self._loader(dataset, sampler, self.batch_size, workers)
+        loader = self._loader(dataset, sampler, self.batch_size)
+        return Ahead(loader, self.ahead) if self.ahead and self.augmentation.sequence is not None else loader
 
     def val_dataloader(self) -> DataLoader[CellBatch]:
         """The val part in order."""
@@ -135,27 +164,11 @@ class CellDataModule(pl.LightningDataModule):
         """Any part in order, as it is, every weight 1."""
         members = [(0, int(index)) for index in np.flatnonzero(self.arrays.parts == part)]
         dataset = CellDataset(self.arrays, np.ones(self.arrays.num_classes))
-        return self._loader(dataset, members, 2 * self.batch_size, 0)
+        return self._loader(dataset, members, 2 * self.batch_size)
 
-    def _loader(self, dataset: CellDataset, sampler: Any, batch_size: int, workers: int) -> DataLoader[CellBatch]:
-        return DataLoader(
-            dataset,
-            batch_size=batch_size,
-            sampler=sampler,
-            num_workers=workers,
-            collate_fn=_identity,
-            persistent_workers=workers > 0,
-            worker_init_fn=_one_thread,
-        )
+    def _loader(self, dataset: CellDataset, sampler: Any, batch_size: int) -> DataLoader[CellBatch]:
+        return DataLoader(dataset, batch_size=batch_size, sampler=sampler, collate_fn=_identity)
 
 
 def _identity(batch: CellBatch) -> CellBatch:
     return batch
-
-
-def _one_thread(worker: int) -> None:
-    """A worker that used every core would take them from the training."""
-    import cv2
-
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)

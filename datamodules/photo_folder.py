@@ -49,16 +49,20 @@ class PhotoFolder:
     """The image files that the pixels come from: one per photo, or one per cell."""
 
 
-def read_photo_folder(root: Path, grid: Grid, num_classes: int) -> PhotoFolder:
+def read_photo_folder(root: Path, grid: Grid, num_classes: int, *, labelled: bool = True) -> PhotoFolder:
     """Reads the folder form of the design.
 
-    Photos marked `unusable` are left out with their cells. Raises DataError on the first thing that is wrong.
+    Photos marked `unusable` are left out with their cells. Where `labelled` is false cells.csv may be missing; the
+    labels are then all -1. Raises DataError on the first thing that is wrong.
     """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder (datamodule.root): want photos.csv, cells.csv and photos/ or cells/")
     ready_cut = not (root / "photos").is_dir() and (root / "cells").is_dir()
     photos, unusable = _read_photos(root / "photos.csv", ready_cut)
-    labels = _read_labels(root / "cells.csv", photos, unusable, grid, num_classes)
+    if labelled or (root / "cells.csv").exists():
+        labels = _read_labels(root / "cells.csv", photos, unusable, grid, num_classes)
+    else:
+        labels = np.full((len(photos), grid.cells), -1, np.int64)
     files = _image_files(root, photos, grid, ready_cut)
     return PhotoFolder(root, grid, photos, labels, ready_cut, files)
 

@@ -50,7 +50,7 @@ def _cloth(rng: Generator, size: Size) -> Image:
     folds = cloud(rng, size, 3, 2)
     fuzz = cloud(rng, size, size[0] / 3, 1)
     tone = np.exp(0.16 * weave + 0.12 * folds + 0.12 * fuzz)
-    return f32(tone[..., None] * tint(rng, float(rng.choice([0.03, 0.08, 0.2, 0.5])), 0.2))
+    return f32(tone[..., None] * tint(rng, float(rng.choice([0.03, 0.08, 0.2, 0.5])), 0.15))
 
 
 def _paper(rng: Generator, size: Size) -> Image:
@@ -76,14 +76,14 @@ def _metal(rng: Generator, size: Size) -> Image:
 def _plain(rng: Generator, size: Size) -> Image:
     tone = np.exp(0.05 * cloud(rng, size, 3, 2) + 0.04 * cloud(rng, size, 400, 2))
     level = float(rng.choice([0.02, 0.06, 0.2, 0.55, 0.8]))
-    return f32(tone[..., None] * tint(rng, level, 0.15))
+    return f32(tone[..., None] * tint(rng, level, 0.1))
 
 
 def _stone(rng: Generator, size: Size) -> Image:
-    veins = np.exp(-12 * np.abs(cloud(rng, size, 4, 4)))
+    veins = np.exp(-6 * np.abs(cloud(rng, size, 4, 4)))
     speckle = cloud(rng, size, 250, 2)
     level = rng.uniform(0.15, 0.6)
-    tone = level * np.exp(0.18 * speckle) * (1 - 0.5 * veins)
+    tone = level * np.exp(0.18 * speckle) * (1 - 0.22 * veins)
     return f32(tone[..., None] * tint(rng, 1.0, 0.06))
 
 

@@ -13,9 +13,11 @@ from datamodules.rendering.raster import (
     cloud,
     colour,
     f32,
+    flood,
     inside,
     over,
     rounded_box,
+    times,
 )
 
 PAD = 20
@@ -131,10 +133,8 @@ def _classic(rng: Generator, albedo: Image, box: tuple[float, float, float, floa
 def _qr_panel(rng: Generator, size: Size, box: tuple[float, float, float, float], text: str) -> Image:
     """White panel (h, w, 3) with a QR code somewhere round the middle and a little uneven backlight."""
     x0, y0, x1, y1 = (int(v) for v in box)
-    panel = np.ones((*size, 3), np.float32)
-    panel *= (1 + 0.012 * cloud(rng, size, 3, 1))[..., None] * colour(
-        (rng.uniform(0.97, 1.06), 1.0, rng.uniform(0.94, 1.0))
-    )
+    white = colour((rng.uniform(0.97, 1.06), 1.0, rng.uniform(0.94, 1.0)))
+    panel = flood(f32(1 + 0.012 * cloud(rng, size, 3, 1)), white)
     code = np.asarray(cv2.QRCodeEncoder.create().encode(text), np.uint8)
     side = int((x1 - x0) * rng.uniform(0.28, 0.62))
     code = np.asarray(cv2.resize(code, (side, side), interpolation=cv2.INTER_NEAREST), np.uint8)
@@ -153,44 +153,64 @@ def _side_keys(rng: Generator, size: Size, alpha: Image, albedo: Image, metal: I
         x = width - PAD if right else PAD
         box = (x - 5, PAD + HEIGHT * at, x + 5, PAD + HEIGHT * (at + span))
         shape = inside(rounded_box(size, box, 3))
-        albedo, alpha = (
-            over(albedo, metal * 0.8, shape * (1 - alpha)),
-            np.maximum(alpha, shape),
-        )
+        albedo = over(albedo, metal * 0.8, shape * (1 - alpha))
+        alpha = np.maximum(alpha, shape)
     return alpha, albedo
+
+
+@dataclass(frozen=True)
+class _Build:
+    """Measures in canvas pixels and colours (linear BGR) of one model."""
+
+    modern: bool
+    radius: float
+    frame: float
+    bezel: float
+    hue: Image
+    metal: Image
+    box: tuple[float, float, float, float]
+
+
+def _build(rng: Generator, aspect: float, width: int) -> _Build:
+    modern = aspect >= 2.0
+    black = modern or rng.random() < 0.55
+    hue = np.exp(rng.normal(0, 0.03, 3)) if black or rng.random() < 0.7 else np.array([0.75, 0.9, 1.0])
+    metal = float(rng.choice([0.02, 0.05, 0.35, 0.45, 0.55])) * np.exp(rng.normal(0, 0.05, 3))
+    side = width * (rng.uniform(0.022, 0.045) if modern else rng.uniform(0.035, 0.06))
+    top = side * rng.uniform(1.0, 1.6) if modern else HEIGHT * rng.uniform(0.07, 0.115)
+    low = side * rng.uniform(1.1, 2.2) if modern else HEIGHT * rng.uniform(0.06, 0.12)
+    return _Build(
+        modern=modern,
+        radius=width * (rng.uniform(0.10, 0.16) if modern else rng.uniform(0.05, 0.13)),
+        frame=width * rng.uniform(0.008, 0.018),
+        bezel=rng.uniform(0.006, 0.016) if black else rng.uniform(0.6, 0.8),
+        hue=f32(hue),
+        metal=f32(metal),
+        box=(PAD + side, PAD + top, PAD + width - side, PAD + HEIGHT - low),
+    )
 
 
 def make_body(rng: Generator, aspect: float, name: str) -> Body:
     """A random body of the given height by width; `name` goes into the QR code."""
     width = round(HEIGHT / aspect)
-    size = HEIGHT + 2 * PAD, width + 2 * PAD
-    modern = aspect >= 2.0
-    radius = width * (rng.uniform(0.10, 0.16) if modern else rng.uniform(0.05, 0.13))
-    outline = rounded_box(size, (PAD, PAD, PAD + width, PAD + HEIGHT), radius)
-    frame = width * rng.uniform(0.008, 0.018)
-    dark_bezel = modern or rng.random() < 0.55
-    bezel = rng.uniform(0.006, 0.016) if dark_bezel else rng.uniform(0.6, 0.8)
-    hue = np.exp(rng.normal(0, 0.03, 3)) if dark_bezel or rng.random() < 0.7 else np.array([0.75, 0.9, 1.0])
-    metal = [0.02, 0.05, 0.45, 0.55, 0.35][int(rng.integers(5))] * np.exp(rng.normal(0, 0.05, 3))
-    side = width * (rng.uniform(0.022, 0.045) if modern else rng.uniform(0.035, 0.06))
-    top = side * rng.uniform(1.0, 1.6) if modern else HEIGHT * rng.uniform(0.07, 0.115)
-    low = side * rng.uniform(1.1, 2.2) if modern else HEIGHT * rng.uniform(0.06, 0.12)
-    box = (PAD + side, PAD + top, PAD + width - side, PAD + HEIGHT - low)
-    screen = inside(rounded_box(size, box, max(2.0, radius - side) if modern else 2.0))
-    albedo = np.broadcast_to(f32(bezel * hue), (*size, 3)).copy()
-    if modern:
-        albedo, screen = _modern(rng, albedo, screen, box)
+    size, build = (HEIGHT + 2 * PAD, width + 2 * PAD), _build(rng, aspect, width)
+    outline = rounded_box(size, (PAD, PAD, PAD + width, PAD + HEIGHT), build.radius)
+    inner = max(2.0, build.radius - (build.box[0] - PAD)) if build.modern else 2.0
+    screen = inside(rounded_box(size, build.box, inner))
+    albedo = f32(np.full((*size, 3), build.bezel * build.hue))
+    if build.modern:
+        albedo, screen = _modern(rng, albedo, screen, build.box)
     else:
-        albedo = _classic(rng, albedo, box, bezel)
-    panel_off = f32(rng.uniform(0.004, 0.012) * np.exp(rng.normal(0, 0.12, 3)))
-    albedo = over(albedo, panel_off, screen)
-    glass = inside(outline + frame)
-    albedo = over(f32(np.broadcast_to(f32(metal), (*size, 3))), albedo, glass)
-    seam = inside(f32(np.abs(outline + frame) - 0.8), 1.5) * rng.uniform(0.2, 0.8)
+        albedo = _classic(rng, albedo, build.box, build.bezel)
+    panel_off = rng.uniform(0.004, 0.012) * np.exp(np.array([1.0, 0.2, -0.4]) * rng.normal(0.05, 0.2))
+    albedo = over(albedo, f32(panel_off), screen)
+    glass = inside(outline + build.frame)
+    albedo = over(f32(np.full((*size, 3), build.metal)), albedo, glass)
+    seam = inside(f32(np.abs(outline + build.frame) - 0.8), 1.5) * rng.uniform(0.2, 0.8)
     albedo = over(albedo, colour((0.004, 0.004, 0.004)), seam)
-    alpha, albedo = _side_keys(rng, size, inside(outline), albedo, f32(metal))
-    emission = _qr_panel(rng, size, box, name) * screen[..., None]
-    return Body(alpha, albedo, screen, glass, _rim(outline, frame), emission)
+    alpha, albedo = _side_keys(rng, size, inside(outline), albedo, build.metal)
+    emission = times(_qr_panel(rng, size, build.box, name), screen)
+    return Body(alpha, albedo, screen, glass, _rim(outline, build.frame), emission)
 
 
 def _rim(outline: Image, frame: float) -> Image:

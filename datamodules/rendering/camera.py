@@ -45,13 +45,15 @@ def develop(rng: Generator, light: Image, dark: bool) -> NDArray[np.uint8]:
     """Exposure, white balance, lens and sensor: linear light (h, w, 3) to an 8-bit picture (h, w, 3)."""
     size = light.shape[0], light.shape[1]
     exposure = rng.uniform(1.0, 2.4) if dark else rng.uniform(0.9, 1.7)
+    warmth = rng.normal(0, 0.08)  # white balance errs between warm and cold more than between green and pink
+    balance = np.exp(np.array([-1.0, 0.0, 0.8]) * warmth + rng.normal(0, 0.015, 3))
     x, y = centred(size)
     vignette = f32(1 - np.float32(rng.uniform(0.03, 0.18)) * (x**2 + y**2))
     flare = blur(f32(np.minimum(light, 4.0)), size[0] / 30) * np.float32(rng.uniform(0.005, 0.03))
     light = f32(
         cv2.transform(
             cv2.add(light, flare),
-            np.diag(f32(np.exp(rng.normal(0, 0.05, 3)) * exposure)),
+            np.diag(f32(balance * exposure)),
         )
     )
     light = blur(

@@ -43,7 +43,8 @@ class Light:
 def make_light(rng: Generator, dark: bool) -> Light:
     """A random room: lit panels are photographed in rooms from dim to bright."""
     level = rng.uniform(0.45, 0.9) if dark else float(np.exp(rng.uniform(np.log(0.06), np.log(0.5))))
-    cast = np.array([rng.uniform(0.7, 1.1), 1.0, rng.uniform(0.95, 1.2)])
+    warmth = rng.normal(0.25, 0.45)  # from daylight to bulbs: blue falls as red rises
+    cast = np.exp(np.array([-0.22, 0.0, 0.16]) * warmth + rng.normal(0, 0.02, 3))
     return Light(dark, f32(level * cast), float(rng.uniform(0, np.pi)))
 
 
@@ -66,18 +67,21 @@ def _photographer(rng: Generator, size: Size) -> Image:
 
 
 def _lamp(rng: Generator, size: Size) -> Image:
-    """One lamp or tube (h, w) with its glow, 1 at its core."""
+    """One lamp (h, w) with its glow, 1 at its core: a bulb, a tube, a panel or a cluster of small lights."""
     height, width = size
     x, y = width * rng.uniform(0.1, 0.9), height * rng.uniform(0.1, 0.9)
-    long = width * rng.uniform(0.03, 0.13)
-    tall = long * (1 if rng.random() < 0.6 else rng.uniform(1.5, 4))
-    box = (x - long, y - tall, x + long, y + tall)
-    ragged = rounded_box(size, box, long * 0.95) + np.float32(0.12 * long) * cloud(rng, size, 14, 2)
-    core = blur(
-        inside(f32(ragged), float(rng.uniform(3, 10))),
-        float(rng.uniform(0.5, 0.25 * long)),
-    )
-    glow = 0.25 * blur(core, long * 0.8) + 0.12 * blur(core, long * 3)
+    wide = width * rng.uniform(0.03, 0.12)
+    style = rng.choice(["bulb", "tube", "panel", "cluster"], p=[0.4, 0.2, 0.2, 0.2])
+    tall = wide * {"bulb": 1.0, "tube": 5.0, "panel": 1.4, "cluster": 1.0}[style]
+    spots = [(x, y)] if style != "cluster" else [(x + dx * wide, y) for dx in (-2.4, 0.0, 2.4)]
+    core: Image = np.zeros(size, np.float32)
+    for cx, cy in spots:
+        w, h = (wide * 0.45, tall * 0.45) if style in ("cluster", "tube") else (wide, tall)
+        corner = w * (0.15 if style == "panel" else 0.98)
+        core = np.maximum(core, inside(rounded_box(size, (cx - w, cy - h, cx + w, cy + h), corner), 3.0))
+    spin = cv2.getRotationMatrix2D((x, y), float(rng.uniform(-60, 60)), 1.0)
+    core = blur(f32(cv2.warpAffine(core, spin, (width, height))), float(rng.uniform(1.0, 4.0)))
+    glow = 0.25 * blur(core, wide * 0.6) + 0.12 * blur(core, wide * 2.5)
     return f32(core + glow)
 
 
@@ -100,7 +104,7 @@ def room_mirrored(rng: Generator, size: Size, dark: bool) -> Image:
     room = f32(np.clip(room, 0.03, None))
     if rng.random() < (0.55 if dark else 0.3):
         room = room * (1 - 0.8 * _photographer(rng, half))
-    result = flood(f32(room), tint(rng, 1.0, 0.1))
+    result = flood(f32(room), tint(rng, 1.0, 0.06))
     if rng.random() < (0.25 if dark else 0.32):
         result = plus(result, _lamp(rng, half), tint(rng, rng.uniform(25, 110), 0.06))
     return f32(np.ascontiguousarray(np.rot90(result, 2))) if rng.random() < 0.3 else result
@@ -184,7 +188,7 @@ def shine(rng: Generator, body: Body, broken: Broken, light: Light) -> Image:
     )
     if broken.any:
         brown = 0.12 * (1 + 0.2 * cloud(rng, size, 30, 4))
-        hidden = broken.missing * (1 - body.screen * (0 if light.dark else 1))
+        hidden = broken.missing * body.glass * (1 - body.screen * (0 if light.dark else 1))
         image = over(image, flood(f32(brown), colour((0.8, 0.95, 1.1))), f32(hidden))
     room = _moved(room_mirrored(rng, size, light.dark), broken.tilt, 22.0, 0.5)
     gloss = body.glass * (1 - 0.8 * broken.missing) * np.float32(np.exp(rng.uniform(np.log(0.01), np.log(0.08))))

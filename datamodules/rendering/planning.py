@@ -10,7 +10,7 @@ import numpy as np
 from numpy.random import Generator, SeedSequence
 from numpy.typing import NDArray
 
-from datamodules.rendering.damage import FRACTURES, scratch
+from datamodules.rendering.fractures import FRACTURES
 from datamodules.rendering.geometry import (
     CELL_DIAGONAL,
     COLS,
@@ -25,6 +25,7 @@ from datamodules.rendering.geometry import (
     length_per_cell,
     segments_of,
 )
+from datamodules.rendering.scratches import scratch
 
 CLASS_SHARES = (0.541, 0.232, 0.022, 0.090, 0.115)
 """Share of cells per grade in the thesis (from the class weights of its table 4.1)."""
@@ -41,7 +42,7 @@ ARCHETYPES = {
 }
 """Per archetype: share of devices, nominal minor and major crack cells. The other devices are only scratched.
 Webs come last, because they can be of any extent and so make up for what the others miss."""
-_CANDIDATES = 6
+_CANDIDATES = 8
 _PLAN_STREAM = 2**31  # spawn keys below it belong to devices
 
 

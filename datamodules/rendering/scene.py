@@ -51,10 +51,10 @@ def _front(rng: Generator, device: Device, light: lighting.Light) -> Image:
     scratches = marks.caught_light(rng, device.scratches, size, light.heading, 0.6)
     gain = float(rng.uniform(0.25, 0.8))
     if not light.dark:  # a scratch scatters the panel's light: mostly a darker line, sometimes a lighter one
-        darker = rng.random() < 0.8
+        darker = rng.random() < 0.85
         image = times(
             image,
-            f32(1 + scratches * np.float32(-rng.uniform(0.42, 0.75) if darker else 0.8)),
+            f32(1 + scratches * np.float32(-rng.uniform(0.5, 0.85) if darker else 0.8)),
         )
         gain *= 0.25 if darker else 1.0
     image = lighting.damage_light(rng, image, scratches, light, gain)

@@ -92,6 +92,20 @@ def _cells(root: Path, photos: list[dict[str, str]], wanted: list[list[Place]]) 
     return cut
 
 
+def _grid(wanted: list[list[Place]], cut: dict[Place, Picture], per_class: int) -> Picture:
+    """One row of cells per class, its name at the left."""
+    pitch = SHOWN + _GAP
+    grid = np.full((len(wanted) * pitch - _GAP, _LEFT + per_class * pitch - _GAP, 3), _PAPER, np.uint8)
+    for label, (name, places) in enumerate(zip(CLASS_NAMES, wanted, strict=True)):
+        top = label * pitch
+        cv2.putText(grid, f"{label}", (4, top + 74), cv2.FONT_HERSHEY_DUPLEX, 1.3, _INK, 2, cv2.LINE_AA)
+        cv2.putText(grid, name, (4, top + 108), cv2.FONT_HERSHEY_DUPLEX, 0.62, _INK, 1, cv2.LINE_AA)
+        for k, place in enumerate(places):
+            left = _LEFT + k * pitch
+            grid[top : top + SHOWN, left : left + SHOWN] = cut[place]
+    return grid
+
+
 def contact_sheet(root: Path, out: Path, *, per_class: int = 12, seed: int = 0) -> None:
     """Writes a PNG with a strip of whole photos and `per_class` cells of each class of the set in `root`.
 
@@ -101,37 +115,11 @@ def contact_sheet(root: Path, out: Path, *, per_class: int = 12, seed: int = 0) 
     rng = np.random.default_rng(seed)
     photos, cells = _read(root / "photos.csv"), _read(root / "cells.csv")
     wanted = _chosen(rng, cells, {p["photo"]: p["source_id"] for p in photos}, per_class)
-    cut = _cells(root, photos, wanted)
-    width = _LEFT + per_class * (SHOWN + _GAP) - _GAP
-    height = _STRIP + 4 * _GAP + len(CLASS_NAMES) * (SHOWN + _GAP) - _GAP
-    sheet = np.full((height, width, 3), _PAPER, np.uint8)
-    sheet[:_STRIP] = _strip(rng, root, [p["photo"] for p in photos], width)
-    for label, (name, places) in enumerate(zip(CLASS_NAMES, wanted, strict=True)):
-        top = _STRIP + 4 * _GAP + label * (SHOWN + _GAP)
-        cv2.putText(
-            sheet,
-            f"{label}",
-            (4, top + 74),
-            cv2.FONT_HERSHEY_DUPLEX,
-            1.3,
-            _INK,
-            2,
-            cv2.LINE_AA,
-        )
-        cv2.putText(
-            sheet,
-            name,
-            (4, top + 108),
-            cv2.FONT_HERSHEY_DUPLEX,
-            0.62,
-            _INK,
-            1,
-            cv2.LINE_AA,
-        )
-        for k, place in enumerate(places):
-            left = _LEFT + k * (SHOWN + _GAP)
-            sheet[top : top + SHOWN, left : left + SHOWN] = cut[place]
-    framed = np.pad(sheet, ((_MARGIN, _MARGIN), (_MARGIN, _MARGIN), (0, 0)), constant_values=_PAPER)
+    grid = _grid(wanted, _cells(root, photos, wanted), per_class)
+    strip = _strip(rng, root, [p["photo"] for p in photos], grid.shape[1])
+    space = np.full((4 * _GAP, grid.shape[1], 3), _PAPER, np.uint8)
+    margins = ((_MARGIN, _MARGIN), (_MARGIN, _MARGIN), (0, 0))
+    sheet = np.pad(np.concatenate([strip, space, grid]), margins, constant_values=_PAPER)
     out.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(out), framed):
+    if not cv2.imwrite(str(out), sheet):
         raise OSError(f"{out}: could not be written")

@@ -1,10 +1,11 @@
-"""Random damage: scratches, and fractures of five archetypes, in device coordinates (see geometry.py).
+"""Random fractures of five archetypes, in device coordinates (see geometry.py).
 
 Shapes are grown in *square* coordinates, x in [0, 3] and y in [0, 5 * cell_aspect], where a circle is a circle
 on the phone; `_to_device` squeezes them into cells.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
@@ -28,23 +29,6 @@ def _walk(rng: Generator, start: Points, angle: float, length: float, wobble: fl
     angles[0] = angle
     moves = np.stack([np.cos(angles), np.sin(angles)], axis=1) * STEP * rng.uniform(0.5, 1.5, (count, 1))
     return np.concatenate([start[None], start + np.cumsum(moves, axis=0)])
-
-
-def scratch(rng: Generator, cell_aspect: float, length: float) -> tuple[Stroke, ...]:
-    """One to three roughly parallel strokes of about `length` cell widths, slightly curved."""
-    start = np.array([rng.uniform(0.08, COLS - 0.08), rng.uniform(0.1, ROWS - 0.1) * cell_aspect])
-    angle, bend = rng.uniform(0, 2 * np.pi), rng.normal(0, 0.25)
-    count = 1 if length > 0.5 else int(rng.choice([1, 2, 3], p=[0.8, 0.15, 0.05]))
-    strokes = []
-    for k in range(count):
-        pieces = max(6, int(length / count / 0.02))
-        angles = angle + np.linspace(0, bend, pieces) + rng.normal(0, 0.03, pieces)
-        moves = np.stack([np.cos(angles), np.sin(angles)], axis=1) * (length / count / pieces)
-        side = np.array([-np.sin(angle), np.cos(angle)]) * k * rng.uniform(0.03, 0.1)
-        points = start + side + rng.normal(0, 0.03, 2) * (k > 0) + np.cumsum(moves, axis=0)
-        width, strength = rng.uniform(1.0, 2.4), rng.uniform(0.6, 1.0)
-        strokes.append(Stroke(_to_device(points, cell_aspect), float(width), float(strength)))
-    return tuple(strokes)
 
 
 def _branches(rng: Generator, line: Points, rate: float, depth: int) -> list[tuple[Points, float]]:
@@ -94,53 +78,48 @@ def _crushed(rng: Generator, centre: Points, radius: float) -> Points:
     return centre + np.stack([np.cos(angles), np.sin(angles)], axis=1) * reach[:, None]
 
 
-def _star(
-    rng: Generator,
-    centre: Points,
-    aspect: float,
-    *,
-    radials: int,
-    reach: float,
-    rate: float,
-    rings: int,
-    crush: float,
-) -> Damage:
-    """One impact: radial lines with branches, chords round it, crushed glass of radius `crush` (cell widths)."""
-    box = np.array([COLS, ROWS * aspect])
-    angles = np.linspace(0, 2 * np.pi, radials, endpoint=False) + rng.normal(0, 2.0 / radials, radials)
-    lines: list[Points] = []
-    for angle in angles:
-        probe = centre + 0.35 * np.array([np.cos(angle), np.sin(angle)])
-        if np.all((probe > 0) & (probe < box)):
-            length = reach * float(np.clip(rng.lognormal(-0.15, 0.55), 0.25, 3.0))
-            lines.append(_walk(rng, centre + rng.normal(0, 0.012, 2), float(angle), length, 0.07))
+@dataclass(frozen=True)
+class _Impact:
+    """How an impact breaks the glass."""
+
+    radials: int
+    """Lines that leave the impact, those that leave the device at once included."""
+    reach: float
+    """Typical length of a radial line in cell widths."""
+    branching: float
+    """Mean number of side cracks per cell width of a line."""
+    rings: int
+    """Radii at which chords join neighbouring radial lines."""
+    crush: float
+    """Radius of the powdered glass in cell widths."""
+
+
+def _star(rng: Generator, centre: Points, aspect: float, impact: _Impact) -> Damage:
+    """Cracks and crushed glass of one impact: radial lines with branches, chords round it, splinters."""
+    lines = _radials(rng, centre, aspect, impact)
     parts = [(line, float(rng.uniform(0.75, 1.0))) for line in lines]
     for line in lines:
-        parts += _branches(rng, line, rate, 2)
-    radii = 0.12 * 1.6 ** np.arange(rings) * rng.uniform(0.85, 1.2)
-    parts += [
-        (chord, float(rng.uniform(0.4, 0.9)))
-        for chord in _rings(rng, centre, lines, np.asarray(radii, np.float64), 0.75)
-    ]
-    for _ in range(int(40 * crush)):
-        spot = centre + rng.normal(0, 0.8 * crush, 2)
-        parts.append(
-            (
-                _walk(
-                    rng,
-                    spot,
-                    float(rng.uniform(0, 6.3)),
-                    float(rng.uniform(0.1, 0.3)),
-                    0.3,
-                ),
-                0.7,
-            )
-        )
+        parts += _branches(rng, line, impact.branching, 2)
+    radii = np.asarray(0.12 * 1.6 ** np.arange(impact.rings) * rng.uniform(0.85, 1.2), np.float64)
+    parts += [(chord, float(rng.uniform(0.4, 0.9))) for chord in _rings(rng, centre, lines, radii, 0.75)]
+    for _ in range(int(40 * impact.crush)):
+        spot = centre + rng.normal(0, 0.8 * impact.crush, 2)
+        parts.append((_walk(rng, spot, float(rng.uniform(0, 6.3)), float(rng.uniform(0.1, 0.3)), 0.3), 0.7))
     strokes = tuple(
         Stroke(_to_device(points, aspect), float(rng.uniform(0.6, 1.1) + 1.0 * s**3), s) for points, s in parts
     )
-    crushes = (_to_device(_crushed(rng, centre, crush), aspect),) if crush > 0 else ()
-    return Damage(cracks=strokes, crushes=crushes)
+    return Damage(cracks=strokes, crushes=(_to_device(_crushed(rng, centre, impact.crush), aspect),))
+
+
+def _radials(rng: Generator, centre: Points, aspect: float, impact: _Impact) -> list[Points]:
+    box, count = np.array([COLS, ROWS * aspect]), impact.radials
+    lines: list[Points] = []
+    for angle in np.linspace(0, 2 * np.pi, count, endpoint=False) + rng.normal(0, 2.0 / count, count):
+        probe = centre + 0.35 * np.array([np.cos(angle), np.sin(angle)])
+        if np.all((probe > 0) & (probe < box)):
+            length = impact.reach * float(np.clip(rng.lognormal(-0.15, 0.55), 0.25, 3.0))
+            lines.append(_walk(rng, centre + rng.normal(0, 0.012, 2), float(angle), length, 0.07))
+    return lines
 
 
 def _edge_point(rng: Generator, aspect: float) -> Points:
@@ -182,17 +161,10 @@ def _dash_field(rng: Generator, centre: Points, aspect: float, radius: float, co
 
 
 def _chip(rng: Generator, aspect: float, severity: float) -> Damage:
+    """A small star, seldom larger than half a cell."""
     centre = _edge_point(rng, aspect) if rng.random() < 0.6 else _inner_point(rng, aspect)
-    return _star(
-        rng,
-        centre,
-        aspect,
-        int(rng.integers(7, 13)),
-        0.12 + 0.3 * severity,
-        0.6,
-        1,
-        0.04 + 0.05 * severity,
-    )
+    radials = int(rng.integers(7, 13))
+    return _star(rng, centre, aspect, _Impact(radials, 0.12 + 0.3 * severity, 0.6, 1, 0.04 + 0.05 * severity))
 
 
 def _line(rng: Generator, aspect: float, severity: float) -> Damage:
@@ -209,50 +181,33 @@ def _line(rng: Generator, aspect: float, severity: float) -> Damage:
 
 
 def _corner(rng: Generator, aspect: float, severity: float) -> Damage:
-    rays = int(rng.integers(8, 15))
-    return _star(
-        rng,
-        _edge_point(rng, aspect),
-        aspect,
-        rays,
-        0.5 + 1.0 * severity,
-        0.5,
-        2 + int(2 * severity),
-        0.08 + 0.1 * severity,
-    )
+    """An impact at the rim that spreads over a few cells."""
+    radials, rings = int(rng.integers(8, 15)), 2 + int(2 * severity)
+    impact = _Impact(radials, 0.5 + 1.0 * severity, 0.5, rings, 0.08 + 0.1 * severity)
+    return _star(rng, _edge_point(rng, aspect), aspect, impact)
 
 
 def _web(rng: Generator, aspect: float, severity: float) -> Damage:
+    """A spider's web, sometimes with a field of fine fissures."""
     centre = _inner_point(rng, aspect) if rng.random() < 0.5 else _edge_point(rng, aspect)
-    star = _star(
-        rng,
-        centre,
-        aspect,
-        int(rng.integers(11, 20)),
-        0.7 + 1.4 * severity,
-        0.8,
-        4,
-        0.1 + 0.16 * severity,
-    )
+    impact = _Impact(int(rng.integers(11, 20)), 0.7 + 1.8 * severity, 0.9, 4, 0.1 + 0.16 * severity)
+    star = _star(rng, centre, aspect, impact)
     if rng.random() < 0.4:
-        star = _merge(
-            [
-                star,
-                Damage(dashes=_dash_field(rng, centre, aspect, 0.5 + severity, int(500 * severity))),
-            ]
-        )
+        dashes = _dash_field(rng, centre, aspect, 0.5 + severity, int(500 * severity))
+        star = _merge([star, Damage(dashes=dashes)])
     return star
 
 
 def _shatter(rng: Generator, aspect: float, severity: float) -> Damage:
+    """Two or three impacts whose cracks cover most of the front."""
     parts = []
     for k in range(2 + int(rng.random() < 0.6)):
         centre = _edge_point(rng, aspect) if k % 2 else _inner_point(rng, aspect)
-        rays, reach = int(rng.integers(11, 18)), 1.2 + 1.8 * severity
-        parts.append(_star(rng, centre, aspect, rays, reach, 0.9, 5, float(rng.uniform(0.1, 0.3))))
+        radials, pulverised = int(rng.integers(11, 18)), k == 0 and rng.random() < 0.4
+        crush = float(rng.uniform(0.4, 0.9) if pulverised else rng.uniform(0.1, 0.3))
+        parts.append(_star(rng, centre, aspect, _Impact(radials, 1.2 + 1.8 * severity, 0.9, 5, crush)))
         if rng.random() < 0.6:
-            dashes = _dash_field(rng, centre, aspect, 1.0 + 1.5 * severity, 1400)
-            parts.append(Damage(dashes=dashes))
+            parts.append(Damage(dashes=_dash_field(rng, centre, aspect, 1.0 + 1.5 * severity, 1400)))
     return _merge(parts)
 
 
@@ -263,4 +218,4 @@ FRACTURES: dict[str, Callable[[Generator, float, float], Damage]] = {
     "line": _line,
     "chip": _chip,
 }
-"""Fracture archetypes: (generator, cell aspect, severity 0..1) to cracks, heaviest first."""
+"""Fracture archetypes: (generator, cell aspect, severity 0..1) to cracks."""

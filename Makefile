@@ -1,0 +1,50 @@
+# Every command a person types; `make` alone lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+STAMP := .venv/.installed
+DEMO_RUNS ?= runs
+MAKEFLAGS += --no-print-directory
+
+.PHONY: help setup demo sheet test test-slow lint format lock bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## make .venv with the pinned packages (the other targets do it by themselves)
+
+$(STAMP): requirements.lock .ci/setup
+	@bash .ci/setup
+
+demo: setup ## render 12 phones, train a grid of 2 backbones x 2 encodings, show the table (minutes)
+	@$(PY) train.py -m backbone=mobilenet,mobilenetv3_small encoding=one_hot,ordinal resolution=96 \
+	  trainer.max_epochs=3 datamodule.devices=12 datamodule.photos=44 datamodule.folds=4 datamodule.val_folds=3 \
+	  backbone.weights=none sweep_name=demo paths.runs=$(DEMO_RUNS)
+
+sheet: setup ## draw a contact sheet of the synthetic screens, a row per class
+	@$(PY) -m datamodules.rendering out=contact_sheet.png
+
+test: setup ## the tests, under 10 minutes on 2 cores
+	@$(PY) -m pytest
+
+test-slow: setup ## the long tests as well
+	@$(PY) -m pytest -m "slow or not slow"
+
+lint: setup ## ruff, mypy --strict and the import directions
+	@$(PY) -m ruff check --quiet .
+	@$(PY) -m ruff format --quiet --check .
+	@$(PY) -m mypy --no-error-summary .
+	@.venv/bin/lint-imports --no-logo 2>&1 | tail -n 3
+
+format: setup ## let ruff rewrite the files
+	@$(PY) -m ruff check --quiet --fix . && $(PY) -m ruff format --quiet .
+
+lock: setup ## pin the newest packages that fit pyproject.toml
+	@.venv/bin/uv pip compile --quiet pyproject.toml --all-extras --no-header --no-emit-index-url --no-annotate \
+	  --python-version 3.12 --upgrade --output-file requirements.lock
+
+bench: setup ## training throughput against a bare loop and Keras, as ratios
+	@$(PY) -m benchmarks.train_throughput
+
+clean: ## remove the environment and the caches, never runs or data
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
