@@ -22,7 +22,7 @@ demo: setup ## render 12 phones, train a grid of 2 backbones x 2 encodings, show
 	  backbone.weights=none sweep_name=demo paths.runs=$(DEMO_RUNS)
 
 sheet: setup ## draw a contact sheet of the synthetic screens, a row per class
-	@$(PY) -m datamodules.rendering out=contact_sheet.png
+	@$(PY) -m datamodules.rendering --out contact_sheet.png
 
 test: setup ## the tests, under 10 minutes on 2 cores
 	@$(PY) -m pytest

@@ -57,7 +57,9 @@ def read_samples(root: Path, record: Record) -> Iterator[Sample]:
         return
     files = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not files:
-        raise DataError(f"input={root}: no images in it; want photos.csv with photos/, or {', '.join(sorted(SUFFIXES))}")
+        raise DataError(
+            f"input={root}: no images in it; want photos.csv with photos/, or {', '.join(sorted(SUFFIXES))}"
+        )
     for path in files:
         try:
             yield {"file": str(path.relative_to(root))}, resize(decode(path), (side, side))

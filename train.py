@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from datamodules.phone_photos import Cells
     from lightning_modules.grading import GradingModule
 
+HEADLINE = ("val/accuracy", "val/last/accuracy", "test/accuracy")
+
 register()
 
 
@@ -56,7 +58,8 @@ def train(cfg: DictConfig, point: Point) -> None:
     ending = {"status": Status.DONE, "error": "", "metrics": metrics, "history": history}
     spent = {"seconds": seconds, "peak_memory_bytes": peak_memory_bytes()}
     update_record(point.folder, lambda record: record | ending | spent)
-    print(f"val accuracy {metrics['val/accuracy']:.3f}, test accuracy {metrics['test/accuracy']:.3f}: {point.folder}")
+    shown = ", ".join(f"{name} {metrics[name]:.3f}" for name in HEADLINE if name in metrics)
+    print(f"{shown}: {point.folder}")
 
 
 def opening(point: Point, cells: "Cells") -> Record:
@@ -101,7 +104,7 @@ def test(
         if not path.exists():
             continue
         load_checkpoint(module, path)
-        for part in ("val", "test"):
+        for part in cells.evaluated:
             grades, probabilities = grade_images(module, (batch.images for batch in data.part_dataloader(part)))
             chosen = cells.table[cells.table.part == part]
             figures = grade_metrics(chosen.label.to_numpy(), grades, probabilities)

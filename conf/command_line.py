@@ -29,6 +29,7 @@ USER_ERROR = 2
 
 def answer(main: Callable[[], None], config_name: str) -> None:
     """Runs a Hydra main and turns composition errors into one line on stderr and exit code 2."""
+    sys.argv[1:] = [quote_path(word) for word in sys.argv[1:]]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing its own several lines
     try:
         main()
@@ -38,6 +39,16 @@ def answer(main: Callable[[], None], config_name: str) -> None:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         sys.exit(130)
+
+
+def quote_path(word: str) -> str:
+    """Quotes `key=value` where the value is an existing path that Hydra's grammar would not take as it is."""
+    key, _, value = word.partition("=")
+    plain = re.fullmatch(r"[\w/.+@%-]*", value) is not None
+    if plain or not key.replace(".", "").replace("_", "").isalnum() or not Path(value).exists():
+        return word
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{key}="{escaped}"'
 
 
 @contextmanager

@@ -147,6 +147,7 @@ def _folder(cfg: DictConfig, digest: str) -> Path:
     existing = sorted(sweep.glob(f"*-{digest[:8]}"))
     if existing:
         return existing[0]
-    words = [f"{key}={Path(value).name}" for key, value in _overrides()]
-    readable = "".join(c if c.isalnum() or c in "=,._-" else "_" for c in ",".join(words)) or "defaults"
+    # No = or comma: the folder's name has to pass as a value on a later command line.
+    words = "+".join(f"{key.rpartition('.')[2]}-{Path(value).name}" for key, value in _overrides())
+    readable = "".join(c if c.isalnum() or c in "+._-" else "_" for c in words) or "defaults"
     return sweep / f"{readable[:120]}-{digest[:8]}"

@@ -92,6 +92,11 @@ class Cells:
             }
         )
 
+    @property
+    def evaluated(self) -> tuple[str, ...]:
+        """The parts that a finished network is scored on."""
+        return ("val", "test") if self.division.val_folds else ("val",)
+
     def counts(self) -> dict[str, list[int]]:
         """Cells per class in each part, calibration included."""
         parts = {part: self.table.part == part for part in PARTS} | {"calibration": self.table.calibration}

@@ -15,7 +15,8 @@ def assign_parts(
 
     Fold `fold` of `folds` stratified folds grouped by source is the test part; so over all folds every cell is tested
     exactly once, by a network that saw nothing of its device. Of the rest, the first of `val_folds` such folds is
-    the val part. Depends on `seed` (of the split, not of the training) alone, so that points of a grid are paired.
+    the val part. With `val_folds` 0, for sets too small to spare one, the fold is the val part and there is no test
+    part; what is claimed of it then has to come from the last epoch, which nothing chose. Depends on `seed` (of the split, not of the training) alone, so that points of a grid are paired.
 
     Raises DataError where a part would be empty or the train part would hold one class only.
     """
@@ -27,18 +28,31 @@ def assign_parts(
     if len(np.unique(labels)) < 2:
         raise DataError(f"every cell has the same label, {labels[0]}: there is nothing to learn")
     parts = np.full(len(labels), "train", dtype="<U5")
-    parts[_fold(labels, source_ids, folds, fold, seed)] = "test"
-    rest = np.flatnonzero(parts == "train")
-    if len(np.unique(source_ids[rest])) < max(2, val_folds):
-        raise DataError(f"datamodule.val_folds={val_folds}: too few different source_id left for a val part")
-    parts[rest[_fold(labels[rest], source_ids[rest], val_folds, 0, seed)]] = "val"
-    for part in PARTS:
+    held_out = _fold(labels, source_ids, folds, fold, seed)
+    parts[held_out] = "test" if val_folds else "val"
+    if val_folds:
+        _divide_rest(parts, labels, source_ids, val_folds, seed)
+    for part in PARTS if val_folds else ("train", "val"):
         if not (parts == part).any():
             raise DataError(f"the {part} part of fold {fold} is empty: want more devices, or fewer datamodule.folds")
     classes = np.unique(labels[parts == "train"])
     if len(classes) < 2:
         raise DataError(f"the train part of fold {fold} holds one class only (label {classes[0]})")
     return parts
+
+
+def _divide_rest(
+    parts: npt.NDArray[np.str_],
+    labels: npt.NDArray[np.int64],
+    source_ids: npt.NDArray[np.str_],
+    val_folds: int,
+    seed: int,
+) -> None:
+    """Marks the val part among the cells that are still train."""
+    rest = np.flatnonzero(parts == "train")
+    if len(np.unique(source_ids[rest])) < max(2, val_folds):
+        raise DataError(f"datamodule.val_folds={val_folds}: too few different source_id left for a val part")
+    parts[rest[_fold(labels[rest], source_ids[rest], val_folds, 0, seed)]] = "val"
 
 
 def _fold(

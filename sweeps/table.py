@@ -54,10 +54,11 @@ def axis_columns(table: pd.DataFrame) -> list[str]:
     return [name for name in axes if name == "backbone" or table[name].astype(str).nunique() > 1]
 
 
-def pooled(sweep: Path, checkpoint: str = "best", part: str = "test") -> pd.DataFrame:
+def pooled(sweep: Path) -> pd.DataFrame:
     """One row per point and group of photos, over the out-of-fold predictions of its runs, with 95 % intervals.
 
-    Points are runs that differ in the fold alone. Rows of a point: all cells, then each group. Columns: the axes,
+    The test part graded by the best epoch, which val chose; where there is no test part the val part graded by the
+    last epoch, which nothing chose: column `graded_by`. Points are runs that differ in the fold alone. Rows of a point: all cells, then each group. Columns: the axes,
     folds, group, cells, majority (accuracy of always giving the commonest label), and per figure the value, `_low`
     and `_high` (bootstrap over sources).
     """
@@ -73,10 +74,9 @@ def pooled(sweep: Path, checkpoint: str = "best", part: str = "test") -> pd.Data
             continue
         frames = [pd.read_parquet(sweep / run / "predictions.parquet") for run in runs.run]
         everything = pd.concat(frames)
+        part, checkpoint = ("test", "best") if (everything.part == "test").any() else ("val", "last")
         chosen = everything[(everything.part == part) & (everything.checkpoint == checkpoint)]
-        if not len(chosen):
-            continue
-        axes = dict(zip(keys, values, strict=True)) | {"folds": len(runs)}
+        axes = dict(zip(keys, values, strict=True)) | {"folds": len(runs), "graded_by": f"{checkpoint} epoch"}
         names = sorted(name for name in chosen.group.unique() if name)
         groups = [("all", chosen), *((name, chosen[chosen.group == name]) for name in names)]
         rows.extend(axes | {"group": name} | summary(cells) for name, cells in groups)
@@ -110,14 +110,18 @@ def print_table(table: pd.DataFrame, sweep: Path, most: int = 60) -> None:
     folds = pooled(sweep)
     if len(folds):
         folds.to_csv(sweep / "pooled.csv", index=False)
-        _show(console, _with_intervals(folds), "test cells of all folds, each graded by a network that never saw its "
-              "phone; 95 % intervals over phones")  # fmt: skip
+        _show(console, _with_intervals(folds), _pooled_title(folds))
     if "start" in table and table.start[table.start != ""].nunique() > 1:
         console.print("note: some runs start pretrained and some at random (column start); they do not compare.")
     for _, run in table[table.error.fillna("") != ""].iterrows():
         console.print(f"{run.status}: {run.run}: {run.error}", markup=False, soft_wrap=True)
     more = f" (the first {most} rows are shown)" if len(table) > most else ""
     print(f"table: {sweep / 'table.csv'}{more}")
+
+
+def _pooled_title(folds: pd.DataFrame) -> str:
+    by = " or ".join(sorted(folds.graded_by.unique()))
+    return f"all folds pooled: each cell graded, at the {by}, by a network that never saw its phone; 95 % over phones"
 
 
 def _with_intervals(folds: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,121 @@
+"""Every file in conf/ composes and keeps its contract; a new yaml is picked up by itself."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from conf.build import factory
+from conf.schema import register
+from lightning_modules.backbones.spec import BackboneSpec, Start, resolve_start
+
+CONF = Path(__file__).parent.parent.parent / "conf"
+GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name not in ("hydra", "__pycache__"))
+CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
+BACKBONES = [choice for group, choice in CHOICES if group == "backbone"]
+
+register()
+
+
+def composed(*overrides):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("train", overrides=list(overrides))
+
+
+@pytest.mark.parametrize(("group", "choice"), CHOICES)
+def test_every_choice_composes(group, choice):
+    cfg = composed(f"{group}={choice}")
+    node = cfg[group]
+    assert choice == choice.lower()
+    if group not in ("logger", "paths", "callbacks"):
+        assert node._target_
+
+
+def start_of(spec):
+    return Start("random", spec.padding, spec.mean, spec.std)
+
+
+def spec_of(choice):
+    return BackboneSpec.from_config(OmegaConf.to_container(composed(f"backbone={choice}").backbone.spec))
+
+
+def build(choice, width, start, **settings):
+    return factory(composed(f"backbone={choice}").backbone, without=("spec", "weights"))(
+        width=width, start=start, **settings
+    )
+
+
+@pytest.mark.parametrize("choice", BACKBONES)
+def test_the_spec_is_whole(choice):
+    spec = spec_of(choice)
+    assert spec.name == choice
+    assert spec.default_width in spec.widths
+    assert spec.default_resolution >= spec.stride
+    assert set(spec.pretrained) <= set(spec.widths)
+    assert all(one.file or one.hub for many in spec.pretrained.values() for one in many)
+
+
+@pytest.mark.parametrize("choice", BACKBONES)
+def test_feature_maps_are_as_published(choice):
+    spec = spec_of(choice)
+    backbone = build(choice, spec.widths[0], start_of(spec)).eval()
+    with torch.no_grad():
+        maps = backbone(torch.zeros(2, 3, 64, 96))
+    assert backbone.strides == (2, 4, 8, 16, 32)
+    assert backbone.strides[-1] == spec.stride
+    assert len(maps) == len(backbone.strides) == len(backbone.out_channels)
+    for feature, stride, channels in zip(maps, backbone.strides, backbone.out_channels, strict=True):
+        assert tuple(feature.shape) == (2, channels, 64 // stride, 96 // stride)
+
+
+@pytest.mark.parametrize("choice", BACKBONES)
+def test_every_parameter_takes_part(choice):
+    spec = spec_of(choice)
+    backbone = build(choice, spec.widths[0], start_of(spec)).train()
+    backbone(torch.randn(2, 3, 64, 64))[-1].sum().backward()
+    assert [name for name, parameter in backbone.named_parameters() if parameter.grad is None] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("choice", "width"), [(c, w) for c in BACKBONES for w in spec_of(c).widths])
+def test_every_width_builds_and_takes_other_channels(choice, width):
+    backbone = build(choice, width, start_of(spec_of(choice)), in_channels=1).eval()
+    with torch.no_grad():
+        assert backbone(torch.zeros(1, 1, 64, 64))[-1].shape[1] == backbone.out_channels[-1]
+
+
+@pytest.mark.parametrize("choice", BACKBONES)
+def test_hub_names_and_scaling_are_timms(choice):
+    import timm
+
+    for candidates in spec_of(choice).pretrained.values():
+        for candidate in candidates:
+            if candidate.hub:
+                known = timm.get_pretrained_cfg(candidate.hub.removeprefix("timm/"))
+                assert known.hf_hub_id == candidate.hub
+                assert (known.mean, known.std) == (candidate.mean, candidate.std)
+
+
+@pytest.mark.parametrize("choice", [choice for group, choice in CHOICES if group == "encoding"])
+def test_every_encoding_keeps_the_head_contract(choice):
+    head = instantiate(composed(f"encoding={choice}").encoding, num_classes=5)
+    logits = torch.randn(7, head.num_outputs, requires_grad=True)
+    labels = torch.randint(0, 5, (7,))
+    loss = head.loss(logits, labels, torch.ones(7))
+    assert loss.shape == ()
+    loss.backward()
+    assert head.probabilities(logits).shape == (7, 5)
+    assert head.decode(logits).dtype == torch.int64
+
+
+@pytest.mark.parametrize("choice", BACKBONES)
+def test_weights_resolve_without_a_network(choice, tmp_path, monkeypatch):
+    monkeypatch.setattr("lightning_modules.backbones.spec._from_hub", lambda repository: None)
+    spec = spec_of(choice)
+    start = resolve_start(spec, spec.default_width, "auto", tmp_path)
+    assert start.origin == "random"
+    with pytest.raises(ValueError, match="backbone.weights=imagenet"):
+        resolve_start(spec, spec.default_width, "imagenet", tmp_path)

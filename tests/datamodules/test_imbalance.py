@@ -1,0 +1,61 @@
+"""Table 4.1 and Figure 4.2 of the thesis, from counts."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from datamodules.imbalance import ClassWeights, Oversampling, Unbalanced
+
+TABLE_4_1_COUNTS = np.array([1477, 633, 61, 245, 314])
+"""Counts of 2,730 cells that round to both rows of the table (the thesis prints no counts beside it)."""
+TABLE_4_1_SHARES = [54.1, 23.2, 2.2, 9.0, 11.5]
+TABLE_4_1_WEIGHTS = [0.370, 0.863, 8.951, 2.229, 1.739]
+
+some_labels = st.lists(st.integers(0, 4), min_size=1, max_size=60).map(lambda drawn: np.array(drawn, np.int64))
+some_counts = st.lists(st.integers(0, 500), min_size=2, max_size=6).filter(any).map(lambda drawn: np.array(drawn))
+
+
+def test_class_weights_reproduce_table_4_1() -> None:
+    shares = 100 * TABLE_4_1_COUNTS / TABLE_4_1_COUNTS.sum()
+    assert shares.round(1).tolist() == TABLE_4_1_SHARES
+    assert ClassWeights().class_weights(TABLE_4_1_COUNTS).round(3).tolist() == TABLE_4_1_WEIGHTS
+
+
+@given(counts=some_counts)
+def test_class_weights_give_every_present_class_the_same_say_and_a_mean_of_one(counts: np.ndarray) -> None:
+    weights = ClassWeights().class_weights(counts)
+    said = (weights * counts)[counts > 0]
+    np.testing.assert_allclose(said, said[0])
+    assert (weights * counts).sum() == pytest.approx(counts.sum())
+    assert (weights[counts == 0] == 0).all()
+    assert (weights[counts > 0] > 0).all()
+
+
+def test_a_class_without_samples_weighs_nothing() -> None:
+    assert ClassWeights().class_weights(np.array([30, 0, 10])).tolist() == pytest.approx([2 / 3, 0, 2])
+
+
+def test_class_weights_leave_the_samples_alone() -> None:
+    assert ClassWeights().epoch_indices(np.array([0, 0, 1]), 2).tolist() == [0, 1, 2]
+
+
+@given(labels=some_labels)
+def test_oversampling_shows_all_classes_equally_and_every_sample(labels: np.ndarray) -> None:
+    shown = Oversampling().epoch_indices(labels, 5)
+    counts = np.bincount(labels, minlength=5)
+    np.testing.assert_array_equal(np.bincount(labels[shown], minlength=5), np.where(counts > 0, counts.max(), 0))
+    times = np.bincount(shown, minlength=len(labels))
+    assert times.min() >= 1
+    for grade in np.unique(labels):
+        assert np.ptp(times[labels == grade]) <= 1
+
+
+def test_oversampling_leaves_the_weights_at_one() -> None:
+    assert Oversampling().class_weights(np.array([5, 1, 0])).tolist() == [1, 1, 1]
+
+
+@given(labels=some_labels)
+def test_unbalanced_shows_every_sample_once_with_weight_one(labels: np.ndarray) -> None:
+    assert Unbalanced().epoch_indices(labels, 5).tolist() == list(range(len(labels)))
+    assert Unbalanced().class_weights(np.bincount(labels, minlength=5)).tolist() == [1] * 5

@@ -1,0 +1,262 @@
+"""The commands that a person types, as they type them: real processes, real files."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.drawn import draw_screens
+
+HERE = Path(__file__).parent.parent
+SMALL = [
+    "datamodule=phone_photos",
+    "datamodule.folds=3",
+    "datamodule.val_folds=2",
+    "datamodule.cell_px=64",
+    "resolution=32",
+    "width=0.25",
+    "batch_size=8",
+    "backbone.weights=none",
+    "trainer.max_epochs=2",
+]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    root = tmp_path_factory.mktemp("place")
+    draw_screens(root / "screens")
+    return root
+
+
+def run(place, *words, script="train.py", check=None):
+    paths = [] if script == "predict.py" else [f"paths.runs={place}/runs", f"paths.cache={place}/cache"]
+    data = [] if any(w.startswith("datamodule.root") for w in words) or script == "predict.py" else [
+        f"datamodule.root={place}/screens"
+    ]  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, script, *words, *paths, *data], cwd=HERE, capture_output=True, text=True, timeout=280,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "WANDB_MODE": "offline"},
+    )  # fmt: skip
+    if check is not None:
+        assert done.returncode == check, done.stdout + done.stderr
+    return done
+
+
+def record_of(folder):
+    return json.loads((folder / "record.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def single(place):
+    """One finished run and what it printed."""
+    done = run(place, *SMALL, "sweep_name=single", "logger=csv", check=0)
+    (folder,) = (place / "runs" / "single").glob("*/")
+    return done, folder
+
+
+def test_a_normal_run_is_quiet_and_ends_with_its_folder(single):
+    done, folder = single
+    assert done.stderr == ""
+    (line,) = done.stdout.splitlines()
+    assert line.startswith("val accuracy ")
+    assert line.endswith(str(folder))
+
+
+def test_the_record_holds_what_the_design_promises(single):
+    _, folder = single
+    record = record_of(folder)
+    assert record["status"] == "done"
+    assert record["error"] == ""
+    assert folder.name.endswith(record["config_hash"][:8])
+    assert {"val/accuracy", "val/accuracy_top10_mean", "val/off_by_one", "val/macro_f1", "val/loss",
+            "test/accuracy", "val/per_class", "val/confusion", "val/last/accuracy"} <= record["metrics"].keys()  # fmt: skip
+    assert record["config"]["resolution"] == 32
+    assert record["start"]["origin"] == "random"
+    assert sum(map(sum, (record["data"]["cells"][part] for part in ("train", "val", "test")))) == 90
+    assert record["versions"]["torch"]
+    assert record["seconds"]["fit"] > 0
+    assert record["peak_memory_bytes"] > 1e8
+    assert len(record["history"]) == 2
+    best = max(epoch["val/accuracy"] for epoch in record["history"])
+    assert record["metrics"]["val/accuracy"] == pytest.approx(best)
+
+
+def test_predictions_and_curves_lie_beside_the_record(single):
+    _, folder = single
+    frame = pd.read_parquet(folder / "predictions.parquet")
+    assert set(frame.part) == {"val", "test"}
+    assert set(frame.checkpoint) == {"best", "last"}
+    test_part = frame[(frame.part == "test") & (frame.checkpoint == "best")]
+    assert (test_part.grade == test_part.label).mean() == pytest.approx(record_of(folder)["metrics"]["test/accuracy"])
+    assert all(abs(sum(row) - 1) < 1e-5 for row in frame.probabilities)
+    assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "metrics.csv").exists()
+
+
+def test_a_finished_run_is_not_done_again(place, single):
+    _, folder = single
+    before = (folder / "record.json").read_text()
+    done = run(place, *SMALL, "sweep_name=single", check=0)
+    assert "done before" in done.stdout
+    assert (folder / "record.json").read_text() == before
+
+
+def test_predict_agrees_with_the_record(place, single):
+    _, folder = single
+    done = run(
+        place, f"run={folder}", f"input={place}/screens", f"output={place}/out.csv", script="predict.py", check=0
+    )
+    assert "accuracy" in done.stdout
+    table = pd.read_csv(place / "out.csv")
+    assert len(table) == 90
+    frame = pd.read_parquet(folder / "predictions.parquet")
+    frame = frame[(frame.part == "test") & (frame.checkpoint == "best")].set_index("sample")
+    assert (table.set_index("cell").grade.loc[frame.index] == frame.grade).all()
+
+
+def test_a_grid_records_failures_and_points_that_cannot_exist(place):
+    done = run(place, "-m", *[word for word in SMALL if not word.startswith("width")], "trainer.max_epochs=1",
+               "backbone=mobilenet,efficientnet_lite0", "width=0.25", "resolution=32,16", "sweep_name=grid")  # fmt: skip
+    assert done.returncode == 1
+    records = [record_of(path) for path in (place / "runs" / "grid").glob("*/")]
+    by = {(r["axes"]["backbone"], r["axes"]["resolution"]): r for r in records}
+    assert {key: record["status"] for key, record in by.items()} == {
+        ("mobilenet", 32): "done",
+        ("mobilenet", 16): "failed",
+        ("efficientnet_lite0", 32): "not applicable",
+        ("efficientnet_lite0", 16): "failed",
+    }
+    assert "resolution=16: want at least 32" in by["mobilenet", 16]["error"]
+    assert "efficientnet_lite0 comes at 1" in by["efficientnet_lite0", 32]["error"]
+    assert "table.csv" in done.stdout
+    assert len(pd.read_csv(place / "runs" / "grid" / "table.csv")) == 4
+
+
+def test_a_grid_over_folds_closes_with_pooled_figures(place):
+    done = run(place, "-m", *SMALL, "trainer.max_epochs=1", "fold=0,1,2", "encoding=coral", "sweep_name=folds", check=0)
+    assert "test cells of all folds" in done.stdout
+    pooled = pd.read_csv(place / "runs" / "folds" / "pooled.csv")
+    assert pooled.cells.tolist() == [90]
+    assert pooled.accuracy_low[0] <= pooled.accuracy[0] <= pooled.accuracy_high[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["rsolution=96"], "rsolution: no such key; did you mean resolution?"),
+        (["datamodule.rooot=x"], "datamodule.rooot: no such key; did you mean datamodule.root?"),
+        (["backbone=mobilnet"], "backbone=mobilnet: no such choice; want one of efficientnet_b0"),
+        (["seed=two"], "seed: Value 'two'"),
+        (["trainer.max_epochs=many"], "trainer.max_epochs: Value 'many'"),
+    ],
+)
+def test_a_wrong_override_gets_one_line_with_the_valid_names(place, words, expected):
+    done = run(place, *words, "datamodule=phone_photos", check=2)
+    assert expected in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["datamodule.root=/nowhere"], "/nowhere: no such folder"),
+        (["resolution=20"], "resolution=20: want at least 32"),
+        (["backbone.weights=/no.safetensors"], "/no.safetensors: no such file"),
+        (["backbone.weights=imagenet"], "not to be had for mobilenet"),
+        (["fold=9"], "fold=9: want 0 to 2"),
+    ],
+)
+def test_bad_input_gets_one_line_and_a_failed_record_before_torch(place, words, expected):
+    began = time.perf_counter()
+    done = run(
+        place, *SMALL, f"sweep_name=bad{abs(hash(tuple(words)))}", f"paths.weights={place}/none", *words, check=1
+    )
+    assert time.perf_counter() - began < 30
+    assert expected in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_nothing_heavy_is_imported_for_a_wrong_point(place):
+    program = f"""
+import sys
+sys.argv = ["train.py", "datamodule=phone_photos", "datamodule.root=/nowhere", "paths.runs={place}/runs/light"]
+sys.path.insert(0, "{HERE}")
+import runpy
+try:
+    runpy.run_path("{HERE}/train.py", run_name="__main__")
+except SystemExit as stop:
+    assert stop.code == 1, stop.code
+heavy = {{"torch", "torchvision", "pytorch_lightning", "torchmetrics", "albumentations", "sklearn", "pandas"}}
+assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=HERE, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_exploding_loss_stops_and_is_recorded(place):
+    done = run(place, *SMALL, "optimizer.lr=1e38", "schedule=constant", "sweep_name=nan", check=1)
+    (folder,) = (place / "runs" / "nan").glob("*/")
+    record = record_of(folder)
+    assert record["status"] == "failed"
+    assert "smaller optimizer.lr" in record["error"]
+    assert "smaller optimizer.lr" in done.stderr
+
+
+def test_wandb_offline_holds_the_run(place):
+    run(place, *SMALL, "logger=wandb", "trainer.max_epochs=1", "sweep_name=wandb", check=0)
+    (folder,) = (place / "runs" / "wandb").glob("*/")
+    (offline,) = (folder / "wandb").glob("offline-run-*")
+    assert list(offline.glob("*.wandb"))
+
+
+def figures(folder):
+    record = record_of(folder)
+    history = [{k: v for k, v in epoch.items() if k != "seconds"} for epoch in record["history"]]
+    return record["metrics"], history
+
+
+def test_paths_with_odd_letters_can_be_typed_as_they_are(place, single, tmp_path):
+    _, folder = single
+    odd = tmp_path / "my phones, (old) = 'x'"
+    draw_screens(odd, sources=1)
+    done = run(place, f"run={folder}", f"input={odd}", f"output={tmp_path}/odd.csv", script="predict.py", check=0)
+    assert "15 graded" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_record_and_a_resumed_run_ends_alike(place):
+    words = [*SMALL, "trainer.max_epochs=6", "augmentation=heavy", "encoding=ordinal"]
+    for name in ("first", "second"):
+        run(place, *words, f"sweep_name={name}", check=0)
+    first, second = (next((place / "runs" / name).glob("*/")) for name in ("first", "second"))
+    assert figures(first) == figures(second)
+    assert _stop_after_an_epoch(place, [*words, "sweep_name=third"])
+    (third,) = (place / "runs" / "third").glob("*/")
+    assert record_of(third)["status"] == "running"
+    run(place, *words, "sweep_name=third", check=0)
+    assert record_of(third)["resumed"]
+    assert figures(third) == figures(first)
+
+
+def _stop_after_an_epoch(place, words):
+    """Kills a run the hard way once its first checkpoint is there."""
+    job = subprocess.Popen(
+        [sys.executable, "train.py", *words, f"paths.runs={place}/runs", f"paths.cache={place}/cache",
+         f"datamodule.root={place}/screens"], cwd=HERE, env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    try:
+        while job.poll() is None:
+            if list((place / "runs" / "third").glob("*/checkpoints/last.ckpt")):
+                job.send_signal(signal.SIGKILL)
+                job.wait()
+                return True
+            time.sleep(0.01)
+    finally:
+        job.kill()
+    return False
