@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import hydra
 from omegaconf import DictConfig
@@ -10,8 +10,9 @@ from omegaconf import DictConfig
 from conf.command_line import answer, say_start, stop_or_report
 from conf.point import Point, make_point
 from conf.schema import register
+from conf.scoring import opening, score
 from sweeps.record import Record, Status, failure_recorded, hold, is_finished, prepare_resume, update_record
-from sweeps.surroundings import peak_memory_bytes, processor, versions
+from sweeps.surroundings import peak_memory_bytes
 
 if TYPE_CHECKING:
     from datamodules.cell_loaders import CellDataModule
@@ -53,21 +54,13 @@ def train(cfg: DictConfig, point: Point) -> None:
     ready = time.perf_counter()
     module, data, history = fit(cfg, point, cells, resume)
     fitted = time.perf_counter()
-    metrics = test(module, data, point, cells, history)
+    metrics = score(module, data, point, cells, history)
     seconds = {"data": ready - began, "fit": fitted - ready, "test": time.perf_counter() - fitted}
-    ending = {"status": Status.DONE, "error": "", "metrics": metrics, "history": history}
-    spent = {"seconds": seconds, "peak_memory_bytes": peak_memory_bytes()}
-    update_record(point.folder, lambda record: record | ending | spent)
+    ended: Record = {"status": Status.DONE, "error": "", "metrics": metrics, "history": history, "seconds": seconds}
+    ended["peak_memory_bytes"] = peak_memory_bytes()
+    update_record(point.folder, lambda record: record | ended)
     shown = ", ".join(f"{name} {metrics[name]:.3f}" for name in HEADLINE if name in metrics)
     print(f"{shown}: {point.folder}")
-
-
-def opening(point: Point, cells: "Cells") -> Record:
-    """What a record holds from the start of its run."""
-    data = {"fingerprint": cells.fingerprint, "class_names": list(cells.class_names), "cells": cells.counts()}
-    data["sources"] = cells.table.groupby("part").source_id.nunique().to_dict()
-    where = {"versions": versions(), "device": {"processor": processor()}}
-    return point.identity | {"status": Status.RUNNING, "error": "", "data": data} | where
 
 
 def fit(
@@ -85,36 +78,6 @@ def fit(
     with build_trainer(cfg, point, history) as trainer:
         trainer.fit(module, data, ckpt_path=resume)
     return module, data, history.epochs
-
-
-def test(
-    module: "GradingModule", data: "CellDataModule", point: Point, cells: "Cells", history: list[dict[str, float]]
-) -> dict[str, Any]:
-    """Figures of the val and test parts by the best and the last checkpoint; predictions and curves beside the record."""
-    import pandas as pd
-
-    from lightning_modules.inference import grade_images, load_checkpoint
-    from sweeps.curves import draw_curves
-    from sweeps.metrics import epoch_metrics, grade_metrics
-
-    metrics = epoch_metrics(history)
-    frames = []
-    for checkpoint, infix in (("last", "last/"), ("best", "")):
-        path = point.folder / "checkpoints" / f"{checkpoint}.ckpt"
-        if not path.exists():
-            continue
-        load_checkpoint(module, path)
-        for part in cells.evaluated:
-            grades, probabilities = grade_images(module, (batch.images for batch in data.part_dataloader(part)))
-            chosen = cells.table[cells.table.part == part]
-            figures = grade_metrics(chosen.label.to_numpy(), grades, probabilities)
-            metrics |= {f"{part}/{infix}{name}": value for name, value in figures.items()}
-            columns = chosen[["sample", "source_id", "group", "part", "label"]]
-            frames.append(columns.assign(grade=grades, probabilities=list(probabilities), checkpoint=checkpoint))
-    pd.concat(frames).to_parquet(point.folder / "predictions.parquet", index=False)
-    majority = max(cells.counts()["val"]) / sum(cells.counts()["val"])
-    draw_curves(history, point.title, point.folder / "curves.png", majority)
-    return metrics
 
 
 if __name__ == "__main__":

@@ -127,7 +127,7 @@ def network_of(settings: dict[str, Any]) -> Any:
     from lightning_modules.backbones.spec import Start
 
     cfg = composed(settings, "none", 1, "runs")
-    return build_module(cfg, Start("random", "same", (0.5,) * 3, (0.5,) * 3), CLASSES)  # type: ignore[arg-type]
+    return build_module(cfg, Start("random", "same", (0.5,) * 3, (0.5,) * 3), CLASSES)
 
 
 def bare(settings: dict[str, Any], images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> Callable[[], None]:
@@ -145,7 +145,7 @@ def bare(settings: dict[str, Any], images: npt.NDArray[np.uint8], labels: npt.ND
         for at in range(0, len(pixels), batch):
             loss = cross_entropy(network(pixels[at : at + batch]), targets[at : at + batch])
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
 
     return one_round
@@ -200,7 +200,9 @@ def run_gridlite(
         )
         point: Any = type("Folder", (), {"folder": Path(runs)})
         with build_trainer(cfg, point, History()) as trainer:
-            trainer.callbacks.insert(0, _turns(len(data.train_dataloader())))
+            trainer.callbacks.insert(  # type: ignore[attr-defined]
+                0, _turns(len(data.train_dataloader()))
+            )
             print("@ready", flush=True)
             trainer.fit(network_of(settings), data)
 

@@ -70,7 +70,7 @@ def build_trainer(cfg: DictConfig, point: "Point", history: "History") -> Iterat
     kept = checkpoints(folder, cfg.callbacks.monitor, cfg.callbacks.keep_best, cfg.callbacks.keep_last)
     OmegaConf.register_new_resolver("run_folder", lambda: str(point.folder), replace=True)
     OmegaConf.register_new_resolver("run_name", lambda: point.folder.name, replace=True)
-    logger = instantiate(cfg.logger) if cfg.logger else False
+    logger: Any = instantiate(cfg.logger) if cfg.logger else False
     if logger:
         logger.log_hyperparams(point.config)
     try:

@@ -143,7 +143,7 @@ def _axes(cfg: DictConfig) -> dict[str, Any]:
 
 
 def _folder(cfg: DictConfig, digest: str) -> Path:
-    sweep = Path(cfg.paths.runs) / cfg.sweep_name
+    sweep = Path(str(cfg.paths.runs)) / str(cfg.sweep_name)
     existing = sorted(sweep.glob(f"*-{digest[:8]}"))
     if existing:
         return existing[0]

@@ -22,7 +22,7 @@ BRIGHTNESS_LIMIT = 30
 """Table 4.3: grey levels added to all three channels."""
 
 
-class WholeCellAffine(A.ImageOnlyTransform):  # type: ignore[misc]
+class WholeCellAffine(A.ImageOnlyTransform):
     """Rotation, translation and shear, each with its own probability, that never push a part of the cell out.
 
     The thesis pads first, so that no transform hides a small scratch. Here the cell is shrunk about its centre by just
@@ -45,7 +45,7 @@ class WholeCellAffine(A.ImageOnlyTransform):  # type: ignore[misc]
         rng = self.py_random
 
         def draw(limit: float) -> float:
-            return rng.uniform(-limit, limit)
+            return float(rng.uniform(-limit, limit))
 
         angle = math.radians(draw(self.rotate_deg)) if rng.random() < self.each else 0.0
         shear = math.radians(draw(self.shear_deg)) if rng.random() < self.each else 0.0

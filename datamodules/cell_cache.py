@@ -78,7 +78,7 @@ def _build(path: Path, shape: tuple[int, ...], blocks: Iterable[Image], total: i
     try:
         with unfinished.open("wb") as file:
             header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, header)
+            np.lib.format.write_array_header_1_0(file, header)  # type: ignore[no-untyped-call]
             for block in tqdm(blocks, total=total, desc=title, unit="", leave=False, disable=None):
                 file.write(np.ascontiguousarray(block).tobytes())
         unfinished.replace(path)

@@ -170,5 +170,6 @@ class CellDataModule(pl.LightningDataModule):
         return DataLoader(dataset, batch_size=batch_size, sampler=sampler, collate_fn=_identity)
 
 
-def _identity(batch: CellBatch) -> CellBatch:
+def _identity(batch: Any) -> Any:
+    """The dataset gives whole batches."""
     return batch

@@ -62,7 +62,7 @@ def rectify(photo: Image, corners: npt.NDArray[np.float64], grid: Grid) -> Image
     # Pixel centres lie at whole numbers for OpenCV, while corners are edges of the picture plane: half a pixel apart.
     transform = cv2.getPerspectiveTransform((corners - 0.5).astype(np.float32), target - np.float32(0.5))
     warped = cv2.warpPerspective(photo, transform, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(warped if factor == 1 else resize(warped, (width, height)), np.uint8)
+    return resize(np.asarray(warped, np.uint8), (width, height))
 
 
 def split_cells(rectified: Image, grid: Grid) -> Image:

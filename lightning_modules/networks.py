@@ -20,6 +20,8 @@ class GradeNetwork(nn.Module):
         self.backbone = backbone
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(backbone.out_channels[-1], num_outputs)
+        self.mean: Tensor
+        self.scale: Tensor
         self.register_buffer("mean", 255 * torch.tensor(backbone.mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("scale", 1 / (255 * torch.tensor(backbone.std).view(1, -1, 1, 1)), persistent=False)
 

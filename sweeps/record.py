@@ -36,7 +36,7 @@ class RecordError(ValueError):
     """A record that cannot be read; the message names the file."""
 
 
-class RunIsBusy(RuntimeError):
+class RunIsBusyError(RuntimeError):
     """Another process works on this run."""
 
 
@@ -103,13 +103,13 @@ def status_of(folder: Path, record: Record) -> Status:
 
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
-    """Holds the run's lock. Raises RunIsBusy at once when another process has it."""
+    """Holds the run's lock. Raises RunIsBusyError at once when another process has it."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / "job.lock", timeout=0):
             yield
     except Timeout:
-        raise RunIsBusy(f"{folder}: another process works on this run") from None
+        raise RunIsBusyError(f"{folder}: another process works on this run") from None
 
 
 def is_finished(folder: Path, fingerprint: str) -> bool:

@@ -24,7 +24,7 @@ def collect(sweep: Path) -> pd.DataFrame:
 
     A record that cannot be read has status `unreadable` and the reason under error.
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
     for folder in find_runs(sweep):
         try:
             record = read_record(folder)
@@ -50,7 +50,7 @@ def collect(sweep: Path) -> pd.DataFrame:
 def axis_columns(table: pd.DataFrame) -> list[str]:
     """The columns of `collect` by which its runs differ, `start` among them; backbone always."""
     known = {"run", "status", "error", "seconds", "updated"}
-    axes = [name for name in table if name not in known and "/" not in name]
+    axes = [str(name) for name in table if name not in known and "/" not in str(name)]
     return [name for name in axes if name == "backbone" or table[name].astype(str).nunique() > 1]
 
 
@@ -67,7 +67,7 @@ def pooled(sweep: Path) -> pd.DataFrame:
     if not len(done) or "fold" not in done:
         return pd.DataFrame()
     known = {"run", "status", "error", "seconds", "updated", *POOLED_OVER}
-    keys = [name for name in done if name not in known and "/" not in name]
+    keys = [str(name) for name in done if name not in known and "/" not in str(name)]
     rows: list[dict[str, Any]] = []
     for values, runs in done.groupby(keys, dropna=False, sort=False):
         if runs.fold.nunique() < 2 or runs.fold.duplicated().any():

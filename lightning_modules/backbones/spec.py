@@ -58,12 +58,14 @@ class BackboneSpec:
     def from_config(cls, spec: Mapping[str, Any]) -> "BackboneSpec":
         """From the plain mapping under `backbone.spec`; a misspelled key raises TypeError with its name."""
         plain = dict(spec)
-        pretrained = {
-            float(width): [Pretrained(**{k: tuple(v) if isinstance(v, list) else v for k, v in one.items()}) for one in many]
-            for width, many in (plain.pop("pretrained", None) or {}).items()
-        }  # fmt: skip
-        values = {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
-        return cls(**values, pretrained=pretrained)
+        candidates: Mapping[float, list[dict[str, Any]]] = plain.pop("pretrained", None) or {}
+        pretrained = {float(width): [Pretrained(**_tuples(one)) for one in many] for width, many in candidates.items()}
+        return cls(**_tuples(plain), pretrained=pretrained)
+
+
+def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Lists, as yaml gives them, become the tuples that a frozen dataclass holds."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ def resolve_start(spec: BackboneSpec, width: float, weights: str, folder: Path) 
     """Finds the weights that `backbone.weights` asks for.
 
     Args:
+        spec, width: the backbone, at one of its widths.
         weights: `auto` (ImageNet weights where they can be had, else random), `imagenet` (insists), `none`, or the
             path of a safetensors file in timm's names.
         folder: `paths.weights`, searched for the files that the spec names, before the hub and its cache.

@@ -117,5 +117,5 @@ def test_weights_resolve_without_a_network(choice, tmp_path, monkeypatch):
     spec = spec_of(choice)
     start = resolve_start(spec, spec.default_width, "auto", tmp_path)
     assert start.origin == "random"
-    with pytest.raises(ValueError, match="backbone.weights=imagenet"):
+    with pytest.raises(ValueError, match=r"backbone\.weights=imagenet"):
         resolve_start(spec, spec.default_width, "imagenet", tmp_path)

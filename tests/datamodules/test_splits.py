@@ -177,7 +177,9 @@ def test_a_calibration_part_larger_than_train_is_all_of_train(drawn: PhotoSet, t
 
 def test_the_table_describes_every_cell_in_the_order_of_the_pixels(drawn: PhotoSet, tmp_path: Path) -> None:
     table = drawn.datamodule(tmp_path).load().table
-    assert table["sample"].tolist() == [f"photo{n}_r{row}_c{col}" for n in range(6) for row in range(5) for col in range(3)]
+    assert table["sample"].tolist() == [
+        f"photo{n}_r{row}_c{col}" for n in range(6) for row in range(5) for col in range(3)
+    ]
     assert table.label.tolist() == [cell["label"] for cell in drawn.cells]
     assert table.row.tolist() == [cell["row"] for cell in drawn.cells]
     assert table.col.tolist() == [cell["col"] for cell in drawn.cells]

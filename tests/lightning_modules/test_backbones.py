@@ -60,7 +60,7 @@ def test_a_foreign_file_is_named(half):
 def test_a_broken_file_is_named(tmp_path):
     path = tmp_path / "broken.safetensors"
     path.write_bytes(b"no tensors")
-    with pytest.raises(WeightsError, match="broken.safetensors: not a readable safetensors file"):
+    with pytest.raises(WeightsError, match=r"broken\.safetensors: not a readable safetensors file"):
         MobileNet(0.25, start(path))
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from sweeps.record import (
     RecordError,
-    RunIsBusy,
+    RunIsBusyError,
     Status,
     failure_recorded,
     find_runs,
@@ -99,7 +99,7 @@ def test_a_run_belongs_to_one_process_and_is_live_as_long_as_that_lives(tmp_path
     other.start()
     assert ready.wait(30)
     assert status_of(tmp_path, read_record(tmp_path)) is Status.RUNNING
-    with pytest.raises(RunIsBusy, match="another process"), hold(tmp_path):
+    with pytest.raises(RunIsBusyError, match="another process"), hold(tmp_path):
         pass
     other.kill()
     other.join()

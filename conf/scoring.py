@@ -1,0 +1,54 @@
+"""What a run's record says of its data at the start and of its network at the end."""
+
+from typing import TYPE_CHECKING, Any
+
+from conf.point import Point
+from sweeps.record import Record, Status
+from sweeps.surroundings import processor, versions
+
+if TYPE_CHECKING:
+    from datamodules.cell_loaders import CellDataModule
+    from datamodules.phone_photos import Cells
+    from lightning_modules.grading import GradingModule
+
+
+def opening(point: Point, cells: "Cells") -> Record:
+    """What a record holds from the start of its run."""
+    data: dict[str, Any] = {
+        "fingerprint": cells.fingerprint,
+        "class_names": list(cells.class_names),
+        "cells": cells.counts(),
+    }
+    data["sources"] = cells.table.groupby("part").source_id.nunique().to_dict()
+    where = {"versions": versions(), "device": {"processor": processor()}}
+    return point.identity | {"status": Status.RUNNING, "error": "", "data": data} | where
+
+
+def score(
+    module: "GradingModule", data: "CellDataModule", point: Point, cells: "Cells", history: list[dict[str, float]]
+) -> dict[str, Any]:
+    """Figures of the val and test parts by the best and the last checkpoint; predictions and curves beside the record."""
+    import pandas as pd
+
+    from lightning_modules.inference import grade_images, load_checkpoint
+    from sweeps.curves import draw_curves
+    from sweeps.metrics import epoch_metrics, grade_metrics
+
+    metrics = epoch_metrics(history)
+    frames = []
+    for checkpoint, infix in (("last", "last/"), ("best", "")):
+        path = point.folder / "checkpoints" / f"{checkpoint}.ckpt"
+        if not path.exists():
+            continue
+        load_checkpoint(module, path)
+        for part in cells.evaluated:
+            grades, probabilities = grade_images(module, (batch.images for batch in data.part_dataloader(part)))
+            chosen = cells.table[cells.table.part == part]
+            figures = grade_metrics(chosen.label.to_numpy(), grades, probabilities)
+            metrics |= {f"{part}/{infix}{name}": value for name, value in figures.items()}
+            columns = chosen[["sample", "source_id", "group", "part", "label"]]
+            frames.append(columns.assign(grade=grades, probabilities=list(probabilities), checkpoint=checkpoint))
+    pd.concat(frames).to_parquet(point.folder / "predictions.parquet", index=False)
+    majority = max(cells.counts()["val"]) / sum(cells.counts()["val"])
+    draw_curves(history, point.title, point.folder / "curves.png", majority)
+    return metrics
