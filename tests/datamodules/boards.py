@@ -35,7 +35,7 @@ def draw_board(width: int, height: int, corners: Points, paints: Image, grid: Gr
     board = np.array([[0, 0], [grid.columns, 0], [grid.columns, grid.rows], [0, grid.rows]], np.float32)
     to_board = cv2.getPerspectiveTransform(corners.astype(np.float32), board)
     x, y = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
-    across, down, scale = np.einsum("ij,jhw->ihw", to_board, np.stack([x, y, np.ones_like(x)]))
+    across, down, scale = np.tensordot(to_board, np.stack([x, y, np.ones_like(x)]), axes=1)
     col, row = np.floor(across / scale).astype(int), np.floor(down / scale).astype(int)
     inside = (col >= 0) & (col < grid.columns) & (row >= 0) & (row < grid.rows)
     photo = np.zeros((height, width, 3), np.uint8)

@@ -32,7 +32,7 @@ def pixels(drawn: PhotoSet) -> str:
     return fingerprint_pixels(read_photo_folder(drawn.root, GRID, 5))
 
 
-def cells(drawn: PhotoSet, cache: Path, resolution: int = GRID.cell_px) -> np.ndarray:
+def cells(drawn: PhotoSet, cache: Path, resolution: int = GRID.cell_px) -> Image:
     folder = read_photo_folder(drawn.root, GRID, 5)
     return cells_at(folder, fingerprint_pixels(folder), resolution, cache)
 

@@ -1,6 +1,7 @@
 """Table 4.1 and Figure 4.2 of the thesis, from counts."""
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ TABLE_4_1_SHARES = [54.1, 23.2, 2.2, 9.0, 11.5]
 TABLE_4_1_WEIGHTS = [0.370, 0.863, 8.951, 2.229, 1.739]
 
 some_labels = st.lists(st.integers(0, 4), min_size=1, max_size=60).map(lambda drawn: np.array(drawn, np.int64))
-some_counts = st.lists(st.integers(0, 500), min_size=2, max_size=6).filter(any).map(lambda drawn: np.array(drawn))
+some_counts = st.lists(st.integers(0, 500), min_size=2, max_size=6).filter(any).map(np.array)
 
 
 def test_class_weights_reproduce_table_4_1() -> None:
@@ -23,7 +24,7 @@ def test_class_weights_reproduce_table_4_1() -> None:
 
 
 @given(counts=some_counts)
-def test_class_weights_give_every_present_class_the_same_say_and_a_mean_of_one(counts: np.ndarray) -> None:
+def test_class_weights_give_every_present_class_the_same_say_and_a_mean_of_one(counts: npt.NDArray[np.int64]) -> None:
     weights = ClassWeights().class_weights(counts)
     said = (weights * counts)[counts > 0]
     np.testing.assert_allclose(said, said[0])
@@ -41,7 +42,7 @@ def test_class_weights_leave_the_samples_alone() -> None:
 
 
 @given(labels=some_labels)
-def test_oversampling_shows_all_classes_equally_and_every_sample(labels: np.ndarray) -> None:
+def test_oversampling_shows_all_classes_equally_and_every_sample(labels: npt.NDArray[np.int64]) -> None:
     shown = Oversampling().epoch_indices(labels, 5)
     counts = np.bincount(labels, minlength=5)
     np.testing.assert_array_equal(np.bincount(labels[shown], minlength=5), np.where(counts > 0, counts.max(), 0))
@@ -56,6 +57,6 @@ def test_oversampling_leaves_the_weights_at_one() -> None:
 
 
 @given(labels=some_labels)
-def test_unbalanced_shows_every_sample_once_with_weight_one(labels: np.ndarray) -> None:
+def test_unbalanced_shows_every_sample_once_with_weight_one(labels: npt.NDArray[np.int64]) -> None:
     assert Unbalanced().epoch_indices(labels, 5).tolist() == list(range(len(labels)))
     assert Unbalanced().class_weights(np.bincount(labels, minlength=5)).tolist() == [1] * 5

@@ -10,6 +10,7 @@ from PIL import Image as PillowImage
 
 from datamodules.cell_cache import cells_at, fingerprint_pixels
 from datamodules.photo_folder import DataError, PhotoFolder, cell_name, read_photo_folder
+from datamodules.screen_grid import Image
 from tests.datamodules.boards import GRID, OUTLINE, PhotoSet, colours, draw_photo_set, write_csv
 
 Change = Callable[[PhotoSet], None]
@@ -24,7 +25,7 @@ def read(drawn: PhotoSet) -> PhotoFolder:
     return read_photo_folder(drawn.root, GRID, 5)
 
 
-def cut(drawn: PhotoSet) -> np.ndarray:
+def cut(drawn: PhotoSet) -> Image:
     folder = read(drawn)
     return cells_at(folder, fingerprint_pixels(folder), GRID.cell_px, drawn.root.parent / "cache")
 
@@ -329,7 +330,7 @@ def test_labels_can_be_missing_where_none_are_wanted(drawn: PhotoSet) -> None:
     assert folder.labels.shape == (6, 15)
 
 
-def to_ready_cut(drawn: PhotoSet) -> np.ndarray:
+def to_ready_cut(drawn: PhotoSet) -> Image:
     """Turns the set into its other form; gives the cells."""
     cells = np.array(cut(drawn))
     (drawn.root / "cells").mkdir()

@@ -151,6 +151,17 @@ def test_a_hairline_on_a_phone_three_times_larger_keeps_its_brightness(
     assert rectify(photo, outline, GRID).sum(dtype=np.int64) == pytest.approx(expected, rel=0.1)
 
 
+@pytest.mark.parametrize("scale", [1.2, 1.49, 1.51, 2.0, 2.49, 3.4])
+def test_no_hairline_is_skipped_whatever_the_size_of_the_phone(scale: float) -> None:
+    width, height = 60 * scale, 100 * scale
+    outline = np.array([[10, 10], [10 + width, 10], [10 + width, 10 + height], [10, 10 + height]])
+    for line in range(30, 42):
+        photo = np.zeros((int(height) + 40, int(width) + 40, 3), np.uint8)
+        photo[line] = 200
+        expected = 200 * 3 * 60 / scale
+        assert rectify(photo, outline, GRID).sum(dtype=np.int64) == pytest.approx(expected, rel=0.15)
+
+
 def test_resize_averages_areas_exactly() -> None:
     small = np.random.default_rng(2).integers(0, 256, (12, 16, 3), dtype=np.uint8)
     blocks = small.repeat(2, axis=0).repeat(2, axis=1)

@@ -1,0 +1,45 @@
+import pytest
+
+from conf.point import config_hash
+from lightning_modules.backbones.spec import Start
+
+HALF = (0.5, 0.5, 0.5)
+CONFIG = {
+    "seed": 0,
+    "resolution": 96,
+    "paths": {"runs": "a"},
+    "sweep_name": "a",
+    "trainer": {"max_epochs": 3, "accelerator": "cpu"},
+    "datamodule": {"root": "a", "fold": 0},
+    "backbone": {"weights": "auto", "_target_": "x"},
+}
+START = Start("random", "same", HALF, HALF)
+
+
+def changed(path, value):
+    *parents, last = path.split(".")
+    config = {key: dict(node) if isinstance(node, dict) else node for key, node in CONFIG.items()}
+    node = config
+    for parent in parents:
+        node = node[parent]
+    node[last] = value
+    return config
+
+
+@pytest.mark.parametrize("path", ["paths.runs", "sweep_name", "trainer.accelerator", "datamodule.root", "backbone.weights"])
+def test_where_and_how_it_runs_leaves_the_hash(path):
+    assert config_hash(changed(path, "other"), START) == config_hash(CONFIG, START)
+
+
+@pytest.mark.parametrize("path", ["seed", "resolution", "trainer.max_epochs", "datamodule.fold", "backbone._target_"])
+def test_what_changes_the_result_changes_the_hash(path):
+    assert config_hash(changed(path, 7), START) != config_hash(CONFIG, START)
+
+
+def test_the_content_of_the_starting_weights_counts_and_their_place_does_not(tmp_path):
+    def start(folder, digest):
+        return Start("imagenet", "same", HALF, HALF, tmp_path / folder / "x.safetensors", digest)
+
+    assert config_hash(CONFIG, start("a", "1")) == config_hash(CONFIG, start("b", "1"))
+    assert config_hash(CONFIG, start("a", "1")) != config_hash(CONFIG, start("a", "2"))
+    assert config_hash(CONFIG, start("a", "1")) != config_hash(CONFIG, START)
