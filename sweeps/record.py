@@ -8,7 +8,7 @@ import json
 import os
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -151,8 +151,9 @@ def failure_recorded(folder: Path, identity: Record) -> Iterator[None]:
             done = record.get("status") == Status.DONE
             return record if done else identity | record | {"status": Status.FAILED, "error": text}
 
-        update_record(folder, failed)
-        (folder / "error.txt").write_text(trace)
+        with suppress(OSError):  # on a full disk the first error is the one to show
+            update_record(folder, failed)
+            (folder / "error.txt").write_text(trace)
         raise
 
 

@@ -33,7 +33,7 @@ def draw_board(width: int, height: int, corners: Points, paints: Image, grid: Gr
     Each pixel looks up, by its centre, where on the board it lies.
     """
     board = np.array([[0, 0], [grid.columns, 0], [grid.columns, grid.rows], [0, grid.rows]], np.float32)
-    to_board = cv2.getPerspectiveTransform(corners.astype(np.float32), board)
+    to_board = np.asarray(cv2.getPerspectiveTransform(corners.astype(np.float32), board), np.float64)
     x, y = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
     across, down, scale = np.tensordot(to_board, np.stack([x, y, np.ones_like(x)]), axes=1)
     col, row = np.floor(across / scale).astype(int), np.floor(down / scale).astype(int)
