@@ -4,6 +4,7 @@ import errno
 import hashlib
 import io
 import json
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,18 +21,20 @@ from tqdm import tqdm
 from datamodules.photo_folder import DataError, PhotoFolder, checked_corners
 from datamodules.screen_grid import Image, cut_cells, resize
 
-CACHE_VERSION = 1
+PillowImage.MAX_IMAGE_PIXELS = 250_000_000  # phones take 200 megapixels; Pillow calls 90 a decompression bomb
+
+CACHE_VERSION = 2
 """Raised when cutting or resizing changes, so that old caches are not read."""
 
 
 def fingerprint_pixels(folder: PhotoFolder) -> str:
-    """16 hex digits over the image bytes, the corners and the grid."""
+    """16 hex digits over the image bytes, the corners and sizes of the photos and the grid."""
     digest = hashlib.blake2b(json.dumps([CACHE_VERSION, asdict(folder.grid)]).encode(), digest_size=8)
     for file in folder.files:
         digest.update(file.name.encode())
         digest.update(file.read_bytes())
     for photo in folder.photos:
-        digest.update(photo.name.encode())
+        digest.update(f"{photo.name} {photo.size}".encode())
         digest.update(b"" if photo.corners is None else photo.corners.tobytes())
     return digest.hexdigest()
 
@@ -67,7 +70,7 @@ def _disk_errors(cache: Path) -> Iterator[None]:
             raise DataError(
                 f"{cache}: disk full while caching cells; free space or set paths.cache elsewhere"
             ) from None
-        if error.errno in (errno.EACCES, errno.EROFS, errno.ENOTDIR):
+        if error.errno in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
             raise DataError(f"{cache}: cannot write here ({error.strerror}); set paths.cache elsewhere") from None
         raise
 
@@ -114,6 +117,7 @@ def in_order(function: Callable[[int], Image], items: range, ahead: int = 8) -> 
 
 def decode(path: Path) -> Image:
     """An image file → `(H, W, 3)` RGB uint8, turned as its EXIF says. Raises DataError when it is missing or broken."""
+    warnings.filterwarnings("ignore", message="Corrupt EXIF data")  # the picture itself is read all the same
     try:
         with PillowImage.open(io.BytesIO(path.read_bytes())) as picture:
             return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))

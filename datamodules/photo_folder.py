@@ -103,7 +103,7 @@ def _read_photos(path: Path, ready_cut: bool) -> tuple[list[Photo], set[str]]:
             raise DataError(f"{path}, line {line}: photo {name} has no source_id")
         where = f"{path}, line {line}, photo {name}"
         corners = None if ready_cut else _corners(row, where)
-        photos.append(Photo(name, row["source_id"], row.get("kind") or "", corners, _size(row, where)))
+        photos.append(Photo(name, row["source_id"].strip(), row.get("kind") or "", corners, _size(row, where)))
     if not photos:
         raise DataError(f"{path}: no usable photo in it")
     return photos, unusable

@@ -4,6 +4,7 @@ Corners are `(4, 2)` pixel coordinates (x, y) in the order top left, top right, 
 held upright, whatever way it lies in the photo. Thesis, section 2.2 and Figure 2.1.
 """
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -51,12 +52,12 @@ def check_corners(corners: npt.NDArray[np.float64], width: int, height: int, tol
 def rectify(photo: Image, corners: npt.NDArray[np.float64], grid: Grid) -> Image:
     """The phone seen straight from above, upright: `(rows · cell_px, columns · cell_px, channels)`.
 
-    A phone that is larger in the photo is warped at a whole multiple of that size and averaged down: a bilinear warp
-    alone would skip pixels, and with them hairline scratches.
+    A phone that is larger in the photo is warped at the next whole multiple of that size and averaged down: a bilinear
+    warp alone would skip pixels, and with them hairline scratches.
     """
     width, height = grid.columns * grid.cell_px, grid.rows * grid.cell_px
     longest = float(np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1).max())
-    factor = max(1, round(longest / height))
+    factor = max(1, math.ceil(longest / height - 1e-6))
     size = (width * factor, height * factor)
     target = np.array([[0, 0], [size[0], 0], size, [0, size[1]]], np.float32)
     # Pixel centres lie at whole numbers for OpenCV, while corners are edges of the picture plane: half a pixel apart.

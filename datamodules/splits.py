@@ -1,5 +1,7 @@
 """Divides cells into the four parts of the design, never a source on both sides."""
 
+import warnings
+
 import numpy as np
 import numpy.typing as npt
 
@@ -61,8 +63,13 @@ def _fold(
     from sklearn.model_selection import StratifiedGroupKFold  # takes seconds to import: bad data is answered before
 
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
-    pairs = splitter.split(np.zeros(len(labels)), labels, source_ids)
-    return np.asarray(list(pairs)[fold][1])
+    try:
+        with warnings.catch_warnings():  # a class rarer than the folds is missing in some of them: that is no fault
+            warnings.filterwarnings("ignore", message="The least populated class")
+            pairs = list(splitter.split(np.zeros(len(labels)), labels, source_ids))
+    except ValueError as error:
+        raise DataError(f"too few cells of every class for {folds} folds ({error})") from None
+    return np.asarray(pairs[fold][1])
 
 
 def spread(

@@ -50,8 +50,14 @@ class GradeHead(nn.Module, ABC):
     def loss(self, logits: Tensor, labels: Tensor, sample_weights: Tensor | None = None) -> Tensor:
         """Mean over the batch of weight × loss, a scalar: Keras's reading of class weights (thesis, section 4.1.2).
 
-        `sample_weights` is `(B,)`; None means 1 for every sample.
+        `sample_weights` is `(B,)`; None means 1 for every sample. Raises ValueError for shapes that would broadcast.
         """
+        batch = len(logits)
+        if tuple(labels.shape) not in [(batch,), (batch, self.num_classes)]:
+            given = tuple(labels.shape)
+            raise ValueError(f"labels of shape {given}: want (B,) or (B, {self.num_classes}), with B = {batch} here")
+        if sample_weights is not None and sample_weights.shape != logits.shape[:1]:
+            raise ValueError(f"sample_weights of shape {tuple(sample_weights.shape)}: want ({batch},)")
         losses = self.sample_losses(logits, labels)
         return losses.mean() if sample_weights is None else (losses * sample_weights).mean()
 

@@ -26,7 +26,9 @@ def changed(path, value):
     return config
 
 
-@pytest.mark.parametrize("path", ["paths.runs", "sweep_name", "trainer.accelerator", "datamodule.root", "backbone.weights"])
+@pytest.mark.parametrize(
+    "path", ["paths.runs", "sweep_name", "trainer.accelerator", "datamodule.root", "backbone.weights"]
+)
 def test_where_and_how_it_runs_leaves_the_hash(path):
     assert config_hash(changed(path, "other"), START) == config_hash(CONFIG, START)
 
