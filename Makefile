@@ -17,9 +17,8 @@ $(STAMP): requirements.lock .ci/setup
 	@bash .ci/setup
 
 demo: setup ## render 12 phones, train a grid of 2 backbones x 2 encodings, show the table (minutes)
-	@$(PY) train.py -m backbone=mobilenet,mobilenetv3_small encoding=one_hot,ordinal resolution=96 \
-	  trainer.max_epochs=3 datamodule.devices=12 datamodule.photos=44 datamodule.folds=4 datamodule.val_folds=3 \
-	  backbone.weights=none sweep_name=demo paths.runs=$(DEMO_RUNS)
+	@$(PY) train.py -m experiment=demo backbone=mobilenetv2,mobilenetv3_small encoding=one_hot,ordinal \
+	  augmentation=light imbalance=none paths.runs=$(DEMO_RUNS)
 
 sheet: setup ## draw a contact sheet of the synthetic screens, a row per class
 	@$(PY) -m datamodules.rendering --out contact_sheet.png

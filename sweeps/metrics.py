@@ -84,12 +84,12 @@ def epoch_metrics(history: list[dict[str, float]]) -> dict[str, float]:
     """Figures that come from the course of a training.
 
     `val/accuracy_top10_mean` is the thesis's accuracy: the mean of the ten best epochs (section 4.2); `val/loss` is
-    of the epoch with the best val accuracy, the first such; `best_epoch` counts from 0.
+    of the epoch with the best val accuracy, the first such; `val/best_epoch` counts from 0.
     """
     accuracies = [row["val/accuracy"] for row in history]
     best = accuracies.index(max(accuracies))
     return {
-        "best_epoch": best,
+        "val/best_epoch": best,
         "val/loss": history[best]["val/loss"],
         "val/last/loss": history[-1]["val/loss"],
         "val/accuracy_top10_mean": float(np.mean(sorted(accuracies)[-10:])),

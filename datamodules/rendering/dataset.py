@@ -186,7 +186,7 @@ def render_dataset(
         header, rows = cell_rows(plans, seed, label_noise)
         _write_csv(folder / "cells.csv", header, rows)
         photo_rows: list[list[str]] = []
-        with tqdm(total=photos, desc=f"rendering {photos} photos", unit="photo") as bar:
+        with tqdm(total=photos, desc=f"rendering {photos} photos", unit="photo", leave=False, disable=None) as bar:
             for done in _finished(plans, seed, folder / "photos", min(count, devices)):
                 photo_rows += done
                 bar.update(len(done))

@@ -70,5 +70,5 @@ def test_the_theses_accuracy_is_the_mean_of_the_ten_best_epochs():
     ]
     figures = epoch_metrics(history)
     assert figures["val/accuracy_top10_mean"] == pytest.approx((0.9 + 5 * 0.7 + 4 * 0.5) / 10)
-    assert figures["best_epoch"] == 6
+    assert figures["val/best_epoch"] == 6
     assert figures["val/loss"] == pytest.approx(0.1)
