@@ -95,7 +95,7 @@ def summary(cells: pd.DataFrame) -> dict[str, Any]:
 
 def print_table(table: pd.DataFrame, sweep: Path, most: int = 60) -> None:
     """Writes `table.csv` into the sweep's folder and shows the table, pooled over folds where there are folds."""
-    console = Console(width=None if Console().is_terminal else 160)
+    console = Console(width=None if Console().is_terminal else 220)
     if not len(table):
         console.print(f"no runs in {sweep}")
         return
@@ -142,7 +142,7 @@ def _show(console: Console, frame: pd.DataFrame, title: str) -> None:
     table = Table(title=title, title_justify="left", title_style="bold")
     for name in frame:
         numeric = pd.api.types.is_numeric_dtype(frame[name])
-        table.add_column(str(name), justify="right" if numeric else "left", no_wrap=True)
+        table.add_column(str(name).rpartition(".")[2], justify="right" if numeric else "left", overflow="fold")
     for _, row in frame.iterrows():
         table.add_row(*(_cell(str(name), value) for name, value in row.items()))
     console.print(table)
