@@ -7,6 +7,7 @@ running while that lock is free belongs to a job that was interrupted.
 import json
 import os
 import traceback
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -128,7 +129,8 @@ def prepare_resume(folder: Path, fingerprint: str) -> Path | None:
         record = read_record(folder)
     except RecordError:
         record = {"status": Status.FAILED}
-    if record["status"] == Status.RUNNING and record["data"]["fingerprint"] == fingerprint and last.exists():
+    running = record["status"] == Status.RUNNING and record["data"]["fingerprint"] == fingerprint
+    if running and zipfile.is_zipfile(last):  # a checkpoint cut off by a kill or a full disk has no directory
         return last
     for checkpoint in last.parent.glob("*.ckpt"):
         checkpoint.unlink()

@@ -1,6 +1,7 @@
 import json
 import multiprocessing
 import threading
+import zipfile
 
 import pytest
 
@@ -111,8 +112,10 @@ def test_an_interrupted_run_on_the_same_data_resumes_and_others_start_clean(tmp_
     last = tmp_path / "checkpoints" / "last.ckpt"
     last.parent.mkdir()
 
-    def interrupted(fingerprint):
-        last.write_text("x")
+    def interrupted(fingerprint, cut=None):
+        with zipfile.ZipFile(last, "w") as file:
+            file.writestr("data", "x" * 100)
+        last.write_bytes(last.read_bytes()[:cut])
         update_record(tmp_path, lambda _: {"status": Status.RUNNING, "data": {"fingerprint": fingerprint}})
 
     interrupted("abc")
@@ -121,6 +124,8 @@ def test_an_interrupted_run_on_the_same_data_resumes_and_others_start_clean(tmp_
     assert not last.exists()
     interrupted("abc")
     update_record(tmp_path, lambda record: record | {"status": Status.FAILED})
+    assert prepare_resume(tmp_path, "abc") is None
+    interrupted("abc", cut=-10)
     assert prepare_resume(tmp_path, "abc") is None
 
 
