@@ -32,7 +32,7 @@ test-slow: setup ## the long tests as well
 lint: setup ## ruff, mypy --strict and the import directions
 	@$(PY) -m ruff check --quiet .
 	@$(PY) -m ruff format --quiet --check .
-	@$(PY) -m mypy --no-error-summary .
+	@$(PY) -m mypy --no-error-summary
 	@.venv/bin/lint-imports --no-logo 2>&1 | tail -n 3
 
 format: setup ## let ruff rewrite the files
