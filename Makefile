@@ -1,5 +1,6 @@
 # Every command a person types; `make` alone lists them.
 SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 STAMP := .venv/.installed
