@@ -208,21 +208,33 @@ def run_gridlite(
 
 
 def _turns(batches: int) -> Any:
-    """A callback that waits for its turn before an epoch and says how long its batches took."""
+    """A callback that waits for its turn before an epoch and says how long its batches took.
+
+    It says so only once the epoch's validation and checkpoint are through as well: they are not timed, and the next
+    peer must not run beside them.
+    """
     from pytorch_lightning.callbacks import Callback
 
     lines: Iterator[str] = iter(sys.stdin)
 
     class Turns(Callback):
-        began = 0.0
+        began, seconds = 0.0, 0.0
 
         def on_train_epoch_start(self, *_: Any) -> None:
+            self.hand_over()
             next(lines)
             self.began = time.perf_counter()
 
         def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
             if batch_idx == batches - 1:
-                print("@seconds", time.perf_counter() - self.began, flush=True)
+                self.seconds = time.perf_counter() - self.began
+
+        def on_fit_end(self, *_: Any) -> None:
+            self.hand_over()
+
+        def hand_over(self) -> None:
+            if self.seconds:
+                print("@seconds", self.seconds, flush=True)
 
     return Turns()
 
