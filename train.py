@@ -1,5 +1,6 @@
 """One run: compose, check, fit, test, record. A grid: `python train.py -m backbone=mobilenet,efficientnet_lite0`."""
 
+import gc
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +16,7 @@ from sweeps.record import Record, Status, failure_recorded, hold, is_finished, p
 from sweeps.surroundings import peak_memory_bytes
 
 if TYPE_CHECKING:
-    from datamodules.cell_loaders import CellDataModule
     from datamodules.phone_photos import Cells
-    from lightning_modules.grading import GradingModule
 
 HEADLINE = ("val/accuracy", "val/last/accuracy", "test/accuracy")
 
@@ -52,32 +51,34 @@ def train(cfg: DictConfig, point: Point) -> None:
     resume = prepare_resume(point.folder, cells.fingerprint)
     update_record(point.folder, lambda _: opening(point, cells) | {"resumed": resume is not None})
     ready = time.perf_counter()
-    module, data, history = fit(cfg, point, cells, resume)
-    fitted = time.perf_counter()
-    metrics = score(module, data, point, cells, history)
-    seconds = {"data": ready - began, "fit": fitted - ready, "test": time.perf_counter() - fitted}
-    ended: Record = {"status": Status.DONE, "error": "", "metrics": metrics, "history": history, "seconds": seconds}
-    ended["peak_memory_bytes"] = peak_memory_bytes()
-    update_record(point.folder, lambda record: record | ended)
+    result = fit_and_score(cfg, point, cells, resume)
+    result["seconds"] = {"data": ready - began} | result["seconds"]
+    result["peak_memory_bytes"] = peak_memory_bytes()
+    update_record(point.folder, lambda record: record | {"status": Status.DONE, "error": ""} | result)
+    metrics = result["metrics"]
     shown = ", ".join(f"{name} {metrics[name]:.3f}" for name in HEADLINE if name in metrics)
     print(f"{shown}: {point.folder}")
 
 
-def fit(
-    cfg: DictConfig, point: Point, cells: "Cells", resume: Path | None
-) -> tuple["GradingModule", "CellDataModule", list[dict[str, float]]]:
-    """Trains from the point's start, or goes on from the last whole epoch of an interrupted run."""
-    from conf.build import build_data, build_module, build_trainer, seed_everything
+def fit_and_score(cfg: DictConfig, point: Point, cells: "Cells", resume: Path | None) -> Record:
+    """Trains from the point's start, or goes on from the last whole epoch of an interrupted run; then tests."""
+    from conf.build import build_data, build_module, build_trainer, log_final, seed_everything
     from lightning_modules.callbacks import History
 
     assert point.start is not None
+    began = time.perf_counter()
+    gc.collect()  # an earlier job's trainer and network hold each other
     seed_everything(cfg.seed)
     module = build_module(cfg, point.start, len(cells.class_names))
     data = build_data(cfg, cells)
     history = History()
     with build_trainer(cfg, point, history) as trainer:
         trainer.fit(module, data, ckpt_path=resume)
-    return module, data, history.epochs
+        fitted = time.perf_counter()
+        metrics = score(module, data, point, cells, history.epochs)
+        log_final(trainer, metrics)
+    seconds = {"fit": fitted - began, "test": time.perf_counter() - fitted}
+    return {"metrics": metrics, "history": history.epochs, "seconds": seconds}
 
 
 if __name__ == "__main__":

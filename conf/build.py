@@ -87,6 +87,13 @@ def build_trainer(cfg: DictConfig, point: "Point", history: "History") -> Iterat
             sys.modules["wandb"].finish()
 
 
+def log_final(trainer: "pl.Trainer", metrics: Mapping[str, Any]) -> None:
+    """Hands the figures that the record gets to the logger too, as `final/<name>`."""
+    if trainer.logger is not None:
+        scalars = {f"final/{name}": value for name, value in metrics.items() if isinstance(value, int | float)}
+        trainer.logger.log_metrics(scalars, step=trainer.global_step)
+
+
 def seed_everything(seed: int) -> None:
     """Python's, numpy's and torch's generators; nothing is printed."""
     import numpy as np
@@ -100,6 +107,7 @@ def seed_everything(seed: int) -> None:
 def _quiet() -> None:
     """Silences what Lightning and W&B say of a normal run; errors stay."""
     os.environ.setdefault("WANDB_SILENT", "true")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorBoard imports TensorFlow where it finds it
     for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     for text in (

@@ -27,5 +27,8 @@ class ClosingTable(Callback):
         sweep = Path(config.paths.runs) / config.sweep_name
         table = collect(sweep)
         print_table(table, sweep)
-        if len(table) and ((table.status == Status.FAILED) & (table.updated >= self.began)).any():
+        if not len(table):
+            return
+        failed = (table.status == Status.FAILED) & (table.updated.fillna("") >= self.began)
+        if (failed | (table.later_error_at.fillna("") >= self.began)).any():
             sys.exit(1)

@@ -65,10 +65,14 @@ def update_record(folder: Path, change: Callable[[Record], Record]) -> Record:
         old = read_record(folder) if (folder / "record.json").exists() else {}
         new = change(old) | {
             "record_version": RECORD_VERSION,
-            "updated": datetime.now(UTC).isoformat(timespec="seconds"),
+            "updated": _now(),
         }
         write_whole(folder / "record.json", json.dumps(new, indent=1, allow_nan=True) + "\n")
         return new
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -142,7 +146,7 @@ def failure_recorded(folder: Path, identity: Record) -> Iterator[None]:
     """Writes status, error and `error.txt` (the traceback) when the block raises, then lets the error go on.
 
     `identity` is what the record says of the run where nothing has been written yet. A record that is done keeps its
-    status: bad data today takes nothing from yesterday's result.
+    status, bad data today takes nothing from yesterday's result; it gains `later_error`.
     """
     try:
         yield
@@ -150,8 +154,9 @@ def failure_recorded(folder: Path, identity: Record) -> Iterator[None]:
         text, trace = one_line(error), traceback.format_exc()
 
         def failed(record: Record) -> Record:
-            done = record.get("status") == Status.DONE
-            return record if done else identity | record | {"status": Status.FAILED, "error": text}
+            if record.get("status") == Status.DONE:
+                return record | {"later_error": {"error": text, "at": _now()}}
+            return identity | record | {"status": Status.FAILED, "error": text}
 
         with suppress(OSError):  # on a full disk the first error is the one to show
             update_record(folder, failed)

@@ -17,6 +17,7 @@ FIGURES = {
     "macro_f1": macro_f1,
 }
 POOLED_OVER = ("fold",)
+BOOKKEEPING = ("run", "status", "error", "seconds", "updated", "later_error_at")
 
 
 def collect(sweep: Path) -> pd.DataFrame:
@@ -41,6 +42,7 @@ def collect(sweep: Path) -> pd.DataFrame:
                 "error": record.get("error", ""),
                 "seconds": record.get("seconds", {}).get("fit", np.nan),
                 "updated": record.get("updated", ""),
+                "later_error_at": record.get("later_error", {}).get("at", ""),
                 **scalars,
             }
         )
@@ -49,7 +51,7 @@ def collect(sweep: Path) -> pd.DataFrame:
 
 def axis_columns(table: pd.DataFrame) -> list[str]:
     """The columns of `collect` by which its runs differ, `start` among them; backbone always."""
-    known = {"run", "status", "error", "seconds", "updated"}
+    known = set(BOOKKEEPING)
     axes = [str(name) for name in table if name not in known and "/" not in str(name)]
     return [name for name in axes if name == "backbone" or table[name].astype(str).nunique() > 1]
 
@@ -66,7 +68,7 @@ def pooled(sweep: Path) -> pd.DataFrame:
     done = table[table.status == Status.DONE] if len(table) else table
     if not len(done) or "fold" not in done:
         return pd.DataFrame()
-    known = {"run", "status", "error", "seconds", "updated", *POOLED_OVER}
+    known = {*BOOKKEEPING, *POOLED_OVER}
     keys = [str(name) for name in done if name not in known and "/" not in str(name)]
     rows: list[dict[str, Any]] = []
     for values, runs in done.groupby(keys, dropna=False, sort=False):

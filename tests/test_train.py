@@ -214,7 +214,38 @@ def test_wandb_offline_holds_the_run(place):
     run(place, *SMALL, "logger=wandb", "trainer.max_epochs=1", "sweep_name=wandb", check=0)
     (folder,) = (place / "runs" / "wandb").glob("*/")
     (offline,) = (folder / "wandb").glob("offline-run-*")
-    assert list(offline.glob("*.wandb"))
+    (log,) = offline.glob("*.wandb")
+    assert b"final/test/accuracy" in log.read_bytes()
+
+
+def test_tensorboard_holds_the_curves_and_the_final_figures(place):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    done = run(place, *SMALL, "logger=tensorboard", "sweep_name=tensorboard", check=0)
+    assert done.stderr == ""
+    (folder,) = (place / "runs" / "tensorboard").glob("*/")
+    (log,) = (folder / "tensorboard").glob("events.*")
+    events = EventAccumulator(str(log))
+    events.Reload()
+    metrics = record_of(folder)["metrics"]
+    assert len(events.Scalars("val/accuracy")) == 2
+    assert events.Scalars("final/test/accuracy")[-1].value == pytest.approx(metrics["test/accuracy"])
+
+
+def test_a_grid_fails_when_the_data_of_a_finished_run_has_broken_since(place, tmp_path):
+    root = tmp_path / "screens"
+    draw_screens(root)
+    words = ["-m", *SMALL, "trainer.max_epochs=1", "sweep_name=broke", f"datamodule.root={root}"]
+    run(place, *words, check=0)
+    cells = root / "cells.csv"
+    cells.write_text("\n".join(line.rpartition(",")[0] + ",9" if number == 3 else line
+                               for number, line in enumerate(cells.read_text().splitlines())))  # fmt: skip
+    done = run(place, *words, check=1)
+    assert "error:" in done.stderr
+    (folder,) = (place / "runs" / "broke").glob("*/")
+    record = record_of(folder)
+    assert record["status"] == "done"
+    assert record["later_error"]["error"] in done.stderr
 
 
 def figures(folder):
