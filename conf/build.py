@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from hydra.utils import instantiate
@@ -107,7 +108,8 @@ def seed_everything(seed: int) -> None:
 def _quiet() -> None:
     """Silences what Lightning and W&B say of a normal run; errors stay."""
     os.environ.setdefault("WANDB_SILENT", "true")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorBoard imports TensorFlow where it finds it
+    # TensorBoard's own switch against TensorFlow, which it would import (8 s, several lines) just to write files.
+    sys.modules.setdefault("tensorboard.compat.notf", ModuleType("tensorboard.compat.notf"))
     for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     for text in (
