@@ -4,20 +4,18 @@ import csv
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import hydra
 from omegaconf import DictConfig
 
 from conf.command_line import answer, stop_or_report
+from conf.exporting import load_run
 from conf.schema import register
 from datamodules.cell_cache import decode
 from datamodules.photo_folder import DataError, cell_name, checked_corners, read_photo_folder
 from datamodules.screen_grid import Grid, Image, cut_cells, resize
 from sweeps.record import Record, RecordError, read_record
-
-if TYPE_CHECKING:
-    from lightning_modules.grading import GradingModule
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 Sample = tuple[dict[str, Any], Image]
@@ -104,19 +102,6 @@ def grade(samples: list[Sample], record: Record, checkpoint: Path, batch_size: i
         | {f"p_{name.replace(' ', '_')}": round(float(p), 6) for name, p in zip(names, chances, strict=True)}
         for (columns, _), given, chances in zip(samples, grades, probabilities, strict=True)
     ]
-
-
-def load_run(record: Record, checkpoint: Path) -> "GradingModule":
-    """The trained module of a record, on the CPU."""
-    from conf.build import build_module
-    from lightning_modules.backbones.spec import Start
-    from lightning_modules.inference import load_checkpoint
-
-    begun = record["start"]
-    start = Start(begun["origin"], begun["padding"], tuple(begun["mean"]), tuple(begun["std"]))
-    module = build_module(record["config"], start, len(record["data"]["class_names"]))
-    load_checkpoint(module, checkpoint)
-    return module
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import hydra
 from omegaconf import DictConfig
 
 from conf.command_line import answer, say_start, stop_or_report
+from conf.exporting import export_within
 from conf.point import Point, make_point
 from conf.schema import register
 from conf.scoring import opening, score
@@ -29,6 +30,8 @@ def main(cfg: DictConfig) -> str:
     point = make_point(cfg)
     with stop_or_report(point.folder), hold(point.folder), failure_recorded(point.folder, point.identity):
         train(cfg, point)
+        if cfg.export.enabled and point.start:
+            export_within(point.folder, cfg)
     return str(point.folder)
 
 

@@ -38,6 +38,18 @@ class CallbacksConfig:
 
 
 @dataclass
+class ExportConfig:
+    """How a trained run becomes phone files."""
+
+    enabled: bool = False
+    """As part of a training job; `python -m export` does it anyway."""
+    checkpoint: str = "best"
+    """best or last."""
+    max_accuracy_drop: float = 0.01
+    """A file that loses more accuracy than this against torch is marked."""
+
+
+@dataclass
 class TrainConfig:
     """Groups (one choice each) and the scalars that every axis reads."""
 
@@ -52,6 +64,9 @@ class TrainConfig:
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     callbacks: CallbacksConfig = field(default_factory=CallbacksConfig)
     logger: Any = None
+    export: ExportConfig = field(default_factory=ExportConfig)
+    quantization: Any = MISSING
+    latency: Any = MISSING
     paths: Any = MISSING
     resolution: int | None = None
     """Side of the square input, pixels; None takes the backbone's default."""
@@ -87,8 +102,23 @@ class PredictConfig:
     """Images per step."""
 
 
+@dataclass
+class ExportRunConfig:
+    """What `python -m export` reads."""
+
+    run: str | None = None
+    """A run's folder; None takes the best run of the latest sweep under paths.runs."""
+    root: str | None = None
+    """Where the run's data lies now; None takes the folder that its record names."""
+    export: ExportConfig = field(default_factory=ExportConfig)
+    quantization: Any = MISSING
+    latency: Any = MISSING
+    paths: Any = MISSING
+
+
 def register() -> None:
     """Makes the schemas known to Hydra."""
     store = ConfigStore.instance()
     store.store(name="schema", node=TrainConfig)
     store.store(name="predict_schema", node=PredictConfig)
+    store.store(name="export_schema", node=ExportRunConfig)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from heads.grades import GradeHead, exceedance, from_exceedance, scan
+from heads.grades import GradeHead, exceedance, from_exceedance, running, scan
 
 
 class Coral(GradeHead):
@@ -42,7 +42,7 @@ class Coral(GradeHead):
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Differences of the (monotone) P(grade > i), `(B, K)`."""
-        return from_exceedance(self.levels(logits).sigmoid().cummin(dim=1).values)
+        return from_exceedance(running(torch.minimum, self.levels(logits).sigmoid()))
 
     def decode(self, logits: Tensor) -> Tensor:
         """How many P(grade > i) from the start exceed one half, `(B,)`."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from heads.grades import GradeHead, exceedance, from_exceedance
+from heads.grades import GradeHead, exceedance, from_exceedance, running, scan
 
 
 class Corn(GradeHead):
@@ -38,8 +38,8 @@ class Corn(GradeHead):
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Differences of the products, `(B, K)`."""
-        return from_exceedance(logits.sigmoid().cumprod(dim=1))
+        return from_exceedance(running(torch.mul, logits.sigmoid()))
 
     def decode(self, logits: Tensor) -> Tensor:
         """How many products exceed one half, `(B,)`."""
-        return (logits.sigmoid().cumprod(dim=1) > 0.5).sum(dim=1)
+        return scan(running(torch.mul, logits.sigmoid()), 0.5)

@@ -6,6 +6,7 @@ normalised to sum to 1.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -78,10 +79,20 @@ def exceedance(distributions: Tensor) -> Tensor:
     return 1 - distributions.cumsum(dim=1)[:, :-1]
 
 
+# What follows is part of the exported file as well: only operations that ONNX and TFLite have.
+
+
 def from_exceedance(exceeds: Tensor) -> Tensor:
     """P(grade > i), not increasing in i, `(B, K - 1)` → class probabilities `(B, K)` by differences."""
-    ones, zeros = torch.ones_like(exceeds[:, :1]), torch.zeros_like(exceeds[:, :1])
-    return torch.cat([ones, exceeds], dim=1) - torch.cat([exceeds, zeros], dim=1)
+    return functional.pad(exceeds, (1, 0), value=1.0) - functional.pad(exceeds, (0, 1))
+
+
+def running(combine: Callable[[Tensor, Tensor], Tensor], values: Tensor) -> Tensor:
+    """Column i is columns 0 to i combined: `torch.mul` makes running products, `torch.minimum` running minima."""
+    columns = [values[:, step : step + 1] for step in range(values.shape[1])]
+    for step in range(1, len(columns)):
+        columns[step] = combine(columns[step - 1], columns[step])
+    return torch.cat(columns, dim=1)
 
 
 def scan(levels: Tensor, threshold: float) -> Tensor:
@@ -89,4 +100,5 @@ def scan(levels: Tensor, threshold: float) -> Tensor:
 
     Thesis, section 4.1.4: with threshold 0.5, [0.8, 0.9, 0.2, 0.6] → 2.
     """
-    return (levels > threshold).long().cumprod(dim=1).sum(dim=1)
+    stops = (levels <= threshold).to(levels.dtype)
+    return functional.pad(stops, (0, 1), value=1.0).argmax(dim=1)  # argmax names the first of equals

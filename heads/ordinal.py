@@ -1,9 +1,10 @@
 """The thesis's ordinal encoding (section 4.1.4, Table 4.4, equations 4.3 and 4.4), after Cheng 2008."""
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
-from heads.grades import GradeHead, exceedance, from_exceedance, scan
+from heads.grades import GradeHead, exceedance, from_exceedance, running, scan
 
 
 class Ordinal(GradeHead):
@@ -37,7 +38,7 @@ class Ordinal(GradeHead):
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Products of the steps, see the class, `(B, K)`."""
-        return from_exceedance(logits.sigmoid().cumprod(dim=1))
+        return from_exceedance(running(torch.mul, logits.sigmoid()))
 
     def decode(self, logits: Tensor) -> Tensor:
         """The scan over sigmoid(logits), `(B,)`."""

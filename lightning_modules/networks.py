@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
 
 from lightning_modules.backbones.base import Backbone
 
@@ -28,6 +29,6 @@ class GradeNetwork(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """Raw pixels 0..255 `(B, C, H, W)` of any dtype → logits `(B, O)`."""
         images = (pixels.to(self.linear.weight.dtype) - self.mean) * self.scale
-        features = self.backbone(images)[-1].mean(dim=(2, 3))
+        features = adaptive_avg_pool2d(self.backbone(images)[-1], 1).flatten(1)
         logits: Tensor = self.linear(self.dropout(features))
         return logits

@@ -1,0 +1,100 @@
+"""From a run's folder to its files: what `python -m export` and `export=all` share."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from sweeps.record import Record, RecordError, Status, find_runs, read_record, status_of
+
+if TYPE_CHECKING:
+    from datamodules.phone_photos import Cells
+    from lightning_modules.grading import GradingModule
+
+
+def best_of_latest(runs: Path) -> Path:
+    """The done run with the highest val accuracy of the sweep whose records changed last."""
+    sweeps = [folder for folder in runs.glob("*/") if find_runs(folder)]
+    for sweep in sorted(sweeps, key=lambda folder: max(f.stat().st_mtime for f in folder.glob("*/record.json")))[::-1]:
+        done = []
+        for folder in find_runs(sweep):
+            record = read_record(folder)
+            if record["status"] == Status.DONE:
+                done.append((float(record["metrics"]["val/accuracy"]), folder))
+        if done:
+            return max(done)[1]
+    raise RecordError(f"{runs}: no finished run in it; name one with run=<folder>")
+
+
+def load_run(record: Record, checkpoint: Path) -> "GradingModule":
+    """The trained module of a record, on the CPU."""
+    from conf.build import build_module
+    from lightning_modules.backbones.spec import Start
+    from lightning_modules.inference import load_checkpoint
+
+    begun = record["start"]
+    start = Start(begun["origin"], begun["padding"], tuple(begun["mean"]), tuple(begun["std"]))
+    module = build_module(record["config"], start, len(record["data"]["class_names"]))
+    load_checkpoint(module, checkpoint)
+    return module
+
+
+def load_cells(record: Record, root: str | None, cache: str | None) -> "Cells":
+    """The data of a record, divided as it was. Raises RecordError when it is no longer the same."""
+    settings = dict(record["config"]["datamodule"])
+    settings |= {key: value for key, value in (("root", root), ("cache", cache)) if value is not None}
+    cells: Cells = instantiate(settings).load()
+    if cells.fingerprint != record["data"]["fingerprint"]:
+        raise RecordError(
+            f"{settings['root']}: not the data that the run was trained on (fingerprint {cells.fingerprint}, the "
+            f"record says {record['data']['fingerprint']}); root=<folder> names another place"
+        )
+    return cells
+
+
+def export_run(folder: Path, cfg: DictConfig, *, root: str | None = None, cache: str | None = None) -> dict[str, Any]:
+    """Makes the files that `cfg` asks for; returns their entries in the record.
+
+    Args:
+        folder: the run's; the caller holds its lock.
+        cfg: with `export`, `quantization` and `latency`.
+        root, cache: where the data lies now, None for where the record says.
+
+    Raises RecordError for a run that is not done, CheckpointError, DataError or ExportError.
+
+    """
+    record = read_record(folder)
+    status = status_of(folder, record)
+    if record["status"] != Status.DONE:
+        raise RecordError(f"{folder}: the run is {status}, only a done one can be exported")
+    if cfg.export.checkpoint not in ("best", "last"):
+        raise RecordError(f"export.checkpoint={cfg.export.checkpoint}: want best or last")
+    checkpoint = folder / "checkpoints" / f"{cfg.export.checkpoint}.ckpt"
+    if not checkpoint.exists():
+        raise RecordError(f"{checkpoint}: no such checkpoint")
+    cells = load_cells(record, root, cache)
+
+    from export.pipeline import Export
+
+    export = Export(
+        folder, load_run(record, checkpoint), record, cells, cfg.export.checkpoint, cfg.export.max_accuracy_drop,
+        instantiate(cfg.quantization), instantiate(cfg.latency),
+    )  # fmt: skip
+    return export.run()
+
+
+def export_within(folder: Path, cfg: DictConfig) -> None:
+    """The last part of a training job with `export=all`; what has been made before is not made again.
+
+    Raises ExportError naming the kinds that could not be made.
+    """
+    made = read_record(folder).get("exports", {})
+    if not cfg.overwrite and all("path" in made.get(str(name), {}) for name in cfg.quantization):
+        return
+    entries = export_run(folder, cfg, cache=cfg.paths.cache)
+    wrong = [f"{name}: {entry['error']}" for name, entry in entries.items() if "error" in entry]
+    if wrong:
+        raise RecordError("; ".join(wrong))
+    shown = ", ".join(f"{name} {entry['val/accuracy']:.3f}" for name, entry in entries.items())
+    print(f"exported, val/accuracy of {shown}: {folder / 'export'}")

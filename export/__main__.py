@@ -1,0 +1,37 @@
+"""Phone files of a trained run: `python -m export run=<folder>`; without `run`, of the latest sweep's best one."""
+
+import sys
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from conf.command_line import answer, stop_or_report
+from conf.exporting import best_of_latest, export_run
+from conf.schema import register
+from sweeps.record import hold, read_record
+
+register()
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="export")
+def main(cfg: DictConfig) -> None:
+    """Makes, checks, scores and times the files, enters them in the run's record and prints a table of them."""
+    folder = Path(cfg.run) if cfg.run else Path(cfg.paths.runs)
+    with stop_or_report(folder):
+        if not cfg.run:
+            folder = best_of_latest(folder)
+        read_record(folder)  # before anything is made in a folder that is no run's
+        with hold(folder):
+            entries = export_run(folder, cfg, root=cfg.root, cache=cfg.paths.cache)
+
+        from export.table import print_files
+
+        print_files(entries)
+        print(f"files: {folder / 'export'}")
+        if any("error" in entry for entry in entries.values()):
+            sys.exit(1)
+
+
+if __name__ == "__main__":
+    answer(main, "export")

@@ -1,0 +1,76 @@
+"""The model that ships: contract 4 of the design, raw pixels in and answers out."""
+
+import torch
+from timm.layers import Conv2dSame
+from torch import Tensor, nn
+
+from heads.grades import GradeHead
+from lightning_modules.grading import GradingModule
+from lightning_modules.networks import GradeNetwork
+
+
+class Deployable(nn.Module):
+    """One image, as a camera gives it, to probabilities and grade; scaling and decoding are inside.
+
+    Args:
+        network: raw pixels `(B, 3, S, S)` → logits `(B, O)`.
+        head: logits → probabilities and grade.
+
+    """
+
+    def __init__(self, network: GradeNetwork, head: GradeHead) -> None:
+        super().__init__()
+        self.network, self.head = network, head
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Raw RGB 0..255, float `(B, S, S, 3)` → probabilities `(B, K)` and grade, int32 `(B,)`."""
+        logits = self.network(image.permute(0, 3, 1, 2))
+        return self.head.probabilities(logits), self.head.decode(logits).int()
+
+
+def deployable(module: GradingModule, resolution: int) -> Deployable:
+    """The deployable model of a trained module, in eval mode, with paddings fixed for its resolution.
+
+    The module's convolutions are taken over: train no further with it.
+    """
+    model = Deployable(module.network, module.head).cpu().eval().to(memory_format=torch.contiguous_format)
+    fix_padding(model, torch.zeros(1, resolution, resolution, 3))
+    return model.eval()
+
+
+@torch.inference_mode()
+def fix_padding(model: nn.Module, example: Tensor) -> None:
+    """Replaces each convolution that computes its `same` padding from its input by one whose padding is a constant.
+
+    Traced as it is, the computation would become a hundred operators of the exported graph.
+    """
+    seen: list[tuple[str, Conv2dSame, tuple[int, int]]] = []
+    hooks = [
+        layer.register_forward_hook(lambda it, given, _, name=name: seen.append((name, it, given[0].shape[2:])))
+        for name, layer in model.named_modules()
+        if isinstance(layer, Conv2dSame)
+    ]
+    model(example)
+    for hook in hooks:
+        hook.remove()
+    for name, layer, size in seen:
+        parent, _, leaf = name.rpartition(".")
+        setattr(model.get_submodule(parent), leaf, _padded(layer, size))
+
+
+def _padded(layer: Conv2dSame, size: tuple[int, int]) -> nn.Module:
+    """The same convolution after a constant padding; `size` is height and width of its input."""
+    before_after = []
+    for side, taps, stride, dilation in zip(size, layer.kernel_size, layer.stride, layer.dilation, strict=True):
+        total = max((-(-side // stride) - 1) * stride + (taps - 1) * dilation + 1 - side, 0)
+        before_after.append((total // 2, total - total // 2))
+    plain = nn.Conv2d(
+        layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, 0, layer.dilation, layer.groups,
+        bias=layer.bias is not None,
+    )  # fmt: skip
+    plain.weight, plain.bias = layer.weight, layer.bias
+    (top, bottom), (left, right) = before_after
+    if top == bottom and left == right:
+        plain.padding = (top, left)
+        return plain
+    return nn.Sequential(nn.ZeroPad2d((left, right, top, bottom)), plain)

@@ -1,0 +1,221 @@
+"""One trained run → its files, each checked against torch, scored and timed, and entered in the run's record."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from datamodules.phone_photos import Cells
+from export import flatbuffer
+from export.convert import to_float32, to_onnx
+from export.deployable import deployable
+from export.quantize import FloatFile
+from export.runtime import METADATA, TfliteModel
+from lightning_modules.grading import GradingModule
+from lightning_modules.inference import grade_images
+from sweeps.metrics import grade_metrics
+from sweeps.record import Record, one_line, update_record
+
+Quantization = Callable[[FloatFile], bytes]
+Latency = Callable[[bytes], dict[str, Any]]
+
+PARITY = 1e-4
+"""Largest difference of a probability that float32 may have from torch."""
+FORMAT_VERSION = 1
+"""Raised when the meaning of the metadata changes."""
+
+
+class ExportError(ValueError):
+    """A run that cannot be exported; the message says why."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What torch says of the val and test cells, and what is needed to hold a file against it."""
+
+    columns: pd.DataFrame
+    """sample, source_id, group, part, label; a row per cell."""
+    images: npt.NDArray[np.uint8]
+    """`(N, S, S, 3)`."""
+    grades: npt.NDArray[np.int64]
+    probabilities: npt.NDArray[np.float64]
+
+    @cached_property
+    def accuracy(self) -> dict[str, float]:
+        """Torch's, per part."""
+        right = self.columns.label.to_numpy() == self.grades
+        return {part: float(right[self.columns.part == part].mean()) for part in self.columns.part.unique()}
+
+
+@dataclass(frozen=True)
+class Export:
+    """The settings of one export and what it works on.
+
+    Attributes:
+        folder: the run's.
+        module: trained, with its checkpoint loaded.
+        cells: the run's data, divided as it was for training.
+        max_accuracy_drop: a file that loses more than this against torch, on any part, is marked.
+
+    """
+
+    folder: Path
+    module: GradingModule
+    record: Record
+    cells: Cells
+    checkpoint: str
+    max_accuracy_drop: float
+    quantizations: Mapping[str, Quantization]
+    latencies: Mapping[str, Latency]
+
+    @property
+    def resolution(self) -> int:
+        """Pixels, square."""
+        return int(self.record["config"]["resolution"])
+
+    @property
+    def target(self) -> Path:
+        """Where the files lie."""
+        return self.folder / "export"
+
+    def run(self) -> dict[str, Any]:
+        """Makes, checks, scores and times every file; returns what the record now says under `exports`.
+
+        A kind that cannot be made is entered with its error while the others are made. Raises ExportError when the
+        float32 file does not agree with torch: nothing is entered then.
+        """
+        self.target.mkdir(parents=True, exist_ok=True)
+        with tqdm(total=2 + len(self.quantizations), unit="file", leave=False, disable=None) as bar:
+            bar.set_description("torch")
+            scored = self.score_torch()
+            bar.update()
+            bar.set_description("float32 from ONNX")
+            source = self.convert(scored)
+            bar.update()
+            entries, frames = {}, []
+            for name, quantization in self.quantizations.items():
+                bar.set_description(name)
+                entries[name], frame = self.make(name, quantization, source, scored)
+                frames.append(frame)
+                bar.update()
+        whole = pd.concat([frame for frame in frames if frame is not None] or [scored.columns[:0]])
+        _replace(self.target / "predictions.parquet", lambda path: whole.to_parquet(path, index=False))
+        update_record(self.folder, lambda old: old | {"exports": old.get("exports", {}) | entries})
+        return entries
+
+    def score_torch(self) -> Scored:
+        """Grades of the evaluated cells by the torch network."""
+        table = self.cells.table
+        chosen = np.flatnonzero(np.isin(table.part.to_numpy(str), self.cells.evaluated))
+        images = self.cells.images(self.resolution)[chosen]
+        batches = (torch.from_numpy(images[at : at + 64]).permute(0, 3, 1, 2) for at in range(0, len(images), 64))
+        grades, probabilities = grade_images(self.module, batches)
+        columns = table.iloc[chosen][["sample", "source_id", "group", "part", "label"]].reset_index(drop=True)
+        return Scored(columns, images, grades, probabilities)
+
+    def convert(self, scored: Scored) -> FloatFile:
+        """Writes model.onnx and gives the float32 file, held against torch."""
+        onnx_model = to_onnx(deployable(self.module, self.resolution), self.resolution)
+        _write(self.target / "model.onnx", onnx_model)
+        data = to_float32(onnx_model)
+        few = np.random.default_rng(0).permutation(len(scored.images))[:32]
+        worst = float(np.abs(TfliteModel(data).grade(scored.images[few])[1] - scored.probabilities[few]).max())
+        if not worst <= PARITY:
+            raise ExportError(
+                f"{self.folder}: the converted float32 file differs from torch by {worst:.2g} in a probability, "
+                f"more than {PARITY:g}"
+            )
+        calibration = np.flatnonzero(self.cells.table.calibration.to_numpy())
+        order = np.random.default_rng(0).permutation(calibration)  # any leading slice is spread as well
+        return FloatFile(data, self.cells.images(self.resolution)[order])
+
+    def make(
+        self, name: str, quantization: Quantization, source: FloatFile, scored: Scored
+    ) -> tuple[dict[str, Any], pd.DataFrame | None]:
+        """One file: its entry in the record and its predictions."""
+        try:
+            data = flatbuffer.with_metadata(quantization(source), {METADATA: self.metadata(name)})
+            model = TfliteModel(data)
+        except ValueError as error:
+            return {"error": one_line(error)}, None
+        path = self.target / f"{name}.tflite"
+        _write(path, data)
+        grades, probabilities = model.grade(scored.images)
+        entry = {
+            "path": str(path.relative_to(self.folder)),
+            "size_bytes": len(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "checkpoint": self.checkpoint,
+            "tensors": flatbuffer.tensors_by_type(data),
+            "operators_outside_int8": flatbuffer.operators_outside_int8(data),
+            **self.figures(scored, grades, probabilities),
+            "latency": [measure(data) for measure in self.latencies.values()],
+        }
+        columns = scored.columns.assign(file=name, grade=grades, probabilities=list(probabilities))
+        return entry, columns
+
+    def figures(
+        self, scored: Scored, grades: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float32]
+    ) -> dict[str, Any]:
+        """Metrics per part as training has them, agreement with torch, and whether too much was lost."""
+        labels, parts = scored.columns.label.to_numpy(), scored.columns.part
+        figures: dict[str, Any] = {
+            "agreement": float(np.mean(grades == scored.grades)),
+            "max_probability_difference": float(np.abs(probabilities - scored.probabilities).max()),
+            "mean_probability_difference": float(np.abs(probabilities - scored.probabilities).mean()),
+        }
+        lost = []
+        for part in parts.unique():
+            here = (parts == part).to_numpy()
+            found = grade_metrics(labels[here], grades[here], probabilities[here].astype(np.float64))
+            figures |= {f"{part}/{key}": value for key, value in found.items()}
+            drop = scored.accuracy[part] - found["accuracy"]
+            figures[f"{part}/accuracy_drop"] = drop
+            if drop > self.max_accuracy_drop:
+                lost.append(f"{100 * drop:.1f} points of {part} accuracy")
+        return figures | {"marked": f"loses {' and '.join(lost)} against torch" if lost else ""}
+
+    def metadata(self, name: str) -> bytes:
+        """What a phone needs to know of the file, as JSON."""
+        config, settings = self.record["config"], self.record["config"]["datamodule"]
+        described = {
+            "format_version": FORMAT_VERSION,
+            "task": "grading",
+            "labels": self.record["data"]["class_names"],
+            "grid": {key: settings[key] for key in ("columns", "rows", "cell_px")},
+            "resolution": self.resolution,
+            "resize": "area average when both sides shrink, bilinear otherwise",
+            "input": "image: RGB 0..255, float32, 1 x resolution x resolution x 3",
+            "outputs": "probabilities: float32, 1 x labels; grade: int32, index into labels",
+            "quantization": name,
+            "axes": self.record["axes"],
+            "config_hash": self.record["config_hash"],
+            "width": config["width"],
+            "start": self.record["start"]["origin"],
+            "versions": self.record["versions"],
+        }
+        return json.dumps(described).encode()
+
+
+def _write(path: Path, data: bytes) -> None:
+    _replace(path, lambda unfinished: unfinished.write_bytes(data))
+
+
+def _replace(path: Path, write: Callable[[Path], Any]) -> None:
+    """Writes under another name first: a stopped export leaves no half file under a final name."""
+    unfinished = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        write(unfinished)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

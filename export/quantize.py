@@ -1,0 +1,180 @@
+"""float32 TFLite → the other kinds of file: one function per kind, each bound by a file of conf/quantization."""
+
+import re
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from ai_edge_quantizer.quantizer import Quantizer
+
+from export import flatbuffer
+from export.bias_correction import convolution_outputs, correct_biases, float_means
+from export.ranges import ESTIMATORS, Seen, observe
+from export.runtime import TfliteModel
+
+Recipe = list[dict[str, Any]]
+
+CORRECTION_IMAGES = 24
+TOLERANCE = 0.003
+"""Mean absolute change of a probability over the calibration images at which `float_layers=auto` is content; the
+correction of biases, which comes after, about halves it."""
+STEMS = (0, 1, 2, 3, 5, 7, 9, 12, 16)
+"""Numbers of leading convolutions that `float_layers=auto` tries, in this order."""
+
+
+class QuantizationError(ValueError):
+    """A file that cannot be made; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class FloatFile:
+    """What every kind of file is made from."""
+
+    data: bytes
+    """A float32 TFLite file."""
+    images: npt.NDArray[np.uint8]
+    """The calibration part, `(n, S, S, 3)`."""
+
+    @cached_property
+    def seen(self) -> dict[str, Seen]:
+        """Activations over the calibration images. Raises QuantizationError when there are none."""
+        if not len(self.images):
+            raise QuantizationError("the calibration part is empty: int8 has no ranges to go by")
+        return observe(self.data, self.images)
+
+    @cached_property
+    def means(self) -> dict[str, npt.NDArray[np.float32]]:
+        """Channel means over the images that biases are corrected by."""
+        return float_means(self.data, self.images[:CORRECTION_IMAGES])
+
+    @cached_property
+    def probabilities(self) -> npt.NDArray[np.float32]:
+        """Of the calibration images, `(n, K)`."""
+        return TfliteModel(self.data).grade(self.images)[1]
+
+
+def float32(source: FloatFile) -> bytes:
+    """As it is."""
+    return source.data
+
+
+def float16(source: FloatFile) -> bytes:
+    """Constants stored in half the space, computed in float32."""
+    return flatbuffer.half_precision(source.data)
+
+
+def dynamic(source: FloatFile) -> bytes:
+    """int8 weights of the larger layers; activations are quantised while it runs, each by its own range."""
+    return _quantized(source.data, [_rule(".*", activations=False)], {})
+
+
+def int8(
+    source: FloatFile, *, estimator: str, per_channel: bool, float_edges: bool, bias_correction: bool,
+    float_layers: int | str,
+) -> bytes:  # fmt: skip
+    """int8 weights and activations, by ranges seen over the calibration images.
+
+    Args:
+        estimator: how a range is chosen: min_max, percentile or mse, see `ranges`.
+        per_channel: a scale for every channel of a weight, or one for all.
+        float_edges: scaling before the first convolution, and pooling, classifier and decoding after the last one
+            stay in float. They are a sliver of the work, and an int8 pooled feature would be read off in steps as
+            coarse as the pixels that it averages.
+        bias_correction: see `bias_correction`.
+        float_layers: so many leading convolutions stay in float; `auto` takes the fewest with which the calibration
+            images' probabilities change by less than TOLERANCE, at most a third of all convolutions. The first
+            layers are the most sensitive ones, and over few channels float is about as fast.
+
+    Raises ValueError for an unknown estimator or number.
+
+    """
+    if estimator not in ESTIMATORS:
+        raise QuantizationError(f"quantization.int8.estimator={estimator}: want one of {', '.join(ESTIMATORS)}")
+    convolutions = convolution_outputs(flatbuffer.unpack(source.data))
+    if float_layers != "auto" and not (isinstance(float_layers, int) and 0 <= float_layers <= len(convolutions)):
+        wanted = f"auto or 0 to {len(convolutions)}, the number of convolutions"
+        raise QuantizationError(f"quantization.int8.float_layers={float_layers}: want {wanted}")
+    stems = [stem for stem in STEMS if stem <= len(convolutions) / 3] if float_layers == "auto" else [int(float_layers)]
+    made = best = b""
+    least = float("inf")
+    for stem in stems:
+        made = _int8(source, estimator, per_channel, float_edges, convolutions[:stem])
+        change = probability_change(made, source) if len(stems) > 1 else 0.0
+        if change < least:
+            best, least = made, change
+        if change <= TOLERANCE:
+            break
+    if bias_correction:
+        best = correct_biases(best, source.means, list(source.images[:CORRECTION_IMAGES]))
+    return best
+
+
+def probability_change(data: bytes, source: FloatFile) -> float:
+    """Mean absolute difference of a file's probabilities from float32's over the calibration images."""
+    return float(np.abs(TfliteModel(data).grade(source.images)[1] - source.probabilities).mean())
+
+
+def _int8(source: FloatFile, estimator: str, per_channel: bool, float_edges: bool, keep_float: list[str]) -> bytes:
+    """One static quantisation; results named in `keep_float` are computed in float."""
+    outside = [*(edges(source.data) if float_edges else _decoding(source.data)), *keep_float]
+    rules = [_rule(".*", per_channel=per_channel), _left_alone(".*", "INPUT"), _left_alone(".*", "OUTPUT")]
+    rules += [_left_alone(f"^{re.escape(name)};?$") for name in outside]
+    model = flatbuffer.unpack(source.data)
+    tensors = flatbuffer.graph(model).tensors
+    rank = {flatbuffer.tensor_name(model, index): len(tensor.shape) for index, tensor in enumerate(tensors)}
+    ranges = {}
+    for name, one in source.seen.items():
+        low, high = ESTIMATORS[estimator](one)
+        shape = (1,) * rank[name]
+        ranges[name] = {"min": np.full(shape, low, np.float32), "max": np.full(shape, high, np.float32)}
+    return _quantized(source.data, rules, ranges)
+
+
+def edges(data: bytes) -> list[str]:
+    """Names of the results of all operators before the first convolution and after the last."""
+    model = flatbuffer.unpack(data)
+    kinds = [flatbuffer.operator_name(model, operator) for operator in flatbuffer.graph(model).operators]
+    places = [place for place, kind in enumerate(kinds) if kind in ("CONV_2D", "DEPTHWISE_CONV_2D")]
+    return _results(model, [*range(places[0]), *range(places[-1] + 1, len(kinds))] if places else [])
+
+
+def _decoding(data: bytes) -> list[str]:
+    """Names of the results of all operators after the classifier, the last FULLY_CONNECTED."""
+    model = flatbuffer.unpack(data)
+    kinds = [flatbuffer.operator_name(model, operator) for operator in flatbuffer.graph(model).operators]
+    places = [place for place, kind in enumerate(kinds) if kind == "FULLY_CONNECTED"]
+    return _results(model, range(places[-1] + 1, len(kinds)) if places else [])
+
+
+def _results(model: flatbuffer.Model, places: Any) -> list[str]:
+    operators = flatbuffer.graph(model).operators
+    return [flatbuffer.tensor_name(model, int(index)) for place in places for index in operators[place].outputs]
+
+
+def _quantized(data: bytes, rules: Recipe, ranges: dict[str, Any]) -> bytes:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return bytes(Quantizer(data, rules).quantize(ranges or None).quantized_model or b"")
+
+
+def _rule(regex: str, *, activations: bool = True, per_channel: bool = True) -> dict[str, Any]:
+    """A line of the quantiser's recipe: int8 weights, with or without int8 activations."""
+    granularity = "CHANNELWISE" if per_channel else "TENSORWISE"
+    weights = {"num_bits": 8, "symmetric": True, "granularity": granularity, "dtype": "INT", "block_size": 0}
+    config: dict[str, Any] = {
+        "weight_tensor_config": weights,
+        "compute_precision": "INTEGER",
+        "explicit_dequantize": False,
+        "skip_checks": False,
+        "min_weight_elements": 0 if activations else 1024,
+    }
+    if activations:
+        config["activation_tensor_config"] = weights | {"symmetric": False, "granularity": "TENSORWISE"}
+    return {"regex": regex, "operation": "*", "algorithm_key": "min_max_uniform_quantize", "op_config": config}
+
+
+def _left_alone(regex: str, operation: str = "*") -> dict[str, Any]:
+    return _rule(regex) | {"algorithm_key": "no_quantize", "operation": operation}

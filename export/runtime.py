@@ -1,0 +1,106 @@
+"""A .tflite file as something to call, by the LiteRT interpreter; no torch here."""
+
+import json
+import os
+import sys
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from ai_edge_litert.interpreter import Interpreter
+
+from export import flatbuffer
+
+METADATA = "gridlite"
+"""Name of the metadata entry, UTF-8 JSON."""
+
+
+def interpreter_of(data: bytes, threads: int, *, keep_all: bool = False) -> Interpreter:
+    """A LiteRT interpreter, ready to run, that says nothing while it is made.
+
+    Args:
+        data: a file's bytes.
+        threads: it computes with.
+        keep_all: every tensor can be read after a run, not only the outputs.
+
+    Raises FileError when the runtime does not take the bytes.
+
+    """
+    with _quiet_stderr(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            interpreter = Interpreter(
+                model_content=data, num_threads=threads, experimental_preserve_all_tensors=keep_all
+            )
+            interpreter.allocate_tensors()
+        except (RuntimeError, ValueError) as error:
+            raise flatbuffer.FileError(f"the runtime does not load it ({' '.join(str(error).split())})") from None
+    return interpreter
+
+
+@contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """The runtime's C++ side writes to the process's stderr itself."""
+    sys.stderr.flush()
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
+
+
+class TfliteModel:
+    """A deployable file (contract 4 of the design) in memory.
+
+    Args:
+        data: the file's bytes.
+        threads: of the interpreter; XNNPACK is used wherever it can be.
+
+    Raises FileError when the bytes are no such file.
+
+    """
+
+    def __init__(self, data: bytes, threads: int = 2) -> None:
+        flatbuffer.unpack(data)
+        self.interpreter = interpreter_of(data, threads)
+        outputs = {name for one in self.interpreter.get_signature_list().values() for name in one["outputs"]}
+        if not {"probabilities", "grade"} <= outputs:
+            raise flatbuffer.FileError("not a grading file: it lacks the outputs probabilities and grade")
+        self.run = self.interpreter.get_signature_runner()
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """`(1, S, S, 3)`."""
+        return tuple(int(side) for side in self.interpreter.get_input_details()[0]["shape"])
+
+    def grade(self, images: Iterable[npt.NDArray[np.uint8]]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """Raw RGB images `(S, S, 3)` → grades `(N,)` and probabilities `(N, K)`."""
+        grades, probabilities = [], []
+        for image in images:
+            given = self.run(image=image[None].astype(np.float32))
+            grades.append(int(given["grade"][0]))
+            probabilities.append(given["probabilities"][0].copy())
+        return np.array(grades, np.int64), np.array(probabilities, np.float32)
+
+
+def read_file(path: Path) -> tuple[bytes, dict[str, Any]]:
+    """A file's bytes and gridlite's metadata in it. Raises FileError naming the file."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise flatbuffer.FileError(f"{path}: cannot be read ({error.strerror})") from None
+    try:
+        entries = flatbuffer.read_metadata(data)
+        if METADATA not in entries:
+            raise flatbuffer.FileError("it carries no gridlite metadata: labels, grid and resolution are unknown")
+        described: dict[str, Any] = json.loads(entries[METADATA])
+    except (flatbuffer.FileError, ValueError) as error:
+        raise flatbuffer.FileError(f"{path}: {error}") from None
+    return data, described

@@ -1,0 +1,38 @@
+"""A run's files as a table on the terminal."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def print_files(entries: dict[str, dict[str, Any]]) -> None:
+    """A row per file: size, figures of each part, agreement with torch, latency; then what is wrong, a line each."""
+    parts = [part for part in ("val", "test") if any(f"{part}/accuracy" in entry for entry in entries.values())]
+    console = Console(width=None if Console().is_terminal else 160)
+    table = Table()
+    table.add_column("file")
+    figures = [f"{part} {name}" for part in parts for name in ("accuracy", "macro F1")]
+    for name in ("kB", *figures, "same as torch", "worst Δp", "ms p50", "ms p90"):
+        table.add_column(name, justify="right")
+    for name, entry in entries.items():
+        if "error" not in entry:
+            table.add_row(f"{name}.tflite", *_row(entry, parts))
+    console.print(table)
+    for name, entry in entries.items():
+        complaint = entry.get("error") or entry.get("marked")
+        if complaint:
+            console.print(f"{name}: {complaint}", markup=False, soft_wrap=True)
+
+
+def _row(entry: dict[str, Any], parts: list[str]) -> list[str]:
+    figures = [f"{entry[f'{part}/{name}']:.3f}" for part in parts for name in ("accuracy", "macro_f1")]
+    first = entry["latency"][0] if entry["latency"] else None
+    times = [f"{first[key]:.2f}" for key in ("latency_ms_p50", "latency_ms_p90")] if first else ["–", "–"]
+    return [
+        f"{entry['size_bytes'] / 1000:.0f}",
+        *figures,
+        f"{100 * entry['agreement']:.1f} %",
+        f"{entry['max_probability_difference']:.1e}",
+        *times,
+    ]

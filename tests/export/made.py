@@ -1,0 +1,59 @@
+"""Networks and files that the export tests share."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from conf.build import build_module
+from conf.schema import register
+from export.convert import to_float32, to_onnx
+from export.deployable import deployable
+from lightning_modules.backbones.spec import BackboneSpec, Start
+
+CONF = str(Path(__file__).parent.parent.parent / "conf")
+register()
+
+
+def random_module(backbone, *, width=None, encoding="one_hot", resolution=64, classes=5, seed=0):
+    """A module whose outputs differ from image to image: batch statistics from noise, a wide classifier."""
+    torch.manual_seed(seed)
+    with initialize_config_dir(CONF, version_base="1.3"):
+        cfg = compose("train", overrides=[f"backbone={backbone}", f"encoding={encoding}"])
+    spec = BackboneSpec.from_config(OmegaConf.to_container(cfg.backbone.spec))
+    cfg.width = spec.default_width if width is None else width
+    module = build_module(cfg, Start("random", spec.padding, spec.mean, spec.std), classes)
+    module.train()
+    with torch.no_grad():
+        for _ in range(12):
+            module(torch.randint(0, 256, (8, 3, resolution, resolution)))
+        pooled = module.eval()(torch.randint(0, 256, (16, 3, resolution, resolution)))
+        spread = pooled.std(dim=0).mean().clamp_min(1e-3)
+        module.network.linear.weight.mul_(2 / spread)
+        module.network.linear.bias.copy_(-module(torch.randint(0, 256, (16, 3, resolution, resolution))).mean(dim=0))
+    return module
+
+
+def pictures(count, resolution, seed=0):
+    """Random blobs, uint8 `(count, S, S, 3)`: no two alike in their statistics."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (count, 4, 4, 3)).astype(np.float32)
+    side = -(-resolution // 4)
+    smooth = coarse.repeat(side, axis=1).repeat(side, axis=2)[:, :resolution, :resolution]
+    noise = rng.normal(0, rng.uniform(2, 60, (count, 1, 1, 1)), smooth.shape)
+    return np.clip(smooth + noise, 0, 255).astype(np.uint8)
+
+
+def converted(module, resolution):
+    """Its deployable torch model and its float32 file."""
+    model = deployable(module, resolution)
+    return model, to_float32(to_onnx(model, resolution))
+
+
+def torch_answers(model, images):
+    """Grades and probabilities by the deployable torch model."""
+    with torch.inference_mode():
+        probabilities, grades = model(torch.from_numpy(images.astype(np.float32)))
+    return grades.numpy(), probabilities.numpy()

@@ -1,0 +1,212 @@
+"""Every kind of file of every network and encoding: the whole matrix is slow, a small one runs always."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from conf.build import factory
+from export import flatbuffer, quantize
+from export.bias_correction import convolution_outputs
+from export.convert import to_float32, to_onnx
+from export.deployable import Deployable
+from export.ranges import Seen, least_error, min_max, percentile
+from export.runtime import TfliteModel, read_file
+from tests.export.made import CONF, converted, pictures, random_module, torch_answers
+
+ENCODINGS = sorted(path.stem for path in (Path(CONF) / "encoding").glob("*.yaml"))
+BACKBONES = sorted(path.stem for path in (Path(CONF) / "backbone").glob("*.yaml"))
+PLAIN = {"estimator": "min_max", "per_channel": True, "float_edges": True, "bias_correction": False, "float_layers": 0}
+
+
+class Logits(nn.Module):
+    """A network of nothing but a classifier: any logits can be brought about."""
+
+    def __init__(self, outputs):
+        super().__init__()
+        self.convolution = nn.Conv2d(3, outputs, 1)
+
+    def forward(self, pixels):
+        return self.convolution(pixels).mean(dim=(2, 3))
+
+
+def head_of(encoding, classes):
+    from hydra import compose, initialize_config_dir
+
+    with initialize_config_dir(CONF, version_base="1.3"):
+        return factory(compose("train", overrides=[f"encoding={encoding}"]).encoding)(num_classes=classes)
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_the_file_decodes_as_python_does(encoding, classes):
+    torch.manual_seed(classes)
+    head = head_of(encoding, classes)
+    network = Logits(head.num_outputs)
+    with torch.no_grad():
+        network.convolution.weight.copy_(torch.randn_like(network.convolution.weight) / 12)
+        network.convolution.bias.copy_(1.5 - 127.5 * network.convolution.weight.sum(dim=(1, 2, 3)))
+    model = Deployable(network, head).eval()
+    images = pictures(200, 32)
+    grades, probabilities = torch_answers(model, images)
+    given, chances = TfliteModel(to_float32(to_onnx(model, 32))).grade(images)
+    assert len(np.unique(grades)) >= max(2, classes - 1)
+    np.testing.assert_array_equal(given, grades)
+    np.testing.assert_allclose(chances, probabilities, atol=1e-5)
+    if encoding == "ordinal" and classes == 5:
+        levels = torch.sigmoid(network(torch.from_numpy(images.astype(np.float32)).permute(0, 3, 1, 2)))
+        assert (levels.diff(dim=1) > 0).any(dim=1).sum() > 50  # outputs that are not monotone were among them
+
+
+def check_every_kind(backbone, width, resolution, encoding):
+    module = random_module(backbone, width=width, encoding=encoding, resolution=resolution)
+    images = pictures(16, resolution)
+    model, data = converted(module, resolution)
+    grades, probabilities = torch_answers(model, images)
+    assert TfliteModel(data).input_shape == (1, resolution, resolution, 3)
+    given, chances = TfliteModel(data).grade(images)
+    np.testing.assert_allclose(chances, probabilities, atol=1e-4)
+    np.testing.assert_array_equal(given, grades)
+    source = quantize.FloatFile(data, images)
+    kinds = {
+        "float16": quantize.float16(source),
+        "dynamic": quantize.dynamic(source),
+        "int8": quantize.int8(source, **PLAIN),
+    }
+    for name, made in kinds.items():
+        chances = TfliteModel(made).grade(images)[1]
+        np.testing.assert_allclose(chances.sum(axis=1), 1, atol=1e-3)
+        if name == "float16":
+            np.testing.assert_allclose(chances, probabilities, atol=0.1)
+    small = flatbuffer.tensors_by_type(kinds["float16"])
+    assert small["float16"] > 20
+    assert 0.45 < len(kinds["float16"]) / len(data) < 0.6
+    assert len(kinds["int8"]) < 0.4 * len(data)
+    assert flatbuffer.tensors_by_type(kinds["int8"])["int8"] > 40
+
+
+@pytest.mark.parametrize(
+    ("backbone", "width", "resolution", "encoding"),
+    [("mobilenet", 0.25, 64, "ordinal"), ("mobilenetv3_small", 1.0, 96, "coral"), ("efficientnet_b0", 1.0, 64, "corn")],
+)
+def test_a_small_matrix(backbone, width, resolution, encoding):
+    check_every_kind(backbone, width, resolution, encoding)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("resolution", [96, 160])
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_the_whole_matrix(backbone, resolution, encoding):
+    check_every_kind(backbone, None, resolution, encoding)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [0.25, 0.5, 0.75, 1.0])
+def test_every_width(width):
+    check_every_kind("mobilenet", width, 224, "one_hot")
+
+
+@pytest.fixture(scope="module")
+def small():
+    """A small network's float32 file and pictures."""
+    module = random_module("mobilenet", width=0.25)
+    return quantize.FloatFile(converted(module, 64)[1], pictures(48, 64))
+
+
+def change(made, source):
+    return quantize.probability_change(made, source)
+
+
+def test_no_padding_operator_is_left(small):
+    model = flatbuffer.unpack(small.data)
+    kinds = [flatbuffer.operator_name(model, operator) for operator in flatbuffer.graph(model).operators]
+    assert "PAD" not in kinds[: kinds.index("FULLY_CONNECTED")]
+
+
+def test_each_means_of_int8_brings_it_nearer(small):
+    crude = quantize.int8(small, **PLAIN | {"per_channel": False})
+    plain = quantize.int8(small, **PLAIN)
+    corrected = quantize.int8(small, **PLAIN | {"bias_correction": True})
+    stem = quantize.int8(small, **PLAIN | {"float_layers": 7})
+    everything = quantize.int8(small, **PLAIN | {"estimator": "mse", "bias_correction": True, "float_layers": "auto"})
+    assert change(crude, small) > change(plain, small)
+    assert change(plain, small) > change(stem, small)
+    assert change(plain, small) > change(corrected, small)
+    assert change(plain, small) > change(everything, small)
+
+
+def test_float_layers_are_the_leading_ones(small):
+    names = convolution_outputs(flatbuffer.unpack(small.data))
+    model = flatbuffer.unpack(quantize.int8(small, **PLAIN | {"float_layers": 3}))
+    types = {flatbuffer.tensor_name(model, i): t.type for i, t in enumerate(flatbuffer.graph(model).tensors)}
+    operators = [o for o in flatbuffer.graph(model).operators if "CONV" in flatbuffer.operator_name(model, o)]
+    assert [types[flatbuffer.tensor_name(model, int(o.inputs[1]))] for o in operators][:4] == [0, 0, 0, 9]
+    assert len(operators) == len(names)
+
+
+@pytest.mark.parametrize("wrong", [{"estimator": "mean"}, {"float_layers": -1}, {"float_layers": 400}])
+def test_wrong_settings_are_named(small, wrong):
+    (key,) = wrong
+    with pytest.raises(quantize.QuantizationError, match=f"quantization.int8.{key}={wrong[key]}: want"):
+        quantize.int8(small, **PLAIN | wrong)
+
+
+def test_an_empty_calibration_part_is_refused(small):
+    with pytest.raises(quantize.QuantizationError, match="calibration part is empty"):
+        quantize.int8(quantize.FloatFile(small.data, small.images[:0]), **PLAIN)
+
+
+def test_half_precision_rounds_each_constant_once(small):
+    model = flatbuffer.unpack(small.data)
+    halved = flatbuffer.unpack(quantize.float16(small))
+    names = {flatbuffer.tensor_name(halved, i): i for i, _ in enumerate(flatbuffer.graph(halved).tensors)}
+    checked = 0
+    for operator in flatbuffer.graph(model).operators:
+        for index in operator.inputs:
+            values = flatbuffer.constant(model, index)
+            if values is not None and values.dtype == np.float32 and values.size > 1:
+                half = flatbuffer.constant(halved, names[flatbuffer.tensor_name(model, index) + "_float16"])
+                np.testing.assert_array_equal(half, values.astype(np.float16))
+                checked += 1
+    assert checked > 50
+
+
+def test_metadata_travels_in_the_file(small, tmp_path):
+    path = tmp_path / "some.tflite"
+    path.write_bytes(flatbuffer.with_metadata(small.data, {"gridlite": json.dumps({"labels": ["a"]}).encode()}))
+    data, described = read_file(path)
+    assert described == {"labels": ["a"]}
+    again = flatbuffer.with_metadata(data, {"gridlite": b'{"labels": ["b"]}'})
+    assert flatbuffer.read_metadata(again)["gridlite"] == b'{"labels": ["b"]}'
+    np.testing.assert_array_equal(
+        TfliteModel(again).grade(small.images)[0], TfliteModel(small.data).grade(small.images)[0]
+    )
+
+
+@pytest.mark.parametrize("length", [0, 3, 40, 5000])
+def test_bytes_that_are_no_file_are_refused(small, length, tmp_path):
+    path = tmp_path / "cut.tflite"
+    path.write_bytes(small.data[:length])
+    with pytest.raises(flatbuffer.FileError, match=r"cut\.tflite: "):
+        read_file(path)
+
+
+def test_ranges_hold_zero_and_cost_less_than_min_max():
+    rng = np.random.default_rng(0)
+    values = rng.normal(0, 1, 20_000).astype(np.float32)
+    seen = Seen(np.append(values, np.float32(60)), float(values.min()), 60.0)
+    low, high = least_error(seen)
+    assert low < 0 < high < 60
+    assert min_max(seen) == (float(values.min()), 60.0)
+    assert percentile(seen, 0.99)[1] < 4
+    positive = Seen(np.abs(values) + 1, 1.0, 5.0)
+    assert min_max(positive)[0] == least_error(positive)[0] == percentile(positive)[0] == 0
+
+
+def test_a_range_of_exact_steps_is_kept_whole():
+    seen = Seen(np.arange(256, dtype=np.float32), 0.0, 255.0)
+    assert least_error(seen) == (0.0, 255.0)
