@@ -7,19 +7,23 @@ STAMP := .venv/.installed
 DEMO_RUNS ?= runs
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help setup demo sheet test test-slow lint format lock bench clean
+.PHONY: help setup demo export-tflite sheet test test-slow lint format lock bench bench-export clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## make .venv with the pinned packages (the other targets do it by themselves)
 
 $(STAMP): requirements.lock .ci/setup
 	@bash .ci/setup
 
-demo: setup ## render 12 phones, train a grid of 2 backbones x 2 encodings, show the table (minutes)
+demo: setup ## render 12 phones, train a grid of 2 backbones x 2 encodings, export the best (minutes)
 	@$(PY) train.py -m experiment=demo backbone=mobilenetv2,mobilenetv3_small encoding=one_hot,ordinal \
 	  augmentation=light imbalance=none paths.runs=$(DEMO_RUNS)
+	@$(PY) -m export paths.runs=$(DEMO_RUNS)
+
+export-tflite: setup ## RUN=<folder>: phone files of a run, checked and timed (no RUN: the latest sweep's best)
+	@$(PY) -m export $(if $(RUN),run='"$(RUN)"')
 
 sheet: setup ## draw a contact sheet of the synthetic screens, a row per class
 	@$(PY) -m datamodules.rendering --out contact_sheet.png
@@ -45,6 +49,9 @@ lock: setup ## pin the newest packages that fit pyproject.toml
 
 bench: setup ## training throughput against a bare loop and Keras, as ratios
 	@$(PY) -m benchmarks.train_throughput
+
+bench-export: setup ## conversion time and latency of our files against TensorFlow's converter, as ratios
+	@$(PY) -m benchmarks.export
 
 clean: ## remove the environment and the caches, never runs or data
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,12 +1,18 @@
-"""Grades of a folder of images by a trained run: `python predict.py run=runs/adhoc/<job> input=<folder>`."""
+"""Grades of a folder of images: `python predict.py run=runs/adhoc/<job> input=<folder>`.
+
+`run` is a run's folder or a .tflite file that gridlite exported; the file is all that is needed of it.
+"""
 
 import csv
 import sys
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import hydra
+import numpy as np
+import numpy.typing as npt
 from omegaconf import DictConfig
 
 from conf.command_line import answer, stop_or_report
@@ -15,10 +21,14 @@ from conf.schema import register
 from datamodules.cell_cache import decode
 from datamodules.photo_folder import DataError, cell_name, checked_corners, read_photo_folder
 from datamodules.screen_grid import Grid, Image, cut_cells, resize
-from sweeps.record import Record, RecordError, read_record
+from sweeps.record import RecordError, read_record
+
+if TYPE_CHECKING:
+    from lightning_modules.grading import GradingModule
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 Sample = tuple[dict[str, Any], Image]
+Images = npt.NDArray[Any]
 
 register()
 
@@ -26,13 +36,14 @@ register()
 @hydra.main(version_base="1.3", config_path="conf", config_name="predict")
 def main(cfg: DictConfig) -> None:
     """Writes one csv row per image, or per cell of a folder of phone photos, and prints where."""
-    folder = Path(cfg.run)
+    given = Path(cfg.run)
+    folder = given.parent if given.suffix == ".tflite" else given
     with stop_or_report(folder):
-        record = read_record(folder)
         if cfg.checkpoint not in ("best", "last"):
             raise RecordError(f"checkpoint={cfg.checkpoint}: want best or last")
-        samples = list(read_samples(Path(cfg.input), record))
-        rows = grade(samples, record, folder / "checkpoints" / f"{cfg.checkpoint}.ckpt", cfg.batch_size)
+        grader: Grader = FileGrader(given) if given.suffix == ".tflite" else RunGrader(given, cfg.checkpoint)
+        samples = list(read_samples(Path(cfg.input), grader))
+        rows = grade(samples, grader, cfg.batch_size)
         path = Path(cfg.output) if cfg.output else folder / f"predictions-{Path(cfg.input).resolve().name}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", newline="") as file:
@@ -45,13 +56,64 @@ def main(cfg: DictConfig) -> None:
         print(f"{accuracy}{len(rows)} graded: {path}")
 
 
-def read_samples(root: Path, record: Record) -> Iterator[Sample]:
+class Grader(Protocol):
+    """What grades images, and what has to be known to cut and name them."""
+
+    resolution: int
+    labels: list[str]
+    grid: Grid
+
+    def grade(self, images: Images) -> tuple[Images, Images]:
+        """Raw RGB `(B, S, S, 3)` → grades `(B,)` and probabilities `(B, K)`."""
+
+
+class RunGrader:
+    """A checkpoint of a run, by torch, which is imported when it is first needed."""
+
+    def __init__(self, folder: Path, checkpoint: str) -> None:
+        self.record = read_record(folder)
+        self.checkpoint = folder / "checkpoints" / f"{checkpoint}.ckpt"
+        config = self.record["config"]
+        self.resolution, self.labels = int(config["resolution"]), list(self.record["data"]["class_names"])
+        self.grid = Grid(*(config["datamodule"][key] for key in ("columns", "rows", "cell_px")))
+
+    def grade(self, images: Images) -> tuple[Images, Images]:
+        """By the module in eval mode."""
+        import torch
+
+        from lightning_modules.inference import grade_images
+
+        return grade_images(self.module, [torch.from_numpy(images).permute(0, 3, 1, 2)])
+
+    @cached_property
+    def module(self) -> "GradingModule":
+        """With its checkpoint loaded."""
+        return load_run(self.record, self.checkpoint)
+
+
+class FileGrader:
+    """An exported file, by the LiteRT runtime, without torch."""
+
+    def __init__(self, path: Path) -> None:
+        from export.runtime import TfliteModel, read_file
+
+        data, described = read_file(path)
+        self.model = TfliteModel(data)
+        self.resolution, self.labels = int(described["resolution"]), list(described["labels"])
+        self.grid = Grid(*(described["grid"][key] for key in ("columns", "rows", "cell_px")))
+
+    def grade(self, images: Images) -> tuple[Images, Images]:
+        """One image after the other, as a phone does."""
+        return self.model.grade(images)
+
+
+def read_samples(root: Path, grader: Grader) -> Iterator[Sample]:
     """Columns and pixels `(S, S, 3)` of every cell; unreadable loose images are named on stderr and left out."""
-    side = int(record["config"]["resolution"])
+    side = grader.resolution
     if not root.is_dir():
         raise DataError(f"input={root}: no such folder")
     if (root / "photos.csv").exists():
-        yield from _phone_cells(root, record, side)
+        yield from _phone_cells(root, grader, side)
         return
     files = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not files:
@@ -65,10 +127,9 @@ def read_samples(root: Path, record: Record) -> Iterator[Sample]:
             print(f"left out: {error}", file=sys.stderr)
 
 
-def _phone_cells(root: Path, record: Record, side: int) -> Iterator[Sample]:
-    settings = record["config"]["datamodule"]
-    grid = Grid(settings["columns"], settings["rows"], settings["cell_px"])
-    folder = read_photo_folder(root, grid, len(record["data"]["class_names"]), labelled=False)
+def _phone_cells(root: Path, grader: Grader, side: int) -> Iterator[Sample]:
+    grid = grader.grid
+    folder = read_photo_folder(root, grid, len(grader.labels), labelled=False)
     for number, photo in enumerate(folder.photos):
         if folder.ready_cut:
             cells = [decode(path) for path in folder.files[number * grid.cells : (number + 1) * grid.cells]]
@@ -83,19 +144,14 @@ def _phone_cells(root: Path, record: Record, side: int) -> Iterator[Sample]:
             yield place | {"label": int(label) if label >= 0 else ""}, resize(pixels, (side, side))
 
 
-def grade(samples: list[Sample], record: Record, checkpoint: Path, batch_size: int) -> list[dict[str, Any]]:
+def grade(samples: list[Sample], grader: Grader, batch_size: int) -> list[dict[str, Any]]:
     """The samples' columns with grade, its name and the probability of every class."""
-    import numpy as np
-    import torch
     from tqdm import tqdm
 
-    from lightning_modules.inference import grade_images
-
-    module = load_run(record, checkpoint)
     starts = tqdm(range(0, len(samples), batch_size), desc="grading", unit="batch", leave=False, disable=None)
-    chunks = (np.stack([pixels for _, pixels in samples[at : at + batch_size]]) for at in starts)
-    grades, probabilities = grade_images(module, (torch.from_numpy(chunk).permute(0, 3, 1, 2) for chunk in chunks))
-    names = record["data"]["class_names"]
+    answers = [grader.grade(np.stack([pixels for _, pixels in samples[at : at + batch_size]])) for at in starts]
+    grades, probabilities = (np.concatenate(many) for many in zip(*answers, strict=True))
+    names = grader.labels
     return [
         columns
         | {"grade": int(given), "grade_name": names[given]}

@@ -91,7 +91,7 @@ class PredictConfig:
     """What predict.py reads."""
 
     run: str = MISSING
-    """A run's folder, the one with record.json."""
+    """A run's folder, the one with record.json, or an exported .tflite file."""
     input: str = MISSING
     """A folder of images, each one cell, or of phone photos (photos.csv and photos/)."""
     output: str | None = None

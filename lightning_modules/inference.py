@@ -1,5 +1,6 @@
 """Grades and probabilities of many images from a trained network."""
 
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -36,12 +37,13 @@ def load_checkpoint(module: GradingModule, path: Path) -> None:
     Raises CheckpointError when the file is missing, truncated, foreign, or of another configuration.
     """
     try:
-        saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what torch thinks of a foreign pickle is said below
+            saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such checkpoint") from None
     except Exception as error:
-        first = " ".join(str(error).split())[:120]
-        raise CheckpointError(f"{path}: not a checkpoint of plain tensors ({first})") from None
+        raise CheckpointError(f"{path}: not a whole checkpoint of plain tensors ({type(error).__name__})") from None
     state = saved.get("state_dict") if isinstance(saved, Mapping) else None
     if not isinstance(state, Mapping):
         raise CheckpointError(f"{path}: holds no state_dict")

@@ -8,6 +8,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from sweeps.files import pooled_files
 from sweeps.metrics import bootstrap_interval, macro_f1
 from sweeps.record import RecordError, Status, find_runs, read_record, status_of
 
@@ -113,6 +114,10 @@ def print_table(table: pd.DataFrame, sweep: Path, most: int = 60) -> None:
     if len(folds):
         folds.to_csv(sweep / "pooled.csv", index=False)
         _show(console, _with_intervals(folds), _pooled_title(folds))
+    files = pooled_files(sweep)
+    if len(files):
+        files.to_csv(sweep / "files.csv", index=False)
+        _show(console, _files_shown(files), "exported files, all folds pooled: points of accuracy lost against torch")
     if "start" in table and table.start[table.start != ""].nunique() > 1:
         console.print("note: some runs start pretrained and some at random (column start); they do not compare.")
     for _, run in table[table.error.fillna("") != ""].iterrows():
@@ -137,6 +142,23 @@ def _with_intervals(folds: pd.DataFrame) -> pd.DataFrame:
             f"{value:.3f} [{low:.3f}, {high:.3f}]"
             for value, low, high in zip(folds[name], folds[f"{name}_low"], folds[f"{name}_high"], strict=True)
         ]
+    return shown
+
+
+def _files_shown(files: pd.DataFrame) -> pd.DataFrame:
+    """The columns of `pooled_files` for people."""
+    own = list(files.columns[files.columns.get_loc("file") :])
+    shown = files[[name for name in files if name not in own and (name == "backbone" or files[name].nunique() > 1)]]
+    shown = shown.assign(file=files.file, runs=files.runs, cells=files.cells)
+    for name in ("accuracy", "macro_f1"):
+        shown[name] = files[name].map("{:.3f}".format)
+    shown["lost"] = [
+        f"{lost:.1f} [{low:.1f}, {high:.1f}]"
+        for lost, low, high in zip(files.lost, files.lost_low, files.lost_high, strict=True)
+    ]
+    shown["same grade"] = files.same.map("{:.1%}".format)
+    shown["kB"] = (files.size_bytes / 1000).map("{:.0f}".format)
+    shown["ms"] = files.latency_ms_p50.map("{:.2f}".format)
     return shown
 
 
