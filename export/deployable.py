@@ -1,5 +1,7 @@
 """The model that ships: contract 4 of the design, raw pixels in and answers out."""
 
+from copy import deepcopy
+
 import torch
 from timm.layers import Conv2dSame
 from torch import Tensor, nn
@@ -31,11 +33,44 @@ class Deployable(nn.Module):
 def deployable(module: GradingModule, resolution: int) -> Deployable:
     """The deployable model of a trained module, in eval mode, with paddings fixed for its resolution.
 
-    The module's convolutions are taken over: train no further with it.
+    The module itself is left as it was.
     """
-    model = Deployable(module.network, module.head).cpu().eval().to(memory_format=torch.contiguous_format)
-    fix_padding(model, torch.zeros(1, resolution, resolution, 3))
+    model = Deployable(deepcopy(module.network), deepcopy(module.head))
+    model = model.cpu().eval().to(memory_format=torch.contiguous_format)
+    example = torch.zeros(1, resolution, resolution, 3)
+    fold_scale(model, example)
+    fix_padding(model, example)
     return model.eval()
+
+
+class Centred(nn.Module):
+    """What is left of the input scaling once its factor is in the weights."""
+
+    def __init__(self, mean: Tensor) -> None:
+        super().__init__()
+        self.mean: Tensor
+        self.register_buffer("mean", mean)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """`(B, C, H, W)` → the same shape."""
+        return pixels - self.mean
+
+
+@torch.inference_mode()
+def fold_scale(model: Deployable, example: Tensor) -> None:
+    """Moves the factor of the input scaling into the first convolution, which saves a pass over the pixels.
+
+    The mean stays: taken into a bias, it would be wrong where zeros pad the picture.
+    """
+    order: list[nn.Conv2d] = []
+    layers = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d)]
+    hooks = [layer.register_forward_hook(lambda it, *_: order.append(it)) for layer in layers]
+    model(example)
+    for hook in hooks:
+        hook.remove()
+    first, scaling = order[0], model.network.scaling
+    first.weight = nn.Parameter(first.weight * scaling.scale, requires_grad=False)
+    model.network.scaling = Centred(scaling.mean)  # type: ignore[assignment]
 
 
 @torch.inference_mode()

@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +12,7 @@ from ai_edge_quantizer.quantizer import Quantizer
 
 from export import flatbuffer
 from export.bias_correction import convolution_outputs, correct_biases, float_means
-from export.ranges import ESTIMATORS, Seen, observe
+from export.ranges import ESTIMATORS, Range, Seen, observe
 from export.runtime import TfliteModel
 
 Recipe = list[dict[str, Any]]
@@ -37,6 +37,7 @@ class FloatFile:
     """A float32 TFLite file."""
     images: npt.NDArray[np.uint8]
     """The calibration part, `(n, S, S, 3)`."""
+    _ranges: dict[str, dict[str, Range]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def seen(self) -> dict[str, Seen]:
@@ -44,6 +45,12 @@ class FloatFile:
         if not len(self.images):
             raise QuantizationError("the calibration part is empty: int8 has no ranges to go by")
         return observe(self.data, self.images)
+
+    def ranges(self, estimator: str) -> dict[str, Range]:
+        """The range of every activation by one of `ranges.ESTIMATORS`; worked out once."""
+        if estimator not in self._ranges:
+            self._ranges[estimator] = {name: ESTIMATORS[estimator](one) for name, one in self.seen.items()}
+        return self._ranges[estimator]
 
     @cached_property
     def means(self) -> dict[str, npt.NDArray[np.float32]]:
@@ -126,8 +133,7 @@ def _int8(source: FloatFile, estimator: str, per_channel: bool, float_edges: boo
     tensors = flatbuffer.graph(model).tensors
     rank = {flatbuffer.tensor_name(model, index): len(tensor.shape) for index, tensor in enumerate(tensors)}
     ranges = {}
-    for name, one in source.seen.items():
-        low, high = ESTIMATORS[estimator](one)
+    for name, (low, high) in source.ranges(estimator).items():
         shape = (1,) * rank[name]
         ranges[name] = {"min": np.full(shape, low, np.float32), "max": np.full(shape, high, np.float32)}
     return _quantized(source.data, rules, ranges)

@@ -7,6 +7,26 @@ from torch.nn.functional import adaptive_avg_pool2d
 from lightning_modules.backbones.base import Backbone
 
 
+class InputScaling(nn.Module):
+    """(pixels - 255 mean) / (255 std), channel by channel.
+
+    Args:
+        mean, std: per channel, of pixels divided by 255.
+
+    """
+
+    def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        super().__init__()
+        self.mean: Tensor
+        self.scale: Tensor
+        self.register_buffer("mean", 255 * _per_channel(mean), persistent=False)
+        self.register_buffer("scale", 1 / (255 * _per_channel(std)), persistent=False)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """0..255, float `(B, C, H, W)` → the same shape."""
+        return (pixels - self.mean) * self.scale
+
+
 class GradeNetwork(nn.Module):
     """Backbone, global average pooling, dropout, one linear layer (thesis, Table 4.5); input scaling inside.
 
@@ -21,14 +41,16 @@ class GradeNetwork(nn.Module):
         self.backbone = backbone
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(backbone.out_channels[-1], num_outputs)
-        self.mean: Tensor
-        self.scale: Tensor
-        self.register_buffer("mean", 255 * torch.tensor(backbone.mean).view(1, -1, 1, 1), persistent=False)
-        self.register_buffer("scale", 1 / (255 * torch.tensor(backbone.std).view(1, -1, 1, 1)), persistent=False)
+        self.scaling = InputScaling(backbone.mean, backbone.std)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Raw pixels 0..255 `(B, C, H, W)` of any dtype → logits `(B, O)`."""
-        images = (pixels.to(self.linear.weight.dtype) - self.mean) * self.scale
+        images = self.scaling(pixels.to(self.linear.weight.dtype))
         features = adaptive_avg_pool2d(self.backbone(images)[-1], 1).flatten(1)
         logits: Tensor = self.linear(self.dropout(features))
         return logits
+
+
+def _per_channel(values: tuple[float, ...]) -> Tensor:
+    """`(1, C, 1, 1)`, or `(1, 1, 1, 1)` where all are equal: runtimes are far quicker with a scalar."""
+    return torch.tensor(values[:1] if len(set(values)) == 1 else values).view(1, -1, 1, 1)

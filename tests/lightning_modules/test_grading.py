@@ -86,7 +86,7 @@ def test_wrong_checkpoints_are_named(module, tmp_path):
     (tmp_path / "cut.ckpt").write_bytes(whole.read_bytes()[:1000])
     torch.save({"state_dict": {"x": torch.zeros(1)}}, tmp_path / "other.ckpt")
     torch.save([1], tmp_path / "list.ckpt")
-    for name, words in (("cut", "not a checkpoint"), ("other", "another configuration"), ("list", "no state_dict"),
+    for name, words in (("cut", "not a whole checkpoint"), ("other", "another configuration"), ("list", "no state_dict"),
                         ("none", "no such checkpoint")):  # fmt: skip
         with pytest.raises(CheckpointError, match=words):
             load_checkpoint(module, tmp_path / f"{name}.ckpt")
