@@ -54,7 +54,14 @@ def test_training_commands_compose(command):
 def test_prediction_commands_compose(command):
     words = [word.replace("<job>", "job") for word in shlex.split(command)[2:]]
     with initialize_config_dir(str(HERE / "conf"), version_base="1.3"):
-        assert compose("predict", overrides=words).run == "runs/first/job"
+        assert compose("predict", overrides=words).run.startswith("runs/first/job")
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if "-m export" in command])
+def test_export_commands_compose(command):
+    words = [word.replace("<job>", "job") for word in shlex.split(command)[3:]]
+    with initialize_config_dir(str(HERE / "conf"), version_base="1.3"):
+        assert set(compose("export", overrides=words).quantization) == {"float32", "float16", "dynamic", "int8"}
 
 
 def test_modules_that_are_named_exist():
