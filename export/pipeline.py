@@ -108,10 +108,20 @@ class Export:
                 entries[name], frame = self.make(name, quantization, source, scored)
                 frames.append(frame)
                 bar.update()
+        frames.append(self.earlier_predictions(entries))
         whole = pd.concat([frame for frame in frames if frame is not None] or [scored.columns[:0]])
         _replace(self.target / "predictions.parquet", lambda path: whole.to_parquet(path, index=False))
         update_record(self.folder, lambda old: old | {"exports": old.get("exports", {}) | entries})
         return entries
+
+    def earlier_predictions(self, entries: Mapping[str, Any]) -> pd.DataFrame | None:
+        """Those of the kinds that the record has and that were not made just now."""
+        path = self.target / "predictions.parquet"
+        known = self.record.get("exports", {}).keys() - entries.keys()
+        if not known or not path.exists():
+            return None
+        old = pd.read_parquet(path)
+        return old[old.file.isin(known)]
 
     def score_torch(self) -> Scored:
         """Grades of the evaluated cells by the torch network."""

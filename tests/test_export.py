@@ -123,6 +123,7 @@ def test_one_kind_can_be_added(place, copy):
     assert done.stdout.splitlines()[-1] == f"files: {copy}/export"
     exports = record_of(copy)["exports"]
     assert list(exports) == [*KINDS, "int8_plain"]
+    assert set(pd.read_parquet(copy / "export" / "predictions.parquet").file) == set(exports)
     assert len(exports["int8_plain"]["operators_outside_int8"]) < len(exports["int8"]["operators_outside_int8"])
 
 

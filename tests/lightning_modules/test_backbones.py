@@ -5,8 +5,10 @@ import timm
 import torch
 from safetensors.torch import save_file
 from timm.models.efficientnet import _gen_mobilenet_v1
+from torch import nn
 
 from lightning_modules.backbones.base import timm_padding
+from lightning_modules.backbones.efficientnet import EfficientNet
 from lightning_modules.backbones.mobilenet import MobileNet
 from lightning_modules.backbones.mobilenetv3 import MobileNetV3Small
 from lightning_modules.backbones.spec import BackboneSpec, Pretrained, Start, WeightsError, resolve_start
@@ -38,6 +40,29 @@ def test_features_are_those_of_the_whole_timm_model(half):
     images = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
         torch.testing.assert_close(MobileNet(0.25, start(half)).eval()(images)[-1], whole.forward_features(images))
+
+
+@pytest.mark.parametrize("activation", ["silu", "hard_swish", "relu6", "relu"])
+def test_efficientnet_takes_another_activation_and_none_of_the_old_is_left(activation):
+    kinds = {"silu": nn.SiLU, "hard_swish": nn.Hardswish, "relu6": nn.ReLU6, "relu": nn.ReLU}
+    network = EfficientNet("efficientnet_b0", 1.0, start(), activation=activation, squeeze_excite=False)
+    used = {type(module) for module in network.modules() if isinstance(module, tuple(kinds.values()))}
+    assert used == {kinds[activation]}
+    names = [name for name, _ in network.named_parameters()]
+    assert not any(".se." in name for name in names)
+    assert any(".se." in name for name, _ in EfficientNet("efficientnet_b0", 1.0, start()).named_parameters())
+
+
+def test_b0_without_its_specials_is_built_like_lite():
+    plain = EfficientNet("efficientnet_b0", 1.0, start(), activation="relu6", squeeze_excite=False)
+    lite = EfficientNet("tf_efficientnet_lite0", 1.0, start())
+    count = [sum(parameter.numel() for parameter in one.parameters()) for one in (plain, lite)]
+    assert count[0] == count[1]
+
+
+def test_an_unknown_activation_is_answered_with_the_known():
+    with pytest.raises(ValueError, match=r"backbone\.activation=swish: want one of silu, hard_swish, relu6, relu"):
+        EfficientNet("efficientnet_b0", 1.0, start(), activation="swish")
 
 
 def test_parts_after_the_last_map_are_left_out(tmp_path):
