@@ -31,7 +31,7 @@ def random_module(backbone, *, width=None, encoding="one_hot", resolution=64, cl
             module(torch.randint(0, 256, (8, 3, resolution, resolution)))
         pooled = module.eval()(torch.randint(0, 256, (16, 3, resolution, resolution)))
         spread = pooled.std(dim=0).mean().clamp_min(1e-3)
-        module.network.linear.weight.mul_(2 / spread)
+        module.network.linear.weight.mul_(1 / spread)
         module.network.linear.bias.copy_(-module(torch.randint(0, 256, (16, 3, resolution, resolution))).mean(dim=0))
     return module
 
