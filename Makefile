@@ -29,10 +29,10 @@ sheet: setup ## draw a contact sheet of the synthetic screens, a row per class
 	@$(PY) -m datamodules.rendering --out contact_sheet.png
 
 test: setup ## the tests, under 10 minutes on 2 cores
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n auto --dist loadfile
 
 test-slow: setup ## the long tests as well
-	@$(PY) -m pytest -m "slow or not slow"
+	@$(PY) -m pytest -n auto --dist loadfile -m "slow or not slow"
 
 lint: setup ## ruff, mypy --strict and the import directions
 	@$(PY) -m ruff check --quiet .
