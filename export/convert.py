@@ -47,7 +47,7 @@ def to_float32(onnx_model: bytes) -> bytes:
     """
     import onnx2tf
 
-    with tempfile.TemporaryDirectory() as scratch, _working_in(Path(scratch)), _silence():
+    with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch), _silence():
         Path("model.onnx").write_bytes(onnx_model)
         sample = np.zeros((20, 128, 128, 3), np.float32)
         np.save("calibration_image_sample_data_20x128x128x3_float32.npy", sample)
@@ -58,13 +58,6 @@ def to_float32(onnx_model: bytes) -> bytes:
             non_verbose=True,
         )
         return fuse_same_padding(Path("made/model_float32.tflite").read_bytes())
-
-
-@contextlib.contextmanager
-def _working_in(folder: Path) -> Iterator[None]:
-    """contextlib.chdir, but for a path that may be relative."""
-    with contextlib.chdir(folder):
-        yield
 
 
 @contextlib.contextmanager
