@@ -18,7 +18,7 @@ from omegaconf import DictConfig
 from conf.command_line import answer, stop_or_report
 from conf.exporting import load_run
 from conf.schema import register
-from datamodules.cell_cache import decode
+from datamodules.decoding import SUFFIXES, centre_square, decode
 from datamodules.photo_folder import DataError, cell_name, checked_corners, read_photo_folder
 from datamodules.screen_grid import Grid, Image, cut_cells, resize
 from sweeps.record import RecordError, read_record
@@ -26,7 +26,6 @@ from sweeps.record import RecordError, read_record
 if TYPE_CHECKING:
     from lightning_modules.grading import GradingModule
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 Sample = tuple[dict[str, Any], Image]
 Images = npt.NDArray[Any]
 
@@ -52,7 +51,7 @@ def main(cfg: DictConfig) -> None:
             writer.writerows(rows)
         known = [row for row in rows if row.get("label", "") != ""]
         right = sum(row["grade"] == row["label"] for row in known)
-        accuracy = f"accuracy {right / len(known):.3f} over {len(known)} labelled cells, " if known else ""
+        accuracy = f"accuracy {right / len(known):.3f} over {len(known)} labelled images, " if known else ""
         print(f"{accuracy}{len(rows)} graded: {path}")
 
 
@@ -61,7 +60,8 @@ class Grader(Protocol):
 
     resolution: int
     labels: list[str]
-    grid: Grid
+    preparation: dict[str, Any]
+    """As `Samples.preparation` has it."""
 
     def grade(self, images: Images) -> tuple[Images, Images]:
         """Raw RGB `(B, S, S, 3)` → grades `(B,)` and probabilities `(B, K)`."""
@@ -73,9 +73,11 @@ class RunGrader:
     def __init__(self, folder: Path, checkpoint: str) -> None:
         self.record = read_record(folder)
         self.checkpoint = folder / "checkpoints" / f"{checkpoint}.ckpt"
-        config = self.record["config"]
-        self.resolution, self.labels = int(config["resolution"]), list(self.record["data"]["class_names"])
-        self.grid = Grid(*(config["datamodule"][key] for key in ("columns", "rows", "cell_px")))
+        self.resolution, self.labels = (
+            int(self.record["config"]["resolution"]),
+            list(self.record["data"]["class_names"]),
+        )
+        self.preparation = self.record["data"]["preparation"]
 
     def grade(self, images: Images) -> tuple[Images, Images]:
         """By the module in eval mode."""
@@ -100,7 +102,7 @@ class FileGrader:
         data, described = read_file(path)
         self.model = TfliteModel(data)
         self.resolution, self.labels = int(described["resolution"]), list(described["labels"])
-        self.grid = Grid(*(described["grid"][key] for key in ("columns", "rows", "cell_px")))
+        self.preparation = {key: described[key] for key in ("crop", "grid")}
 
     def grade(self, images: Images) -> tuple[Images, Images]:
         """One image after the other, as a phone does."""
@@ -109,10 +111,10 @@ class FileGrader:
 
 def read_samples(root: Path, grader: Grader) -> Iterator[Sample]:
     """Columns and pixels `(S, S, 3)` of every cell; unreadable loose images are named on stderr and left out."""
-    side = grader.resolution
+    side, centred = grader.resolution, grader.preparation["crop"] == "centre"
     if not root.is_dir():
         raise DataError(f"input={root}: no such folder")
-    if (root / "photos.csv").exists():
+    if (root / "photos.csv").exists() and grader.preparation["grid"]:
         yield from _phone_cells(root, grader, side)
         return
     files = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
@@ -122,13 +124,19 @@ def read_samples(root: Path, grader: Grader) -> Iterator[Sample]:
         )
     for path in files:
         try:
-            yield {"file": str(path.relative_to(root))}, resize(decode(path), (side, side))
+            picture = decode(path)
         except DataError as error:
             print(f"left out: {error}", file=sys.stderr)
+            continue
+        columns: dict[str, Any] = {"file": str(path.relative_to(root))}
+        if root in path.parent.parents:  # a folder per class says what is right
+            name = path.parent.name
+            columns["label"] = grader.labels.index(name) if name in grader.labels else ""
+        yield columns, centre_square(picture, side) if centred else resize(picture, (side, side))
 
 
 def _phone_cells(root: Path, grader: Grader, side: int) -> Iterator[Sample]:
-    grid = grader.grid
+    grid = Grid(**grader.preparation["grid"])
     folder = read_photo_folder(root, grid, len(grader.labels), labelled=False)
     for number, photo in enumerate(folder.photos):
         if folder.ready_cut:

@@ -17,7 +17,7 @@ from sweeps.record import Record, Status, failure_recorded, hold, is_finished, p
 from sweeps.surroundings import peak_memory_bytes
 
 if TYPE_CHECKING:
-    from datamodules.phone_photos import Cells
+    from datamodules.samples import Samples
 
 HEADLINE = ("val/accuracy", "val/last/accuracy", "test/accuracy")
 
@@ -45,16 +45,16 @@ def train(cfg: DictConfig, point: Point) -> None:
         print(f"not applicable: {point.not_applicable}")
         return
     began = time.perf_counter()
-    cells: Cells = hydra.utils.instantiate(cfg.datamodule).load()
-    if is_finished(point.folder, cells.fingerprint) and not cfg.overwrite:
+    samples: Samples = hydra.utils.instantiate(cfg.datamodule).load()
+    if is_finished(point.folder, samples.fingerprint) and not cfg.overwrite:
         print(f"done before (overwrite=true trains again): {point.folder}")
         return
-    cells.images(cfg.resolution)  # cut now: a broken photo is answered before the long imports
-    say_start(point, cfg)
-    resume = prepare_resume(point.folder, cells.fingerprint)
-    update_record(point.folder, lambda _: opening(point, cells) | {"resumed": resume is not None})
+    samples.images(cfg.resolution)  # cut now: a broken photo is answered before the long imports
+    say_start(point, cfg, samples)
+    resume = prepare_resume(point.folder, samples.fingerprint)
+    update_record(point.folder, lambda _: opening(point, samples) | {"resumed": resume is not None})
     ready = time.perf_counter()
-    result = fit_and_score(cfg, point, cells, resume)
+    result = fit_and_score(cfg, point, samples, resume)
     result["seconds"] = {"data": ready - began} | result["seconds"]
     result["peak_memory_bytes"] = peak_memory_bytes()
     update_record(point.folder, lambda record: record | {"status": Status.DONE, "error": ""} | result)
@@ -63,7 +63,7 @@ def train(cfg: DictConfig, point: Point) -> None:
     print(f"{shown}: {point.folder}")
 
 
-def fit_and_score(cfg: DictConfig, point: Point, cells: "Cells", resume: Path | None) -> Record:
+def fit_and_score(cfg: DictConfig, point: Point, samples: "Samples", resume: Path | None) -> Record:
     """Trains from the point's start, or goes on from the last whole epoch of an interrupted run; then tests."""
     from conf.build import build_data, build_module, build_trainer, log_final, seed_everything
     from lightning_modules.callbacks import History
@@ -72,13 +72,13 @@ def fit_and_score(cfg: DictConfig, point: Point, cells: "Cells", resume: Path | 
     began = time.perf_counter()
     gc.collect()  # an earlier job's trainer and network hold each other
     seed_everything(cfg.seed)
-    module = build_module(cfg, point.start, len(cells.class_names))
-    data = build_data(cfg, cells)
+    module = build_module(cfg, point.start, len(samples.class_names))
+    data = build_data(cfg, samples)
     history = History()
     with build_trainer(cfg, point, history) as trainer:
         trainer.fit(module, data, ckpt_path=resume)
         fitted = time.perf_counter()
-        metrics = score(module, data, point, cells, history.epochs)
+        metrics = score(module, data, point, samples, history.epochs)
         log_final(trainer, metrics)
     seconds = {"fit": fitted - began, "test": time.perf_counter() - fitted}
     return {"metrics": metrics, "history": history.epochs, "seconds": seconds}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from conf.point import Point
     from datamodules.cell_loaders import CellDataModule
-    from datamodules.phone_photos import Cells
+    from datamodules.samples import Samples
     from lightning_modules.callbacks import History
     from lightning_modules.grading import GradingModule
 
@@ -43,13 +43,13 @@ def factory(node: DictConfig, without: tuple[str, ...] = ()) -> partial[Any]:
     return made
 
 
-def build_data(cfg: DictConfig, cells: "Cells") -> "CellDataModule":
+def build_data(cfg: DictConfig, samples: "Samples") -> "CellDataModule":
     """Loaders over a data set at the configuration's resolution."""
     from datamodules.cell_loaders import CellArrays, CellDataModule
 
-    table = cells.table
+    table = samples.table
     arrays = CellArrays(
-        cells.images(cfg.resolution), table.label.to_numpy(), table.part.to_numpy(str), len(cells.class_names)
+        samples.images(cfg.resolution), table.label.to_numpy(), table.part.to_numpy(str), len(samples.class_names)
     )
     return CellDataModule(
         arrays,

@@ -21,6 +21,7 @@ from sweeps.record import one_line
 
 if TYPE_CHECKING:
     from conf.point import Point
+    from datamodules.samples import Samples
 
 CONF = Path(__file__).parent
 USER_ERROR = 2
@@ -67,8 +68,14 @@ def stop_or_report(folder: Path) -> Iterator[None]:
 _said: set[str] = set()
 
 
-def say_start(point: "Point", cfg: DictConfig) -> None:
-    """Says once per backbone and width, loudly, that `auto` found no weights."""
+def say_start(point: "Point", cfg: DictConfig, samples: "Samples") -> None:
+    """Says once per data set what is odd about it, and once per backbone and width, loudly, that `auto` found no
+    weights.
+    """
+    for note in samples.notes:
+        if note not in _said:
+            _said.add(note)
+            print(f"note: {note}", file=sys.stderr)
     what = f"{point.spec.name} {cfg.width:g}"
     if cfg.backbone.weights == "auto" and point.start and point.start.origin == "random" and what not in _said:
         _said.add(what)

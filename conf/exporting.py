@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from sweeps.record import Record, RecordError, Status, find_runs, read_record, status_of
 
 if TYPE_CHECKING:
-    from datamodules.phone_photos import Cells
+    from datamodules.samples import Samples
     from lightning_modules.grading import GradingModule
 
 
@@ -40,17 +40,17 @@ def load_run(record: Record, checkpoint: Path) -> "GradingModule":
     return module
 
 
-def load_cells(record: Record, root: str | None, cache: str | None) -> "Cells":
+def load_samples(record: Record, root: str | None, cache: str | None) -> "Samples":
     """The data of a record, divided as it was. Raises RecordError when it is no longer the same."""
     settings = dict(record["config"]["datamodule"])
     settings |= {key: value for key, value in (("root", root), ("cache", cache)) if value is not None}
-    cells: Cells = instantiate(settings).load()
-    if cells.fingerprint != record["data"]["fingerprint"]:
+    samples: Samples = instantiate(settings).load()
+    if samples.fingerprint != record["data"]["fingerprint"]:
         raise RecordError(
-            f"{settings['root']}: not the data that the run was trained on (fingerprint {cells.fingerprint}, the "
+            f"{settings['root']}: not the data that the run was trained on (fingerprint {samples.fingerprint}, the "
             f"record says {record['data']['fingerprint']}); root=<folder> names another place"
         )
-    return cells
+    return samples
 
 
 def export_run(folder: Path, cfg: DictConfig, *, root: str | None = None, cache: str | None = None) -> dict[str, Any]:
@@ -73,13 +73,15 @@ def export_run(folder: Path, cfg: DictConfig, *, root: str | None = None, cache:
     checkpoint = folder / "checkpoints" / f"{cfg.export.checkpoint}.ckpt"
     if not checkpoint.exists():
         raise RecordError(f"{checkpoint}: no such checkpoint")
-    cells = load_cells(record, root, cache)
+    samples = load_samples(record, root, cache)
 
+    from conf.build import build_data
     from export.pipeline import Export
 
     export = Export(
-        folder, load_run(record, checkpoint), record, cells, cfg.export.checkpoint, cfg.export.max_accuracy_drop,
+        folder, load_run(record, checkpoint), record, samples, cfg.export.checkpoint, cfg.export.max_accuracy_drop,
         instantiate(cfg.quantization), instantiate(cfg.latency),
+        lambda: build_data(OmegaConf.create(dict(record["config"])), samples),
     )  # fmt: skip
     return export.run()
 

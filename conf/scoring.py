@@ -8,24 +8,26 @@ from sweeps.surroundings import processor, versions
 
 if TYPE_CHECKING:
     from datamodules.cell_loaders import CellDataModule
-    from datamodules.phone_photos import Cells
+    from datamodules.samples import Samples
     from lightning_modules.grading import GradingModule
 
 
-def opening(point: Point, cells: "Cells") -> Record:
+def opening(point: Point, samples: "Samples") -> Record:
     """What a record holds from the start of its run."""
     data: dict[str, Any] = {
-        "fingerprint": cells.fingerprint,
-        "class_names": list(cells.class_names),
-        "cells": cells.counts(),
+        "fingerprint": samples.fingerprint,
+        "class_names": list(samples.class_names),
+        "preparation": samples.preparation,
+        "left_out": samples.left_out,
+        "cells": samples.counts(),
     }
-    data["sources"] = cells.table.groupby("part").source_id.nunique().to_dict()
+    data["sources"] = samples.table.groupby("part").source_id.nunique().to_dict()
     where = {"versions": versions(), "device": {"processor": processor()}}
     return point.identity | {"status": Status.RUNNING, "error": "", "data": data} | where
 
 
 def score(
-    module: "GradingModule", data: "CellDataModule", point: Point, cells: "Cells", history: list[dict[str, float]]
+    module: "GradingModule", data: "CellDataModule", point: Point, samples: "Samples", history: list[dict[str, float]]
 ) -> dict[str, Any]:
     """Figures of the val and test parts by the best and the last checkpoint; predictions and curves beside the record."""
     import pandas as pd
@@ -41,14 +43,14 @@ def score(
         if not path.exists():
             continue
         load_checkpoint(module, path)
-        for part in cells.evaluated:
+        for part in samples.evaluated:
             grades, probabilities = grade_images(module, (batch.images for batch in data.part_dataloader(part)))
-            chosen = cells.table[cells.table.part == part]
+            chosen = samples.table[samples.table.part == part]
             figures = grade_metrics(chosen.label.to_numpy(), grades, probabilities)
             metrics |= {f"{part}/{infix}{name}": value for name, value in figures.items()}
             columns = chosen[["sample", "source_id", "group", "part", "label"]]
             frames.append(columns.assign(grade=grades, probabilities=list(probabilities), checkpoint=checkpoint))
     pd.concat(frames).to_parquet(point.folder / "predictions.parquet", index=False)
-    majority = max(cells.counts()["val"]) / sum(cells.counts()["val"])
+    majority = max(samples.counts()["val"]) / sum(samples.counts()["val"])
     draw_curves(history, point.title, point.folder / "curves.png", majority)
     return metrics

@@ -1,4 +1,5 @@
-"""The thesis's three levels of augmentation (Table 4.3): the only module that knows albumentations.
+"""The thesis's three levels of augmentation (Table 4.3), and one for photos of things: the only module that knows
+albumentations.
 
 albumentations is archived and pinned; it draws and applies, we fix the order, the ranges and the seeds.
 """
@@ -13,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from datamodules.screen_grid import Image
+from datamodules.screen_grid import Image, resize
 
 HUE_LIMIT = 35
 """Table 4.3's ±50 in imgaug's units (255 for half a turn of 360 degrees) in OpenCV's (180 for a whole turn):
@@ -65,6 +66,35 @@ class WholeCellAffine(A.ImageOnlyTransform):
             ),
             np.uint8,
         )  # fmt: skip
+
+
+class RandomCrop(A.ImageOnlyTransform):
+    """A rectangle of the image, stretched to its size: Szegedy et al. 2015, "Going deeper with convolutions", section 6.
+
+    Args:
+        least_area: the rectangle's share of the area is drawn uniformly from [x, 1].
+        most_aspect: its width over its height is drawn from [1 / x, x], evenly on a logarithmic scale.
+
+    """
+
+    def __init__(self, least_area: float, most_aspect: float) -> None:
+        super().__init__(p=1)
+        self.least_area, self.most_aspect = least_area, most_aspect
+
+    def get_params(self) -> dict[str, tuple[float, float, float, float]]:
+        """Left, top, width and height in sides of the image."""
+        rng = self.py_random
+        area = rng.uniform(self.least_area, 1)
+        stretch = math.exp(rng.uniform(-1, 1) * math.log(self.most_aspect) / 2)
+        width, height = min(1.0, math.sqrt(area) * stretch), min(1.0, math.sqrt(area) / stretch)
+        return {"box": (rng.uniform(0, 1 - width), rng.uniform(0, 1 - height), width, height)}
+
+    def apply(self, img: Image, box: tuple[float, float, float, float], **params: object) -> Image:
+        """`(S, S, 3)` → the same shape."""
+        side = img.shape[0]
+        left, top, width, height = (round(value * side) for value in box)
+        cut = np.ascontiguousarray(img[top : top + max(height, 1), left : left + max(width, 1)])
+        return resize(cut, (side, side))
 
 
 def fitted(affine: npt.NDArray[np.float64], side: int) -> npt.NDArray[np.float64]:
@@ -128,3 +158,15 @@ def heavy(each: float = 0.8) -> Augmentation:
             ),
         ]
     )
+
+
+def crops(least_area: float, colour: float) -> Augmentation:
+    """Random crops, mirror images and changed colours: for things whose place and size in the picture say nothing.
+
+    Args:
+        least_area: see `RandomCrop`.
+        colour: brightness, contrast and saturation change by factors from 1 - x to 1 + x.
+
+    """
+    jitter = A.ColorJitter(brightness=colour, contrast=colour, saturation=colour, hue=0, p=0.8)
+    return Augmentation([RandomCrop(least_area, most_aspect=4 / 3), A.HorizontalFlip(p=0.5), jitter])

@@ -2,9 +2,7 @@
 
 import errno
 import hashlib
-import io
 import json
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,14 +12,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
-from PIL import Image as PillowImage
-from PIL import ImageOps
 from tqdm import tqdm
 
+from datamodules.decoding import decode
 from datamodules.photo_folder import DataError, PhotoFolder, checked_corners
 from datamodules.screen_grid import Image, cut_cells, resize
-
-PillowImage.MAX_IMAGE_PIXELS = 250_000_000  # phones take 200 megapixels; Pillow calls 90 a decompression bomb
 
 CACHE_VERSION = 2
 """Raised when cutting or resizing changes, so that old caches are not read."""
@@ -48,34 +43,35 @@ def cells_at(folder: PhotoFolder, pixels: str, resolution: int, cache: Path) -> 
     side = folder.grid.cell_px
     full = cache / f"cells-{pixels}-{side}.npy"
     path = cache / f"cells-{pixels}-{resolution}.npy"
-    with _disk_errors(cache):
+    with disk_errors(cache):
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(cache / f"cells-{pixels}.lock"):
             count = len(folder.photos) * folder.grid.cells
             if not full.exists():
-                _build(full, (count, side, side, 3), _cut(folder), len(folder.files), "cutting cells")
+                build_array(full, (count, side, side, 3), _cut(folder), len(folder.files), "cutting cells")
             if not path.exists():
                 cells = np.load(full, mmap_mode="r")
                 small: Iterable[Image] = (resize(cell, (resolution, resolution))[None] for cell in cells)
-                _build(path, (count, resolution, resolution, 3), small, count, f"resizing to {resolution} px")
+                build_array(path, (count, resolution, resolution, 3), small, count, f"resizing to {resolution} px")
     return np.asarray(np.load(path, mmap_mode="r"))
 
 
 @contextmanager
-def _disk_errors(cache: Path) -> Iterator[None]:
+def disk_errors(cache: Path) -> Iterator[None]:
+    """Turns a full or unwritable cache into a DataError that names it."""
     try:
         yield
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise DataError(
-                f"{cache}: disk full while caching cells; free space or set paths.cache elsewhere"
+                f"{cache}: disk full while caching images; free space or set paths.cache elsewhere"
             ) from None
         if error.errno in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
             raise DataError(f"{cache}: cannot write here ({error.strerror}); set paths.cache elsewhere") from None
         raise
 
 
-def _build(path: Path, shape: tuple[int, ...], blocks: Iterable[Image], total: int, title: str) -> None:
+def build_array(path: Path, shape: tuple[int, ...], blocks: Iterable[Image], total: int, title: str) -> None:
     """Writes blocks one after another into a new .npy, which gets its final name when it is whole."""
     unfinished = path.with_suffix(".part")
     try:
@@ -104,7 +100,7 @@ def _cut(folder: PhotoFolder) -> Iterator[Image]:
     return in_order(one, range(len(folder.files)))
 
 
-def in_order(function: Callable[[int], Image], items: range, ahead: int = 8) -> Iterator[Image]:
+def in_order[Result](function: Callable[[int], Result], items: range, ahead: int = 8) -> Iterator[Result]:
     """`map` over threads that holds at most `ahead` results, so that a large data set never sits in memory."""
     with ThreadPoolExecutor() as pool:
         waiting = [pool.submit(function, item) for item in items[:ahead]]
@@ -113,15 +109,3 @@ def in_order(function: Callable[[int], Image], items: range, ahead: int = 8) -> 
             if item + ahead < len(items):
                 waiting.append(pool.submit(function, items[item + ahead]))
             yield result
-
-
-def decode(path: Path) -> Image:
-    """An image file → `(H, W, 3)` RGB uint8, turned as its EXIF says. Raises DataError when it is missing or broken."""
-    warnings.filterwarnings("ignore", message="Corrupt EXIF data")  # the picture itself is read all the same
-    try:
-        with PillowImage.open(io.BytesIO(path.read_bytes())) as picture:
-            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (OSError, SyntaxError, ValueError, PillowImage.DecompressionBombError) as error:
-        raise DataError(f"{path}: not a readable image ({error})") from None

@@ -7,37 +7,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from datamodules.cell_cache import cells_at, fingerprint_pixels
 from datamodules.photo_folder import Photo, PhotoFolder, cell_name, read_photo_folder
+from datamodules.samples import SPLIT_VERSION, Division, Samples
 from datamodules.screen_grid import Grid
-from datamodules.splits import PARTS, assign_parts, spread
+from datamodules.splits import assign_parts, spread
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-SPLIT_VERSION = 1
-"""Raised when the same settings divide the same data differently."""
-
-
 @dataclass(frozen=True)
-class Division:
-    """The settings that divide a data set; see `splits`."""
-
-    fold: int
-    folds: int
-    val_folds: int
-    seed: int
-    calibration_cells: int
-
-
-@dataclass(frozen=True)
-class Cells:
+class Cells(Samples):
     """A checked data set; its division and its pixels are worked out when they are first asked for."""
 
     folder: PhotoFolder
@@ -49,8 +35,13 @@ class Cells:
     """16 hex digits over the pixels alone: the name of the cache."""
 
     @property
+    def preparation(self) -> dict[str, Any]:
+        """A photo is cut into the cells of the grid."""
+        return {"crop": "none", "grid": asdict(self.folder.grid)}
+
+    @property
     def fingerprint(self) -> str:
-        """16 hex digits over pixels, labels, sources and the division's settings."""
+        """Also over the corners of the photos."""
         digest = hashlib.blake2b(self.pixels.encode(), digest_size=8)
         digest.update(self.folder.labels.tobytes())
         settings = [SPLIT_VERSION, asdict(self.division), self.class_names]
@@ -63,11 +54,7 @@ class Cells:
 
     @cached_property
     def table(self) -> "pd.DataFrame":
-        """One row per cell, in the order of the pixels: sample, photo, source_id, group, row, col, label, part,
-        calibration (whether the cell, always of the train part, belongs to the calibration part too).
-
-        Raises DataError where the division leaves a part empty or the train part with one class.
-        """
+        """As in `Samples`, a row per cell, with its photo, row and col."""
         import pandas as pd  # takes seconds to import: bad data and finished runs are answered before
 
         photos, grid = self.folder.photos, self.folder.grid
@@ -91,19 +78,6 @@ class Cells:
                 "calibration": np.isin(np.arange(len(spots)), chosen),
             }
         )
-
-    @property
-    def evaluated(self) -> tuple[str, ...]:
-        """The parts that a finished network is scored on."""
-        return ("val", "test") if self.division.val_folds else ("val",)
-
-    def counts(self) -> dict[str, list[int]]:
-        """Cells per class in each part, calibration included."""
-        parts = {part: self.table.part == part for part in PARTS} | {"calibration": self.table.calibration}
-        classes = len(self.class_names)
-        return {
-            name: np.bincount(self.table.label[chosen], minlength=classes).tolist() for name, chosen in parts.items()
-        }
 
     def _group(self, photo: Photo) -> str:
         fitting = (name for name, pattern in self.groups.items() if fnmatch.fnmatch(photo.name, pattern))

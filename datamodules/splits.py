@@ -26,7 +26,7 @@ def assign_parts(
     if not 0 <= fold < folds:
         raise DataError(f"fold={fold}: want 0 to {folds - 1} (datamodule.folds={folds})")
     if sources < folds:
-        raise DataError(f"datamodule.folds={folds}: more folds than the {sources} different source_id in photos.csv")
+        raise DataError(f"datamodule.folds={folds}: more folds than the {sources} different source_id of the data")
     if len(np.unique(labels)) < 2:
         raise DataError(f"every cell has the same label, {labels[0]}: there is nothing to learn")
     parts = np.full(len(labels), "train", dtype="<U5")
@@ -36,7 +36,7 @@ def assign_parts(
         _divide_rest(parts, labels, source_ids, val_folds, seed)
     for part in PARTS if val_folds else ("train", "val"):
         if not (parts == part).any():
-            raise DataError(f"the {part} part of fold {fold} is empty: want more devices, or fewer datamodule.folds")
+            raise DataError(f"the {part} part of fold {fold} is empty: want more sources, or fewer datamodule.folds")
     classes = np.unique(labels[parts == "train"])
     if len(classes) < 2:
         raise DataError(f"the train part of fold {fold} holds one class only (label {classes[0]})")
@@ -60,13 +60,18 @@ def _divide_rest(
 def _fold(
     labels: npt.NDArray[np.int64], source_ids: npt.NDArray[np.str_], folds: int, fold: int, seed: int
 ) -> npt.NDArray[np.intp]:
-    from sklearn.model_selection import StratifiedGroupKFold  # takes seconds to import: bad data is answered before
+    from sklearn.model_selection import (
+        StratifiedGroupKFold,
+        StratifiedKFold,
+    )  # takes seconds to import: bad data is answered before
 
-    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
+    alone = len(np.unique(source_ids)) == len(source_ids)
+    kind = StratifiedKFold if alone else StratifiedGroupKFold  # the same, but the latter takes minutes for many sources
+    splitter = kind(n_splits=folds, shuffle=True, random_state=seed)
     try:
         with warnings.catch_warnings():  # a class rarer than the folds is missing in some of them: that is no fault
             warnings.filterwarnings("ignore", message="The least populated class")
-            pairs = list(splitter.split(np.zeros(len(labels)), labels, source_ids))
+            pairs = list(splitter.split(np.zeros(len(labels)), labels, None if alone else source_ids))
     except ValueError as error:
         raise DataError(f"too few cells of every class for {folds} folds ({error})") from None
     return np.asarray(pairs[fold][1])

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,10 +15,12 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from datamodules.phone_photos import Cells
+from datamodules.cell_loaders import CellDataModule
+from datamodules.samples import Samples
 from export import flatbuffer
 from export.convert import to_float32, to_onnx
 from export.deployable import deployable
+from export.quantization_aware import quantization_aware
 from export.quantize import FloatFile
 from export.runtime import METADATA, TfliteModel
 from lightning_modules.grading import GradingModule
@@ -64,7 +66,8 @@ class Export:
     Attributes:
         folder: the run's.
         module: trained, with its checkpoint loaded.
-        cells: the run's data, divided as it was for training.
+        samples: the run's data, divided as it was for training.
+        training_data: loaders as the run had them.
         max_accuracy_drop: a file that loses more than this against torch, on any part, is marked.
 
     """
@@ -72,11 +75,12 @@ class Export:
     folder: Path
     module: GradingModule
     record: Record
-    cells: Cells
+    samples: Samples
     checkpoint: str
     max_accuracy_drop: float
     quantizations: Mapping[str, Quantization]
     latencies: Mapping[str, Latency]
+    training_data: Callable[[], CellDataModule]
 
     @property
     def resolution(self) -> int:
@@ -125,9 +129,9 @@ class Export:
 
     def score_torch(self) -> Scored:
         """Grades of the evaluated cells by the torch network."""
-        table = self.cells.table
-        chosen = np.flatnonzero(np.isin(table.part.to_numpy(str), self.cells.evaluated))
-        images = self.cells.images(self.resolution)[chosen]
+        table = self.samples.table
+        chosen = np.flatnonzero(np.isin(table.part.to_numpy(str), self.samples.evaluated))
+        images = self.samples.images(self.resolution)[chosen]
         batches = (torch.from_numpy(images[at : at + 64]).permute(0, 3, 1, 2) for at in range(0, len(images), 64))
         grades, probabilities = grade_images(self.module, batches)
         columns = table.iloc[chosen][["sample", "source_id", "group", "part", "label"]].reset_index(drop=True)
@@ -145,9 +149,27 @@ class Export:
                 f"{self.folder}: the converted float32 file differs from torch by {worst:.2g} in a probability, "
                 f"more than {PARITY:g}"
             )
-        calibration = np.flatnonzero(self.cells.table.calibration.to_numpy())
-        order = np.random.default_rng(0).permutation(calibration)  # any leading slice is spread as well
-        return FloatFile(data, self.cells.images(self.resolution)[order])
+        return FloatFile(data, self.calibration_images, self.retrain)
+
+    def retrain(self, epochs: int, lr: float) -> FloatFile:
+        """The float32 file of the network tuned under int8's rounding, for the same calibration part."""
+        loader = self.training_data().train_dataloader()
+
+        def passes() -> Iterator[Iterable[Any]]:
+            for epoch in range(epochs):
+                loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
+                yield loader
+
+        tuned = quantization_aware(self.module, passes(), steps=epochs * len(loader), lr=lr)
+        data = to_float32(to_onnx(deployable(tuned, self.resolution), self.resolution))
+        return FloatFile(data, self.calibration_images)
+
+    @property
+    def calibration_images(self) -> npt.NDArray[np.uint8]:
+        """`(n, S, S, 3)`, in an order in which any leading slice is spread as well."""
+        calibration = np.flatnonzero(self.samples.table.calibration.to_numpy())
+        images = self.samples.images(self.resolution)[np.random.default_rng(0).permutation(calibration)]
+        return np.asarray(images)
 
     def make(
         self, name: str, quantization: Quantization, source: FloatFile, scored: Scored
@@ -197,12 +219,12 @@ class Export:
 
     def metadata(self, name: str) -> bytes:
         """What a phone needs to know of the file, as JSON."""
-        config, settings = self.record["config"], self.record["config"]["datamodule"]
+        config = self.record["config"]
         described = {
             "format_version": FORMAT_VERSION,
             "task": "grading",
             "labels": self.record["data"]["class_names"],
-            "grid": {key: settings[key] for key in ("columns", "rows", "cell_px")},
+            **self.samples.preparation,
             "resolution": self.resolution,
             "resize": "area average when both sides shrink, bilinear otherwise",
             "input": "image: RGB 0..255, float32, 1 x resolution x resolution x 3",

@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -37,6 +38,8 @@ class FloatFile:
     """A float32 TFLite file."""
     images: npt.NDArray[np.uint8]
     """The calibration part, `(n, S, S, 3)`."""
+    retrain: "Callable[[int, float], FloatFile] | None" = field(default=None, repr=False)
+    """(epochs, rate) → the float32 file of the network tuned under rounding, see `quantization_aware`."""
     _ranges: dict[str, dict[str, Range]] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -99,11 +102,11 @@ def int8(
 
     """
     if estimator not in ESTIMATORS:
-        raise QuantizationError(f"quantization.int8.estimator={estimator}: want one of {', '.join(ESTIMATORS)}")
+        raise QuantizationError(f"estimator={estimator}: want one of {', '.join(ESTIMATORS)}")
     convolutions = convolution_outputs(flatbuffer.unpack(source.data))
     if float_layers != "auto" and not (isinstance(float_layers, int) and 0 <= float_layers <= len(convolutions)):
         wanted = f"auto or 0 to {len(convolutions)}, the number of convolutions"
-        raise QuantizationError(f"quantization.int8.float_layers={float_layers}: want {wanted}")
+        raise QuantizationError(f"float_layers={float_layers}: want {wanted}")
     stems = [stem for stem in STEMS if stem <= len(convolutions) / 3] if float_layers == "auto" else [int(float_layers)]
     made = best = b""
     least = float("inf")
@@ -117,6 +120,24 @@ def int8(
     if bias_correction:
         best = correct_biases(best, source.means, list(source.images[:CORRECTION_IMAGES]))
     return best
+
+
+def int8_qat(source: FloatFile, *, epochs: int, lr: float, then: Callable[[FloatFile], bytes]) -> bytes:
+    """The file that `then` makes of the network after some epochs of tuning under int8's rounding.
+
+    Args:
+        epochs: over the train part, at least 1.
+        lr: Adam's rate at the start.
+        then: how the tuned network becomes an int8 file.
+
+    Raises QuantizationError for settings that tune nothing.
+
+    """
+    if epochs < 1 or lr <= 0:
+        raise QuantizationError(f"epochs={epochs}, lr={lr:g}: want at least one epoch and a rate above 0")
+    if source.retrain is None:
+        raise QuantizationError("int8_qat needs the training data beside the network")
+    return then(source.retrain(epochs, lr))
 
 
 def probability_change(data: bytes, source: FloatFile) -> float:

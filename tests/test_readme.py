@@ -47,7 +47,8 @@ def test_training_commands_compose(command):
     words = [word for word in shlex.split(command)[2:] if word != "-m"]
     with initialize_config_dir(str(HERE / "conf"), version_base="1.3"):
         for overrides in points(words):
-            assert compose("train", overrides=overrides).datamodule.root == "my_phones"
+            root = next(word for word in words if word.startswith("datamodule.root=")).partition("=")[2]
+            assert compose("train", overrides=overrides).datamodule.root == root
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if "predict.py" in command])

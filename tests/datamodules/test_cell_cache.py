@@ -10,7 +10,8 @@ import pytest
 from PIL import Image as PillowImage
 
 from datamodules import cell_cache
-from datamodules.cell_cache import cells_at, decode, fingerprint_pixels, in_order
+from datamodules.cell_cache import cells_at, fingerprint_pixels, in_order
+from datamodules.decoding import decode
 from datamodules.photo_folder import DataError, read_photo_folder
 from datamodules.screen_grid import Image, resize
 from tests.datamodules.boards import GRID, HEIGHT, OUTLINE, WIDTH, PhotoSet, colours, draw_board, draw_photo_set

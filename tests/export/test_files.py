@@ -151,7 +151,7 @@ def test_float_layers_are_the_leading_ones(small):
 @pytest.mark.parametrize("wrong", [{"estimator": "mean"}, {"float_layers": -1}, {"float_layers": 400}])
 def test_wrong_settings_are_named(small, wrong):
     (key,) = wrong
-    with pytest.raises(quantize.QuantizationError, match=f"quantization.int8.{key}={wrong[key]}: want"):
+    with pytest.raises(quantize.QuantizationError, match=f"{key}={wrong[key]}: want"):
         quantize.int8(small, **PLAIN | wrong)
 
 

@@ -1,0 +1,53 @@
+"""Image files of any kind → RGB pixels."""
+
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as PillowImage
+from PIL import ImageOps
+
+from datamodules.photo_folder import DataError
+from datamodules.screen_grid import Image, resize
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
+"""Names that image files end with, in small letters."""
+
+PillowImage.MAX_IMAGE_PIXELS = 250_000_000  # phones take 200 megapixels; Pillow calls 90 a decompression bomb
+
+
+def decode(path: Path) -> Image:
+    """An image file → `(H, W, 3)` RGB uint8, turned as its EXIF says.
+
+    Transparent parts become white, 16 bits a channel become 8, of an animation the first picture is taken. Raises
+    DataError when the file is missing or broken.
+    """
+    warnings.filterwarnings("ignore", message="Corrupt EXIF data")  # the picture itself is read all the same
+    try:
+        with PillowImage.open(io.BytesIO(path.read_bytes())) as picture:
+            return np.asarray(_eight_bits(ImageOps.exif_transpose(picture)))
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (OSError, SyntaxError, ValueError, PillowImage.DecompressionBombError) as error:
+        raise DataError(f"{path}: not a readable image ({error})") from None
+
+
+def _eight_bits(picture: PillowImage.Image) -> PillowImage.Image:
+    """Any of Pillow's modes → RGB."""
+    if picture.mode.startswith("I"):  # 16 bits of grey; Pillow would clip them at 255
+        return PillowImage.fromarray((np.asarray(picture).clip(0, 65535) // 257).astype(np.uint8)).convert("RGB")
+    if picture.mode == "F":
+        raise ValueError("floating-point pixels have no agreed range; save it with 8 or 16 bits")
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    shown = picture.convert("RGBA")
+    return PillowImage.alpha_composite(PillowImage.new("RGBA", shown.size, "white"), shown).convert("RGB")
+
+
+def centre_square(picture: Image, side: int) -> Image:
+    """The largest centred square of `(H, W, 3)`, resized to `(side, side, 3)`."""
+    height, width = picture.shape[:2]
+    edge = min(height, width)
+    top, left = (height - edge) // 2, (width - edge) // 2
+    return resize(np.ascontiguousarray(picture[top : top + edge, left : left + edge]), (side, side))

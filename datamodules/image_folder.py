@@ -1,0 +1,304 @@
+"""Any folder of images with a folder per class, with or without train, val and test above them."""
+
+import hashlib
+import json
+import os
+from collections import Counter
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from filelock import FileLock
+from tqdm import tqdm
+
+from datamodules.cell_cache import build_array, disk_errors, in_order
+from datamodules.decoding import SUFFIXES, centre_square, decode
+from datamodules.near_duplicates import duplicate_groups, perceptual_hash, thumbnail
+from datamodules.photo_folder import DataError
+from datamodules.samples import SPLIT_VERSION, Division, Samples
+from datamodules.splits import PARTS, assign_parts, spread
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+INDEX_VERSION = 1
+"""Raised when the index of a folder is made differently, so that old ones are not read."""
+
+
+class Member(NamedTuple):
+    """An image file of the folder."""
+
+    path: str
+    """Relative to the folder."""
+    part: str
+    """train, val or test where the folder says so, else empty."""
+    name: str
+    """Of its class."""
+
+
+class Index(NamedTuple):
+    """What reading every file once has shown."""
+
+    pixels: str
+    """16 hex digits over the bytes of the readable files."""
+    broken: dict[str, str]
+    """Path → what is wrong."""
+    group: dict[str, int]
+    """Path → number shared by pictures that are almost the same."""
+    size: dict[str, tuple[int, int]]
+    """Path → width and height."""
+
+
+@dataclass(frozen=True)
+class FolderImages(Samples):
+    """A folder that has been looked through.
+
+    Attributes:
+        given: whether the folder's own train, val and test divide it.
+
+    """
+
+    root: Path
+    class_names: tuple[str, ...]
+    members: list[Member]
+    index: Index
+    division: Division
+    given: bool
+    cache: Path
+
+    @property
+    def preparation(self) -> dict[str, Any]:
+        """The largest centred square of a picture is one sample."""
+        return {"crop": "centre", "grid": None}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Over the bytes of the files, their names, parts and classes."""
+        settings = [SPLIT_VERSION, self.index.pixels, self.class_names, self.given, asdict(self.division)]
+        return hashlib.blake2b(json.dumps([settings, self.members]).encode(), digest_size=8).hexdigest()
+
+    @cached_property
+    def _kept(self) -> tuple[list[Member], list[str]]:
+        """The samples, and a line for each file that is none."""
+        lines = [f"{path}: {reason}" for path, reason in sorted(self.index.broken.items())]
+        members = [member for member in self.members if member.path not in self.index.broken]
+        if not self.given:
+            return members, lines
+        # a later part's copy stays: what is tested on must not have been trained on
+        rank = {part: place for place, part in enumerate(PARTS)}
+        latest = {self.index.group[member.path]: member for member in sorted(members, key=lambda m: rank[m.part])}
+        kept = []
+        for member in members:
+            other = latest[self.index.group[member.path]]
+            if other.part == member.part:
+                kept.append(member)
+            else:
+                lines.append(f"{member.path}: almost the same picture as {other.path}")
+        return kept, lines
+
+    @property
+    def left_out(self) -> list[str]:
+        """Broken files, and where the folder itself divides them, pictures of which a later part has a copy."""
+        return self._kept[1]
+
+    @property
+    def samples(self) -> list[Member]:
+        """The files in order."""
+        return self._kept[0]
+
+    @cached_property
+    def conflicts(self) -> list[tuple[Member, Member]]:
+        """Pictures that are almost the same and lie in different classes: one of them is labelled wrongly."""
+        first: dict[int, Member] = {}
+        found = []
+        for member in self.samples:
+            other = first.setdefault(self.index.group[member.path], member)
+            if other.name != member.name:
+                found.append((other, member))
+        return found
+
+    @property
+    def notes(self) -> list[str]:
+        """Files left out, and likely wrong labels."""
+        pairs = [f"{one.path} and {other.path}" for one, other in self.conflicts]
+        many = f"{len(pairs)} pairs of almost equal pictures lie in different classes; the first: "
+        return super().notes + ([many + pairs[0]] if pairs else [])
+
+    def images(self, resolution: int) -> npt.NDArray[np.uint8]:
+        """Centred squares; each file is decoded once per resolution."""
+        digest = hashlib.blake2b(json.dumps([member.path for member in self.samples]).encode(), digest_size=4)
+        name = f"images-{self.index.pixels}-{digest.hexdigest()}"
+        path = self.cache / f"{name}-{resolution}.npy"
+        files = [self.root / member.path for member in self.samples]
+        with disk_errors(self.cache):
+            self.cache.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.cache / f"{name}.lock"):
+                if not path.exists():
+                    squares = in_order(lambda at: centre_square(decode(files[at]), resolution)[None], range(len(files)))
+                    shape = (len(files), resolution, resolution, 3)
+                    build_array(path, shape, squares, len(files), f"resizing to {resolution} px")
+        return np.asarray(np.load(path, mmap_mode="r"))
+
+    @cached_property
+    def table(self) -> "pd.DataFrame":
+        """As in `Samples`; a source is a group of pictures that are almost the same."""
+        import pandas as pd
+
+        labels = np.array([self.class_names.index(member.name) for member in self.samples], np.int64)
+        groups = np.array([self.index.group[member.path] for member in self.samples])
+        _, numbers = np.unique(groups, return_inverse=True)
+        sources = np.char.mod("%d", numbers)
+        parts = self._parts(labels, sources)
+        train = np.flatnonzero(parts == "train")
+        chosen = train[spread(labels[train], sources[train], self.division.calibration_cells, self.division.seed)]
+        return pd.DataFrame(
+            {
+                "sample": [member.path for member in self.samples],
+                "source_id": sources,
+                "group": "",
+                "label": labels,
+                "part": parts,
+                "calibration": np.isin(np.arange(len(labels)), chosen),
+            }
+        )
+
+    def _parts(self, labels: npt.NDArray[np.int64], sources: npt.NDArray[np.str_]) -> npt.NDArray[np.str_]:
+        by = self.division
+        if not self.given:
+            return assign_parts(labels, sources, fold=by.fold, folds=by.folds, val_folds=by.val_folds, seed=by.seed)
+        parts = np.array([member.part for member in self.samples], "<U5")
+        if "val" not in parts:  # a fold of the train part chooses among epochs, the test part stays untouched
+            rest = np.flatnonzero(parts == "train")
+            divided = assign_parts(labels[rest], sources[rest], fold=by.fold, folds=by.folds, val_folds=0, seed=by.seed)
+            parts[rest] = divided
+        elif by.fold:
+            raise DataError(f"fold={by.fold}: {self.root} has its own val part, so there is fold 0 alone; "
+                            "datamodule.use_parts=false divides all of it into folds")  # fmt: skip
+        if not (parts == "train").any():
+            raise DataError(f"{self.root / 'train'}: no readable image in it")
+        return parts
+
+
+class ImageFolder:
+    """Looks through a folder of class folders.
+
+    Args:
+        root: the folder: `<class>/*.jpg`, or `train/<class>/*.jpg` beside `test` and, if wanted, `val`.
+        cache: where resized images are kept.
+        use_parts: whether folders called train, val and test divide the data; else all is divided into folds.
+        folds, val_folds, split_seed, fold: see `splits.assign_parts`.
+        calibration_cells: size of the calibration part.
+
+    """
+
+    def __init__(
+        self,
+        root: str,
+        *,
+        cache: str,
+        use_parts: bool,
+        folds: int,
+        val_folds: int,
+        split_seed: int,
+        fold: int,
+        calibration_cells: int,
+    ) -> None:
+        self.root, self.cache, self.use_parts = Path(root), Path(cache), use_parts
+        self.division = Division(fold, folds, val_folds, split_seed, calibration_cells)
+
+    def load(self) -> FolderImages:
+        """Reads every file once; later starts find what was seen. Raises DataError on what cannot be trained on."""
+        members, has_parts = find_members(self.root)
+        index = looked_through(self.root, members, self.cache)
+        whole = Counter(member.name for member in members if member.path not in index.broken)
+        names = tuple(sorted({member.name for member in members}))
+        for name in names:
+            if not whole[name]:
+                broken = next(path for path in index.broken if Path(path).parent.name == name)
+                raise DataError(f"{self.root / broken}: {index.broken[broken]}; class {name} has no readable image")
+        if len(names) < 2:
+            raise DataError(f"{self.root}: one class folder only ({names[0]}): there is nothing to learn")
+        return FolderImages(
+            self.root, names, members, index, self.division, has_parts and self.use_parts, self.cache
+        )  # fmt: skip
+
+
+def find_members(root: Path) -> tuple[list[Member], bool]:
+    """The image files of all classes in order, and whether the folder has parts of its own. Raises DataError."""
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder (datamodule.root): want a folder of images per class")
+    folders = [folder for folder in sorted(root.iterdir()) if folder.is_dir() and not folder.name.startswith(".")]
+    parts = {folder.name: folder for folder in folders if folder.name in PARTS}
+    if "train" in parts and len(parts) > 1:
+        odd = next((folder for folder in folders if folder.name not in parts), None)
+        if odd is not None:
+            raise DataError(f"{odd}: lies beside {', '.join(parts)}; want those alone, or class folders alone")
+        found = [member for part in parts for member in _of_classes(root, parts[part], part)]
+        trained = {member.name for member in found if member.part == "train"}
+        strange = next((member for member in found if member.name not in trained), None)
+        if strange is not None:
+            raise DataError(f"{root / strange.path}: class {strange.name} is not in {root / 'train'}")
+    else:
+        parts = {}
+        found = _of_classes(root, root, "")
+    if not found:
+        raise DataError(f"{root}: no images in it: want a folder per class holding {', '.join(sorted(SUFFIXES))}")
+    return found, bool(parts)
+
+
+def _of_classes(root: Path, above: Path, part: str) -> list[Member]:
+    found = []
+    for folder in sorted(above.iterdir()):
+        if not folder.is_dir() or folder.name.startswith("."):
+            continue
+        files = (Path(here) / name for here, _, names in os.walk(folder) for name in names)
+        images = sorted(file for file in files if file.suffix.lower() in SUFFIXES and not file.name.startswith("."))
+        found += [Member(file.relative_to(root).as_posix(), part, folder.name) for file in images]
+    return found
+
+
+def looked_through(root: Path, members: list[Member], cache: Path) -> Index:
+    """Bytes, readability, likeness of all files; kept in `cache` under the files' names, sizes and times."""
+    stats = [(member.path, (root / member.path).stat()) for member in members]
+    known = [INDEX_VERSION, [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]]
+    digest = hashlib.blake2b(json.dumps(known).encode(), digest_size=8).hexdigest()
+    path = cache / f"folder-{digest}.json"
+    with disk_errors(cache):
+        cache.mkdir(parents=True, exist_ok=True)
+        with FileLock(cache / f"folder-{digest}.lock"):
+            if not path.exists():
+                made = _look_through(root, [member.path for member in members])
+                unfinished = path.with_suffix(".part")
+                unfinished.write_text(json.dumps(made._asdict()))
+                unfinished.replace(path)
+    return Index(**json.loads(path.read_text()))
+
+
+def _look_through(root: Path, paths: list[str]) -> Index:
+    digest = hashlib.blake2b(digest_size=8)
+    broken: dict[str, str] = {}
+    sizes: dict[str, tuple[int, int]] = {}
+    hashes, thumbnails = [], []
+
+    def look(at: int) -> Any:
+        data = hashlib.blake2b((root / paths[at]).read_bytes()).digest()
+        try:
+            picture = decode(root / paths[at])
+        except DataError as error:
+            return data, str(error).removeprefix(f"{root / paths[at]}: ")
+        return data, (picture.shape[1::-1], perceptual_hash(picture), thumbnail(picture))
+
+    bar = tqdm(paths, desc="looking at images", unit="", leave=False, disable=None)
+    for path, (data, seen) in zip(bar, in_order(look, range(len(paths))), strict=True):
+        if isinstance(seen, str):
+            broken[path] = seen
+            continue
+        digest.update(path.encode() + data)
+        sizes[path] = seen[0]
+        hashes.append(seen[1])
+        thumbnails.append(seen[2])
+    groups = duplicate_groups(np.array(hashes, np.uint64), np.array(thumbnails)) if hashes else np.array([], int)
+    return Index(digest.hexdigest(), broken, dict(zip(sizes, groups.tolist(), strict=True)), sizes)
