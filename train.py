@@ -8,12 +8,22 @@ from typing import TYPE_CHECKING
 import hydra
 from omegaconf import DictConfig
 
-from conf.command_line import answer, say_start, stop_or_report
+from conf.command_line import answer, in_grid, say_start, stop_or_report
 from conf.exporting import export_within
 from conf.point import Point, make_point
 from conf.schema import register
 from conf.scoring import opening, score
-from sweeps.record import Record, Status, failure_recorded, hold, is_finished, prepare_resume, update_record
+from sweeps.record import (
+    Record,
+    Status,
+    failed_before,
+    failure_recorded,
+    hold,
+    is_done,
+    is_finished,
+    prepare_resume,
+    update_record,
+)
 from sweeps.surroundings import peak_memory_bytes
 
 if TYPE_CHECKING:
@@ -30,7 +40,7 @@ def main(cfg: DictConfig) -> str:
     point = make_point(cfg)
     with stop_or_report(point.folder), hold(point.folder), failure_recorded(point.folder, point.identity):
         train(cfg, point)
-        if cfg.export.enabled and point.start:
+        if cfg.export.enabled and is_done(point.folder):
             export_within(point.folder, cfg)
     return str(point.folder)
 
@@ -48,6 +58,13 @@ def train(cfg: DictConfig, point: Point) -> None:
     samples: Samples = hydra.utils.instantiate(cfg.datamodule).load()
     if is_finished(point.folder, samples.fingerprint) and not cfg.overwrite:
         print(f"done before (overwrite=true trains again): {point.folder}")
+        return
+    if (
+        in_grid()
+        and not (cfg.retry_failed or cfg.overwrite)
+        and (why := failed_before(point.folder, samples.fingerprint))
+    ):
+        print(f"failed before (retry_failed=true tries again): {why}: {point.folder}")
         return
     samples.images(cfg.resolution)  # cut now: a broken photo is answered before the long imports
     say_start(point, cfg, samples)

@@ -1,12 +1,22 @@
 """What closes a multirun: a table of the sweep, and an exit code that says whether anything failed."""
 
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+
+from conf.again import nothing_left, setting_digest
+from sweeps.commands import Command, Journal
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class ClosingTable(Callback):
@@ -14,21 +24,58 @@ class ClosingTable(Callback):
 
     def __init__(self) -> None:
         self.began = ""
+        self.journal: Journal | None = None
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Notes the time: failures of earlier commands in the same folder are not this one's."""
         self.began = datetime.now(UTC).isoformat(timespec="seconds")
+        line = list(config.hydra.overrides.task)
+        sweep = Path(config.paths.runs) / config.sweep_name
+        command = Command(line, points=points_of(config), setting=setting_digest())
+        with suppress(OSError):  # a folder that cannot be written is answered by the first job
+            self.journal = Journal(sweep, command)
+        if self.journal is not None and nothing_left(sweep, self.journal.before, command):
+            self.journal.restore()
+            print(f"all {command.points} points were done before (overwrite=true trains again)")
+            show(sweep)
+            sys.exit()
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
+        """Counts the job; those of other processes are not seen here."""
+        if self.journal is not None:
+            folder = job_return._return_value if job_return.status == JobStatus.COMPLETED else None
+            self.journal.took_one(Path(folder).name if isinstance(folder, str) else "")
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Prints and, where a job failed, exits. Only records count: jobs may have run in other processes."""
         from sweeps.record import Status
-        from sweeps.table import collect, print_table
 
+        if self.journal is not None:
+            self.journal.end()
         sweep = Path(config.paths.runs) / config.sweep_name
-        table = collect(sweep)
-        print_table(table, sweep)
+        table = show(sweep)
         if not len(table):
             return
         failed = (table.status == Status.FAILED) & (table.updated.fillna("") >= self.began)
         if (failed | (table.later_error_at.fillna("") >= self.began)).any():
             sys.exit(1)
+
+
+def show(sweep: Path) -> "pd.DataFrame":
+    """Prints the sweep's table and gives it."""
+    from sweeps.table import collect, print_table
+
+    table = collect(sweep)
+    print_table(table, sweep)
+    return table
+
+
+def points_of(config: DictConfig) -> int:
+    """How many jobs a grid consists of, by the sweeper's own rule; 0 where another sweeper decides as it goes."""
+    if "basic_sweeper" not in config.hydra.sweeper._target_:
+        return 0
+    params = OmegaConf.to_container(config.hydra.sweeper.params) or {}
+    assert isinstance(params, dict)
+    words = [f"{key}={value}" for key, value in params.items()] + list(config.hydra.overrides.task)
+    batches = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(words), None)
+    return sum(len(batch) for batch in batches)

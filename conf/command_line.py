@@ -17,7 +17,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sweeps.record import one_line
+from sweeps.record import RunIsBusyError, one_line
 
 if TYPE_CHECKING:
     from conf.point import Point
@@ -30,7 +30,7 @@ USER_ERROR = 2
 
 def answer(main: Callable[[], None], config_name: str) -> None:
     """Runs a Hydra main and turns composition errors into one line on stderr and exit code 2."""
-    sys.argv[1:] = [quote_path(word) for word in sys.argv[1:]]
+    sys.argv[1:] = [quote_path(repeated(word)) for word in sys.argv[1:]]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing its own several lines
     try:
         main()
@@ -40,6 +40,17 @@ def answer(main: Callable[[], None], config_name: str) -> None:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         sys.exit(130)
+
+
+def repeated(word: str) -> str:
+    """`seeds=3` → `seed=0,1,2`; other words as they are. A number below 1 ends the command with one line."""
+    key, _, value = word.partition("=")
+    if key != "seeds":
+        return word
+    if not value.isdigit() or int(value) < 1:
+        print(f"error: seeds={value}: want a whole number of repetitions, at least 1", file=sys.stderr)
+        sys.exit(USER_ERROR)
+    return f"seed={','.join(map(str, range(int(value))))}"
 
 
 def quote_path(word: str) -> str:
@@ -57,12 +68,22 @@ def stop_or_report(folder: Path) -> Iterator[None]:
     """Shows an error as one line; a single run then exits with 1, while a grid goes on to its next point."""
     try:
         yield
+    except RunIsBusyError as error:
+        if not in_grid():
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(1)
+        print(f"left to another process: {folder}")  # two commands may share a grid
     except Exception as error:
         trace = folder / "error.txt"
         where = f" (traceback: {trace})" if trace.exists() and not isinstance(error, ValueError) else ""
         print(f"error: {one_line(error)}{where}", file=sys.stderr)
-        if HydraConfig.get().mode != RunMode.MULTIRUN:
+        if not in_grid():
             sys.exit(1)
+
+
+def in_grid() -> bool:
+    """Whether this job is one of a multirun."""
+    return bool(HydraConfig.get().mode == RunMode.MULTIRUN)
 
 
 _said: set[str] = set()

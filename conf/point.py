@@ -16,6 +16,7 @@ RESULT_FREE = {
     "logger",
     "sweep_name",
     "overwrite",
+    "retry_failed",
     "callbacks.keep_best",
     "callbacks.keep_last",
     "trainer.accelerator",
@@ -31,6 +32,8 @@ RESULT_FREE = {
     "backbone.weights",
     "hydra",
     "experiment",
+    "sweep",
+    "finalist",
 }
 """Keys that leave a run's result as it is; the start and the data are covered by their own fingerprints."""
 

@@ -84,6 +84,8 @@ class TrainConfig:
     """Batches augmented on a thread beside the training; 0 augments between the steps."""
     overwrite: bool = False
     """Train again where a finished record says that it has been done."""
+    retry_failed: bool = False
+    """In a grid, try points again that failed before on the same data; a single run always tries."""
 
 
 @dataclass

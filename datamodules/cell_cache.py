@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +25,24 @@ CACHE_VERSION = 2
 
 def fingerprint_pixels(folder: PhotoFolder) -> str:
     """16 hex digits over the image bytes, the corners and sizes of the photos and the grid."""
-    digest = hashlib.blake2b(json.dumps([CACHE_VERSION, asdict(folder.grid)]).encode(), digest_size=8)
-    for file in folder.files:
+    files = tuple((file, stat.st_size, stat.st_mtime_ns) for file in folder.files for stat in [file.stat()])
+    photos = tuple(
+        (f"{photo.name} {photo.size}", b"" if photo.corners is None else photo.corners.tobytes())
+        for photo in folder.photos
+    )
+    return _fingerprint(json.dumps([CACHE_VERSION, asdict(folder.grid)]), files, photos)
+
+
+@lru_cache(maxsize=8)
+def _fingerprint(settings: str, files: tuple[tuple[Path, int, int], ...], photos: tuple[tuple[str, bytes], ...]) -> str:
+    """The jobs of a grid read the files once, as long as their sizes and times stay."""
+    digest = hashlib.blake2b(settings.encode(), digest_size=8)
+    for file, _, _ in files:
         digest.update(file.name.encode())
         digest.update(file.read_bytes())
-    for photo in folder.photos:
-        digest.update(f"{photo.name} {photo.size}".encode())
-        digest.update(b"" if photo.corners is None else photo.corners.tobytes())
+    for described, corners in photos:
+        digest.update(described.encode())
+        digest.update(corners)
     return digest.hexdigest()
 
 

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 Grades = npt.NDArray[np.int64]
 
@@ -22,6 +21,8 @@ def grade_metrics(labels: Grades, grades: Grades, probabilities: npt.NDArray[np.
         support; confusion `[true][given]`.
 
     """
+    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support  # seconds that a table can spare
+
     classes = list(range(probabilities.shape[1]))
     precision, recall, f1, support = precision_recall_fscore_support(labels, grades, labels=classes, zero_division=0.0)
     return {

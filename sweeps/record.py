@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import orjson
 from filelock import FileLock, Timeout
 
 RECORD_VERSION = 1
@@ -45,14 +46,24 @@ def read_record(folder: Path) -> Record:
     """The record in a run's folder. Raises RecordError when it is missing or no record."""
     path = folder / "record.json"
     try:
-        record = json.loads(path.read_text())
+        record = _parsed(path.read_bytes())
     except FileNotFoundError:
         raise RecordError(f"{path}: no such file: not a run's folder") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise RecordError(f"{path}: not a readable record ({error})") from None
-    if not isinstance(record, dict) or "status" not in record:
+    if not isinstance(record, dict) or record.get("status") not in set(Status):
         raise RecordError(f"{path}: not a run record: it has no status")
+    if record.get("record_version", RECORD_VERSION) > RECORD_VERSION:
+        raise RecordError(f"{path}: of version {record['record_version']}, newer than this gridlite's {RECORD_VERSION}")
     return record
+
+
+def _parsed(text: bytes) -> Any:
+    """Orjson is several times quicker, but knows no NaN."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return json.loads(text)
 
 
 def update_record(folder: Path, change: Callable[[Record], Record]) -> Record:
@@ -117,6 +128,11 @@ def hold(folder: Path) -> Iterator[None]:
         raise RunIsBusyError(f"{folder}: another process works on this run") from None
 
 
+def is_done(folder: Path) -> bool:
+    """Whether the record says done, for whatever data."""
+    return bool(read_record(folder)["status"] == Status.DONE)
+
+
 def is_finished(folder: Path, fingerprint: str) -> bool:
     """Whether the run is done for the same data; its configuration is in its folder's name."""
     try:
@@ -124,6 +140,16 @@ def is_finished(folder: Path, fingerprint: str) -> bool:
     except RecordError:
         return False
     return bool(record["status"] == Status.DONE and record["data"]["fingerprint"] == fingerprint)
+
+
+def failed_before(folder: Path, fingerprint: str) -> str:
+    """Why the run failed on the same data, one line; empty where it did not, or has not run."""
+    try:
+        record = read_record(folder)
+    except RecordError:
+        return ""
+    same = record["status"] == Status.FAILED and record.get("data", {}).get("fingerprint") == fingerprint
+    return str(record["error"]) if same else ""
 
 
 def prepare_resume(folder: Path, fingerprint: str) -> Path | None:

@@ -1,0 +1,61 @@
+"""Whether a grid's command line has been through already: decided before any of its points is composed."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+from hydra.utils import instantiate
+
+from sweeps.commands import Command
+from sweeps.record import Record, RecordError, Status, read_record
+
+CONF = Path(__file__).parent
+
+
+def setting_digest() -> str:
+    """16 hex digits over what turns a command line into points: the files of conf/ and gridlite's environment."""
+    digest = hashlib.blake2b(digest_size=8)
+    for path in sorted([*CONF.rglob("*.yaml"), *CONF.glob("*.py")]):
+        digest.update(str(path.relative_to(CONF)).encode() + path.read_bytes())
+    for name in sorted(name for name in os.environ if name.startswith("GRIDLITE_")):
+        digest.update(f"{name}={os.environ[name]}".encode())
+    return digest.hexdigest()
+
+
+def nothing_left(sweep: Path, before: Command | None, now: Command) -> bool:
+    """Whether the same command went through all of its points, all of them ended well, on data that is still the same.
+
+    A command that trains again or retries is never through.
+    """
+    if before is None or not before.ended or before.setting != now.setting or len(set(before.runs)) != now.points:
+        return False
+    if any(word.startswith(("overwrite=", "retry_failed=")) for word in now.line):
+        return False
+    try:
+        records = [read_record(sweep / run) for run in before.runs]
+        return all(_ended_well(sweep / run, record) for run, record in zip(before.runs, records, strict=True)) and all(
+            fingerprint == instantiate(settings).load().fingerprint for settings, fingerprint in _data(records)
+        )
+    except (RecordError, ValueError, KeyError, OSError):  # whatever is odd, the points themselves will say
+        return False
+
+
+def _ended_well(folder: Path, record: Record) -> bool:
+    if record["status"] == Status.NOT_APPLICABLE:
+        return True
+    files = record.get("exports", {}).values()
+    return record["status"] == Status.DONE and all("path" in one and (folder / one["path"]).exists() for one in files)
+
+
+def _data(records: list[Record]) -> list[tuple[dict[str, Any], str]]:
+    """The different data sets of the runs that have one, each with the fingerprint that its runs saw."""
+    seen = {
+        str(record["config"]["datamodule"]) + record["data"]["fingerprint"]: (
+            record["config"]["datamodule"],
+            record["data"]["fingerprint"],
+        )
+        for record in records
+        if record["status"] == Status.DONE
+    }
+    return list(seen.values())
