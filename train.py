@@ -12,7 +12,7 @@ from conf.command_line import answer, in_grid, say_start, stop_or_report
 from conf.exporting import export_within
 from conf.point import Point, make_point
 from conf.schema import register
-from conf.scoring import opening, score
+from conf.scoring import draw_mistakes, opening, score
 from sweeps.record import (
     Record,
     Status,
@@ -97,8 +97,9 @@ def fit_and_score(cfg: DictConfig, point: Point, samples: "Samples", resume: Pat
         fitted = time.perf_counter()
         metrics = score(module, data, point, samples, history.epochs)
         log_final(trainer, metrics)
+    mistakes = draw_mistakes(point.folder, cfg.resolution, samples)
     seconds = {"fit": fitted - began, "test": time.perf_counter() - fitted}
-    return {"metrics": metrics, "history": history.epochs, "seconds": seconds}
+    return {"metrics": metrics, "mistakes": mistakes, "history": history.epochs, "seconds": seconds}
 
 
 if __name__ == "__main__":

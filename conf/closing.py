@@ -76,6 +76,6 @@ def points_of(config: DictConfig) -> int:
         return 0
     params = OmegaConf.to_container(config.hydra.sweeper.params) or {}
     assert isinstance(params, dict)
-    words = [f"{key}={value}" for key, value in params.items()] + list(config.hydra.overrides.task)
+    words = [f"{key!s}={value}" for key, value in params.items()] + list(config.hydra.overrides.task)
     batches = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(words), None)
     return sum(len(batch) for batch in batches)

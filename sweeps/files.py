@@ -30,6 +30,30 @@ def pooled_files(sweep: Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def collect_files(sweep: Path) -> pd.DataFrame:
+    """One row per run, exported file and device that it was timed on: run, the axes, start, file, device, threads,
+    delegate, latency_ms (p50), size_bytes, same (share of grades as torch's), marked, and every scalar metric of the
+    file. Runs without files, and files that could not be made, are left out.
+    """
+    rows: list[dict[str, Any]] = []
+    for folder in find_runs(sweep):
+        try:
+            record = read_record(folder)
+        except RecordError:
+            continue
+        about = {"run": folder.name, **record.get("axes", {}), "start": record.get("start", {}).get("origin", "")}
+        for file, entry in record.get("exports", {}).items():
+            if "path" not in entry:
+                continue
+            metrics = {name: value for name, value in entry.items() if "/" in name and isinstance(value, int | float)}
+            known = {"file": file, "size_bytes": entry["size_bytes"], "same": entry["agreement"]}
+            for timed in entry.get("latency") or [{}]:
+                where = {name: timed.get(name) for name in ("device", "threads", "delegate")}
+                time = {"latency_ms": timed.get("latency_ms_p50", np.nan)}
+                rows.append(about | known | where | time | {"marked": entry.get("marked", "")} | metrics)
+    return pd.DataFrame(rows)
+
+
 def _points(sweep: Path) -> list[tuple[dict[str, Any], list[tuple[Path, dict[str, Any]]]]]:
     """Exported runs that differ in the fold alone, together."""
     points: dict[str, tuple[dict[str, Any], list[tuple[Path, dict[str, Any]]]]] = {}

@@ -47,7 +47,15 @@ def collect(sweep: Path) -> pd.DataFrame:
                 **scalars,
             }
         )
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    axes = axis_columns(table) if len(table) and "backbone" in table else []
+    return table.sort_values(axes, key=_sortable, ignore_index=True) if axes else table
+
+
+def _sortable(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Numbers by size, words by letter, what is missing last."""
+    numbers = pd.to_numeric(column, errors="coerce")
+    return numbers if numbers.notna().any() else column.fillna("\uffff").astype(str)
 
 
 def axis_columns(table: pd.DataFrame) -> list[str]:

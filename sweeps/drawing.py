@@ -1,0 +1,131 @@
+"""Drawings of the report as plain SVG: positions are worked out here, the template only writes them down."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+WIDTH, HEIGHT = 980, 520
+LEFT, RIGHT, TOP, BOTTOM = 64, 24, 20, 48
+COLOURS = ["#0b5fff", "#d9480f", "#2b8a3e", "#862e9c", "#0c8599", "#a61e4d", "#5c940d", "#495057"]
+MANY = 45
+"""With more points than this, only those on the front are labelled; the others answer to the pointer."""
+
+
+@dataclass
+class Front:
+    """Accuracy over latency, ready to be written down."""
+
+    marks: list[dict[str, Any]] = field(default_factory=list)
+    """x, y, low, high (pixels), colour, front, tip, label and where the label stands."""
+    line: str = ""
+    """The front as SVG points."""
+    x_ticks: list[tuple[float, str]] = field(default_factory=list)
+    y_ticks: list[tuple[float, str]] = field(default_factory=list)
+    legend: list[tuple[str, str]] = field(default_factory=list)
+    """Kind of file and its colour."""
+
+
+def draw_front(points: pd.DataFrame, labels: list[str], figure: str) -> Front:
+    """Points of `front.points` on one device; latency on a logarithmic scale.
+
+    Args:
+        labels: what each point is called.
+        figure: the column on the y axis, 0 to 1.
+
+    """
+    latency, value = points.latency_ms.to_numpy(float), points[figure].to_numpy(float)
+    x_ticks, x_of = _log_scale(latency)
+    y_ticks, y_of = _share_scale(np.concatenate([value, points[f"{figure}_low"], points[f"{figure}_high"]]))
+    kinds = sorted(points.file.unique())
+    colour = {kind: COLOURS[place % len(COLOURS)] for place, kind in enumerate(kinds)}
+    front = Front(x_ticks=x_ticks, y_ticks=y_ticks, legend=[(kind, colour[kind]) for kind in kinds])
+    for (_, point), label in zip(points.iterrows(), labels, strict=True):
+        low, high = point[f"{figure}_low"], point[f"{figure}_high"]
+        interval = f" [{low:.3f}, {high:.3f}]" if np.isfinite(low) else ""
+        tip = (
+            f"{label}\n{figure} {point[figure]:.3f}{interval}, {int(point.runs)} run(s)\n"
+            f"{point.latency_ms:.2f} ms, {point.size_bytes / 1000:,.0f} kB, grades as torch {point.same:.1%}"
+        )
+        ends = {"low": y_of(low), "high": y_of(high)} if np.isfinite(low) else {"low": None, "high": None}
+        place = {"x": x_of(point.latency_ms), "y": y_of(point[figure])}
+        shown = bool(point.front) or len(points) <= MANY
+        front.marks.append(
+            {**place, **ends, "colour": colour[point.file], "front": bool(point.front), "tip": tip}
+            | {"label": label if shown else ""}
+        )
+    on = sorted((mark["x"], mark["y"]) for mark in front.marks if mark["front"])
+    steps = [
+        pair
+        for (x, y), after in zip(on, [*on[1:], (WIDTH - RIGHT, None)], strict=True)
+        for pair in ((x, y), (after[0], y))
+    ]
+    front.line = " ".join(f"{x:.1f},{y:.1f}" for x, y in steps)
+    _place_labels(front.marks)
+    return front
+
+
+def _log_scale(values: Any) -> tuple[list[tuple[float, str]], Callable[[float], float]]:
+    low, high = math.log(np.nanmin(values) / 1.25), math.log(np.nanmax(values) * 1.6)
+
+    def place(value: float) -> float:
+        return LEFT + (math.log(value) - low) / (high - low) * (WIDTH - LEFT - RIGHT)
+
+    nice = [step * 10.0**power for power in range(-3, 5) for step in (1, 2, 5)]
+    return [(place(tick), f"{tick:g}") for tick in nice if low <= math.log(tick) <= high], place
+
+
+def _share_scale(values: Any) -> tuple[list[tuple[float, str]], Callable[[float], float]]:
+    known = values[np.isfinite(values)]
+    spread = max(float(known.max() - known.min()), 0.02)
+    low, high = max(0.0, known.min() - 0.12 * spread), min(1.0, known.max() + 0.12 * spread)
+    step = next(step for step in (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2) if (high - low) / step <= 9)
+
+    def place(value: float) -> float:
+        inside = min(max(value, low), high)  # an interval of few repetitions leaves 0 to 1
+        return float(TOP + (high - inside) / (high - low) * (HEIGHT - TOP - BOTTOM))
+
+    ticks = np.arange(math.ceil(low / step), math.floor(high / step) + 1) * step
+    return [(place(tick), f"{tick:.3f}".rstrip("0").ljust(4, "0")) for tick in ticks], place
+
+
+def _place_labels(marks: list[dict[str, Any]]) -> None:
+    """Puts each label where it covers no mark and no other label, the front's first; gives up on none."""
+    taken = [(mark["x"] - 6, mark["y"] - 6, mark["x"] + 6, mark["y"] + 6) for mark in marks]
+    for mark in sorted(marks, key=lambda mark: not mark["front"]):
+        width = 5.7 * len(mark["label"])
+        best: tuple[float, Any] | None = None
+        for distance in (0, 13, 26, 39):
+            for dx, dy, anchor in ((9, 4, "start"), (-9, 4, "end"), (0, -10, "middle"), (0, 18, "middle")):
+                x, y = mark["x"] + dx, mark["y"] + dy + math.copysign(distance, dy - 5)
+                left = x - {"start": 0.0, "end": width, "middle": width / 2}[anchor]
+                box = (left, y - 9, left + width, y + 3)
+                outside = max(0.0, LEFT - box[0]) + max(0.0, box[2] - WIDTH) + max(0.0, 10 - box[1])
+                cost = sum(_overlap(box, other) for other in taken) + 40 * outside + distance
+                if best is None or cost < best[0]:
+                    best = cost, (x, y, anchor, box)
+        assert best is not None
+        mark["lx"], mark["ly"], mark["anchor"], box = best[1]
+        mark["far"] = abs(mark["ly"] - mark["y"]) > 24
+        if mark["label"]:
+            taken.append(box)
+
+
+def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> float:
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    return width * height if width > 0 and height > 0 else 0.0
+
+
+def curve(values: list[float | None], width: float, height: float, low: float, high: float) -> str:
+    """A series as SVG points in a box; missing values are passed over."""
+    count = max(len(values) - 1, 1)
+    spread = (high - low) or 1.0
+    return " ".join(
+        f"{place / count * width:.1f},{(high - value) / spread * height:.1f}"
+        for place, value in enumerate(values)
+        if value is not None and np.isfinite(value)
+    )

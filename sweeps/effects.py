@@ -1,0 +1,99 @@
+"""What a choice does, all else equal: paired differences between runs, with intervals over repetitions."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+REPEATS = ("seed", "fold")
+"""Axes along which a point is repeated; no effect is asked of them."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One choice against another of the same axis."""
+
+    axis: str
+    choice: str
+    against: str
+    figure: str
+    mean: float
+    """Mean of the paired differences, choice less against."""
+    low: float
+    high: float
+    """95 % interval over repetitions, Student's t; not a number with one repetition."""
+    pairs: int
+    """Runs that differ in this axis alone."""
+    repetitions: int
+    """Different (seed, fold) among the pairs."""
+
+    @property
+    def verdict(self) -> str:
+        """In words: better, worse, within noise, or that one repetition says nothing of noise."""
+        if np.isnan(self.low):
+            return "one repetition: no interval"
+        if self.low <= 0 <= self.high:
+            return "within noise"
+        return "higher" if self.mean > 0 else "lower"
+
+
+def main_effects(runs: pd.DataFrame, axes: list[str], figure: str = "val/accuracy") -> list[Effect]:
+    """Every choice of every axis against the axis's most frequent one (the first in the alphabet among equals).
+
+    Args:
+        runs: a row per finished run, with the axes, seed, fold and the figure as columns.
+        axes: the columns that differ; seed and fold among them are passed over.
+
+    """
+    effects = []
+    for axis in axes:
+        counts = runs[axis].astype(str).value_counts()
+        choices = sorted(counts.index, key=lambda choice: (-counts[choice], _natural(choice)))
+        if axis in REPEATS or len(choices) < 2:
+            continue
+        against = choices[0]
+        for choice in sorted(choices[1:], key=_natural):
+            effect = paired_effect(runs, axes, axis, choice, against, figure)
+            if effect is not None:
+                effects.append(effect)
+    return effects
+
+
+def paired_effect(
+    runs: pd.DataFrame, axes: list[str], axis: str, choice: str, against: str, figure: str
+) -> Effect | None:
+    """The mean difference of runs that are equal but for one axis; None where there are none.
+
+    Differences are first averaged within each repetition (seed and fold), so that points which share a split and a
+    seed do not pass for independent ones.
+    """
+    others = [name for name in {*axes, *REPEATS} if name != axis and name in runs]
+    keyed = runs.assign(**{name: runs[name].astype(str) for name in [*others, axis]})
+    one, other = (keyed[keyed[axis] == value].set_index(others)[figure] for value in (choice, against))
+    one, other = one[~one.index.duplicated()], other[~other.index.duplicated()]
+    difference = (one - other).dropna()
+    if not len(difference):
+        return None
+    repeats = [name for name in REPEATS if name in others]
+    means = difference.groupby(level=repeats).mean() if repeats else difference
+    low, high = t_interval(means.to_numpy())
+    return Effect(axis, choice, against, figure, float(means.mean()), low, high, len(difference), len(means))
+
+
+def t_interval(values: Any) -> tuple[float, float]:
+    """95 % interval of the mean of few values; NaN, NaN for fewer than two."""
+    values = np.asarray(values, float)
+    if len(values) < 2:
+        return float("nan"), float("nan")
+    spread = stats.sem(values) * stats.t.ppf(0.975, len(values) - 1)
+    return float(values.mean() - spread), float(values.mean() + spread)
+
+
+def _natural(choice: str) -> tuple[int, float, str]:
+    """Numbers by size, before words by letter."""
+    try:
+        return 0, float(choice), ""
+    except ValueError:
+        return 1, 0.0, choice

@@ -1,0 +1,51 @@
+"""Accuracy against latency: what no other point beats in both."""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from sweeps.effects import REPEATS, t_interval
+
+
+def pareto(cost: npt.NDArray[np.float64], value: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Which of N points lie on the front: no other costs as little or less and is worth as much or more.
+
+    Of equal points the first is taken; a point with a NaN is never on it.
+    """
+    on = np.zeros(len(cost), bool)
+    best = -np.inf
+    for place in np.lexsort((np.arange(len(cost)), -value, cost)):
+        if np.isfinite(cost[place]) and value[place] > best:
+            on[place], best = True, value[place]
+    return on
+
+
+def points(files: pd.DataFrame, axes: list[str], figure: str = "val/accuracy") -> pd.DataFrame:
+    """One row per point and kind of file, averaged over seeds and folds, with whether it is on the front.
+
+    Args:
+        files: as `collect_files` gives them.
+        axes: columns that tell points apart.
+        figure: what is held against latency_ms.
+
+    Returns:
+        the axes, file, start, device, runs, figure with `_low` and `_high` (95 %, Student's t over repetitions),
+        latency_ms (median over the runs), size_bytes, same (share of grades as torch's), front; by latency.
+
+    """
+    keys = [name for name in [*axes, "file", "start", "device"] if name in files and name not in REPEATS]
+    rows = []
+    for values, group in files.groupby(keys, dropna=False, sort=False):
+        low, high = t_interval(group[figure])
+        rows.append(
+            dict(zip(keys, values if isinstance(values, tuple) else (values,), strict=True))
+            | {"runs": len(group), figure: group[figure].mean(), f"{figure}_low": low, f"{figure}_high": high}
+            | {"latency_ms": group.latency_ms.median(), "size_bytes": group.size_bytes.mean()}
+            | {"same": group.same.mean()}
+        )
+    table = pd.DataFrame(rows)
+    table["front"] = False
+    for _, same_device in table.groupby("device", dropna=False):
+        cost, value = same_device.latency_ms.to_numpy(float), same_device[figure].to_numpy(float)
+        table.loc[same_device.index, "front"] = pareto(cost, value)
+    return table.sort_values("latency_ms", ignore_index=True)

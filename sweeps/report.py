@@ -1,0 +1,209 @@
+"""Records → one `report.html` that needs nothing else: front, effects, tables, curves, mistakes, failures."""
+
+import base64
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+import pandas as pd
+
+from sweeps.drawing import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Front, curve, draw_front
+from sweeps.effects import REPEATS, Effect, main_effects
+from sweeps.files import collect_files
+from sweeps.front import points
+from sweeps.published import Beside, beside
+from sweeps.record import Record, RecordError, Status, find_runs, read_record, write_whole
+from sweeps.status import Progress, progress
+from sweeps.table import axis_columns, collect, pooled
+
+EFFECT_FIGURES = ("val/accuracy", "val/macro_f1")
+MOST_DETAILS = 6
+"""Runs of which confusion and mistakes are shown, the best ones."""
+MOST_CURVES = 60
+
+
+@dataclass(frozen=True)
+class Detail:
+    """One of the best runs."""
+
+    name: str
+    accuracy: float
+    class_names: list[str]
+    confusion: list[list[int]]
+    mistakes: list[dict[str, Any]]
+    picture: str
+    """Data address of its worst mistakes; empty where the run has none."""
+
+
+def write_report(sweep: Path) -> Path:
+    """Writes `report.html` into the sweep's folder and gives its path. An empty sweep has a report too."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )  # fmt: skip
+    path = sweep / "report.html"
+    write_whole(path, environment.get_template("report.html.j2").render(**gather(sweep)))
+    return path
+
+
+def gather(sweep: Path) -> dict[str, Any]:
+    """Everything that the template writes down."""
+    runs, files = collect(sweep), collect_files(sweep)
+    done = runs[runs.status == Status.DONE] if len(runs) else runs
+    axes = telling(done) if len(done) else []
+    records = _records(sweep, done)
+    fronts = _fronts(files, axes)
+    tables = beside(done, files) if len(done) else []
+    return {
+        "name": sweep.name,
+        "written": datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
+        "progress": progress(sweep),
+        "status": Status,
+        "data": _data(records),
+        "starts": sorted(set(done.start)) if len(done) else [],
+        "processors": sorted({record.get("device", {}).get("processor", "") for record in records.values()} - {""}),
+        "fronts": fronts,
+        "pooled": _pooled_rows(sweep, axes),
+        "rows": _rows(done, files, axes),
+        "effects": _effects(done, axes),
+        "curves": _curves(records, done, axes),
+        "details": _details(sweep, records, done, axes),
+        "tables": [table for table in tables if table.known],
+        "unmatched": sorted({table.number for table in tables} - {table.number for table in tables if table.known}),
+        "size": {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP},
+        "np": np,
+    }
+
+
+def _records(sweep: Path, done: pd.DataFrame) -> dict[str, Record]:
+    """Records of the finished runs by folder name."""
+    found = {}
+    for folder in find_runs(sweep):
+        if len(done) and folder.name in set(done.run):
+            try:
+                found[folder.name] = read_record(folder)
+            except RecordError:
+                continue
+    return found
+
+
+def _data(records: dict[str, Record]) -> list[dict[str, Any]]:
+    """The different data sets: name, fingerprint, class names and counts per part."""
+    seen: dict[str, dict[str, Any]] = {}
+    for record in records.values():
+        data = record.get("data", {})
+        name = f"{record['axes'].get('datamodule')} fold {record['axes'].get('fold')}"
+        seen.setdefault(name, {"name": name, **data})
+    return list(seen.values())
+
+
+def telling(done: pd.DataFrame) -> list[str]:
+    """The axes that tell the runs apart, network first; one that only follows from others is left out."""
+    order = ["backbone", "width", "resolution", "encoding", "augmentation", "imbalance"]
+    known = [name for name in axis_columns(done) if name != "start"]
+    axes = [name for name in order if name in known] + sorted(set(known) - set(order))
+    words = done[axes].astype(str)
+    for name in reversed(axes):
+        fewer = [other for other in axes if other != name]
+        if "." in name and fewer and len(words[fewer].drop_duplicates()) == len(words[axes].drop_duplicates()):
+            axes = fewer
+    return axes
+
+
+def called(row: Any, axes: list[str]) -> str:
+    """A run in few words: the values of the axes that differ, repetitions left out."""
+    words = [_short(name, row[name]) for name in axes or ["backbone"] if name in row and name not in REPEATS]
+    return " ".join(word for word in words if word)
+
+
+def _short(axis: str, value: Any) -> str:
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return ""
+    text = f"{value:g}" if isinstance(value, int | float) else str(value)
+    own = {"resolution": f"{text}px", "width": f"×{text}"}
+    known = {"backbone", "encoding", "augmentation", "imbalance", "datamodule", "schedule", "optimizer"}
+    return own.get(axis) or (text if axis in known else f"{axis.rpartition('.')[2]} {text}")
+
+
+def _fronts(files: pd.DataFrame, axes: list[str]) -> list[tuple[str, pd.DataFrame, Front]]:
+    """One drawing per device that files were timed on."""
+    if not len(files) or files.latency_ms.isna().all():
+        return []
+    figure = "val/accuracy"
+    table = points(files[files.latency_ms.notna()], axes, figure)
+    table["name"] = [f"{called(row, axes)} · {row.file}" for _, row in table.iterrows()]
+    found = []
+    for device, group in table.groupby("device", sort=False):
+        here = group.reset_index(drop=True)
+        found.append((str(device), here, draw_front(here, list(here.name), figure)))
+    return found
+
+
+def _pooled_rows(sweep: Path, axes: list[str]) -> pd.DataFrame:
+    table = pooled(sweep)
+    if not len(table):
+        return table
+    whole = table[table.group == "all"].reset_index(drop=True)
+    return whole.assign(name=[called(row, axes) for _, row in whole.iterrows()])
+
+
+def _rows(done: pd.DataFrame, files: pd.DataFrame, axes: list[str]) -> dict[str, Any]:
+    """The sortable table: a row per finished run, and per file of it."""
+    figures = ["val/accuracy", "val/off_by_one", "val/macro_f1", "test/accuracy", "test/macro_f1"]
+    columns = [*axes, "start", "file", *(name for name in figures if name in done), "same", "kB", "ms", "device"]
+    rows = []
+    for _, run in done.iterrows():
+        base = {name: run.get(name) for name in [*axes, "start", *figures] if name in run}
+        rows.append(base | {"file": "torch"})
+        for _, file in files[files.run == run.run].iterrows() if len(files) else ():
+            own = {name: file.get(name) for name in figures if name in file}
+            costs = {"kB": file.size_bytes / 1000, "ms": file.latency_ms, "device": file.device}
+            rows.append(base | {"file": file.file, "same": file.same, "marked": file.marked} | own | costs)
+    return {"columns": columns, "rows": rows}
+
+
+def _effects(done: pd.DataFrame, axes: list[str]) -> dict[str, list[Effect]]:
+    figures = [name for name in EFFECT_FIGURES if name in done]
+    return {figure: found for figure in figures if (found := main_effects(done, axes, figure))}
+
+
+def _curves(records: dict[str, Record], done: pd.DataFrame, axes: list[str]) -> list[dict[str, Any]]:
+    """Learning curves of the best runs, as small drawings of 150 x 70."""
+    drawn = []
+    best = done.sort_values("val/accuracy", ascending=False).head(MOST_CURVES) if "val/accuracy" in done else done
+    for _, run in best.iterrows():
+        history = records.get(run.run, {}).get("history", [])
+        parts = {part: [epoch.get(f"{part}/accuracy") for epoch in history] for part in ("train", "val")}
+        repeats = ", ".join(f"{name} {run[name]}" for name in REPEATS if name in axes)
+        drawn.append(
+            {part: curve(values, 150, 70, 0.0, 1.0) for part, values in parts.items()}
+            | {"name": called(run, axes), "repeats": repeats, "best": run["val/accuracy"], "epochs": len(history)}
+        )
+    return drawn
+
+
+def _details(sweep: Path, records: dict[str, Record], done: pd.DataFrame, axes: list[str]) -> list[Detail]:
+    if "val/accuracy" not in done:
+        return []
+    found = []
+    for _, run in done.sort_values("val/accuracy", ascending=False).head(MOST_DETAILS).iterrows():
+        record = records[run.run]
+        picture = sweep / run.run / "mistakes.jpg"
+        mistakes = record.get("mistakes", []) if picture.exists() else []
+        found.append(
+            Detail(
+                f"{called(run, axes)} " + ", ".join(f"{name} {run[name]}" for name in REPEATS if name in axes),
+                run["val/accuracy"],
+                record.get("data", {}).get("class_names", []),
+                record.get("metrics", {}).get("val/confusion", []),
+                mistakes,
+                "data:image/jpeg;base64," + base64.b64encode(picture.read_bytes()).decode() if mistakes else "",
+            )
+        )
+    return found
+
+
+__all__ = ["Beside", "Detail", "Progress", "called", "gather", "write_report"]

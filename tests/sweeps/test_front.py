@@ -1,0 +1,59 @@
+"""The front holds what nothing beats in both, whatever the order; each point is a mean over its repetitions."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sweeps.drawing import HEIGHT, WIDTH, draw_front
+from sweeps.files import collect_files
+from sweeps.front import pareto, points
+from tests.sweeps.made import DEVICE, add_run
+
+LEVELS = st.integers(0, 6).map(float)
+
+
+@given(st.lists(st.tuples(LEVELS, LEVELS), min_size=1, max_size=25))
+def test_the_front_is_what_the_definition_says(pairs) -> None:
+    cost, value = np.array(pairs).T
+    on = pareto(cost, value)
+    for place in range(len(pairs)):
+        better = (cost <= cost[place]) & (value >= value[place]) & ((cost < cost[place]) | (value > value[place]))
+        equal_before = ((cost == cost[place]) & (value == value[place]))[:place].any()
+        assert on[place] == (not better.any() and not equal_before)
+
+
+def test_a_point_without_a_latency_is_never_on_it() -> None:
+    assert pareto(np.array([np.nan, 1.0]), np.array([0.9, 0.5])).tolist() == [False, True]
+
+
+def test_points_are_means_over_seeds(tmp_path) -> None:
+    for seed, accuracy in enumerate((0.7, 0.8)):
+        add_run(tmp_path, accuracy, seed=seed)
+        add_run(tmp_path, accuracy - 0.2, seed=seed, width=1.0)
+    table = points(collect_files(tmp_path), ["width", "seed"])
+    assert table[["width", "file", "runs"]].values.tolist() == [
+        [0.5, "int8", 2], [0.5, "float32", 2], [1.0, "int8", 2], [1.0, "float32", 2],
+    ]  # fmt: skip
+    assert np.allclose(table["val/accuracy"], [0.74, 0.75, 0.54, 0.55])
+    assert table.front.tolist() == [True, True, False, False]
+    assert set(table.device) == {DEVICE}
+
+
+def test_every_point_is_drawn_inside_and_labels_of_the_front_do_not_collide(tmp_path) -> None:
+    for width in (0.25, 0.5, 0.75, 1.0):
+        for resolution in (96, 128):
+            add_run(tmp_path, 0.6 + width / 10 + resolution / 2000, width=width, resolution=resolution)
+    table = points(collect_files(tmp_path), ["width", "resolution"])
+    labels = [f"{row.width} {row.resolution} {row.file}" for row in table.itertuples()]
+    front = draw_front(table, labels, "val/accuracy")
+    assert len(front.marks) == 16
+    assert all(0 < mark["x"] < WIDTH and 0 < mark["y"] < HEIGHT for mark in front.marks)
+    assert [mark["label"] for mark in front.marks] == labels
+    boxes = []
+    for mark in front.marks:
+        if mark["front"]:
+            left = mark["lx"] - {"start": 0, "middle": 0.5, "end": 1}[mark["anchor"]] * 5.7 * len(mark["label"])
+            boxes.append((left, mark["ly"], left + 5.7 * len(mark["label"])))
+    for place, one in enumerate(boxes):
+        for other in boxes[:place]:
+            assert abs(one[1] - other[1]) >= 10 or one[2] < other[0] or other[2] < one[0]

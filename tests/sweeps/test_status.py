@@ -1,0 +1,61 @@
+"""What is done, what runs, what is left and for how long, from records and the commands' own files."""
+
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from sweeps.commands import Command, Journal, commands_of
+from sweeps.record import hold
+from sweeps.status import print_status, progress
+from tests.sweeps.made import add_run
+
+
+def test_counts_and_time_to_go(tmp_path) -> None:
+    add_run(tmp_path, 0.7, seed=0)
+    add_run(tmp_path, 0.7, seed=1, status="failed", error="bad")
+    live = add_run(tmp_path, 0.7, seed=2, status="running")
+    add_run(tmp_path, 0.7, seed=3, status="running")
+    journal = Journal(tmp_path, Command(["seed=0,1,2,3,4,5,6"], points=7))
+    for run in ("a", "b"):
+        journal.took_one(run)
+    with hold(live):
+        now = progress(tmp_path)
+    assert now.counts == {"done": 1, "failed": 1, "running": 1, "interrupted": 1}
+    assert now.left == 5
+    assert now.to_go == timedelta(seconds=66)  # 12 s each; the running one is half through
+    journal.end()
+    assert progress(tmp_path).left == 0
+
+
+def test_a_killed_command_leaves_what_was_left(tmp_path, capsys) -> None:
+    code = f"from sweeps.commands import *; import os; j = Journal(__import__('pathlib').Path({str(tmp_path)!r}), Command(['a=1,2,3'], points=3)); j.took_one('x'); os._exit(9)"
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent.parent.parent, check=False)
+    (command,) = commands_of(tmp_path)
+    assert (command.left, command.live, command.runs) == (2, False, ("x",))
+    print_status(tmp_path)
+    assert "the same command again goes on" in capsys.readouterr().out
+
+
+def test_the_same_command_again_takes_the_place_of_the_first(tmp_path) -> None:
+    first = Journal(tmp_path, Command(["a=1,2"], points=2))
+    first.took_one("x")
+    first.lock.release()
+    second = Journal(tmp_path, Command(["a=1,2"], points=2))
+    assert second.before is not None
+    assert second.before.taken == 1
+    assert [command.taken for command in commands_of(tmp_path)] == [0]
+
+
+def test_a_second_process_with_the_same_command_leaves_the_file_alone(tmp_path) -> None:
+    first = Journal(tmp_path, Command(["a=1,2"], points=2))
+    first.took_one("x")
+    Journal(tmp_path, Command(["a=1,2"], points=2)).took_one("y")
+    assert [command.runs for command in commands_of(tmp_path)] == [("x",)]
+    assert [command.live for command in commands_of(tmp_path)] == [True]
+
+
+def test_files_that_are_no_commands_are_passed_over(tmp_path) -> None:
+    (tmp_path / "commands").mkdir()
+    (tmp_path / "commands" / "x.json").write_text("{")
+    assert list(commands_of(tmp_path)) == []
