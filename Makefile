@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 DEMO_RUNS ?= runs
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help setup demo export-tflite sheet test test-slow lint format lock bench bench-export clean
+.PHONY: help setup demo export-tflite study report sheet test test-slow lint format lock bench bench-export clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -24,6 +24,12 @@ demo: setup ## render 12 phones, train a grid of 2 backbones x 2 encodings, expo
 
 export-tflite: setup ## RUN=<folder>: phone files of a run, checked and timed (no RUN: the latest sweep's best)
 	@$(PY) -m export $(if $(RUN),run='"$(RUN)"')
+
+study: setup ## STUDY=reduced|full, PHOTOS=<folder>: the whole study; the same again goes on (hours)
+	@$(PY) study.py study=$(or $(STUDY),reduced) $(if $(PHOTOS),photos='"$(PHOTOS)"')
+
+report: setup ## SWEEP=<folder>: one report.html of a sweep (no SWEEP: the latest)
+	@$(PY) -m sweeps report $(SWEEP)
 
 sheet: setup ## draw a contact sheet of the synthetic screens, a row per class
 	@$(PY) -m datamodules.rendering --out contact_sheet.png

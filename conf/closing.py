@@ -10,7 +10,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from conf.again import nothing_left, setting_digest
 from sweeps.commands import Command, Journal
@@ -74,8 +74,7 @@ def points_of(config: DictConfig) -> int:
     """How many jobs a grid consists of, by the sweeper's own rule; 0 where another sweeper decides as it goes."""
     if "basic_sweeper" not in config.hydra.sweeper._target_:
         return 0
-    params = OmegaConf.to_container(config.hydra.sweeper.params) or {}
-    assert isinstance(params, dict)
+    params = config.hydra.sweeper.params or {}
     words = [f"{key!s}={value}" for key, value in params.items()] + list(config.hydra.overrides.task)
     batches = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(words), None)
     return sum(len(batch) for batch in batches)

@@ -118,9 +118,44 @@ class ExportRunConfig:
     paths: Any = MISSING
 
 
+@dataclass
+class StudyStages:
+    """What a study consists of."""
+
+    sweep_name: str = MISSING
+    """Folder under paths.runs that all its runs lie in."""
+    common: list[str] = field(default_factory=list)
+    """Overrides of every training."""
+    screen: list[list[str]] = field(default_factory=list)
+    """The grids of stage 1, each a list of overrides."""
+    most_finalists: int = 3
+    """How many points of the front go on."""
+    seeds: int = 1
+    """Repetitions of every point of stage 2."""
+    beyond: list[str] = field(default_factory=list)
+    """Grids after stage 2, each one override."""
+
+
+@dataclass
+class StudyConfig:
+    """What study.py reads."""
+
+    study: StudyStages = field(default_factory=StudyStages)
+    paths: Any = MISSING
+    finalists: list[str] | None = None
+    """Overrides of each finalist, such as "backbone=mobilenet width=0.5 resolution=128"; None asks the front."""
+    common: list[str] = field(default_factory=list)
+    """More overrides of every training."""
+    photos: str | None = None
+    """A folder of real phone photos on which the finalists are trained too, 5 folds."""
+    dry_run: bool = False
+    """Print the commands and run none."""
+
+
 def register() -> None:
     """Makes the schemas known to Hydra."""
     store = ConfigStore.instance()
     store.store(name="schema", node=TrainConfig)
     store.store(name="predict_schema", node=PredictConfig)
     store.store(name="export_schema", node=ExportRunConfig)
+    store.store(name="study_schema", node=StudyConfig)

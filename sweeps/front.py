@@ -5,6 +5,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from sweeps.effects import REPEATS, t_interval
+from sweeps.record import RecordError
 
 
 def pareto(cost: npt.NDArray[np.float64], value: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
@@ -49,3 +50,23 @@ def points(files: pd.DataFrame, axes: list[str], figure: str = "val/accuracy") -
         cost, value = same_device.latency_ms.to_numpy(float), same_device[figure].to_numpy(float)
         table.loc[same_device.index, "front"] = pareto(cost, value)
     return table.sort_values("latency_ms", ignore_index=True)
+
+
+NETWORK = ("backbone", "width", "resolution")
+"""What a finalist is."""
+
+
+def finalists(files: pd.DataFrame, most: int, kind: str = "int8") -> list[str]:
+    """Networks on the front of one kind of file, as overrides, from fast to accurate.
+
+    Of more than `most`, the fastest and the most accurate stay, and between them those that gain most accuracy over
+    the next faster one. Raises RecordError where no such file has been timed.
+    """
+    timed = files[(files.file == kind) & files.latency_ms.notna()] if len(files) else files
+    if not len(timed):
+        raise RecordError(f"no timed {kind} file to choose finalists by; name them with finalists=")
+    front = points(timed, list(NETWORK))
+    front = front[front.front].reset_index(drop=True)
+    inner = front["val/accuracy"].diff()[1:-1].sort_values(ascending=False).index[: max(0, most - 2)]
+    kept = sorted({*([0] if most > 1 else []), len(front) - 1, *inner})
+    return [" ".join(f"{name}={front.loc[place, name]}" for name in NETWORK) for place in kept]

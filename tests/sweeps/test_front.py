@@ -1,12 +1,14 @@
 """The front holds what nothing beats in both, whatever the order; each point is a mean over its repetitions."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeps.drawing import HEIGHT, WIDTH, draw_front
 from sweeps.files import collect_files
-from sweeps.front import pareto, points
+from sweeps.front import finalists, pareto, points
+from sweeps.record import RecordError
 from tests.sweeps.made import DEVICE, add_run
 
 LEVELS = st.integers(0, 6).map(float)
@@ -37,6 +39,17 @@ def test_points_are_means_over_seeds(tmp_path) -> None:
     assert np.allclose(table["val/accuracy"], [0.74, 0.75, 0.54, 0.55])
     assert table.front.tolist() == [True, True, False, False]
     assert set(table.device) == {DEVICE}
+
+
+def test_finalists_are_the_ends_of_the_front_and_the_largest_gains(tmp_path) -> None:
+    for width, accuracy in ((0.25, 0.5), (0.5, 0.7), (0.75, 0.71), (1.0, 0.8), (1.4, 0.6)):
+        add_run(tmp_path, accuracy, width=width)
+    files = collect_files(tmp_path)
+    assert [words.split()[1] for words in finalists(files, 3)] == ["width=0.25", "width=0.5", "width=1.0"]
+    assert finalists(files, 1) == ["backbone=mobilenet width=1.0 resolution=96"]
+    assert len(finalists(files, 9)) == 4
+    with pytest.raises(RecordError, match="no timed int8 file to choose finalists by"):
+        finalists(collect_files(tmp_path / "nothing"), 3)
 
 
 def test_every_point_is_drawn_inside_and_labels_of_the_front_do_not_collide(tmp_path) -> None:

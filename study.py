@@ -1,0 +1,80 @@
+"""The whole study: screen, choose finalists by the front, vary one thing at a time, export, report.
+
+`python study.py` or `make study`. Every stage is a `train.py -m` of its own under one sweep name; what is done is
+skipped, so that a stopped study goes on where it was.
+"""
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from conf.command_line import answer, stop_or_report
+from conf.schema import register
+
+SCREEN_FILES = ["export=all", "quantization=[float32,int8]"]
+STAGE_2 = ("stage2_augmentation", "stage2_imbalance", "stage2_encoding", "post_training", "combined")
+
+register()
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="study")
+def main(cfg: DictConfig) -> None:
+    """Runs stage after stage and writes the report; exits with 1 when any job failed."""
+    sweep = Path(cfg.paths.runs) / cfg.study.sweep_name
+    with stop_or_report(sweep):
+        codes = [run(cfg, [*words, *SCREEN_FILES]) for words in cfg.study.screen]
+        finalists = list(cfg.finalists or chosen(sweep, cfg.study.most_finalists, dry=cfg.dry_run))
+        print(f"finalists: {'; '.join(finalists)}")
+        for stage in STAGE_2:
+            for finalist in finalists:
+                words = [f"+sweep={stage}", "+finalist=none", *shlex.split(finalist), f"seeds={cfg.study.seeds}"]
+                codes.append(run(cfg, words))
+        codes += [run(cfg, [words]) for words in cfg.study.beyond]
+        if cfg.photos:
+            for finalist in finalists:
+                photos = ["datamodule=phone_photos", f"datamodule.root={cfg.photos}", "fold=0,1,2,3,4", "export=all"]
+                codes.append(run(cfg, [*shlex.split(finalist), *photos], sweep_name=f"{cfg.study.sweep_name}_photos"))
+        if not cfg.dry_run:
+            from sweeps.report import write_report
+
+            print(f"report: {write_report(sweep)}")
+        if any(codes):
+            sys.exit(1)
+
+
+def run(cfg: DictConfig, words: list[str], sweep_name: str = "") -> int:
+    """One grid in a process of its own; its exit code. Stops the study where the command line itself is wrong."""
+    places = [f"paths.{name}={cfg.paths[name]}" for name in ("runs", "data", "weights", "cache")]
+    line = [
+        "train.py",
+        "-m",
+        *cfg.study.common,
+        *words,
+        *cfg.common,
+        f"sweep_name={sweep_name or cfg.study.sweep_name}",
+    ]
+    print(f"$ python {shlex.join(line)}", flush=True)
+    if cfg.dry_run:
+        return 0
+    code = subprocess.run([sys.executable, *line, *places], cwd=Path(__file__).parent, check=False).returncode
+    if code not in (0, 1):  # 1: a job failed, its record says why, the others are done
+        sys.exit(code)
+    return code
+
+
+def chosen(sweep: Path, most: int, *, dry: bool) -> list[str]:
+    """Finalists as overrides, by the front of the screened int8 files."""
+    if dry:
+        return ["backbone=FRONT width=FRONT resolution=FRONT"]
+    from sweeps.files import collect_files
+    from sweeps.front import finalists
+
+    return finalists(collect_files(sweep), most)
+
+
+if __name__ == "__main__":
+    answer(main, "study")

@@ -1,0 +1,112 @@
+"""A grid again and again: what is done is skipped at once, what failed waits to be asked, seeds repeat."""
+
+import json
+import time
+
+import pytest
+
+from tests.drawn import draw_screens
+from tests.test_train import SMALL, record_of, run
+
+GRID = ["-m", *SMALL, "trainer.max_epochs=1", "sweep_name=grid"]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    root = tmp_path_factory.mktemp("place")
+    draw_screens(root / "screens")
+    return root
+
+
+@pytest.fixture(scope="module")
+def first(place):
+    return run(place, *GRID, "encoding=one_hot,ordinal", "seeds=2", check=0)
+
+
+def folders(place, sweep="grid"):
+    return sorted(path.parent for path in (place / "runs" / sweep).glob("*/record.json"))
+
+
+def test_seeds_repeat_every_point(place, first):
+    axes = [record_of(folder)["axes"] for folder in folders(place)]
+    assert sorted((one["encoding"], one["seed"]) for one in axes) == [
+        ("one_hot", 0), ("one_hot", 1), ("ordinal", 0), ("ordinal", 1),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("word", ["seeds=0", "seeds=two"])
+def test_a_wrong_number_of_seeds_is_named(place, word):
+    done = run(place, *GRID, word, check=2)
+    assert done.stderr == f"error: {word}: want a whole number of repetitions, at least 1\n"
+
+
+def test_the_same_command_again_ends_before_composing(place, first):
+    before = [(folder / "record.json").stat().st_mtime_ns for folder in folders(place)]
+    began = time.perf_counter()
+    done = run(place, *GRID, "encoding=one_hot,ordinal", "seeds=2", check=0)
+    seconds = time.perf_counter() - began
+    assert done.stdout.startswith("all 4 points were done before")
+    assert "table:" in done.stdout
+    assert [(folder / "record.json").stat().st_mtime_ns for folder in folders(place)] == before
+    assert seconds < 60  # no claim, only that nothing was trained; the claim is benchmarks/sweep.py's
+
+
+def test_a_larger_grid_trains_only_what_is_new(place, first):
+    done = run(place, *GRID, "encoding=one_hot,ordinal,coral", "seeds=1", check=0)
+    assert done.stdout.count("done before") == 2
+    assert len(folders(place)) == 5
+
+
+def test_changed_data_is_seen_though_the_command_was_through(place, first, tmp_path):
+    words = ["encoding=one_hot", "sweep_name=changing", f"datamodule.root={tmp_path}/screens"]
+    draw_screens(tmp_path / "screens")
+    run(place, *GRID, *words, check=0)
+    assert run(place, *GRID, *words, check=0).stdout.startswith("all 1 points were done")
+    cells = tmp_path / "screens" / "cells.csv"
+    lines = cells.read_text().splitlines()
+    lines[1] = lines[1][:-1] + ("1" if lines[1].endswith("0") else "0")
+    cells.write_text("\n".join(lines) + "\n")
+    assert "all 1 points" not in run(place, *GRID, *words, check=0).stdout
+
+
+def test_what_failed_is_tried_again_only_when_asked(place):
+    words = ["sweep_name=failing", "optimizer.lr=1e37", "schedule=constant", "trainer.max_epochs=2"]
+    done = run(place, *GRID, *words, check=1)
+    assert "loss is" in done.stderr
+    (folder,) = folders(place, "failing")
+    failed_at = record_of(folder)["updated"]
+    again = run(place, *GRID, *words)
+    assert "failed before (retry_failed=true tries again): the training loss" in again.stdout
+    assert record_of(folder)["updated"] == failed_at
+    asked = run(place, *GRID, *words, "retry_failed=true", check=1)
+    assert "failed before" not in asked.stdout
+    assert "failed before" not in run(place, *[word for word in GRID if word != "-m"], *words, check=1).stdout
+
+
+def test_two_commands_share_a_grid(place):
+    import subprocess
+    import sys
+
+    from tests.test_train import HERE
+
+    words = [*GRID, "sweep_name=shared", "encoding=one_hot,ordinal,coral,corn", "trainer.max_epochs=2"]
+    line = [sys.executable, "train.py", *words, f"paths.runs={place}/runs", f"paths.cache={place}/cache",
+            f"datamodule.root={place}/screens"]  # fmt: skip
+    both = [
+        subprocess.Popen(line, cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    said = [process.communicate(timeout=280) for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    trained = sum(out.count("val/accuracy 0.") for out, _ in said)
+    assert trained == 4
+    assert [record_of(folder)["status"] for folder in folders(place, "shared")] == ["done"] * 4
+
+
+def test_a_sweep_file_runs_as_a_grid_without_m(place):
+    words = [word for word in SMALL if word != "width=0.25"]
+    run(place, "+sweep=stage1_mobilenet", *words, "width=0.25,0.5", "resolution=32", "trainer.max_epochs=1", check=0)
+    found = folders(place, "stage1_mobilenet")
+    assert sorted(record_of(folder)["axes"]["width"] for folder in found) == [0.25, 0.5]
+    assert {record_of(folder)["axes"]["augmentation"] for folder in found} == {"none"}
+    (command,) = (place / "runs" / "stage1_mobilenet" / "commands").glob("*.json")
+    assert json.loads(command.read_text())["points"] == 2
