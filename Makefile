@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 DEMO_RUNS ?= runs
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help setup demo export-tflite study report sheet test test-slow lint format lock bench bench-export clean
+.PHONY: help setup demo export-tflite study report sheet test test-slow lint format lock bench bench-export bench-sweep clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -58,6 +58,9 @@ bench: setup ## training throughput against a bare loop and Keras, as ratios
 
 bench-export: setup ## conversion time and latency of our files against TensorFlow's converter, as ratios
 	@$(PY) -m benchmarks.export
+
+bench-sweep: setup ## what a sweep costs beside its trainings, and how fast its records are read
+	@$(PY) -m benchmarks.sweep
 
 clean: ## remove the environment and the caches, never runs or data
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

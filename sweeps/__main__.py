@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from sweeps.record import RecordError
+from sweeps.record import RecordError, latest_sweep
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
         command = commands.add_parser(name, help=help_)
         command.add_argument("sweep", nargs="?", type=Path, help="a sweep's folder, for example runs/adhoc")
     arguments = parser.parse_args()
-    sweep = arguments.sweep or _latest(Path("runs"))
+    sweep = arguments.sweep or latest_sweep(Path("runs"))
     if sweep is None or not sweep.is_dir():
         sys.exit(f"error: {sweep or 'runs'}: no such sweep folder")
     try:
@@ -41,12 +41,6 @@ def _answer(command: str, sweep: Path) -> None:
         from sweeps.report import write_report
 
         print(f"report: {write_report(sweep)}")
-
-
-def _latest(runs: Path) -> Path | None:
-    """The sweep whose newest record is newest."""
-    records = sorted(runs.glob("*/*/record.json"), key=lambda path: path.stat().st_mtime)
-    return records[-1].parent.parent if records else None
 
 
 if __name__ == "__main__":

@@ -200,3 +200,9 @@ def one_line(error: BaseException) -> str:
 def find_runs(sweep: Path) -> list[Path]:
     """The run folders of a sweep, by name."""
     return sorted(path.parent for path in sweep.glob("*/record.json"))
+
+
+def latest_sweep(runs: Path) -> Path | None:
+    """The sweep's folder whose newest record is newest; None where there is no record."""
+    records = sorted(runs.glob("*/*/record.json"), key=lambda path: path.stat().st_mtime)
+    return records[-1].parent.parent if records else None
