@@ -63,10 +63,10 @@ class ClosingTable(Callback):
 
 def show(sweep: Path) -> "pd.DataFrame":
     """Prints the sweep's table and gives it."""
-    from sweeps.table import collect, print_table
+    from sweeps.table import print_table, read_sweep
 
-    table = collect(sweep)
-    print_table(table, sweep)
+    table, files = read_sweep(sweep)
+    print_table(table, sweep, files)
     return table
 
 

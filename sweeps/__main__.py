@@ -34,9 +34,10 @@ def _answer(command: str, sweep: Path) -> None:
 
         print_status(sweep)
     elif command == "table":
-        from sweeps.table import collect, print_table
+        from sweeps.table import print_table, read_sweep
 
-        print_table(collect(sweep), sweep)
+        runs, files = read_sweep(sweep)
+        print_table(runs, sweep, files)
     else:
         from sweeps.report import write_report
 

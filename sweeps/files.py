@@ -8,72 +8,79 @@ import numpy.typing as npt
 import pandas as pd
 
 from sweeps.metrics import Grades, macro_f1
-from sweeps.record import RecordError, find_runs, read_record
+from sweeps.record import Record, RecordError, find_runs, read_record
+
+FILE_COLUMNS = ("file", "size_bytes", "same", "checkpoint", "device", "threads", "delegate", "latency_ms", "marked")
+"""What `collect_files` says of a file beside its run, its axes and its metrics."""
 
 
-def pooled_files(sweep: Path) -> pd.DataFrame:
-    """One row per point and kind of file, over all runs of a sweep whose records have exports.
+def file_rows(run: str, record: Record) -> list[dict[str, Any]]:
+    """A record's rows of `collect_files`."""
+    rows = []
+    about = {"run": run, **record.get("axes", {}), "start": record.get("start", {}).get("origin", "")}
+    for file, entry in record.get("exports", {}).items():
+        if "path" not in entry:
+            continue
+        metrics = {name: value for name, value in entry.items() if "/" in name and isinstance(value, int | float)}
+        known = {"file": file, "size_bytes": entry["size_bytes"], "same": entry["agreement"]}
+        known |= {"checkpoint": entry.get("checkpoint", ""), "marked": entry.get("marked", "")}
+        for timed in entry.get("latency") or [{}]:
+            where = {name: timed.get(name) for name in ("device", "threads", "delegate")}
+            rows.append(about | known | where | {"latency_ms": timed.get("latency_ms_p50", np.nan)} | metrics)
+    return rows
+
+
+def collect_files(sweep: Path) -> pd.DataFrame:
+    """One row per run, exported file and device that it was timed on: run, the axes, start, FILE_COLUMNS (latency_ms
+    is the p50, same the share of grades as torch's), and every scalar metric of the file. Runs without files, and files
+    that could not be made, are left out.
+    """
+    rows: list[dict[str, Any]] = []
+    for folder in find_runs(sweep):
+        try:
+            rows += file_rows(folder.name, read_record(folder))
+        except RecordError:
+            continue
+    return pd.DataFrame(rows)
+
+
+def pooled_files(sweep: Path, files: pd.DataFrame | None = None) -> pd.DataFrame:
+    """One row per point and kind of file, over the folds that have it.
 
     The test part, or the val part where there is no test part. Columns: the axes; file, runs, cells; accuracy and
     macro_f1 of the files; lost (torch's accuracy less the files', in points) with `lost_low` and `lost_high`, a paired
     95 % bootstrap over sources; same, the share of cells that torch grades alike; size_bytes (mean) and
     latency_ms_p50 (median over the runs of the first measurement).
+
+    Args:
+        files: as `collect_files` gives them, where they are at hand.
+
     """
+    files = collect_files(sweep) if files is None else files
+    if not len(files):
+        return files
+    firsts = files.drop_duplicates(["run", "file"])  # of several devices the first
+    axes = [str(name) for name in files if name not in (*FILE_COLUMNS, "run", "fold") and "/" not in str(name)]
     rows: list[dict[str, Any]] = []
-    for axes, runs in _points(sweep):
-        frames = [_beside_torch(folder, record) for folder, record in runs]
-        everything = pd.concat(frames)
+    for values, point in firsts.groupby(axes, dropna=False, sort=False):
+        runs = [run for run in point.run.unique() if (sweep / run / "export" / "predictions.parquet").exists()]
+        if not runs:
+            continue
+        everything = pd.concat([_beside_torch(sweep / run, point[point.run == run]) for run in runs])
         part = "test" if (everything.part == "test").any() else "val"
+        about = dict(zip(axes, values, strict=True))
         for file, cells in everything[everything.part == part].groupby("file", sort=False):
-            entries = [record["exports"][file] for _, record in runs if "path" in record["exports"].get(file, {})]
-            rows.append(axes | {"file": file, "runs": len(entries)} | _figures(cells) | _costs(entries))
+            made = point[(point.file == file) & point.run.isin(runs)]
+            costs = {"size_bytes": made.size_bytes.mean(), "latency_ms_p50": made.latency_ms.median()}
+            rows.append(about | {"file": file, "runs": len(made)} | _figures(cells) | costs)
     return pd.DataFrame(rows)
 
 
-def collect_files(sweep: Path) -> pd.DataFrame:
-    """One row per run, exported file and device that it was timed on: run, the axes, start, file, device, threads,
-    delegate, latency_ms (p50), size_bytes, same (share of grades as torch's), marked, and every scalar metric of the
-    file. Runs without files, and files that could not be made, are left out.
-    """
-    rows: list[dict[str, Any]] = []
-    for folder in find_runs(sweep):
-        try:
-            record = read_record(folder)
-        except RecordError:
-            continue
-        about = {"run": folder.name, **record.get("axes", {}), "start": record.get("start", {}).get("origin", "")}
-        for file, entry in record.get("exports", {}).items():
-            if "path" not in entry:
-                continue
-            metrics = {name: value for name, value in entry.items() if "/" in name and isinstance(value, int | float)}
-            known = {"file": file, "size_bytes": entry["size_bytes"], "same": entry["agreement"]}
-            for timed in entry.get("latency") or [{}]:
-                where = {name: timed.get(name) for name in ("device", "threads", "delegate")}
-                time = {"latency_ms": timed.get("latency_ms_p50", np.nan)}
-                rows.append(about | known | where | time | {"marked": entry.get("marked", "")} | metrics)
-    return pd.DataFrame(rows)
-
-
-def _points(sweep: Path) -> list[tuple[dict[str, Any], list[tuple[Path, dict[str, Any]]]]]:
-    """Exported runs that differ in the fold alone, together."""
-    points: dict[str, tuple[dict[str, Any], list[tuple[Path, dict[str, Any]]]]] = {}
-    for folder in find_runs(sweep):
-        try:
-            record = read_record(folder)
-        except RecordError:
-            continue
-        if (folder / "export" / "predictions.parquet").exists() and record.get("exports"):
-            axes = {key: value for key, value in record["axes"].items() if key != "fold"}
-            axes["start"] = record["start"]["origin"]
-            points.setdefault(str(axes), (axes, []))[1].append((folder, record))
-    return list(points.values())
-
-
-def _beside_torch(folder: Path, record: dict[str, Any]) -> pd.DataFrame:
+def _beside_torch(folder: Path, made: pd.DataFrame) -> pd.DataFrame:
     """The files' predictions with torch's grade of the same cell by the same checkpoint, column `torch`."""
     torch_says = pd.read_parquet(folder / "predictions.parquet")
     files = pd.read_parquet(folder / "export" / "predictions.parquet")
-    files["checkpoint"] = files.file.map({name: entry.get("checkpoint") for name, entry in record["exports"].items()})
+    files["checkpoint"] = files.file.map(dict(zip(made.file, made.checkpoint, strict=True)))
     reference = torch_says[["sample", "part", "checkpoint", "grade"]].rename(columns={"grade": "torch"})
     return files.merge(reference, on=["sample", "part", "checkpoint"])
 
@@ -103,11 +110,3 @@ def paired_interval(
     drawn = rng.integers(len(counts), size=(repeats, len(counts)))
     low, high = np.percentile(100 * lost[drawn].sum(axis=1) / counts[drawn].sum(axis=1), [2.5, 97.5])
     return float(low), float(high)
-
-
-def _costs(entries: list[dict[str, Any]]) -> dict[str, float]:
-    times = [entry["latency"][0]["latency_ms_p50"] for entry in entries if entry.get("latency")]
-    return {
-        "size_bytes": float(np.mean([entry["size_bytes"] for entry in entries])),
-        "latency_ms_p50": float(np.median(times)) if times else float("nan"),
-    }

@@ -12,12 +12,11 @@ import pandas as pd
 
 from sweeps.drawing import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Front, curve, draw_front
 from sweeps.effects import REPEATS, Effect, main_effects
-from sweeps.files import collect_files
 from sweeps.front import points
 from sweeps.published import Beside, beside
 from sweeps.record import Record, RecordError, Status, find_runs, read_record, write_whole
 from sweeps.status import Progress, progress
-from sweeps.table import axis_columns, collect, pooled
+from sweeps.table import axis_columns, pooled, read_sweep
 
 EFFECT_FIGURES = ("val/accuracy", "val/macro_f1")
 MOST_DETAILS = 6
@@ -51,7 +50,7 @@ def write_report(sweep: Path) -> Path:
 
 def gather(sweep: Path) -> dict[str, Any]:
     """Everything that the template writes down."""
-    runs, files = collect(sweep), collect_files(sweep)
+    runs, files = read_sweep(sweep)
     done = runs[runs.status == Status.DONE] if len(runs) else runs
     axes = telling(done) if len(done) else []
     records = _records(sweep, done)
@@ -66,7 +65,7 @@ def gather(sweep: Path) -> dict[str, Any]:
         "starts": sorted(set(done.start)) if len(done) else [],
         "processors": sorted({record.get("device", {}).get("processor", "") for record in records.values()} - {""}),
         "fronts": fronts,
-        "pooled": _pooled_rows(sweep, axes),
+        "pooled": _pooled_rows(sweep, runs, axes),
         "rows": _rows(done, files, axes),
         "effects": _effects(done, axes),
         "curves": _curves(records, done, axes),
@@ -142,8 +141,8 @@ def _fronts(files: pd.DataFrame, axes: list[str]) -> list[tuple[str, pd.DataFram
     return found
 
 
-def _pooled_rows(sweep: Path, axes: list[str]) -> pd.DataFrame:
-    table = pooled(sweep)
+def _pooled_rows(sweep: Path, runs: pd.DataFrame, axes: list[str]) -> pd.DataFrame:
+    table = pooled(sweep, runs)
     if not len(table):
         return table
     whole = table[table.group == "all"].reset_index(drop=True)

@@ -8,9 +8,9 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from sweeps.files import pooled_files
+from sweeps.files import collect_files, file_rows, pooled_files
 from sweeps.metrics import bootstrap_interval, macro_f1
-from sweeps.record import RecordError, Status, find_runs, read_record, status_of
+from sweeps.record import Record, RecordError, Status, find_runs, read_record, status_of
 
 FIGURES = {
     "accuracy": lambda labels, grades: float(np.mean(labels == grades)),
@@ -21,32 +21,45 @@ POOLED_OVER = ("fold",)
 BOOKKEEPING = ("run", "status", "error", "seconds", "updated", "later_error_at")
 
 
-def collect(sweep: Path) -> pd.DataFrame:
-    """One row per run folder: its axes, start, status, error, seconds and every scalar metric.
-
-    A record that cannot be read has status `unreadable` and the reason under error.
-    """
+def read_sweep(sweep: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`collect` and `collect_files` in one pass over the records."""
     rows: list[dict[str, Any]] = []
+    files: list[dict[str, Any]] = []
     for folder in find_runs(sweep):
         try:
             record = read_record(folder)
         except RecordError as error:
             rows.append({"run": folder.name, "status": "unreadable", "error": str(error)})
             continue
-        scalars = {name: value for name, value in record.get("metrics", {}).items() if isinstance(value, int | float)}
-        rows.append(
-            {
-                "run": folder.name,
-                **record.get("axes", {}),
-                "start": record.get("start", {}).get("origin", ""),
-                "status": str(status_of(folder, record)),
-                "error": record.get("error", ""),
-                "seconds": record.get("seconds", {}).get("fit", np.nan),
-                "updated": record.get("updated", ""),
-                "later_error_at": record.get("later_error", {}).get("at", ""),
-                **scalars,
-            }
-        )
+        rows.append(_row(folder, record))
+        files += file_rows(folder.name, record)
+    return _by_axes(rows), pd.DataFrame(files)
+
+
+def collect(sweep: Path) -> pd.DataFrame:
+    """One row per run folder: its axes, start, status, error, seconds and every scalar metric; ordered by the axes.
+
+    A record that cannot be read has status `unreadable` and the reason under error.
+    """
+    return read_sweep(sweep)[0]
+
+
+def _row(folder: Path, record: Record) -> dict[str, Any]:
+    scalars = {name: value for name, value in record.get("metrics", {}).items() if isinstance(value, int | float)}
+    return {
+        "run": folder.name,
+        **record.get("axes", {}),
+        "start": record.get("start", {}).get("origin", ""),
+        "status": str(status_of(folder, record)),
+        "error": record.get("error", ""),
+        "seconds": record.get("seconds", {}).get("fit", np.nan),
+        "updated": record.get("updated", ""),
+        "later_error_at": record.get("later_error", {}).get("at", ""),
+        **scalars,
+    }
+
+
+def _by_axes(rows: list[dict[str, Any]]) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     axes = axis_columns(table) if len(table) and "backbone" in table else []
     return table.sort_values(axes, key=_sortable, ignore_index=True) if axes else table
@@ -65,22 +78,27 @@ def axis_columns(table: pd.DataFrame) -> list[str]:
     return [name for name in axes if name == "backbone" or table[name].astype(str).nunique() > 1]
 
 
-def pooled(sweep: Path) -> pd.DataFrame:
+def pooled(sweep: Path, table: pd.DataFrame | None = None) -> pd.DataFrame:
     """One row per point and group of photos, over the out-of-fold predictions of its runs, with 95 % intervals.
 
     The test part graded by the best epoch, which val chose; where there is no test part the val part graded by the
     last epoch, which nothing chose: column `graded_by`. Points are runs that differ in the fold alone. Rows of a point: all cells, then each group. Columns: the axes,
     folds, group, cells, majority (accuracy of always giving the commonest label), and per figure the value, `_low`
     and `_high` (bootstrap over sources).
+
+    Args:
+        table: as `collect` gives it, where it is at hand.
+
     """
-    table = collect(sweep)
+    table = collect(sweep) if table is None else table
     done = table[table.status == Status.DONE] if len(table) else table
     if not len(done) or "fold" not in done:
         return pd.DataFrame()
     known = {*BOOKKEEPING, *POOLED_OVER}
     keys = [str(name) for name in done if name not in known and "/" not in str(name)]
     rows: list[dict[str, Any]] = []
-    for values, runs in done.groupby(keys, dropna=False, sort=False):
+    several = done.groupby(keys, dropna=False).run.transform("size") > 1
+    for values, runs in done[several].groupby(keys, dropna=False, sort=False):
         if runs.fold.nunique() < 2 or runs.fold.duplicated().any():
             continue
         frames = [pd.read_parquet(sweep / run / "predictions.parquet") for run in runs.run]
@@ -104,8 +122,13 @@ def summary(cells: pd.DataFrame) -> dict[str, Any]:
     return row
 
 
-def print_table(table: pd.DataFrame, sweep: Path, most: int = 60) -> None:
-    """Writes `table.csv` into the sweep's folder and shows the table, pooled over folds where there are folds."""
+def print_table(table: pd.DataFrame, sweep: Path, files: pd.DataFrame | None = None, most: int = 60) -> None:
+    """Writes `table.csv`, `table.parquet` and what is pooled over folds into the sweep's folder, and shows them.
+
+    Args:
+        table, files: as `read_sweep` gives them; without `files` they are read.
+
+    """
     console = Console(width=None if Console().is_terminal else 220)
     if not len(table):
         console.print(f"no runs in {sweep}")
@@ -118,20 +141,31 @@ def print_table(table: pd.DataFrame, sweep: Path, most: int = 60) -> None:
     ]
     _show(console, shown.head(most), f"{sweep}: {len(table)} runs")
     table.to_csv(sweep / "table.csv", index=False)
-    folds = pooled(sweep)
+    _plain(table).to_parquet(sweep / "table.parquet", index=False)
+    folds = pooled(sweep, table)
     if len(folds):
         folds.to_csv(sweep / "pooled.csv", index=False)
         _show(console, _with_intervals(folds), _pooled_title(folds))
-    files = pooled_files(sweep)
+    files = collect_files(sweep) if files is None else files
     if len(files):
         files.to_csv(sweep / "files.csv", index=False)
-        _show(console, _files_shown(files), "exported files, all folds pooled: points of accuracy lost against torch")
+        _plain(files).to_parquet(sweep / "files.parquet", index=False)
+    losses = pooled_files(sweep, files)
+    if len(losses):
+        losses.to_csv(sweep / "pooled_files.csv", index=False)
+        _show(console, _files_shown(losses), "exported files, all folds pooled: points of accuracy lost against torch")
     if "start" in table and table.start[table.start != ""].nunique() > 1:
         console.print("note: some runs start pretrained and some at random (column start); they do not compare.")
     for _, run in table[table.error.fillna("") != ""].iterrows():
         console.print(f"{run.status}: {run.run}: {run.error}", markup=False, soft_wrap=True)
     more = f" (the first {most} rows are shown)" if len(table) > most else ""
     print(f"table: {sweep / 'table.csv'}{more}")
+
+
+def _plain(table: pd.DataFrame) -> pd.DataFrame:
+    """Columns of one kind each, as Parquet wants them: words where words and numbers are mixed."""
+    mixed = [name for name in table if table[name].dtype == object]
+    return table.assign(**{str(name): table[name].astype("string") for name in mixed})
 
 
 def _pooled_title(folds: pd.DataFrame) -> str:
