@@ -59,18 +59,17 @@ def pooled_files(sweep: Path, files: pd.DataFrame | None = None) -> pd.DataFrame
     files = collect_files(sweep) if files is None else files
     if not len(files):
         return files
+    scored = [run for run in files.run.unique() if (sweep / run / "export" / "predictions.parquet").exists()]
+    files = files[files.run.isin(scored)]
     firsts = files.drop_duplicates(["run", "file"])  # of several devices the first
     axes = [str(name) for name in files if name not in (*FILE_COLUMNS, "run", "fold") and "/" not in str(name)]
     rows: list[dict[str, Any]] = []
     for values, point in firsts.groupby(axes, dropna=False, sort=False):
-        runs = [run for run in point.run.unique() if (sweep / run / "export" / "predictions.parquet").exists()]
-        if not runs:
-            continue
-        everything = pd.concat([_beside_torch(sweep / run, point[point.run == run]) for run in runs])
+        everything = pd.concat([_beside_torch(sweep / run, here) for run, here in point.groupby("run", sort=False)])
         part = "test" if (everything.part == "test").any() else "val"
         about = dict(zip(axes, values, strict=True))
         for file, cells in everything[everything.part == part].groupby("file", sort=False):
-            made = point[(point.file == file) & point.run.isin(runs)]
+            made = point[point.file == file]
             costs = {"size_bytes": made.size_bytes.mean(), "latency_ms_p50": made.latency_ms.median()}
             rows.append(about | {"file": file, "runs": len(made)} | _figures(cells) | costs)
     return pd.DataFrame(rows)

@@ -9,6 +9,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from conf.command_line import repeated
 from conf.schema import register
 
 HERE = Path(__file__).parent.parent
@@ -44,10 +45,10 @@ def points(words):
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if "train.py" in command])
 def test_training_commands_compose(command):
-    words = [word for word in shlex.split(command)[2:] if word != "-m"]
+    words = [repeated(word) for word in shlex.split(command)[2:] if word != "-m"]
     with initialize_config_dir(str(HERE / "conf"), version_base="1.3"):
         for overrides in points(words):
-            root = next(word for word in words if word.startswith("datamodule.root=")).partition("=")[2]
+            root = next((word.partition("=")[2] for word in words if word.startswith("datamodule.root=")), None)
             assert compose("train", overrides=overrides).datamodule.root == root
 
 
