@@ -13,7 +13,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from conf.again import nothing_left, setting_digest
-from sweeps.commands import Command, Journal
+from sweeps.commands import Command, Journal, took_one
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +26,10 @@ class ClosingTable(Callback):
         self.began = ""
         self.journal: Journal | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Launchers send it to their processes; the journal's lock stays here."""
+        return {"began": self.began, "journal": None}
+
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Notes the time: failures of earlier commands in the same folder are not this one's."""
         self.began = datetime.now(UTC).isoformat(timespec="seconds")
@@ -35,23 +39,24 @@ class ClosingTable(Callback):
         with suppress(OSError):  # a folder that cannot be written is answered by the first job
             self.journal = Journal(sweep, command)
         if self.journal is not None and nothing_left(sweep, self.journal.before, command):
-            self.journal.restore()
+            self.journal.end(through=False)
             print(f"all {command.points} points were done before (overwrite=true trains again)")
             show(sweep)
             sys.exit()
+        if self.journal is not None:
+            self.journal.begin()
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
-        """Counts the job; those of other processes are not seen here."""
-        if self.journal is not None:
-            folder = job_return._return_value if job_return.status == JobStatus.COMPLETED else None
-            self.journal.took_one(Path(folder).name if isinstance(folder, str) else "")
+        """Notes the job's turn, in whatever process a launcher ran it."""
+        folder = job_return._return_value if job_return.status == JobStatus.COMPLETED else None
+        took_one(Path(folder).name if isinstance(folder, str) else "")
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Prints and, where a job failed, exits. Only records count: jobs may have run in other processes."""
         from sweeps.record import Status
 
         if self.journal is not None:
-            self.journal.end()
+            self.journal.end(through=True)
         sweep = Path(config.paths.runs) / config.sweep_name
         table = show(sweep)
         if not len(table):

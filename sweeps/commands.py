@@ -1,18 +1,22 @@
-"""What the grids of a sweep set out to do: a small file per command line, so that what is left can be told.
+"""What the grids of a sweep set out to do: two small files per command line, so that what is left can be told.
 
-`commands/<hash of the command line>.json` in the sweep's folder; the command holds `commands/<same>.lock` while it
-lives.
+`commands/<hash of the command line>.json` in the sweep's folder says what was asked; `.runs` beside it gains a line with
+each job's turn, from whatever process took it; the command holds `.lock` while it lives.
 """
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, Timeout
 
 from sweeps.record import write_whole
+
+VARIABLE = "_GRIDLITE_RUNS_FILE"
+"""Tells the processes that a launcher starts where to note their turns."""
 
 
 @dataclass(frozen=True)
@@ -22,28 +26,26 @@ class Command:
     line: list[str]
     """The overrides as typed."""
     points: int
-    """Jobs that it consists of."""
-    taken: int = 0
-    """Jobs that have had their turn, whatever came of them."""
-    ended: bool = False
-    """Whether it went through all of them."""
+    """Jobs that it consists of; 0 where a sweeper decides as it goes."""
     setting: str = ""
     """A digest of what else turns the line into points."""
+    ended: bool = False
+    """Whether it went through all of them."""
     runs: tuple[str, ...] = ()
-    """Names of the folders of the jobs that have had their turn, as far as this process saw them."""
+    """Names of the folders of the jobs that have had their turn, whatever came of them."""
     live: bool = False
     """Whether it runs now."""
 
     @property
     def left(self) -> int:
         """Jobs that have not been begun."""
-        return 0 if self.ended else self.points - self.taken
+        return 0 if self.ended else max(0, self.points - len(self.runs))
 
 
 class Journal:
-    """Writes one command's file while it runs.
+    """Writes one command's files while it runs.
 
-    Two equal commands at once share the file; the first one writes it.
+    Two equal commands at once share the files; the first one writes them.
     """
 
     def __init__(self, sweep: Path, command: Command) -> None:
@@ -56,30 +58,33 @@ class Journal:
             self.lock.acquire(timeout=0)
         except Timeout:
             return
-        self._write()
+        os.environ[VARIABLE] = str(self.path.with_suffix(".runs").absolute())
 
-    def took_one(self, run: str) -> None:
-        """Another job has had its turn; `run` is its folder's name, empty where it is not known."""
-        runs = (*self.command.runs, run) if run else self.command.runs
-        self.command = replace(self.command, taken=self.command.taken + 1, runs=runs)
-        self._write()
-
-    def end(self) -> None:
-        """All jobs have had their turn."""
-        self.command = replace(self.command, ended=True)
-        self._write()
-        self.lock.release()
-
-    def restore(self) -> None:
-        """Leaves the file as it was found: there was nothing to do."""
-        if self.before is not None:
-            self.command = self.before
+    def begin(self) -> None:
+        """Takes the place of an earlier command of the same words."""
+        if self.lock.is_locked:
+            self.path.with_suffix(".runs").write_text("")
             self._write()
-        self.lock.release()
+
+    def end(self, *, through: bool) -> None:
+        """The command stops here; `through` says that all jobs have had their turn."""
+        if self.lock.is_locked:
+            if through:
+                self.command = replace(self.command, ended=True)
+                self._write()
+            os.environ.pop(VARIABLE, None)
+            self.lock.release()
 
     def _write(self) -> None:
-        if self.lock.is_locked:
-            write_whole(self.path, json.dumps(asdict(self.command), indent=1))
+        kept = {"line": self.command.line, "points": self.command.points, "setting": self.command.setting}
+        write_whole(self.path, json.dumps(kept | {"ended": self.command.ended}, indent=1))
+
+
+def took_one(run: str) -> None:
+    """A job in the folder called `run` has had its turn; called in the process that had it."""
+    if VARIABLE in os.environ:
+        with Path(os.environ[VARIABLE]).open("a") as file:  # a short line is appended whole
+            file.write(f"{run}\n")
 
 
 def commands_of(sweep: Path) -> Iterator[Command]:
@@ -92,9 +97,9 @@ def commands_of(sweep: Path) -> Iterator[Command]:
 
 def _read(path: Path) -> Command | None:
     try:
-        found = json.loads(path.read_text())
-        return Command(**found | {"runs": tuple(found["runs"])})
-    except (OSError, ValueError, TypeError, KeyError):
+        command = Command(**json.loads(path.read_text()))
+        return replace(command, runs=tuple(path.with_suffix(".runs").read_text().split("\n")[:-1]))
+    except (OSError, ValueError, TypeError):
         return None
 
 

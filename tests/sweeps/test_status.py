@@ -5,7 +5,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from sweeps.commands import Command, Journal, commands_of
+from sweeps.commands import Command, Journal, commands_of, took_one
 from sweeps.record import hold
 from sweeps.status import print_status, progress
 from tests.sweeps.made import add_run
@@ -17,19 +17,20 @@ def test_counts_and_time_to_go(tmp_path) -> None:
     live = add_run(tmp_path, 0.7, seed=2, status="running")
     add_run(tmp_path, 0.7, seed=3, status="running")
     journal = Journal(tmp_path, Command(["seed=0,1,2,3,4,5,6"], points=7))
+    journal.begin()
     for run in ("a", "b"):
-        journal.took_one(run)
+        took_one(run)
     with hold(live):
         now = progress(tmp_path)
     assert now.counts == {"done": 1, "failed": 1, "running": 1, "interrupted": 1}
     assert now.left == 5
     assert now.to_go == timedelta(seconds=66)  # 12 s each; the running one is half through
-    journal.end()
+    journal.end(through=True)
     assert progress(tmp_path).left == 0
 
 
 def test_a_killed_command_leaves_what_was_left(tmp_path, capsys) -> None:
-    code = f"from sweeps.commands import *; import os; j = Journal(__import__('pathlib').Path({str(tmp_path)!r}), Command(['a=1,2,3'], points=3)); j.took_one('x'); os._exit(9)"
+    code = f"from sweeps.commands import *; import os; j = Journal(__import__('pathlib').Path({str(tmp_path)!r}), Command(['a=1,2,3'], points=3)); j.begin(); took_one('x'); os._exit(9)"
     subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent.parent.parent, check=False)
     (command,) = commands_of(tmp_path)
     assert (command.left, command.live, command.runs) == (2, False, ("x",))
@@ -39,20 +40,29 @@ def test_a_killed_command_leaves_what_was_left(tmp_path, capsys) -> None:
 
 def test_the_same_command_again_takes_the_place_of_the_first(tmp_path) -> None:
     first = Journal(tmp_path, Command(["a=1,2"], points=2))
-    first.took_one("x")
-    first.lock.release()
+    first.begin()
+    took_one("x")
+    first.end(through=False)
     second = Journal(tmp_path, Command(["a=1,2"], points=2))
     assert second.before is not None
-    assert second.before.taken == 1
-    assert [command.taken for command in commands_of(tmp_path)] == [0]
+    assert second.before.runs == ("x",)
+    second.begin()
+    assert [command.runs for command in commands_of(tmp_path)] == [()]
+    second.end(through=True)
+    took_one("after the end")
+    assert [(command.runs, command.ended) for command in commands_of(tmp_path)] == [((), True)]
 
 
 def test_a_second_process_with_the_same_command_leaves_the_file_alone(tmp_path) -> None:
     first = Journal(tmp_path, Command(["a=1,2"], points=2))
-    first.took_one("x")
-    Journal(tmp_path, Command(["a=1,2"], points=2)).took_one("y")
-    assert [command.runs for command in commands_of(tmp_path)] == [("x",)]
-    assert [command.live for command in commands_of(tmp_path)] == [True]
+    first.begin()
+    took_one("x")
+    second = Journal(tmp_path, Command(["a=1,2"], points=2))
+    second.begin()
+    second.end(through=True)
+    (command,) = commands_of(tmp_path)
+    assert (command.runs, command.live, command.ended) == (("x",), True, False)
+    first.end(through=False)
 
 
 def test_files_that_are_no_commands_are_passed_over(tmp_path) -> None:
