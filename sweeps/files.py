@@ -65,7 +65,9 @@ def pooled_files(sweep: Path, files: pd.DataFrame | None = None) -> pd.DataFrame
     axes = [str(name) for name in files if name not in (*FILE_COLUMNS, "run", "fold") and "/" not in str(name)]
     rows: list[dict[str, Any]] = []
     for values, point in firsts.groupby(axes, dropna=False, sort=False):
-        everything = pd.concat([_beside_torch(sweep / str(run), here) for run, here in point.groupby("run", sort=False)])
+        everything = pd.concat(
+            [_beside_torch(sweep / str(run), here) for run, here in point.groupby("run", sort=False)]
+        )
         part = "test" if (everything.part == "test").any() else "val"
         about = dict(zip(axes, values, strict=True))
         for file, cells in everything[everything.part == part].groupby("file", sort=False):

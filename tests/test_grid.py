@@ -110,3 +110,25 @@ def test_a_sweep_file_runs_as_a_grid_without_m(place):
     assert {record_of(folder)["axes"]["augmentation"] for folder in found} == {"none"}
     (command,) = (place / "runs" / "stage1_mobilenet" / "commands").glob("*.json")
     assert json.loads(command.read_text())["points"] == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
+def test_launchers_give_the_same_records(place, first, launcher):
+    words = ["hydra.launcher.n_jobs=2"] if launcher == "joblib" else ["hydra.launcher.timeout_min=10"]
+    line = [
+        *GRID,
+        "encoding=one_hot,ordinal",
+        "seeds=2",
+        f"sweep_name={launcher}",
+        f"hydra/launcher={launcher}",
+        *words,
+    ]
+    run(place, *line, check=0)
+    alone = {record["config_hash"]: record["metrics"] for record in map(record_of, folders(place))}
+    together = {record["config_hash"]: record["metrics"] for record in map(record_of, folders(place, launcher))}
+    assert len(together) == 4
+    assert all(alone[name] == metrics for name, metrics in together.items())
+    (turns,) = (place / "runs" / launcher / "commands").glob("*.runs")
+    assert sorted(turns.read_text().split()) == [folder.name for folder in folders(place, launcher)]
+    assert run(place, *line, check=0).stdout.startswith("all 4 points were done before")

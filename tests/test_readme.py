@@ -31,12 +31,19 @@ def test_make_targets_exist(command):
     assert done.returncode == 0, done.stderr
 
 
+def choices(override):
+    """The values of a sweep, or the ends of an interval."""
+    if override.is_discrete_sweep():
+        return list(override.sweep_string_iterator())
+    return [override.value().start, override.value().end]
+
+
 def points(words):
     """Every override list that a sweep's words stand for, first and last choice of each."""
     parsed = OverridesParser.create().parse_overrides(words)
     for end in (0, -1):
         yield [
-            f"{override.get_key_element()}={list(override.sweep_string_iterator())[end]}"
+            f"{override.get_key_element()}={choices(override)[end]}"
             if override.is_sweep_override()
             else override.input_line
             for override in parsed

@@ -1,0 +1,94 @@
+"""`hydra/sweeper=optuna`: a thin sweeper on a current Optuna; the published plugin pins Optuna 2.
+
+`width=0.25,0.5`, `choice(…)`, `range(…)`, `interval(0.0003,0.01)` and `tag(log,interval(…))` say what may be chosen.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep, Transformer
+from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+
+
+class OptunaSweeper(Sweeper):
+    """Proposes one point after another and learns from their records.
+
+    Args:
+        trials: runs in all, those of earlier starts of the same search included.
+        seed: of the proposals.
+        objectives: figure → maximize or minimize, see `sweeps.search.Objective`.
+        params: override → values, as on the command line.
+
+    """
+
+    def __init__(
+        self, trials: int, seed: int, objectives: dict[str, str], params: dict[str, Any] | None = None
+    ) -> None:
+        self.trials, self.seed, self.objectives, self.params = trials, seed, objectives, params or {}
+        self.launcher: Launcher | None = None
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Hydra's: called once before `sweep`."""
+        self.config, self.hydra_context = config, hydra_context
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Runs until `trials` points have been answered; prints what none other beats."""
+        from sweeps.record import RecordError, Status, read_record
+        from sweeps.search import Objective, Search
+
+        words = [f"{key}={value}" for key, value in self.params.items()] + arguments
+        overrides = OverridesParser.create(config_loader=self.hydra_context.config_loader).parse_overrides(words)
+        fixed = [override.input_line or "" for override in overrides if not override.is_sweep_override()]
+        space = {str(one.get_key_element()): distribution(one) for one in overrides if one.is_sweep_override()}
+        if not space:
+            raise HydraException("nothing to search: give an override several values, such as width=0.25,0.5")
+        sweep = Path(str(self.config.hydra.sweep.dir))
+        sweep.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(self.config, sweep / "multirun.yaml")
+        objectives = [Objective(figure, direction) for figure, direction in self.objectives.items()]
+        search = Search(sweep, space, objectives, self.seed)
+        returned: list[Sequence[Any]] = []
+        assert self.launcher is not None
+        while (number := len(search.answered)) < self.trials:
+            trial, point = search.propose()
+            batch = [[*fixed, *(f"{key}={value}" for key, value in point.items())]]
+            self.validate_batch_is_legal(batch)
+            results = self.launcher.launch(batch, initial_job_idx=number)
+            record = read_record(Path(results[0].return_value))
+            try:
+                search.answer(trial, record if record["status"] == Status.DONE else None)
+            except RecordError as error:
+                search.answer(trial, None)
+                raise HydraException(str(error)) from None
+            returned.append(results)
+        for trial in search.best:
+            values = ", ".join(f"{one.figure} {value:.4g}" for one, value in zip(objectives, trial.values, strict=True))
+            print(f"best: {values}: {' '.join(f'{key}={value}' for key, value in trial.params.items())}")
+        return returned
+
+
+def distribution(override: Override) -> Any:
+    """What an override leaves open, as Optuna names it. Raises HydraException for what cannot be searched."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    value = override.value()
+    if isinstance(value, ChoiceSweep):
+        return CategoricalDistribution([str(Transformer.encode(item)) for item in value.list])
+    log = "log" in getattr(value, "tags", set())
+    if isinstance(value, RangeSweep):
+        return CategoricalDistribution([str(item) for item in value.range()])
+    if isinstance(value, IntervalSweep) and value.start is not None and value.end is not None:
+        if isinstance(value.start, int) and isinstance(value.end, int):
+            return IntDistribution(value.start, value.end, log=log)
+        return FloatDistribution(float(value.start), float(value.end), log=log)
+    raise HydraException(f"{override.input_line}: want values, choice(…), range(…) or interval(…)")

@@ -1,0 +1,132 @@
+"""A search learns from records, goes on where it was stopped, and tells no run twice."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from hydra_plugins.gridlite_search.optuna_sweeper import distribution
+from sweeps.record import RecordError
+from sweeps.search import Objective, Search
+
+SPACE = {"width": CategoricalDistribution(["0.25", "0.5", "1.0"]), "lr": FloatDistribution(1e-4, 1e-1, log=True)}
+OBJECTIVES = [Objective("val/accuracy", "maximize"), Objective("int8:latency_ms_p50", "minimize")]
+
+
+def record(point):
+    accuracy = 0.5 + 0.3 * float(point["width"]) - abs(point["lr"] - 0.01)
+    latency = [{"device": "x", "latency_ms_p50": 4 * float(point["width"])}]
+    return {"metrics": {"val/accuracy": accuracy}, "exports": {"int8": {"val/accuracy": 0.4, "latency": latency}}}
+
+
+def go_on(search, until):
+    while len(search.answered) < until:
+        trial, point = search.propose()
+        search.answer(trial, record(point))
+
+
+def test_the_best_are_the_front_of_what_was_tried(tmp_path) -> None:
+    search = Search(tmp_path, SPACE, OBJECTIVES, seed=0)
+    go_on(search, 30)
+    tried = [(trial.values[1], -trial.values[0]) for trial in search.answered]
+    best = [(trial.values[1], -trial.values[0]) for trial in search.best]
+    assert best == sorted(best)
+    for cost, loss in best:
+        assert not any(c <= cost and v <= loss and (c, v) != (cost, loss) for c, v in tried)
+    assert {trial.params["width"] for trial in search.best} == {"0.25", "0.5", "1.0"}
+
+
+def test_a_search_finds_a_better_rate_than_its_first_draws(tmp_path) -> None:
+    search = Search(tmp_path, {"lr": SPACE["lr"]}, [Objective("val/accuracy", "maximize")], seed=1)
+    while len(search.answered) < 40:
+        trial, point = search.propose()
+        search.answer(trial, record(point | {"width": "0.5"}))
+    distance = [abs(trial.params["lr"] - 0.01) for trial in search.answered]
+    assert min(distance[5:]) < 0.5 * min(distance[:5])
+
+
+def test_it_goes_on_where_it_was_stopped(tmp_path) -> None:
+    first = Search(tmp_path, SPACE, OBJECTIVES, seed=0)
+    go_on(first, 4)
+    _, begun = first.propose()  # and then the power fails
+    second = Search(tmp_path, SPACE, OBJECTIVES, seed=0)
+    assert len(second.answered) == 4
+    trial, again = second.propose()
+    assert again == begun
+    second.answer(trial, record(again))
+    assert len(Search(tmp_path, SPACE, OBJECTIVES, seed=0).answered) == 5
+
+
+def test_a_failed_run_counts_and_is_never_best(tmp_path) -> None:
+    search = Search(tmp_path, SPACE, OBJECTIVES, seed=0)
+    trial, _ = search.propose()
+    search.answer(trial, None)
+    assert len(search.answered) == 1
+    assert search.best == []
+
+
+@pytest.mark.parametrize(
+    ("figure", "value"), [("val/accuracy", 0.64), ("int8:val/accuracy", 0.4), ("int8:latency_ms_p50", 2.0)]
+)
+def test_figures_are_found(figure, value) -> None:
+    assert Objective(figure, "maximize").value(record({"width": "0.5", "lr": 0.02})) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("figure", ["val/acuracy", "float16:latency_ms_p50", "int8:latency"])
+def test_a_missing_figure_is_named(figure) -> None:
+    with pytest.raises(RecordError, match=f"objective {figure}: the run's record has no such figure"):
+        Objective(figure, "maximize").value(record({"width": "0.5", "lr": 0.02}))
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("width=0.25,0.5", CategoricalDistribution(["0.25", "0.5"])),
+        ("backbone=choice(mobilenet,mobilenetv2)", CategoricalDistribution(["mobilenet", "mobilenetv2"])),
+        ("seed=range(0,3)", CategoricalDistribution(["0", "1", "2"])),
+        ("batch_size=int(interval(8,32))", IntDistribution(8, 32)),
+        ("optimizer.lr=tag(log,interval(0.001,0.1))", FloatDistribution(0.001, 0.1, log=True)),
+    ],
+)
+def test_overrides_become_distributions(words, wanted) -> None:
+    assert distribution(OverridesParser.create().parse_override(words)) == wanted
+
+
+def test_what_cannot_be_searched_is_named() -> None:
+    with pytest.raises(HydraException, match=r"encoding=glob\(\*\): want values"):
+        distribution(OverridesParser.create().parse_override("encoding=glob(*)"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_killed_search_ends_with_as_many_runs_as_asked(tmp_path) -> None:
+    from tests.drawn import draw_screens
+    from tests.test_train import HERE, SMALL
+
+    draw_screens(tmp_path / "screens")
+    words = [word for word in SMALL if not word.startswith(("width", "trainer.max_epochs"))]
+    line = [
+        sys.executable, "train.py", "-m", "hydra/sweeper=optuna", "hydra.sweeper.trials=4", "width=0.25,0.5",
+        "optimizer.lr=tag(log,interval(0.001,0.01))", *words, "trainer.max_epochs=2", "export=all",
+        "quantization=[float32,int8]", f"paths.runs={tmp_path}/runs", f"paths.cache={tmp_path}/cache",
+        f"datamodule.root={tmp_path}/screens", "sweep_name=search",
+    ]  # fmt: skip
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    first = subprocess.Popen(line, cwd=HERE, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    folder = Path(tmp_path / "runs" / "search")
+    while first.poll() is None and len(list(folder.glob("*/export/int8.tflite"))) < 2:
+        pass
+    first.kill()
+    first.wait()
+    done = subprocess.run(line, cwd=HERE, env=environment, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stderr
+    assert "best: val/accuracy" in done.stdout
+    assert len(Search(folder, {}, OBJECTIVES, 0).answered) == 4
+    assert len(list(folder.glob("*/record.json"))) == 4
+    again = subprocess.run(line, cwd=HERE, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    assert again.stdout.startswith("best: ")
