@@ -17,6 +17,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from sweeps.record import Record, RecordError
 
+Direction = Literal["maximize", "minimize"]
+
 
 @dataclass(frozen=True)
 class Objective:
@@ -24,7 +26,7 @@ class Objective:
 
     figure: str
     """A metric such as val/accuracy, or of an exported file such as int8:val/accuracy or int8:latency_ms_p50."""
-    direction: Literal["maximize", "minimize"]
+    direction: Direction
 
     def value(self, record: Record) -> float:
         """What a record says. Raises RecordError where it does not have the figure."""

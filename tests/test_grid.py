@@ -1,12 +1,15 @@
 """A grid again and again: what is done is skipped at once, what failed waits to be asked, seeds repeat."""
 
 import json
+import random
+import subprocess
+import sys
 import time
 
 import pytest
 
 from tests.drawn import draw_screens
-from tests.test_train import SMALL, record_of, run
+from tests.test_train import HERE, SMALL, record_of, run
 
 GRID = ["-m", *SMALL, "trainer.max_epochs=1", "sweep_name=grid"]
 
@@ -84,11 +87,6 @@ def test_what_failed_is_tried_again_only_when_asked(place):
 
 
 def test_two_commands_share_a_grid(place):
-    import subprocess
-    import sys
-
-    from tests.test_train import HERE
-
     words = [*GRID, "sweep_name=shared", "encoding=one_hot,ordinal,coral,corn", "trainer.max_epochs=2"]
     line = [sys.executable, "train.py", *words, f"paths.runs={place}/runs", f"paths.cache={place}/cache",
             f"datamodule.root={place}/screens"]  # fmt: skip
@@ -132,3 +130,32 @@ def test_launchers_give_the_same_records(place, first, launcher):
     (turns,) = (place / "runs" / launcher / "commands").glob("*.runs")
     assert sorted(turns.read_text().split()) == [folder.name for folder in folders(place, launcher)]
     assert run(place, *line, check=0).stdout.startswith("all 4 points were done before")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_twenty_kills_lose_nothing(place):
+    """kill -9 at random moments of one sweep, started again each time: every job once, metrics as if undisturbed."""
+    words = [*SMALL, "-m", "encoding=one_hot,ordinal,coral,corn", "seeds=2", "trainer.max_epochs=3"]
+    run(place, *words, "sweep_name=undisturbed", check=0)
+    line = [sys.executable, "train.py", *words, "sweep_name=killed", f"paths.runs={place}/runs",
+            f"paths.cache={place}/cache", f"datamodule.root={place}/screens"]  # fmt: skip
+    rng = random.Random(0)
+    began = time.perf_counter()
+    subprocess.run(line[:3] + ["sweep_name=timed", *line[4:]], cwd=HERE, capture_output=True, check=False, timeout=280)
+    whole = time.perf_counter() - began
+    said = []
+    for _ in range(20):
+        process = subprocess.Popen(line, cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        time.sleep(rng.uniform(0.05, 0.6) * whole)
+        process.kill()
+        said.append(process.communicate()[0])
+    last = subprocess.run(line, cwd=HERE, capture_output=True, text=True, check=False, timeout=280)
+    assert last.returncode == 0, last.stderr
+    said.append(last.stdout)
+    wanted = {record["config_hash"]: record["metrics"] for record in map(record_of, folders(place, "undisturbed"))}
+    given = {record["config_hash"]: record["metrics"] for record in map(record_of, folders(place, "killed"))}
+    assert given == wanted
+    assert {record_of(folder)["status"] for folder in folders(place, "killed")} == {"done"}
+    finished = [out.split(": ")[-1] for text in said for out in text.splitlines() if out.startswith("val/accuracy 0.")]
+    assert len(finished) == len(set(finished)) <= 8  # no job was trained to its end twice

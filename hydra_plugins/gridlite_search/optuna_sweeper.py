@@ -5,7 +5,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep, Transformer
@@ -15,6 +15,9 @@ from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
+
+if TYPE_CHECKING:
+    from sweeps.search import Direction
 
 
 class OptunaSweeper(Sweeper):
@@ -29,7 +32,7 @@ class OptunaSweeper(Sweeper):
     """
 
     def __init__(
-        self, trials: int, seed: int, objectives: dict[str, str], params: dict[str, Any] | None = None
+        self, trials: int, seed: int, objectives: "dict[str, Direction]", params: dict[str, Any] | None = None
     ) -> None:
         self.trials, self.seed, self.objectives, self.params = trials, seed, objectives, params or {}
         self.launcher: Launcher | None = None
@@ -46,6 +49,9 @@ class OptunaSweeper(Sweeper):
         from sweeps.record import RecordError, Status, read_record
         from sweeps.search import Objective, Search
 
+        assert self.launcher is not None
+        assert self.hydra_context is not None
+        assert self.config is not None
         words = [f"{key}={value}" for key, value in self.params.items()] + arguments
         overrides = OverridesParser.create(config_loader=self.hydra_context.config_loader).parse_overrides(words)
         fixed = [override.input_line or "" for override in overrides if not override.is_sweep_override()]
@@ -58,7 +64,6 @@ class OptunaSweeper(Sweeper):
         objectives = [Objective(figure, direction) for figure, direction in self.objectives.items()]
         search = Search(sweep, space, objectives, self.seed)
         returned: list[Sequence[Any]] = []
-        assert self.launcher is not None
         while (number := len(search.answered)) < self.trials:
             trial, point = search.propose()
             batch = [[*fixed, *(f"{key}={value}" for key, value in point.items())]]
@@ -71,9 +76,9 @@ class OptunaSweeper(Sweeper):
                 search.answer(trial, None)
                 raise HydraException(str(error)) from None
             returned.append(results)
-        for trial in search.best:
-            values = ", ".join(f"{one.figure} {value:.4g}" for one, value in zip(objectives, trial.values, strict=True))
-            print(f"best: {values}: {' '.join(f'{key}={value}' for key, value in trial.params.items())}")
+        for best in search.best:
+            values = ", ".join(f"{one.figure} {value:.4g}" for one, value in zip(objectives, best.values, strict=True))
+            print(f"best: {values}: {' '.join(f'{key}={value}' for key, value in best.params.items())}")
         return returned
 
 
