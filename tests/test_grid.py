@@ -140,7 +140,7 @@ def test_twenty_kills_lose_nothing(place):
     began = time.perf_counter()
     run(place, *words, "sweep_name=undisturbed", check=0)
     whole = time.perf_counter() - began
-    line = [sys.executable, "train.py", *words, "sweep_name=killed", f"paths.runs={place}/runs",
+    line = [sys.executable, "-u", "train.py", *words, "sweep_name=killed", f"paths.runs={place}/runs",
             f"paths.cache={place}/cache", f"datamodule.root={place}/screens"]  # fmt: skip
     rng = random.Random(0)
     said = []
