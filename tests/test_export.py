@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from export.runtime import TfliteModel, read_file
+from sweeps.record import find_runs
 from tests.drawn import draw_screens
 from tests.test_train import HERE, SMALL, record_of, run
 
@@ -31,7 +32,7 @@ def place(tmp_path_factory):
 def exported(place):
     """A grid of one point that exports as part of its job, and what it printed."""
     done = run(place, "-m", *SMALL, "encoding=ordinal", "export=all", "sweep_name=grid", check=0)
-    (folder,) = (place / "runs" / "grid").glob("*/")
+    (folder,) = find_runs(place / "runs" / "grid")
     return done, folder
 
 

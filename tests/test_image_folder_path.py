@@ -5,6 +5,7 @@ import csv
 import pytest
 
 from export.runtime import read_file
+from sweeps.record import find_runs
 from tests.datamodules.test_image_folder import CLASSES, fill
 from tests.test_train import record_of, run
 
@@ -20,7 +21,7 @@ def exported(tmp_path_factory):
     fill(place / "things", each=15)
     (place / "things" / "broom" / "cut.jpg").write_bytes(b"no picture")
     done = run(place, *SMALL, f"datamodule.root={place}/things", "sweep_name=things", check=0)
-    (folder,) = (place / "runs" / "things").glob("*/")
+    (folder,) = find_runs(place / "runs" / "things")
     return place, folder, done
 
 

@@ -12,6 +12,7 @@ from types import ModuleType
 import pandas as pd
 import pytest
 
+from sweeps.record import find_runs
 from tests.drawn import draw_screens
 
 HERE = Path(__file__).parent.parent
@@ -57,7 +58,7 @@ def record_of(folder):
 def single(place):
     """One finished run and what it printed."""
     done = run(place, *SMALL, "sweep_name=single", "logger=csv", check=0)
-    (folder,) = (place / "runs" / "single").glob("*/")
+    (folder,) = find_runs(place / "runs" / "single")
     return done, folder
 
 
@@ -125,7 +126,7 @@ def test_a_grid_records_failures_and_points_that_cannot_exist(place):
     done = run(place, "-m", *[word for word in SMALL if not word.startswith("width")], "trainer.max_epochs=1",
                "backbone=mobilenet,efficientnet_lite0", "width=0.25", "resolution=32,16", "sweep_name=grid")  # fmt: skip
     assert done.returncode == 1
-    records = [record_of(path) for path in (place / "runs" / "grid").glob("*/")]
+    records = [record_of(path) for path in find_runs(place / "runs" / "grid")]
     by = {(r["axes"]["backbone"], r["axes"]["resolution"]): r for r in records}
     assert {key: record["status"] for key, record in by.items()} == {
         ("mobilenet", 32): "done",
@@ -204,7 +205,7 @@ assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()
 
 def test_an_exploding_loss_stops_and_is_recorded(place):
     done = run(place, *SMALL, "optimizer.lr=1e37", "schedule=constant", "sweep_name=nan", check=1)
-    (folder,) = (place / "runs" / "nan").glob("*/")
+    (folder,) = find_runs(place / "runs" / "nan")
     record = record_of(folder)
     assert record["status"] == "failed"
     assert "smaller optimizer.lr" in record["error"]
@@ -213,7 +214,7 @@ def test_an_exploding_loss_stops_and_is_recorded(place):
 
 def test_wandb_offline_holds_the_run(place):
     run(place, *SMALL, "logger=wandb", "trainer.max_epochs=1", "sweep_name=wandb", check=0)
-    (folder,) = (place / "runs" / "wandb").glob("*/")
+    (folder,) = find_runs(place / "runs" / "wandb")
     (offline,) = (folder / "wandb").glob("offline-run-*")
     (log,) = offline.glob("*.wandb")
     assert b"final/test/accuracy" in log.read_bytes()
@@ -225,7 +226,7 @@ def test_tensorboard_holds_the_curves_and_the_final_figures(place):
 
     done = run(place, *SMALL, "logger=tensorboard", "sweep_name=tensorboard", check=0)
     assert done.stderr == ""
-    (folder,) = (place / "runs" / "tensorboard").glob("*/")
+    (folder,) = find_runs(place / "runs" / "tensorboard")
     events = EventAccumulator(str(folder / "tensorboard"))
     events.Reload()
     metrics = record_of(folder)["metrics"]
@@ -243,7 +244,7 @@ def test_a_grid_fails_when_the_data_of_a_finished_run_has_broken_since(place, tm
                                for number, line in enumerate(cells.read_text().splitlines())))  # fmt: skip
     done = run(place, *words, check=1)
     assert "error:" in done.stderr
-    (folder,) = (place / "runs" / "broke").glob("*/")
+    (folder,) = find_runs(place / "runs" / "broke")
     record = record_of(folder)
     assert record["status"] == "done"
     assert record["later_error"]["error"] in done.stderr
@@ -268,10 +269,10 @@ def test_the_same_seed_gives_the_same_record_and_a_resumed_run_ends_alike(place)
     words = [*SMALL, "trainer.max_epochs=6", "augmentation=heavy", "encoding=ordinal"]
     for name in ("first", "second"):
         run(place, *words, f"sweep_name={name}", check=0)
-    first, second = (next((place / "runs" / name).glob("*/")) for name in ("first", "second"))
+    first, second = (find_runs(place / "runs" / name)[0] for name in ("first", "second"))
     assert figures(first) == figures(second)
     assert _stop_after_an_epoch(place, [*words, "sweep_name=third"])
-    (third,) = (place / "runs" / "third").glob("*/")
+    (third,) = find_runs(place / "runs" / "third")
     assert record_of(third)["status"] == "running"
     run(place, *words, "sweep_name=third", check=0)
     assert record_of(third)["resumed"]

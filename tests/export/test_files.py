@@ -118,7 +118,9 @@ def small():
 
 
 def change(made, source):
-    return quantize.probability_change(made, source)
+    """On the pictures that its biases were corrected by and others like them."""
+    wanted = TfliteModel(source.data).grade(source.images)[1]
+    return float(np.abs(TfliteModel(made).grade(source.images)[1] - wanted).mean())
 
 
 def test_no_padding_operator_is_left(small):
@@ -210,3 +212,13 @@ def test_ranges_hold_zero_and_cost_less_than_min_max():
 def test_a_range_of_exact_steps_is_kept_whole():
     seen = Seen(np.arange(256, dtype=np.float32), 0.0, 255.0)
     assert least_error(seen) == (0.0, 255.0)
+
+
+def test_float_layers_are_judged_on_means_of_neighbours(small):
+    assert small.blends.shape == (47, 64, 64, 3)
+    wanted = (small.images[3].astype(int) + small.images[4]) // 2
+    np.testing.assert_array_equal(small.blends[3], wanted)
+    assert len(quantize.FloatFile(small.data, small.images[:1]).blends) == 1
+    made = quantize.int8(small, **PLAIN)
+    expected = np.abs(TfliteModel(made).grade(small.blends)[1] - TfliteModel(small.data).grade(small.blends)[1]).mean()
+    assert quantize.probability_change(made, small) == pytest.approx(expected)
