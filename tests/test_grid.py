@@ -136,7 +136,7 @@ def test_launchers_give_the_same_records(place, first, launcher):
 @pytest.mark.timeout(3600)
 def test_twenty_kills_lose_nothing(place):
     """kill -9 at random moments of one sweep, started again each time: every job once, metrics as if undisturbed."""
-    words = [*SMALL, "-m", "encoding=one_hot,ordinal,coral,corn", "seeds=2", "trainer.max_epochs=3"]
+    words = ["-m", *SMALL, "encoding=one_hot,ordinal,coral,corn", "trainer.max_epochs=3"]
     began = time.perf_counter()
     run(place, *words, "sweep_name=undisturbed", check=0)
     whole = time.perf_counter() - began
@@ -157,4 +157,4 @@ def test_twenty_kills_lose_nothing(place):
     assert given == wanted
     assert {record_of(folder)["status"] for folder in folders(place, "killed")} == {"done"}
     finished = [out.split(": ")[-1] for text in said for out in text.splitlines() if out.startswith("val/accuracy 0.")]
-    assert len(finished) == len(set(finished)) <= 8  # no job was trained to its end twice
+    assert len(finished) == len(set(finished)) <= 4  # no job was trained to its end twice
