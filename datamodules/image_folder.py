@@ -2,54 +2,25 @@
 
 import hashlib
 import json
-import os
 from collections import Counter
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
-from tqdm import tqdm
 
 from datamodules.cell_cache import build_array, disk_errors, in_order
-from datamodules.decoding import SUFFIXES, centre_square, decode
-from datamodules.near_duplicates import duplicate_groups, perceptual_hash, thumbnail
+from datamodules.decoding import centre_square, decode
+from datamodules.image_index import Index, Member, find_members, looked_through
 from datamodules.photo_folder import DataError
 from datamodules.samples import SPLIT_VERSION, Division, Samples
 from datamodules.splits import PARTS, assign_parts, spread
 
 if TYPE_CHECKING:
     import pandas as pd
-
-INDEX_VERSION = 1
-"""Raised when the index of a folder is made differently, so that old ones are not read."""
-
-
-class Member(NamedTuple):
-    """An image file of the folder."""
-
-    path: str
-    """Relative to the folder."""
-    part: str
-    """train, val or test where the folder says so, else empty."""
-    name: str
-    """Of its class."""
-
-
-class Index(NamedTuple):
-    """What reading every file once has shown."""
-
-    pixels: str
-    """16 hex digits over the bytes of the readable files."""
-    broken: dict[str, str]
-    """Path → what is wrong."""
-    group: dict[str, int]
-    """Path → number shared by pictures that are almost the same."""
-    size: dict[str, tuple[int, int]]
-    """Path → width and height."""
 
 
 @dataclass(frozen=True)
@@ -224,81 +195,3 @@ class ImageFolder:
         return FolderImages(
             self.root, names, members, index, self.division, has_parts and self.use_parts, self.cache
         )  # fmt: skip
-
-
-def find_members(root: Path) -> tuple[list[Member], bool]:
-    """The image files of all classes in order, and whether the folder has parts of its own. Raises DataError."""
-    if not root.is_dir():
-        raise DataError(f"{root}: no such folder (datamodule.root): want a folder of images per class")
-    folders = [folder for folder in sorted(root.iterdir()) if folder.is_dir() and not folder.name.startswith(".")]
-    parts = {folder.name: folder for folder in folders if folder.name in PARTS}
-    if "train" in parts and len(parts) > 1:
-        odd = next((folder for folder in folders if folder.name not in parts), None)
-        if odd is not None:
-            raise DataError(f"{odd}: lies beside {', '.join(parts)}; want those alone, or class folders alone")
-        found = [member for part in parts for member in _of_classes(root, parts[part], part)]
-        trained = {member.name for member in found if member.part == "train"}
-        strange = next((member for member in found if member.name not in trained), None)
-        if strange is not None:
-            raise DataError(f"{root / strange.path}: class {strange.name} is not in {root / 'train'}")
-    else:
-        parts = {}
-        found = _of_classes(root, root, "")
-    if not found:
-        raise DataError(f"{root}: no images in it: want a folder per class holding {', '.join(sorted(SUFFIXES))}")
-    return found, bool(parts)
-
-
-def _of_classes(root: Path, above: Path, part: str) -> list[Member]:
-    found = []
-    for folder in sorted(above.iterdir()):
-        if not folder.is_dir() or folder.name.startswith("."):
-            continue
-        files = (Path(here) / name for here, _, names in os.walk(folder) for name in names)
-        images = sorted(file for file in files if file.suffix.lower() in SUFFIXES and not file.name.startswith("."))
-        found += [Member(file.relative_to(root).as_posix(), part, folder.name) for file in images]
-    return found
-
-
-def looked_through(root: Path, members: list[Member], cache: Path) -> Index:
-    """Bytes, readability, likeness of all files; kept in `cache` under the files' names, sizes and times."""
-    stats = [(member.path, (root / member.path).stat()) for member in members]
-    known = [INDEX_VERSION, [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]]
-    digest = hashlib.blake2b(json.dumps(known).encode(), digest_size=8).hexdigest()
-    path = cache / f"folder-{digest}.json"
-    with disk_errors(cache):
-        cache.mkdir(parents=True, exist_ok=True)
-        with FileLock(cache / f"folder-{digest}.lock"):
-            if not path.exists():
-                made = _look_through(root, [member.path for member in members])
-                unfinished = path.with_suffix(".part")
-                unfinished.write_text(json.dumps(made._asdict()))
-                unfinished.replace(path)
-    return Index(**json.loads(path.read_text()))
-
-
-def _look_through(root: Path, paths: list[str]) -> Index:
-    digest = hashlib.blake2b(digest_size=8)
-    broken: dict[str, str] = {}
-    sizes: dict[str, tuple[int, int]] = {}
-    hashes, thumbnails = [], []
-
-    def look(at: int) -> Any:
-        data = hashlib.blake2b((root / paths[at]).read_bytes()).digest()
-        try:
-            picture = decode(root / paths[at])
-        except DataError as error:
-            return data, str(error).removeprefix(f"{root / paths[at]}: ")
-        return data, (picture.shape[1::-1], perceptual_hash(picture), thumbnail(picture))
-
-    bar = tqdm(paths, desc="looking at images", unit="", leave=False, disable=None)
-    for path, (data, seen) in zip(bar, in_order(look, range(len(paths))), strict=True):
-        if isinstance(seen, str):
-            broken[path] = seen
-            continue
-        digest.update(path.encode() + data)
-        sizes[path] = seen[0]
-        hashes.append(seen[1])
-        thumbnails.append(seen[2])
-    groups = duplicate_groups(np.array(hashes, np.uint64), np.array(thumbnails)) if hashes else np.array([], int)
-    return Index(digest.hexdigest(), broken, dict(zip(sizes, groups.tolist(), strict=True)), sizes)

@@ -15,17 +15,9 @@ import torch
 
 from export.runtime import TfliteModel, read_file
 from sweeps.record import find_runs
-from tests.drawn import draw_screens
 from tests.test_train import HERE, SMALL, record_of, run
 
 KINDS = ["float32", "float16", "dynamic", "int8"]
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    root = tmp_path_factory.mktemp("place")
-    draw_screens(root / "screens")
-    return root
 
 
 @pytest.fixture(scope="module")

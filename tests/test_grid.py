@@ -8,17 +8,11 @@ import time
 
 import pytest
 
+from sweeps.record import find_runs
 from tests.drawn import draw_screens
 from tests.test_train import HERE, SMALL, record_of, run
 
 GRID = ["-m", *SMALL, "trainer.max_epochs=1", "sweep_name=grid"]
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    root = tmp_path_factory.mktemp("place")
-    draw_screens(root / "screens")
-    return root
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +21,7 @@ def first(place):
 
 
 def folders(place, sweep="grid"):
-    return sorted(path.parent for path in (place / "runs" / sweep).glob("*/record.json"))
+    return find_runs(place / "runs" / sweep)
 
 
 def test_seeds_repeat_every_point(place, first):

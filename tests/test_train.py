@@ -29,13 +29,6 @@ SMALL = [
 ]
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    root = tmp_path_factory.mktemp("place")
-    draw_screens(root / "screens")
-    return root
-
-
 def run(place, *words, script="train.py", check=None):
     paths = [] if script == "predict.py" else [f"paths.runs={place}/runs", f"paths.cache={place}/cache"]
     data = [] if any(w.startswith("datamodule.root") for w in words) or script == "predict.py" else [

@@ -135,7 +135,8 @@ def test_the_fingerprint_follows_pixels_and_labels(root: Path, cache: Path) -> N
 def test_a_second_look_decodes_nothing(root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = load(root, cache)
     first.images(16)
-    monkeypatch.setattr("datamodules.image_folder.decode", lambda path: pytest.fail(f"decoded {path}"))
+    for module in ("image_folder", "image_index"):
+        monkeypatch.setattr(f"datamodules.{module}.decode", lambda path: pytest.fail(f"decoded {path}"))
     again = load(root, cache)
     assert again.fingerprint == first.fingerprint
     np.testing.assert_array_equal(again.images(16), first.images(16))
