@@ -7,6 +7,7 @@ skipped, so that a stopped study goes on where it was.
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import hydra
@@ -26,37 +27,30 @@ def main(cfg: DictConfig) -> None:
     """Runs stage after stage and writes the report; exits with 1 when any job failed."""
     sweep = Path(cfg.paths.runs) / cfg.study.sweep_name
     with stop_or_report(sweep):
-        codes = [run(cfg, [*words, *SCREEN_FILES]) for words in cfg.study.screen]
+        codes = in_company(cfg, sweep, [[*words, *SCREEN_FILES] for words in cfg.study.screen])
         finalists = list(cfg.finalists or chosen(sweep, cfg.study.most_finalists, dry=cfg.dry_run))
-        print(f"finalists: {'; '.join(finalists)}")
-        for stage in STAGE_2:
-            for finalist in finalists:
-                words = [f"+sweep={stage}", "+finalist=none", *shlex.split(finalist), f"seeds={cfg.study.seeds}"]
-                codes.append(run(cfg, words))
-        codes += [run(cfg, [words]) for words in cfg.study.beyond]
+        print(f"finalists: {'; '.join(finalists)}", flush=True)
+        seeds = f"seeds={cfg.study.seeds}"
+        varied = [
+            [f"+sweep={stage}", "+finalist=none", *shlex.split(finalist), seeds]
+            for stage in STAGE_2
+            for finalist in finalists
+        ]
+        codes += in_company(cfg, sweep, [*varied, *([words] for words in cfg.study.beyond)])
+        report(cfg, sweep)
         if cfg.photos:
-            for finalist in finalists:
-                photos = ["datamodule=phone_photos", f"datamodule.root={cfg.photos}", "fold=0,1,2,3,4", "export=all"]
-                codes.append(run(cfg, [*shlex.split(finalist), *photos], sweep_name=f"{cfg.study.sweep_name}_photos"))
-        if not cfg.dry_run:
-            from sweeps.report import write_report
-
-            print(f"report: {write_report(sweep)}")
+            photos = ["datamodule=phone_photos", f"datamodule.root={cfg.photos}", "fold=0,1,2,3,4", "export=all"]
+            real = sweep.with_name(f"{sweep.name}_photos")
+            codes += in_company(cfg, real, [[*shlex.split(finalist), *photos] for finalist in finalists])
+            report(cfg, real)
         if any(codes):
             sys.exit(1)
 
 
-def run(cfg: DictConfig, words: list[str], sweep_name: str = "") -> int:
+def run(cfg: DictConfig, sweep: Path, words: list[str]) -> int:
     """One grid in a process of its own; its exit code. Stops the study where the command line itself is wrong."""
     places = [f"paths.{name}={cfg.paths[name]}" for name in ("runs", "data", "weights", "cache")]
-    line = [
-        "train.py",
-        "-m",
-        *cfg.study.common,
-        *words,
-        *cfg.common,
-        f"sweep_name={sweep_name or cfg.study.sweep_name}",
-    ]
+    line = ["train.py", "-m", *cfg.study.common, *words, *cfg.common, f"sweep_name={sweep.name}"]
     print(f"$ python {shlex.join(line)}", flush=True)
     if cfg.dry_run:
         return 0
@@ -64,6 +58,39 @@ def run(cfg: DictConfig, words: list[str], sweep_name: str = "") -> int:
     if code not in (0, 1):  # 1: a job failed, its record says why, the others are done
         sys.exit(code)
     return code
+
+
+def in_company(cfg: DictConfig, sweep: Path, grids: list[list[str]]) -> list[int]:
+    """Runs the grids, beside other studies on the same sweep: again where they had some jobs, lest one was stopped."""
+    while True:
+        codes = [run(cfg, sweep, words) for words in grids]
+        if cfg.dry_run or not waited(sweep):
+            return codes
+
+
+def waited(sweep: Path, every: float = 5.0) -> bool:
+    """Returns once no process works on a job of the sweep; whether any did."""
+    from sweeps.status import progress
+
+    told = False
+    while running := progress(sweep).running:
+        if not told:
+            print(
+                f"waiting for {len(running)} jobs of other processes: {', '.join(name for name, _ in running)}",
+                flush=True,
+            )
+        told = True
+        time.sleep(every)
+    return told
+
+
+def report(cfg: DictConfig, sweep: Path) -> None:
+    """Writes the sweep's report and says where."""
+    if cfg.dry_run:
+        return
+    from sweeps.report import write_report
+
+    print(f"report: {write_report(sweep)}", flush=True)
 
 
 def chosen(sweep: Path, most: int, *, dry: bool) -> list[str]:
