@@ -1,6 +1,5 @@
 """One run: compose, check, fit, test, record. A grid: `python train.py -m backbone=mobilenet,efficientnet_lite0`."""
 
-import gc
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,12 +81,12 @@ def train(cfg: DictConfig, point: Point) -> None:
 
 def fit_and_score(cfg: DictConfig, point: Point, samples: "Samples", resume: Path | None) -> Record:
     """Trains from the point's start, or goes on from the last whole epoch of an interrupted run; then tests."""
-    from conf.build import build_data, build_module, build_trainer, log_final, seed_everything
+    from conf.build import build_data, build_module, build_trainer, forget_last_job, log_final, seed_everything
     from lightning_modules.callbacks import History
 
     assert point.start is not None
     began = time.perf_counter()
-    gc.collect()  # an earlier job's trainer and network hold each other
+    forget_last_job()
     seed_everything(cfg.seed)
     module = build_module(cfg, point.start, len(samples.class_names))
     data = build_data(cfg, samples)

@@ -1,5 +1,7 @@
 """From a resolved configuration to what it describes. torch is imported here, so this is called late."""
 
+import atexit
+import gc
 import logging
 import os
 import random
@@ -93,6 +95,16 @@ def log_final(trainer: "pl.Trainer", metrics: Mapping[str, Any]) -> None:
     if trainer.logger is not None:
         scalars = {f"final/{name}": value for name, value in metrics.items() if isinstance(value, int | float)}
         trainer.logger.log_metrics(scalars, step=trainer.global_step)
+
+
+def forget_last_job() -> None:
+    """Frees what an earlier job of this process left: a trainer and its network hold each other.
+
+    What the libraries hold is frozen, so that the next call need not look through it again (0.3 s).
+    """
+    gc.collect()
+    gc.freeze()
+    atexit.register(gc.unfreeze)  # else nanobind reports leaks at the end
 
 
 def seed_everything(seed: int) -> None:

