@@ -24,6 +24,7 @@ from sweeps.record import (
     update_record,
 )
 from sweeps.surroundings import peak_memory_bytes
+from sweeps.wandb_runs import closing
 
 if TYPE_CHECKING:
     from datamodules.samples import Samples
@@ -37,11 +38,12 @@ register()
 def main(cfg: DictConfig) -> str:
     """One job. Its record says how it ended; a failure ends a single run, but not the grid around it."""
     point = make_point(cfg)
-    with stop_or_report(point.folder), hold(point.folder), failure_recorded(point.folder, point.identity):
+    folder = point.folder
+    with stop_or_report(folder), hold(folder), failure_recorded(folder, point.identity), closing(folder):
         train(cfg, point)
-        if cfg.export.enabled and is_done(point.folder):
-            export_within(point.folder, cfg)
-    return str(point.folder)
+        if cfg.export.enabled and is_done(folder):
+            export_within(folder, cfg)
+    return str(folder)
 
 
 def train(cfg: DictConfig, point: Point) -> None:
@@ -91,11 +93,11 @@ def fit_and_score(cfg: DictConfig, point: Point, samples: "Samples", resume: Pat
     module = build_module(cfg, point.start, len(samples.class_names))
     data = build_data(cfg, samples)
     history = History()
-    with build_trainer(cfg, point, history) as trainer:
-        trainer.fit(module, data, ckpt_path=resume)
-        fitted = time.perf_counter()
-        metrics = score(module, data, point, samples, history.epochs)
-        log_final(trainer, metrics)
+    trainer = build_trainer(cfg, point, history, resumed=resume is not None)
+    trainer.fit(module, data, ckpt_path=resume)
+    fitted = time.perf_counter()
+    metrics = score(module, data, point, samples, history.epochs)
+    log_final(trainer, metrics)
     mistakes = draw_mistakes(point.folder, cfg.resolution, samples)
     seconds = {"fit": fitted - began, "test": time.perf_counter() - fitted}
     return {"metrics": metrics, "mistakes": mistakes, "history": history.epochs, "seconds": seconds}

@@ -199,12 +199,10 @@ def run_gridlite(
             ahead=cfg.ahead,
         )
         point: Any = type("Folder", (), {"folder": Path(runs)})
-        with build_trainer(cfg, point, History()) as trainer:
-            trainer.callbacks.insert(  # type: ignore[attr-defined]
-                0, _turns(len(data.train_dataloader()))
-            )
-            print("@ready", flush=True)
-            trainer.fit(network_of(settings), data)
+        trainer = build_trainer(cfg, point, History(), resumed=False)
+        trainer.callbacks.insert(0, _turns(len(data.train_dataloader())))  # type: ignore[attr-defined]
+        print("@ready", flush=True)
+        trainer.fit(network_of(settings), data)
 
 
 def _turns(batches: int) -> Any:

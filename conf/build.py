@@ -3,12 +3,10 @@
 import atexit
 import gc
 import logging
-import os
 import random
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -17,6 +15,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_modules.backbones.spec import Start
+from sweeps.wandb_runs import prepare, remember
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
@@ -63,9 +62,8 @@ def build_data(cfg: DictConfig, samples: "Samples") -> "CellDataModule":
     )
 
 
-@contextmanager
-def build_trainer(cfg: DictConfig, point: "Point", history: "History") -> Iterator["pl.Trainer"]:
-    """A quiet trainer with the run's callbacks and logger; whatever happens, loggers are closed behind it."""
+def build_trainer(cfg: DictConfig, point: "Point", history: "History", *, resumed: bool) -> "pl.Trainer":
+    """A quiet trainer with the run's callbacks and logger; a resumed run goes on in the W&B run that it began."""
     from lightning_modules.callbacks import ProgressLine, checkpoints
 
     _quiet()
@@ -73,21 +71,22 @@ def build_trainer(cfg: DictConfig, point: "Point", history: "History") -> Iterat
     kept = checkpoints(folder, cfg.callbacks.monitor, cfg.callbacks.keep_best, cfg.callbacks.keep_last)
     OmegaConf.register_new_resolver("run_folder", lambda: str(point.folder), replace=True)
     OmegaConf.register_new_resolver("run_name", lambda: point.folder.name, replace=True)
+    begin = partial(prepare, point.folder, resumed=resumed, offline=bool(cfg.logger and cfg.logger.get("offline")))
+    OmegaConf.register_new_resolver("wandb_id", begin, replace=True)
     logger: Any = instantiate(cfg.logger) if cfg.logger else False
     if logger:
         logger.log_hyperparams(point.config)
-    try:
-        yield instantiate(
-            cfg.trainer,
-            callbacks=[history, ProgressLine(), *kept],
-            logger=logger,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-        )
-    finally:
-        if "wandb" in sys.modules:  # W&B would merge the jobs of a multirun into one run
-            sys.modules["wandb"].finish()
+        if "wandb" in sys.modules and sys.modules["wandb"].run is not None:
+            remember(point.folder, sys.modules["wandb"].run)
+    trainer: pl.Trainer = instantiate(
+        cfg.trainer,
+        callbacks=[history, ProgressLine(), *kept],
+        logger=logger,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )
+    return trainer
 
 
 def log_final(trainer: "pl.Trainer", metrics: Mapping[str, Any]) -> None:
@@ -119,7 +118,6 @@ def seed_everything(seed: int) -> None:
 
 def _quiet() -> None:
     """Silences what Lightning and W&B say of a normal run; errors stay."""
-    os.environ.setdefault("WANDB_SILENT", "true")
     # TensorBoard's own switch against TensorFlow, which it would import (8 s, several lines) just to write files.
     sys.modules.setdefault("tensorboard.compat.notf", ModuleType("tensorboard.compat.notf"))
     for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric"):

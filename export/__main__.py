@@ -10,6 +10,7 @@ from conf.command_line import answer, stop_or_report
 from conf.exporting import best_of_latest, export_run
 from conf.schema import register
 from sweeps.record import hold, read_record
+from sweeps.wandb_runs import again
 
 register()
 
@@ -24,6 +25,7 @@ def main(cfg: DictConfig) -> None:
         read_record(folder)  # before anything is made in a folder that is no run's
         with hold(folder):
             entries = export_run(folder, cfg, root=cfg.root, cache=cfg.paths.cache)
+            again(folder)
 
         from export.table import print_files
 

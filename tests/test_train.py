@@ -14,6 +14,7 @@ import pytest
 
 from sweeps.record import find_runs
 from tests.drawn import draw_screens
+from tests.sweeps.offline_wandb import read_back
 
 HERE = Path(__file__).parent.parent
 SMALL = [
@@ -206,11 +207,17 @@ def test_an_exploding_loss_stops_and_is_recorded(place):
 
 
 def test_wandb_offline_holds_the_run(place):
-    run(place, *SMALL, "logger=wandb", "trainer.max_epochs=1", "sweep_name=wandb", check=0)
+    words = ["logger=wandb", "sweep_name=wandb", "export=all", "quantization=float32"]
+    done = run(place, *SMALL, *words, check=0)
+    assert done.stderr == ""
     (folder,) = find_runs(place / "runs" / "wandb")
-    (offline,) = (folder / "wandb").glob("offline-run-*")
-    (log,) = offline.glob("*.wandb")
-    assert b"final/test/accuracy" in log.read_bytes()
+    record, told = record_of(folder), read_back(folder)
+    assert (told["group"], told["exit"], len(told["ids"])) == ("wandb", 0, 1)
+    assert told["config"]["resolution"] == 32
+    assert sum("val/accuracy" in step for step in told["history"]) == 2
+    assert told["summary"]["final/test/accuracy"] == record["metrics"]["test/accuracy"]
+    assert told["summary"]["float32/val/accuracy"] == record["exports"]["float32"]["val/accuracy"]
+    assert told["summary"]["confusion/val_table/nrows"] == 25
 
 
 def test_tensorboard_holds_the_curves_and_the_final_figures(place):
