@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import hydra
 from omegaconf import DictConfig
 
-from conf.command_line import answer, in_grid, say_start, stop_or_report
+from conf.again import ended_before
+from conf.command_line import answer, say_start, stop_or_report
 from conf.exporting import export_within
 from conf.point import Point, make_point
 from conf.schema import register
@@ -15,11 +16,9 @@ from conf.scoring import draw_mistakes, opening, score
 from sweeps.record import (
     Record,
     Status,
-    failed_before,
     failure_recorded,
     hold,
     is_done,
-    is_finished,
     prepare_resume,
     update_record,
 )
@@ -57,15 +56,8 @@ def train(cfg: DictConfig, point: Point) -> None:
         return
     began = time.perf_counter()
     samples: Samples = hydra.utils.instantiate(cfg.datamodule).load()
-    if is_finished(point.folder, samples.fingerprint) and not cfg.overwrite:
-        print(f"done before (overwrite=true trains again): {point.folder}")
-        return
-    if (
-        in_grid()
-        and not (cfg.retry_failed or cfg.overwrite)
-        and (why := failed_before(point.folder, samples.fingerprint))
-    ):
-        print(f"failed before (retry_failed=true tries again): {why}: {point.folder}")
+    if ended := ended_before(point.folder, samples.fingerprint, cfg):
+        print(f"{ended}: {point.folder}")
         return
     samples.images(cfg.resolution)  # cut now: a broken photo is answered before the long imports
     say_start(point, cfg, samples)
@@ -76,15 +68,16 @@ def train(cfg: DictConfig, point: Point) -> None:
     result["seconds"] = {"data": ready - began} | result["seconds"]
     result["peak_memory_bytes"] = peak_memory_bytes()
     update_record(point.folder, lambda record: record | {"status": Status.DONE, "error": ""} | result)
-    metrics = result["metrics"]
+    metrics = result.get("metrics", {})
     shown = ", ".join(f"{name} {metrics[name]:.3f}" for name in HEADLINE if name in metrics)
-    print(f"{shown}: {point.folder}")
+    print(f"{shown or result['error']}: {point.folder}")
 
 
 def fit_and_score(cfg: DictConfig, point: Point, samples: "Samples", resume: Path | None) -> Record:
     """Trains from the point's start, or goes on from the last whole epoch of an interrupted run; then tests."""
     from conf.build import build_data, build_module, build_trainer, forget_last_job, log_final, seed_everything
     from lightning_modules.callbacks import History
+    from sweeps.search import Judge
 
     assert point.start is not None
     began = time.perf_counter()
@@ -92,10 +85,14 @@ def fit_and_score(cfg: DictConfig, point: Point, samples: "Samples", resume: Pat
     seed_everything(cfg.seed)
     module = build_module(cfg, point.start, len(samples.class_names))
     data = build_data(cfg, samples)
-    history = History()
+    judge = None if cfg.trial is None else Judge(point.folder.parent, cfg.trial)
+    history = History(judge)
     trainer = build_trainer(cfg, point, history, resumed=resume is not None)
     trainer.fit(module, data, ckpt_path=resume)
     fitted = time.perf_counter()
+    if history.stopped:
+        return {"status": Status.PRUNED, "error": history.stopped, "history": history.epochs,
+                "seconds": {"fit": fitted - began}}  # fmt: skip
     metrics = score(module, data, point, samples, history.epochs)
     log_final(trainer, metrics)
     mistakes = draw_mistakes(point.folder, cfg.resolution, samples)

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from hydra.utils import instantiate
+from omegaconf import DictConfig
 
+from conf.command_line import in_grid
 from sweeps.commands import Command
-from sweeps.record import Record, RecordError, Status, read_record
+from sweeps.record import Record, RecordError, Status, failed_before, is_finished, read_record
 
 CONF = Path(__file__).parent
 
@@ -39,6 +41,14 @@ def nothing_left(sweep: Path, before: Command | None, now: Command) -> bool:
         )
     except (RecordError, ValueError, KeyError, OSError):  # whatever is odd, the points themselves will say
         return False
+
+
+def ended_before(folder: Path, fingerprint: str, cfg: DictConfig) -> str:
+    """Why a job has nothing to train: done on the same data, or failed on it and not to be tried again; else empty."""
+    if is_finished(folder, fingerprint) and not cfg.overwrite:
+        return "done before (overwrite=true trains again)"
+    why = failed_before(folder, fingerprint) if in_grid() and not (cfg.retry_failed or cfg.overwrite) else ""
+    return f"failed before (retry_failed=true tries again): {why}" if why else ""
 
 
 def _ended_well(folder: Path, record: Record) -> bool:

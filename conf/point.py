@@ -17,6 +17,7 @@ RESULT_FREE = {
     "sweep_name",
     "overwrite",
     "retry_failed",
+    "trial",
     "callbacks.keep_best",
     "callbacks.keep_last",
     "trainer.accelerator",

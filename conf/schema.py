@@ -86,6 +86,8 @@ class TrainConfig:
     """Train again where a finished record says that it has been done."""
     retry_failed: bool = False
     """In a grid, try points again that failed before on the same data; a single run always tries."""
+    trial: int | None = None
+    """Number of the job in a search that prunes; set by hydra/sweeper=optuna."""
 
 
 @dataclass

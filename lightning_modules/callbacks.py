@@ -1,6 +1,7 @@
 """What happens around the epochs of a training."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,18 @@ from tqdm import tqdm
 
 
 class History(Callback):
-    """Every logged figure per epoch, as plain numbers; survives a resume."""
+    """Every logged figure per epoch, as plain numbers; survives a resume.
 
-    def __init__(self) -> None:
+    Args:
+        judge: is given all epochs after each one but the last, and says why the training should end here, or nothing.
+
+    """
+
+    def __init__(self, judge: Callable[[list[dict[str, float]]], str] | None = None) -> None:
+        self.judge = judge
         self.epochs: list[dict[str, float]] = []
+        self.stopped = ""
+        """Why the judge ended the training."""
         self._started = 0.0
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -25,6 +34,9 @@ class History(Callback):
         figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
         seconds = time.perf_counter() - self._started
         self.epochs.append({"epoch": trainer.current_epoch, "seconds": round(seconds, 3), **figures})
+        if self.judge is not None and trainer.current_epoch + 1 < (trainer.max_epochs or 0):
+            self.stopped = self.judge(self.epochs)
+            trainer.should_stop = trainer.should_stop or bool(self.stopped)
 
     def state_dict(self) -> dict[str, Any]:
         """The epochs so far."""

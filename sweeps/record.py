@@ -25,13 +25,17 @@ Record = dict[str, Any]
 
 
 class Status(StrEnum):
-    """What a record says of its run; `interrupted` is never written, it is seen from a free lock."""
+    """What a record says of its run; `interrupted` is never written, it is seen from a free lock.
+
+    A `pruned` run was stopped early by a search; asked for outside one, it goes on.
+    """
 
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
     NOT_APPLICABLE = "not applicable"
     INTERRUPTED = "interrupted"
+    PRUNED = "pruned"
 
 
 STATUSES = frozenset(Status)
@@ -157,14 +161,14 @@ def failed_before(folder: Path, fingerprint: str) -> str:
 
 
 def prepare_resume(folder: Path, fingerprint: str) -> Path | None:
-    """The checkpoint that an interrupted run on the same data goes on from, else None; then old ones are removed."""
+    """The checkpoint that an interrupted or pruned run on the same data goes on from, else None; then old ones are removed."""
     last = folder / "checkpoints" / "last.ckpt"
     try:
         record = read_record(folder)
     except RecordError:
         record = {"status": Status.FAILED}
-    running = record["status"] == Status.RUNNING and record["data"]["fingerprint"] == fingerprint
-    if running and zipfile.is_zipfile(last):  # a checkpoint cut off by a kill or a full disk has no directory
+    begun = record["status"] in (Status.RUNNING, Status.PRUNED) and record["data"]["fingerprint"] == fingerprint
+    if begun and zipfile.is_zipfile(last):  # a checkpoint cut off by a kill or a full disk has no directory
         return last
     for checkpoint in last.parent.glob("*.ckpt"):
         checkpoint.unlink()

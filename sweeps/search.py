@@ -4,10 +4,10 @@ The search is kept in `search.log` in the sweep's folder: the same command goes 
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import optuna
 from optuna.distributions import BaseDistribution
@@ -15,9 +15,10 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from sweeps.record import Record, RecordError
+from sweeps.record import Record, RecordError, Status
 
 Direction = Literal["maximize", "minimize"]
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,14 @@ class Objective:
     figure: str
     """A metric such as val/accuracy, or of an exported file such as int8:val/accuracy or int8:latency_ms_p50."""
     direction: Direction
+
+    @classmethod
+    def parse(cls, words: str) -> "Objective":
+        """From `maximize <figure>` or `minimize <figure>`; ValueError otherwise."""
+        direction, _, figure = words.partition(" ")
+        if direction not in ("maximize", "minimize") or not figure.strip():
+            raise ValueError(f"hydra.sweeper.objectives: {words!r}: want maximize or minimize and a figure")
+        return cls(figure.strip(), cast(Direction, direction))
 
     def value(self, record: Record) -> float:
         """What a record says. Raises RecordError where it does not have the figure."""
@@ -46,14 +55,24 @@ class Search:
         folder: the sweep's.
         space: override → what may be chosen for it.
         seed: of the proposals.
+        pruner: one of `optuna.pruners` by its name under `name`, with its settings; None lets every run end.
+
+    Raises ValueError for a pruner that does not exist or cannot judge these objectives.
 
     """
 
     def __init__(
-        self, folder: Path, space: Mapping[str, BaseDistribution], objectives: list[Objective], seed: int
+        self,
+        folder: Path,
+        space: Mapping[str, BaseDistribution],
+        objectives: list[Objective],
+        seed: int,
+        pruner: Mapping[str, Any] | None = None,
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         folder.mkdir(parents=True, exist_ok=True)
+        if pruner:
+            _check(pruner, objectives)
         self.space, self.objectives = dict(space), objectives
         storage = JournalStorage(JournalFileBackend(str(folder / "search.log")))
         with warnings.catch_warnings():
@@ -63,6 +82,9 @@ class Search:
                 sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=max(5, 2 * len(space))),
                 directions=[objective.direction for objective in objectives],
             )  # fmt: skip
+        if pruner:
+            self.study.set_user_attr("pruner", dict(pruner))
+            self.study.set_user_attr("figure", objectives[0].figure)
         self._take_up()
 
     def _take_up(self) -> None:
@@ -74,7 +96,7 @@ class Search:
     @property
     def answered(self) -> list[FrozenTrial]:
         """Trials whose run has ended, well or not."""
-        ended = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.FAIL))
+        ended = self.study.get_trials(deepcopy=False, states=ENDED)
         return [trial for trial in ended if trial.user_attrs.get("answered")]
 
     def propose(self) -> tuple[Trial, dict[str, Any]]:
@@ -85,8 +107,8 @@ class Search:
     def answer(self, trial: Trial, record: Record | None) -> None:
         """Tells what came of a proposed point; None where its run failed. Raises RecordError for a missing figure."""
         trial.set_user_attr("answered", True)
-        if record is None:
-            self.study.tell(trial, state=TrialState.FAIL)
+        if record is None or record.get("status") == Status.PRUNED:
+            self.study.tell(trial, state=TrialState.FAIL if record is None else TrialState.PRUNED)
             return
         self.study.tell(trial, [objective.value(record) for objective in self.objectives])
 
@@ -94,3 +116,62 @@ class Search:
     def best(self) -> list[FrozenTrial]:
         """What no other trial beats in every objective; by the last objective, low first."""
         return sorted(self.study.best_trials, key=lambda trial: trial.values[-1])
+
+
+class Judge:
+    """Says after an epoch whether a trial is worth its others; asked by the job itself, in whatever process.
+
+    Args:
+        folder: the sweep's, with the search's `search.log`.
+        number: the trial's.
+
+    """
+
+    def __init__(self, folder: Path, number: int) -> None:
+        storage = JournalStorage(JournalFileBackend(str(folder / "search.log")))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            known = optuna.load_study(storage=storage, study_name="search").user_attrs
+            self.study = optuna.load_study(storage=storage, study_name="search", pruner=_pruner(known["pruner"]))
+        self.figure, self.name = known["figure"], known["pruner"]["name"]
+        self.trial = Trial(self.study, self.study.get_trials(deepcopy=False)[number]._trial_id)
+        self.told = 0
+
+    def __call__(self, epochs: Sequence[Mapping[str, float]]) -> str:
+        """Reports the epochs that are new; why the training should end, empty where it should not."""
+        for epoch in epochs[self.told :]:
+            if self.figure not in epoch:
+                raise ValueError(
+                    f"objective {self.figure}: no epoch has it, a pruner needs it; epochs have {', '.join(epoch)}"
+                )
+            self.trial.report(epoch[self.figure], step=int(epoch["epoch"]))
+        self.told = len(epochs)
+        last = epochs[-1]
+        ends = self.trial.should_prune()
+        return (
+            f"pruned after epoch {last['epoch'] + 1:g}: {self.figure} {last[self.figure]:.3f}, {self.name}"
+            if ends
+            else ""
+        )
+
+
+def _check(pruner: Mapping[str, Any], objectives: list[Objective]) -> None:
+    if len(objectives) != 1:
+        raise ValueError(f"hydra.sweeper.pruner: goes with one objective, these are {len(objectives)}")
+    if ":" in objectives[0].figure:
+        raise ValueError(
+            f"hydra.sweeper.pruner: {objectives[0].figure} is known at the end only; want an epoch's figure"
+        )
+    _pruner(pruner)
+
+
+def _pruner(settings: Mapping[str, Any]) -> optuna.pruners.BasePruner:
+    names = [name for name in optuna.pruners.__all__ if name not in ("BasePruner", "NopPruner")]
+    if settings.get("name") not in names:
+        raise ValueError(f"hydra.sweeper.pruner.name={settings.get('name')}: want one of {', '.join(names)}")
+    rest = {key: value for key, value in settings.items() if key != "name"}
+    try:
+        pruner: optuna.pruners.BasePruner = getattr(optuna.pruners, settings["name"])(**rest)
+    except TypeError as error:
+        raise ValueError(f"hydra.sweeper.pruner: {error}") from None
+    return pruner

@@ -12,7 +12,15 @@ from rich.table import Table
 from sweeps.commands import Command, commands_of
 from sweeps.record import RecordError, Status, find_runs, read_record, status_of
 
-ORDER = [Status.DONE, Status.RUNNING, Status.INTERRUPTED, Status.FAILED, Status.NOT_APPLICABLE, "unreadable"]
+ORDER = [
+    Status.DONE,
+    Status.RUNNING,
+    Status.INTERRUPTED,
+    Status.FAILED,
+    Status.PRUNED,
+    Status.NOT_APPLICABLE,
+    "unreadable",
+]
 
 
 @dataclass(frozen=True)
@@ -39,11 +47,11 @@ class Progress:
     @property
     def to_go(self) -> timedelta | None:
         """Until all that was asked for is done, by the median of what is done; None before anything is."""
-        open_runs = self.left + self.counts.get(Status.RUNNING, 0) / 2
         if not self.seconds:
             return None
-        workers = max(1, len(self.running))
-        return timedelta(seconds=round(open_runs * median(self.seconds) / workers))
+        whole = median(self.seconds)
+        begun = [max(0.0, whole - _seconds_since(since)) for _, since in self.running]
+        return timedelta(seconds=round((self.left * whole + sum(begun)) / max(1, len(begun))))
 
 
 def progress(sweep: Path) -> Progress:
@@ -91,6 +99,13 @@ def _span(now: Progress) -> str:
     if not now.left and not now.running:
         return "none"
     return "not known yet" if now.to_go is None else f"about {now.to_go}"
+
+
+def _seconds_since(moment: str) -> float:
+    try:
+        return (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
+    except ValueError:
+        return 0.0
 
 
 def _clock(since: str) -> str:

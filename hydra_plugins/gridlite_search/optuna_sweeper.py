@@ -5,7 +5,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep, Transformer
@@ -16,9 +16,6 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-if TYPE_CHECKING:
-    from sweeps.search import Direction
-
 
 class OptunaSweeper(Sweeper):
     """Proposes one point after another and learns from their records.
@@ -26,15 +23,22 @@ class OptunaSweeper(Sweeper):
     Args:
         trials: runs in all, those of earlier starts of the same search included.
         seed: of the proposals.
-        objectives: figure → maximize or minimize, see `sweeps.search.Objective`.
+        objectives: each `maximize <figure>` or `minimize <figure>`, see `sweeps.search.Objective`.
         params: override → values, as on the command line.
+        pruner: see `sweeps.search.Search`.
 
     """
 
     def __init__(
-        self, trials: int, seed: int, objectives: "dict[str, Direction]", params: dict[str, Any] | None = None
+        self,
+        trials: int,
+        seed: int,
+        objectives: list[str],
+        params: dict[str, Any] | None = None,
+        pruner: dict[str, Any] | None = None,
     ) -> None:
         self.trials, self.seed, self.objectives, self.params = trials, seed, objectives, params or {}
+        self.pruner = pruner
         self.launcher: Launcher | None = None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -61,17 +65,21 @@ class OptunaSweeper(Sweeper):
         sweep = Path(str(self.config.hydra.sweep.dir))
         sweep.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, sweep / "multirun.yaml")
-        objectives = [Objective(figure, direction) for figure, direction in self.objectives.items()]
-        search = Search(sweep, space, objectives, self.seed)
+        try:
+            objectives = [Objective.parse(words) for words in self.objectives]
+            search = Search(sweep, space, objectives, self.seed, self.pruner)
+        except ValueError as error:
+            raise HydraException(str(error)) from None
         returned: list[Sequence[Any]] = []
         while (number := len(search.answered)) < self.trials:
             trial, point = search.propose()
-            batch = [[*fixed, *(f"{key}={value}" for key, value in point.items())]]
+            pruned = [f"trial={trial.number}"] if self.pruner else []
+            batch = [[*fixed, *(f"{key}={value}" for key, value in point.items()), *pruned]]
             self.validate_batch_is_legal(batch)
             results = self.launcher.launch(batch, initial_job_idx=number)
             record = read_record(Path(results[0].return_value))
             try:
-                search.answer(trial, record if record["status"] == Status.DONE else None)
+                search.answer(trial, record if record["status"] in (Status.DONE, Status.PRUNED) else None)
             except RecordError as error:
                 search.answer(trial, None)
                 raise HydraException(str(error)) from None

@@ -12,7 +12,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from hydra_plugins.gridlite_search.optuna_sweeper import distribution
 from sweeps.record import RecordError
-from sweeps.search import Objective, Search
+from sweeps.search import Judge, Objective, Search
 
 SPACE = {"width": CategoricalDistribution(["0.25", "0.5", "1.0"]), "lr": FloatDistribution(1e-4, 1e-1, log=True)}
 OBJECTIVES = [Objective("val/accuracy", "maximize"), Objective("int8:latency_ms_p50", "minimize")]
@@ -130,3 +130,84 @@ def test_a_killed_search_ends_with_as_many_runs_as_asked(tmp_path) -> None:
     assert len(list(folder.glob("*/record.json"))) == 4
     again = subprocess.run(line, cwd=HERE, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert again.stdout.startswith("best: ")
+
+
+def accuracies(point):
+    """Of five epochs: a good rate is better from the first one on."""
+    return [0.2 + 0.1 * epoch - abs(point["lr"] - 0.01) for epoch in range(5)]
+
+
+def test_a_pruner_ends_the_worse_half_and_keeps_the_best(tmp_path) -> None:
+    search = Search(
+        tmp_path, {"lr": SPACE["lr"]}, OBJECTIVES[:1], seed=0, pruner={"name": "MedianPruner", "n_startup_trials": 4}
+    )
+    epochs, reasons = [], []
+    while len(search.answered) < 25:
+        trial, point = search.propose()
+        judge, history, reason = Judge(tmp_path, trial.number), [], ""
+        for epoch, accuracy in enumerate(accuracies(point)):
+            history.append({"epoch": epoch, "val/accuracy": accuracy})
+            reason = judge(history)
+            if reason:
+                break
+        epochs.append(len(history))
+        reasons.append(reason)
+        search.answer(
+            trial, {"status": "pruned"} if reason else {"metrics": {"val/accuracy": history[-1]["val/accuracy"]}}
+        )
+    assert epochs[:4] == [5] * 4
+    assert 0 < sum(count < 5 for count in epochs) < 21
+    assert all(reason.startswith("pruned after epoch ") for reason in reasons if reason)
+    (best,) = search.best
+    assert abs(best.params["lr"] - 0.01) == min(abs(trial.params["lr"] - 0.01) for trial in search.answered)
+
+
+@pytest.mark.parametrize(
+    ("pruner", "objectives", "message"),
+    [
+        ({"name": "MedianPruner"}, OBJECTIVES, "goes with one objective, these are 2"),
+        ({"name": "MedianPruner"}, OBJECTIVES[1:], "int8:latency_ms_p50 is known at the end only"),
+        ({"name": "Median"}, OBJECTIVES[:1], r"pruner.name=Median: want one of .*MedianPruner"),
+        ({"name": "MedianPruner", "warmup": 1}, OBJECTIVES[:1], "unexpected keyword argument 'warmup'"),
+    ],
+)
+def test_a_pruner_that_cannot_judge_is_refused(tmp_path, pruner, objectives, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        Search(tmp_path, SPACE, objectives, seed=0, pruner=pruner)
+
+
+def test_an_objective_that_no_epoch_has_is_named(tmp_path) -> None:
+    search = Search(tmp_path, SPACE, [Objective("test/accuracy", "maximize")], seed=0, pruner={"name": "MedianPruner"})
+    trial, _ = search.propose()
+    with pytest.raises(ValueError, match="objective test/accuracy: no epoch has it"):
+        Judge(tmp_path, trial.number)([{"epoch": 0, "val/accuracy": 0.5}])
+
+
+@pytest.mark.parametrize("words", ["val/accuracy", "maximise val/accuracy", "minimize "])
+def test_an_objective_says_which_way(words) -> None:
+    with pytest.raises(ValueError, match="want maximize or minimize and a figure"):
+        Objective.parse(words)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_pruned_job_says_so_and_goes_on_when_asked_for(place) -> None:
+    from sweeps.record import Status, find_runs
+    from tests.test_train import SMALL, record_of, run
+
+    words = [*SMALL, "trainer.max_epochs=3", "schedule=constant"]
+    search = [
+        "hydra/sweeper=optuna", "hydra.sweeper.objectives=[maximize val/accuracy]", "hydra.sweeper.trials=4",
+        "hydra.sweeper.pruner={name: ThresholdPruner, lower: 0.99}", "sweep_name=pruned",
+        "optimizer.lr=tag(log,interval(0.00001,0.0001))",
+    ]  # fmt: skip
+    run(place, "-m", *words, *search, check=0)
+    folders = find_runs(place / "runs" / "pruned")
+    records = [record_of(folder) for folder in folders]
+    assert [record["status"] for record in records] == [Status.PRUNED] * 4
+    assert all(len(record["history"]) == 1 for record in records)
+    assert all("pruned after epoch 1: val/accuracy 0." in record["error"] for record in records)
+    rate = records[0]["config"]["optimizer"]["lr"]
+    run(place, *words, "sweep_name=pruned", f"optimizer.lr={rate}", check=0)
+    assert (record_of(folders[0])["status"], record_of(folders[0])["resumed"]) == (Status.DONE, True)
+    assert [epoch["epoch"] for epoch in record_of(folders[0])["history"]] == [0, 1, 2]

@@ -1,8 +1,9 @@
 """What is done, what runs, what is left and for how long, from records and the commands' own files."""
 
+import json
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sweeps.commands import Command, Journal, commands_of, took_one
@@ -24,9 +25,19 @@ def test_counts_and_time_to_go(tmp_path) -> None:
         now = progress(tmp_path)
     assert now.counts == {"done": 1, "failed": 1, "running": 1, "interrupted": 1}
     assert now.left == 5
-    assert now.to_go == timedelta(seconds=66)  # 12 s each; the running one is half through
+    assert timedelta(seconds=68) <= now.to_go <= timedelta(seconds=72)  # 12 s each; the running one has just begun
     journal.end(through=True)
     assert progress(tmp_path).left == 0
+
+
+def test_what_a_running_job_has_behind_it_is_not_to_go(tmp_path) -> None:
+    add_run(tmp_path, 0.7, seed=0)
+    live = add_run(tmp_path, 0.7, seed=1, status="running")
+    begun = (datetime.now(UTC) - timedelta(seconds=9)).isoformat()
+    record = json.loads((live / "record.json").read_text()) | {"updated": begun}
+    (live / "record.json").write_text(json.dumps(record))
+    with hold(live):
+        assert timedelta(seconds=1) <= progress(tmp_path).to_go <= timedelta(seconds=3)
 
 
 def test_a_killed_command_leaves_what_was_left(tmp_path, capsys) -> None:
