@@ -70,15 +70,12 @@ def in_company(cfg: DictConfig, sweep: Path, grids: list[list[str]]) -> list[int
 
 def waited(sweep: Path, every: float = 5.0) -> bool:
     """Returns once no process works on a job of the sweep; whether any did."""
-    from sweeps.status import progress
+    from sweeps.record import find_runs, is_live
 
     told = False
-    while running := progress(sweep).running:
+    while running := [folder.name for folder in find_runs(sweep) if is_live(folder)]:  # training or exporting
         if not told:
-            print(
-                f"waiting for {len(running)} jobs of other processes: {', '.join(name for name, _ in running)}",
-                flush=True,
-            )
+            print(f"waiting for {len(running)} jobs of other processes: {', '.join(running)}", flush=True)
         told = True
         time.sleep(every)
     return told

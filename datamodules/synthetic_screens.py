@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from datamodules.phone_photos import Cells, PhonePhotos
 
 
@@ -40,8 +42,14 @@ class SyntheticScreens(PhonePhotos):
         """Renders what is missing, then as `PhonePhotos.load`."""
         from datamodules.rendering import render_dataset
 
-        if not (self.root / "cells.csv").exists():
-            render_dataset(
-                self.root, devices=self.devices, photos=self.photos, seed=self.render_seed, label_noise=self.label_noise
-            )
+        wanted = {"devices": self.devices, "photos": self.photos, "seed": self.render_seed}
+        if not self._rendered:
+            self.root.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.root.parent / f".{self.root.name}.lock"):  # of two jobs at once, one renders
+                if not self._rendered:
+                    render_dataset(self.root, **wanted, label_noise=self.label_noise)
         return super().load()
+
+    @property
+    def _rendered(self) -> bool:
+        return (self.root / "cells.csv").exists()

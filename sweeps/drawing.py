@@ -1,5 +1,6 @@
 """Drawings of the report as plain SVG: positions are worked out here, the template only writes them down."""
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ class Front:
     y_ticks: list[tuple[float, str]] = field(default_factory=list)
     legend: list[tuple[str, str]] = field(default_factory=list)
     """Kind of file and its colour."""
+    mixed: bool = False
+    """Whether some points start at random and some do not; those at random are hollow."""
 
 
 def draw_front(points: pd.DataFrame, labels: list[str], figure: str) -> Front:
@@ -42,12 +45,14 @@ def draw_front(points: pd.DataFrame, labels: list[str], figure: str) -> Front:
     y_ticks, y_of = _share_scale(np.concatenate([value, points[f"{figure}_low"], points[f"{figure}_high"]]))
     kinds = sorted(points.file.unique())
     colour = {kind: COLOURS[place % len(COLOURS)] for place, kind in enumerate(kinds)}
-    front = Front(x_ticks=x_ticks, y_ticks=y_ticks, legend=[(kind, colour[kind]) for kind in kinds])
-    for (_, point), label in zip(points.iterrows(), labels, strict=True):
+    random = points.start.eq("random").tolist() if "start" in points else [False] * len(points)
+    mixed = any(random) and not all(random)
+    front = Front(x_ticks=x_ticks, y_ticks=y_ticks, legend=[(kind, colour[kind]) for kind in kinds], mixed=mixed)
+    for (_, point), label, at_random in zip(points.iterrows(), labels, random, strict=True):
         low, high = point[f"{figure}_low"], point[f"{figure}_high"]
         interval = f" [{low:.3f}, {high:.3f}]" if np.isfinite(low) else ""
         tip = (
-            f"{label}\n{figure} {point[figure]:.3f}{interval}, {int(point.runs)} run(s)\n"
+            f"{label}{', random start' if mixed and at_random else ''}\n{figure} {point[figure]:.3f}{interval}, {int(point.runs)} run(s)\n"
             f"{point.latency_ms:.2f} ms, {point.size_bytes / 1000:,.0f} kB, grades as torch {point.same:.1%}"
         )
         ends = {"low": y_of(low), "high": y_of(high)} if np.isfinite(low) else {"low": None, "high": None}
@@ -55,7 +60,7 @@ def draw_front(points: pd.DataFrame, labels: list[str], figure: str) -> Front:
         shown = bool(point.front) or len(points) <= MANY
         front.marks.append(
             {**place, **ends, "colour": colour[point.file], "front": bool(point.front), "tip": tip}
-            | {"label": label if shown else ""}
+            | {"label": label if shown else "", "hollow": mixed and at_random}
         )
     on = sorted((mark["x"], mark["y"]) for mark in front.marks if mark["front"])
     steps = [
@@ -64,7 +69,7 @@ def draw_front(points: pd.DataFrame, labels: list[str], figure: str) -> Front:
         for pair in ((x, y), (after[0], y))
     ]
     front.line = " ".join(f"{x:.1f},{y:.1f}" for x, y in steps)
-    _place_labels(front.marks)
+    _place_labels(front.marks, steps)
     return front
 
 
@@ -92,9 +97,12 @@ def _share_scale(values: Any) -> tuple[list[tuple[float, str]], Callable[[float]
     return [(place(tick), f"{tick:.3f}".rstrip("0").ljust(4, "0")) for tick in ticks], place
 
 
-def _place_labels(marks: list[dict[str, Any]]) -> None:
-    """Puts each label where it covers no mark and no other label, the front's first; gives up on none."""
+def _place_labels(marks: list[dict[str, Any]], line: list[tuple[float, float]]) -> None:
+    """Puts each label where it covers no mark, no other label and not the front's line; gives up on none."""
     taken = [(mark["x"] - 6, mark["y"] - 6, mark["x"] + 6, mark["y"] + 6) for mark in marks]
+    taken += [
+        (min(x, u) - 1, min(y, v) - 1, max(x, u) + 1, max(y, v) + 1) for (x, y), (u, v) in itertools.pairwise(line)
+    ]
     for mark in sorted(marks, key=lambda mark: not mark["front"]):
         width = 5.7 * len(mark["label"])
         best: tuple[float, Any] | None = None

@@ -28,10 +28,14 @@ class Effect:
     """Runs that differ in this axis alone."""
     repetitions: int
     """Different (seed, fold) among the pairs."""
+    note: str = ""
+    """Why there is no figure."""
 
     @property
     def verdict(self) -> str:
-        """In words: better, worse, within noise, or that one repetition says nothing of noise."""
+        """In words: higher, lower, within noise, that one repetition says nothing of noise, or why there is no figure."""
+        if self.note:
+            return self.note
         if np.isnan(self.low):
             return "one repetition: no interval"
         if self.low <= 0 <= self.high:
@@ -43,7 +47,7 @@ def main_effects(runs: pd.DataFrame, axes: list[str], figure: str = "val/accurac
     """Every choice of every axis against the axis's most frequent one (the first in the alphabet among equals).
 
     Args:
-        runs: a row per finished run, with the axes, seed, fold and the figure as columns.
+        runs: a row per finished run, with the axes, seed, fold, start and the figure as columns.
         axes: the columns that differ; seed and fold among them are passed over.
 
     """
@@ -66,20 +70,30 @@ def paired_effect(
 ) -> Effect | None:
     """The mean difference of runs that are equal but for one axis; None where there are none.
 
-    Differences are first averaged within each repetition (seed and fold), so that points which share a split and a
+    Runs that start pretrained are not held against runs that start at random: where there are no others, the effect has
+    no figure and a note. Differences are first averaged within each repetition (seed and fold), so that points which share a split and a
     seed do not pass for independent ones.
     """
-    others = [name for name in {*axes, *REPEATS} if name != axis and name in runs]
-    keyed = runs.assign(**{name: runs[name].astype(str) for name in [*others, axis]})
-    one, other = (keyed[keyed[axis] == value].set_index(others)[figure] for value in (choice, against))
-    one, other = one[~one.index.duplicated()], other[~other.index.duplicated()]
-    difference = (one - other).dropna()
+    others = [name for name in {*axes, *REPEATS, "start"} if name != axis and name in runs]
+    difference = _differences(runs, others, axis, choice, against, figure)
     if not len(difference):
-        return None
+        across = _differences(runs, [name for name in others if name != "start"], axis, choice, against, figure)
+        nan, note = float("nan"), "not compared: pretrained against random start"
+        return Effect(axis, choice, against, figure, nan, nan, nan, 0, 0, note) if len(across) else None
     repeats = [name for name in REPEATS if name in others]
     means = difference.groupby(level=repeats).mean() if repeats else difference
     low, high = t_interval(means.to_numpy())
     return Effect(axis, choice, against, figure, float(means.mean()), low, high, len(difference), len(means))
+
+
+def _differences(
+    runs: pd.DataFrame, others: list[str], axis: str, choice: str, against: str, figure: str
+) -> "pd.Series[float]":
+    """Of runs that agree in the other columns, indexed by these; one of each where several agree."""
+    keyed = runs.assign(**{name: runs[name].astype(str) for name in [*others, axis]})
+    one, other = (keyed[keyed[axis] == value].set_index(others)[figure] for value in (choice, against))
+    one, other = one[~one.index.duplicated()], other[~other.index.duplicated()]
+    return (one - other).dropna()
 
 
 def t_interval(values: Any) -> tuple[float, float]:

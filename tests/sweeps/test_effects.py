@@ -54,3 +54,19 @@ def test_every_choice_is_held_against_the_most_frequent_one() -> None:
 
 def test_one_value_has_no_interval() -> None:
     assert np.isnan(t_interval([0.5])).all()
+
+
+def test_pretrained_is_not_held_against_random() -> None:
+    rows = [
+        {"backbone": backbone, "width": width, "seed": seed, "start": start, "val/accuracy": accuracy}
+        for backbone, start, accuracy in (("mobilenet", "imagenet", 0.9), ("mobilenetv2", "random", 0.6))
+        for width in (0.5, 1.0)
+        for seed in (0, 1)
+    ]
+    rows += [rows[0] | {"backbone": "lite0", "val/accuracy": 0.8}, rows[1] | {"backbone": "lite0", "val/accuracy": 0.8}]
+    found = {one.choice: one for one in main_effects(pd.DataFrame(rows), ["backbone", "width", "start"])}
+    assert found["mobilenetv2"].verdict == "not compared: pretrained against random start"
+    assert found["mobilenetv2"].pairs == 0
+    assert found["lite0"].mean == pytest.approx(-0.1)
+    assert found["1.0"].mean == pytest.approx(0)
+    assert found["1.0"].pairs == 4
