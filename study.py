@@ -69,14 +69,14 @@ def in_company(cfg: DictConfig, sweep: Path, grids: list[list[str]]) -> list[int
 
 
 def waited(sweep: Path, every: float = 5.0) -> bool:
-    """Returns once no process works on a job of the sweep; whether any did."""
+    """Returns once the jobs that other processes hold now are free, trained and exported; whether there were any."""
     from sweeps.record import find_runs, is_live
 
-    told = False
-    while running := [folder.name for folder in find_runs(sweep) if is_live(folder)]:  # training or exporting
-        if not told:
-            print(f"waiting for {len(running)} jobs of other processes: {', '.join(running)}", flush=True)
-        told = True
+    held = [folder for folder in find_runs(sweep) if is_live(folder)]
+    told = bool(held)
+    if held:
+        print(f"waiting for {len(held)} jobs of other processes: {', '.join(one.name for one in held)}", flush=True)
+    while held := [folder for folder in held if is_live(folder)]:  # not those begun since: a neighbour may be ahead
         time.sleep(every)
     return told
 

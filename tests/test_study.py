@@ -2,10 +2,15 @@
 
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
+from study import waited
+from sweeps.record import hold, is_live
 from tests.drawn import draw_screens
+from tests.sweeps.made import add_run
 from tests.test_train import HERE, SMALL, record_of
 
 
@@ -41,6 +46,27 @@ def test_the_order_of_the_stages():
 )
 def test_wrong_words_are_named(word, message):
     assert message in study(word, check=2).stderr
+
+
+def test_it_waits_for_the_jobs_that_others_hold_and_for_none_begun_since(tmp_path):
+    first, later = add_run(tmp_path, 0.7, seed=0), add_run(tmp_path, 0.7, seed=1)
+    assert not waited(tmp_path, every=0.01)
+    one, other = hold(first), hold(later)
+    one.__enter__()
+
+    def neighbour():
+        time.sleep(0.3)
+        other.__enter__()
+        one.__exit__(None, None, None)
+
+    thread = threading.Thread(target=neighbour)
+    began = time.monotonic()
+    thread.start()
+    assert waited(tmp_path, every=0.01)
+    assert time.monotonic() - began >= 0.3
+    thread.join()
+    assert is_live(later)
+    other.__exit__(None, None, None)
 
 
 @pytest.mark.slow

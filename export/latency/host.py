@@ -1,15 +1,16 @@
 """Latency of a file on this machine, by the LiteRT interpreter."""
 
 import os
+import platform
 import tempfile
 import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from filelock import FileLock
 
+from export.latency.result import Entry, entry, times_of
 from export.runtime import interpreter_of
 from sweeps.surroundings import processor
 
@@ -17,8 +18,8 @@ LOCK = Path(tempfile.gettempdir()) / "gridlite-latency.lock"
 """One measurement at a time on a machine, whoever asks."""
 
 
-def measure(data: bytes, *, warmup_runs: int, runs: int, threads: int) -> dict[str, Any]:
-    """Milliseconds per image of one file, on random pixels.
+def measure(data: bytes, *, warmup_runs: int, runs: int, threads: int) -> list[Entry]:
+    """Times one file on random pixels, one image at a time.
 
     Args:
         data: a deployable file.
@@ -27,11 +28,13 @@ def measure(data: bytes, *, warmup_runs: int, runs: int, threads: int) -> dict[s
         threads: of the interpreter.
 
     Returns:
-        device, runtime, delegate, threads, runs, latency_ms_mean, _p50, _p90, _min.
+        one entry, see `result.entry`.
 
     """
     with FileLock(LOCK, mode=0o666):
+        began = time.perf_counter()
         interpreter = interpreter_of(data, threads)
+        ready = time.perf_counter()
         source = interpreter.get_input_details()[0]
         pixels = np.random.default_rng(0).integers(0, 256, source["shape"]).astype(source["dtype"])
         interpreter.set_tensor(source["index"], pixels)
@@ -39,19 +42,22 @@ def measure(data: bytes, *, warmup_runs: int, runs: int, threads: int) -> dict[s
             interpreter.invoke()
         times_ms = np.empty(runs)
         for run in range(runs):
-            began = time.perf_counter()
+            started = time.perf_counter()
             interpreter.invoke()
-            times_ms[run] = 1e3 * (time.perf_counter() - began)
+            times_ms[run] = 1e3 * (time.perf_counter() - started)
     # The interpreter applies XNNPACK by itself; it shows as DELEGATE among the operators that it runs.
     delegated = any(operator["op_name"] == "DELEGATE" for operator in interpreter._get_ops_details())
-    return {
-        "device": f"{processor()}, {os.cpu_count()} cores",
-        "runtime": f"LiteRT {version('ai-edge-litert')}",
-        "delegate": "xnnpack" if delegated else "none",
-        "threads": threads,
-        "runs": runs,
-        "latency_ms_mean": float(times_ms.mean()),
-        "latency_ms_p50": float(np.quantile(times_ms, 0.5)),
-        "latency_ms_p90": float(np.quantile(times_ms, 0.9)),
-        "latency_ms_min": float(times_ms.min()),
-    }
+    return [
+        entry(
+            device=f"{processor()}, {os.cpu_count()} cores",
+            processor=processor(),
+            os=f"{platform.system()} {platform.release().partition('-')[0]}",
+            runtime=f"LiteRT {version('ai-edge-litert')}",
+            delegate="xnnpack" if delegated else "none",
+            threads=threads,
+            warmup_runs=warmup_runs,
+            runs=runs,
+            times=times_of(times_ms),
+            initialisation_ms=1e3 * (ready - began),
+        )
+    ]

@@ -1,0 +1,71 @@
+"""One form for every measured latency, wherever it was measured: an entry of `latency` in a file's record."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Entry = dict[str, Any]
+SETTING = ("device", "runtime", "delegate", "threads")
+"""Entries that agree in these are measurements of the same thing: the later one counts."""
+
+
+def entry(
+    *,
+    device: str,
+    processor: str,
+    os: str,
+    runtime: str,
+    delegate: str,
+    threads: int,
+    warmup_runs: int,
+    runs: int,
+    times: Mapping[str, float | None],
+    initialisation_ms: float | None = None,
+    peak_memory_bytes: int | None = None,
+    steady: bool | None = None,
+    operators: list[dict[str, Any]] | None = None,
+) -> Entry:
+    """The entry of one file on one device in one setting, dated now.
+
+    Args:
+        device: what people call it, such as "Google Pixel 7".
+        processor: its chip.
+        os: with version.
+        runtime: with version.
+        delegate: xnnpack, gpu, webgpu, or none.
+        threads: of the runtime.
+        warmup_runs, runs: not counted and counted.
+        times: ms per image: mean, p50, p90, std, min, None where the runtime does not tell.
+        initialisation_ms: from the file to a runtime that is ready.
+        peak_memory_bytes: of the runtime's process, None where unknown.
+        steady: whether repeated rounds agreed, None where there was one.
+        operators: time by kind of operator: operator, count, ms, share.
+
+    """
+    what = {"device": device, "processor": processor, "os": os, "runtime": runtime, "delegate": delegate}
+    how = {"threads": threads, "warmup_runs": warmup_runs, "runs": runs}
+    known = {f"latency_ms_{name}": times.get(name) for name in ("mean", "p50", "p90", "std", "min")}
+    rest = {"initialisation_ms": initialisation_ms, "peak_memory_bytes": peak_memory_bytes, "steady": steady}
+    when = {"at": datetime.now(UTC).isoformat(timespec="seconds")}
+    return what | how | known | rest | ({"operators": operators} if operators else {}) | when
+
+
+def times_of(times_ms: npt.NDArray[np.float64]) -> dict[str, float | None]:
+    """The figures of single times, in ms."""
+    return {
+        "mean": float(times_ms.mean()),
+        "p50": float(np.quantile(times_ms, 0.5)),
+        "p90": float(np.quantile(times_ms, 0.9)),
+        "std": float(times_ms.std()),
+        "min": float(times_ms.min()),
+    }
+
+
+def merged(before: Iterable[Entry], now: Iterable[Entry]) -> list[Entry]:
+    """Earlier entries without those that were measured again, then the new ones."""
+    new = list(now)
+    again = {tuple(one.get(name) for name in SETTING) for one in new}
+    return [one for one in before if tuple(one.get(name) for name in SETTING) not in again] + new
