@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
+import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.storages import JournalStorage
@@ -73,13 +74,12 @@ class Search:
         folder.mkdir(parents=True, exist_ok=True)
         if pruner:
             _check(pruner, objectives)
-        self.space, self.objectives = dict(space), objectives
+        self.space, self.objectives, self.seed = dict(space), objectives, seed
         storage = JournalStorage(JournalFileBackend(str(folder / "search.log")))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             self.study = optuna.create_study(
                 storage=storage, study_name="search", load_if_exists=True,
-                sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=max(5, 2 * len(space))),
                 directions=[objective.direction for objective in objectives],
             )  # fmt: skip
         if pruner:
@@ -101,6 +101,9 @@ class Search:
 
     def propose(self) -> tuple[Trial, dict[str, Any]]:
         """The next point: override → value."""
+        # A generator per proposal: a search that goes on must neither repeat its first points nor end elsewhere.
+        seed = int(np.random.SeedSequence((self.seed, len(self.answered))).generate_state(1)[0])
+        self.study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=max(5, 2 * len(self.space)))
         trial = self.study.ask(self.space)
         return trial, dict(trial.params)
 

@@ -1,6 +1,7 @@
 """A grid again and again: what is done is skipped at once, what failed waits to be asked, seeds repeat."""
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -85,7 +86,8 @@ def test_two_commands_share_a_grid(place):
     line = [sys.executable, "train.py", *words, f"paths.runs={place}/runs", f"paths.cache={place}/cache",
             f"datamodule.root={place}/screens"]  # fmt: skip
     both = [
-        subprocess.Popen(line, cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)
+        subprocess.Popen(line, cwd=HERE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
     ]
     said = [process.communicate(timeout=280) for process in both]
     assert [process.returncode for process in both] == [0, 0], said
@@ -140,14 +142,17 @@ def test_twenty_kills_lose_nothing(place):
     whole = time.perf_counter() - began
     line = [sys.executable, "-u", "train.py", *words, "sweep_name=killed", f"paths.runs={place}/runs",
             f"paths.cache={place}/cache", f"datamodule.root={place}/screens"]  # fmt: skip
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}  # as `run` has it: sums depend on the number of threads
     rng = random.Random(0)
     said = []
     for _ in range(20):
-        process = subprocess.Popen(line, cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        process = subprocess.Popen(
+            line, cwd=HERE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
         time.sleep(rng.uniform(0.05, 0.6) * whole)
         process.kill()
         said.append(process.communicate()[0])
-    last = subprocess.run(line, cwd=HERE, capture_output=True, text=True, check=False, timeout=280)
+    last = subprocess.run(line, cwd=HERE, env=environment, capture_output=True, text=True, check=False, timeout=280)
     assert last.returncode == 0, last.stderr
     said.append(last.stdout)
     wanted = {record["config_hash"]: record["metrics"] for record in map(record_of, folders(place, "undisturbed"))}

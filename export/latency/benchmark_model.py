@@ -74,7 +74,7 @@ def parse(output: str, *, delegate: str = "none") -> Timings:
     else:
         lines = [line.strip() for line in output.splitlines() if line.strip()]
         raise OutputError(f"benchmark_model told no timings; it ended with: {lines[-1] if lines else 'nothing'}")
-    counted = [match for match in STATISTICS.finditer(output)]
+    counted = list(STATISTICS.finditer(output))
     found = dict(re.findall(rf"(\w+)={NUMBER}", counted[-1].group())) if counted else {}
     us = {"p50": found.get("median"), "p90": found.get("p90"), "std": found.get("std"), "min": found.get("min")}
     times: dict[str, float | None] = {name: None if text is None else float(text) / 1e3 for name, text in us.items()}

@@ -62,6 +62,17 @@ def test_it_goes_on_where_it_was_stopped(tmp_path) -> None:
     assert len(Search(tmp_path, SPACE, OBJECTIVES, seed=0).answered) == 5
 
 
+def test_stopped_or_not_it_tries_the_same_points(tmp_path) -> None:
+    whole = Search(tmp_path / "whole", SPACE, OBJECTIVES, seed=3)
+    go_on(whole, 14)
+    for until in (2, 5, 9, 14):
+        go_on(Search(tmp_path / "stopped", SPACE, OBJECTIVES, seed=3), until)
+    stopped = Search(tmp_path / "stopped", SPACE, OBJECTIVES, seed=3)
+    points = [[tuple(trial.params.items()) for trial in search.answered] for search in (whole, stopped)]
+    assert points[0] == points[1]
+    assert len(set(points[0])) == 14
+
+
 def test_a_failed_run_counts_and_is_never_best(tmp_path) -> None:
     search = Search(tmp_path, SPACE, OBJECTIVES, seed=0)
     trial, _ = search.propose()
