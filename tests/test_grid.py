@@ -86,8 +86,7 @@ def test_two_commands_share_a_grid(place):
     line = [sys.executable, "train.py", *words, f"paths.runs={place}/runs", f"paths.cache={place}/cache",
             f"datamodule.root={place}/screens"]  # fmt: skip
     both = [
-        subprocess.Popen(line, cwd=HERE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
+        subprocess.Popen(line, cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)
     ]
     said = [process.communicate(timeout=280) for process in both]
     assert [process.returncode for process in both] == [0, 0], said

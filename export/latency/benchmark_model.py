@@ -80,7 +80,7 @@ def parse(output: str, *, delegate: str = "none") -> Timings:
     times: dict[str, float | None] = {name: None if text is None else float(text) / 1e3 for name, text in us.items()}
     memory = next((float(match[1]) for pattern in MEMORY if (match := pattern.search(output))), None)
     return Timings(
-        {"mean": mean / 1e3} | times,
+        times | {"mean": mean / 1e3},
         int(counted[-1][1]) if counted else 0,
         initialisation / 1e3,
         None if memory is None else round(memory * 2**20),
