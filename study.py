@@ -13,10 +13,11 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from conf.command_line import answer, stop_or_report
+from conf.command_line import answer, quote_path, repeated, stop_or_report
 from conf.schema import register
 
 SCREEN_FILES = ["export=all", "quantization=[float32,int8]"]
+PLACES = ("runs", "data", "weights", "cache")
 STAGE_2 = ("stage2_augmentation", "stage2_imbalance", "stage2_encoding", "post_training", "combined")
 
 register()
@@ -49,34 +50,47 @@ def main(cfg: DictConfig) -> None:
 
 def run(cfg: DictConfig, sweep: Path, words: list[str]) -> int:
     """One grid in a process of its own; its exit code. Stops the study where the command line itself is wrong."""
-    places = [f"paths.{name}={cfg.paths[name]}" for name in ("runs", "data", "weights", "cache")]
-    line = ["train.py", "-m", *cfg.study.common, *words, *cfg.common, f"sweep_name={sweep.name}"]
-    print(f"$ python {shlex.join(line)}", flush=True)
+    line = line_of(cfg, sweep, words)
+    print(f"$ python {shlex.join(['train.py', '-m', *line[: -len(PLACES)]])}", flush=True)
     if cfg.dry_run:
         return 0
-    code = subprocess.run([sys.executable, *line, *places], cwd=Path(__file__).parent, check=False).returncode
+    here = Path(__file__).parent
+    code = subprocess.run([sys.executable, "train.py", "-m", *line], cwd=here, check=False).returncode
     if code not in (0, 1):  # 1: a job failed, its record says why, the others are done
         sys.exit(code)
     return code
+
+
+def line_of(cfg: DictConfig, sweep: Path, words: list[str]) -> list[str]:
+    """A grid's overrides as train.py's journal has them."""
+    places = [f"paths.{name}={cfg.paths[name]}" for name in PLACES]
+    line = [*cfg.study.common, *words, *cfg.common, f"sweep_name={sweep.name}", *places]
+    return [quote_path(repeated(word)) for word in line]
 
 
 def in_company(cfg: DictConfig, sweep: Path, grids: list[list[str]]) -> list[int]:
     """Runs the grids, beside other studies on the same sweep: again where they had some jobs, lest one was stopped."""
     while True:
         codes = [run(cfg, sweep, words) for words in grids]
-        if cfg.dry_run or not waited(sweep):
+        if cfg.dry_run or not waited(sweep, [line_of(cfg, sweep, words) for words in grids]):
             return codes
 
 
-def waited(sweep: Path, every: float = 5.0) -> bool:
-    """Returns once the jobs that other processes hold now are free, trained and exported; whether there were any."""
-    from sweeps.record import find_runs, is_live
+def waited(sweep: Path, lines: list[list[str]], every: float = 5.0) -> bool:
+    """Returns once no other process trains or exports a job of these grids; whether any did.
 
-    held = [folder for folder in find_runs(sweep) if is_live(folder)]
+    A neighbour may be ahead and busy with later ones.
+    """
+    from sweeps.commands import commands_of
+    from sweeps.record import is_live
+
+    wanted = [sorted(line) for line in lines]
+    jobs = {run for command in commands_of(sweep) if sorted(command.line) in wanted for run in command.runs}
+    held = [run for run in sorted(jobs) if is_live(sweep / run)]
     told = bool(held)
     if held:
-        print(f"waiting for {len(held)} jobs of other processes: {', '.join(one.name for one in held)}", flush=True)
-    while held := [folder for folder in held if is_live(folder)]:  # not those begun since: a neighbour may be ahead
+        print(f"waiting for {len(held)} jobs of other processes: {', '.join(held)}", flush=True)
+    while held := [run for run in held if is_live(sweep / run)]:
         time.sleep(every)
     return told
 

@@ -8,7 +8,8 @@ import time
 import pytest
 
 from study import waited
-from sweeps.record import hold, is_live
+from sweeps.commands import Command, Journal, took_one
+from sweeps.record import hold
 from tests.drawn import draw_screens
 from tests.sweeps.made import add_run
 from tests.test_train import HERE, SMALL, record_of
@@ -48,25 +49,21 @@ def test_wrong_words_are_named(word, message):
     assert message in study(word, check=2).stderr
 
 
-def test_it_waits_for_the_jobs_that_others_hold_and_for_none_begun_since(tmp_path):
-    first, later = add_run(tmp_path, 0.7, seed=0), add_run(tmp_path, 0.7, seed=1)
-    assert not waited(tmp_path, every=0.01)
-    one, other = hold(first), hold(later)
-    one.__enter__()
-
-    def neighbour():
-        time.sleep(0.3)
-        other.__enter__()
-        one.__exit__(None, None, None)
-
-    thread = threading.Thread(target=neighbour)
-    began = time.monotonic()
-    thread.start()
-    assert waited(tmp_path, every=0.01)
-    assert time.monotonic() - began >= 0.3
-    thread.join()
-    assert is_live(later)
-    other.__exit__(None, None, None)
+def test_it_waits_for_the_jobs_of_its_own_grids_alone(tmp_path):
+    ours, later = add_run(tmp_path, 0.7, seed=0), add_run(tmp_path, 0.7, seed=1)
+    journal = Journal(tmp_path, Command(["width=0.5", "seed=0"], points=1))
+    journal.begin()
+    took_one(ours.name)
+    journal.end(through=True)
+    lines = [["seed=0", "width=0.5"]]
+    with hold(later):  # a neighbour is ahead
+        assert not waited(tmp_path, lines)
+        held = hold(ours)
+        held.__enter__()
+        threading.Timer(0.3, held.__exit__, (None, None, None)).start()
+        began = time.monotonic()
+        assert waited(tmp_path, lines, every=0.01)
+        assert 0.3 <= time.monotonic() - began < 5
 
 
 @pytest.mark.slow

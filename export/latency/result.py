@@ -69,3 +69,7 @@ def merged(before: Iterable[Entry], now: Iterable[Entry]) -> list[Entry]:
     new = list(now)
     again = {tuple(one.get(name) for name in SETTING) for one in new}
     return [one for one in before if tuple(one.get(name) for name in SETTING) not in again] + new
+
+
+class LatencyError(ValueError):
+    """A file could not be timed; the message is one line that says what would help."""

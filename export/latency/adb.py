@@ -1,0 +1,137 @@
+"""Latency of a file on an Android phone: `benchmark_model` over adb."""
+
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from export.latency.benchmark_model import OutputError, RefusedError, Timings, command, operators, parse
+from export.latency.phone import Phone, find_phone, reason
+from export.latency.result import Entry, LatencyError, entry
+
+FOLDER = "/data/local/tmp/gridlite"
+"""On the phone; what the shell may write and run."""
+
+
+def measure(
+    data: bytes,
+    *,
+    benchmark_model: str | None,
+    serial: str | None = None,
+    adb: str = "adb",
+    warmup_runs: int = 10,
+    runs: int = 100,
+    threads: Sequence[int] = (1, 2, 4),
+    delegates: Sequence[str] = ("xnnpack", "gpu"),
+    profile: bool = True,
+    max_rounds: int = 5,
+    max_spread: float = 0.05,
+    cooldown_s: float = 10.0,
+) -> Iterator[Entry]:
+    """Times one file on a phone; each entry is given as soon as it is measured.
+
+    Args:
+        data: a deployable file.
+        benchmark_model: path of the tool's binary for the phone's processor, on this machine.
+        serial: of the phone, None for the only one.
+        adb: the client's name or path.
+        warmup_runs, runs: exactly so many, not counted and counted.
+        threads: of the CPU; a delegate other than xnnpack runs with the first number alone.
+        delegates: xnnpack is the CPU.
+        profile: a further call tells the time by kind of operator.
+        max_rounds: at most so many calls of a setting.
+        max_spread: two calls in a row whose means differ by no more than this share are steady.
+        cooldown_s: pause before every call.
+
+    Raises LatencyError for a phone that cannot be used or is unplugged; a refused delegate is told on stderr and left
+    out.
+
+    """
+    binary = _binary(benchmark_model)
+    phone = find_phone(serial, adb)
+    about = phone.about()
+    abi = about.pop("abi")
+    phone.must(f"mkdir -p {FOLDER}")
+    phone.push(binary, f"{FOLDER}/benchmark_model")
+    phone.must(f"chmod 755 {FOLDER}/benchmark_model")
+    with tempfile.NamedTemporaryFile(suffix=".tflite") as file:
+        file.write(data)
+        file.flush()
+        phone.push(Path(file.name), f"{FOLDER}/model.tflite")
+    try:
+        for delegate in delegates:
+            for count in threads if delegate == "xnnpack" else threads[:1]:
+
+                def call(*, profiled: bool, delegate: str = delegate, count: int = count) -> str:
+                    line = command(
+                        f"{FOLDER}/benchmark_model", f"{FOLDER}/model.tflite", warmup_runs=warmup_runs, runs=runs,
+                        threads=count, delegate=delegate, profile=profiled,
+                    )  # fmt: skip
+                    return _called(phone, line, abi, delegate)
+
+                try:
+                    timings, steady = _rounds(call, delegate, runs, max_rounds, max_spread, cooldown_s)
+                    kinds = operators(call(profiled=True)) if profile else []
+                except RefusedError as error:
+                    print(f"{about['device']}: {delegate} left out: {error}", file=sys.stderr)
+                    continue
+                yield entry(
+                    **about, runtime="TensorFlow Lite benchmark_model", delegate=delegate, threads=count,
+                    warmup_runs=warmup_runs, runs=timings.runs, times=timings.times,
+                    initialisation_ms=timings.initialisation_ms, peak_memory_bytes=timings.peak_memory_bytes,
+                    steady=steady, operators=kinds,
+                )  # fmt: skip
+    finally:
+        phone.run("shell", f"rm -f {FOLDER}/model.tflite")
+
+
+def _binary(path: str | None) -> Path:
+    """The tool's binary. Raises LatencyError where there is none."""
+    if path is None:
+        raise LatencyError(
+            "latency.adb.benchmark_model=<file>: name the binary for the phone; README says where to get it"
+        )
+    if not Path(path).is_file():
+        raise LatencyError(f"latency.adb.benchmark_model={path}: no such file")
+    return Path(path)
+
+
+def _called(phone: Phone, line: str, abi: str, delegate: str) -> str:
+    """The output of one call. Raises LatencyError, or RefusedError where a delegate made it fail."""
+    answer = phone.shell(line, timeout=3600)
+    if answer.status == 0:
+        return answer.output
+    said = reason(answer.output)
+    if re.search(r"exec format error|not executable|unexpected e_machine|bad ELF", answer.output, re.IGNORECASE):
+        raise LatencyError(f"benchmark_model is not for this phone, which wants {abi}: {said}")
+    if delegate != "xnnpack":
+        raise RefusedError(said)
+    raise LatencyError(f"benchmark_model ended with {answer.status}: {said}")
+
+
+def _rounds(
+    call: Callable[..., str], delegate: str, runs: int, max_rounds: int, max_spread: float, cooldown_s: float
+) -> tuple[Timings, bool]:
+    """Calls until two in a row agree; the call with the median mean, and whether any two did."""
+    found: list[Timings] = []
+    for _ in range(max_rounds):
+        time.sleep(cooldown_s)
+        try:
+            found.append(parse(call(profiled=False), delegate=delegate))
+        except OutputError as error:
+            raise LatencyError(str(error)) from None
+        if found[-1].runs not in (0, runs):
+            raise LatencyError(f"benchmark_model made {found[-1].runs} runs instead of {runs}")
+        means = [_mean(one) for one in found[-2:]]
+        if len(found) > 1 and abs(means[0] - means[1]) <= max_spread * min(means):
+            return found[-1], True
+    middle = int(np.argsort([_mean(one) for one in found])[len(found) // 2])
+    return found[middle], False
+
+
+def _mean(timings: Timings) -> float:
+    return float(timings.times["mean"] or 0.0)
