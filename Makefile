@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 DEMO_RUNS ?= runs
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help setup demo export-tflite study report sheet test test-slow lint format lock bench bench-export bench-sweep clean
+.PHONY: help setup demo export-tflite bench-phone study report sheet test test-slow lint format lock bench bench-export bench-sweep clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -24,6 +24,10 @@ demo: setup ## render 12 phones, train a grid of 2 backbones x 2 encodings, expo
 
 export-tflite: setup ## RUN=<folder>: phone files of a run, checked and timed (no RUN: the latest sweep's best)
 	@$(PY) -m export $(if $(RUN),run='"$(RUN)"')
+
+bench-phone: setup ## BENCHMARK_MODEL=<file> [SERIAL= RUN= SWEEP=]: time files on an Android phone over adb
+	@$(PY) -m export.latency latency=adb $(if $(RUN),run='"$(RUN)"') $(if $(SWEEP),front='"$(SWEEP)"') \
+	  $(if $(SERIAL),latency.adb.serial='"$(SERIAL)"') $(if $(BENCHMARK_MODEL),latency.adb.benchmark_model='"$(BENCHMARK_MODEL)"')
 
 study: setup ## STUDY=reduced|full, PHOTOS=<folder>: the whole study; the same again goes on (hours)
 	@$(PY) study.py study=$(or $(STUDY),reduced) $(if $(PHOTOS),photos='"$(PHOTOS)"')

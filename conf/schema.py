@@ -121,6 +121,20 @@ class ExportRunConfig:
 
 
 @dataclass
+class BenchConfig:
+    """What `python -m export.latency` reads."""
+
+    run: str | None = None
+    """A run's folder: all its files."""
+    front: str | None = None
+    """A sweep's folder: the files on its front, one run of each point; None and no run: the latest sweep's."""
+    files: list[str] | None = None
+    """Kinds of files, such as int8; None takes all."""
+    latency: Any = MISSING
+    paths: Any = MISSING
+
+
+@dataclass
 class StudyStages:
     """What a study consists of."""
 
@@ -160,4 +174,5 @@ def register() -> None:
     store.store(name="schema", node=TrainConfig)
     store.store(name="predict_schema", node=PredictConfig)
     store.store(name="export_schema", node=ExportRunConfig)
+    store.store(name="bench_schema", node=BenchConfig)
     store.store(name="study_schema", node=StudyConfig)

@@ -20,6 +20,7 @@ from datamodules.samples import Samples
 from export import flatbuffer
 from export.convert import to_float32, to_onnx
 from export.deployable import deployable
+from export.latency.result import Entry, timed
 from export.quantization_aware import quantization_aware
 from export.quantize import FloatFile
 from export.runtime import METADATA, TfliteModel
@@ -29,7 +30,7 @@ from sweeps.metrics import grade_metrics
 from sweeps.record import Record, one_line, update_record
 
 Quantization = Callable[[FloatFile], bytes]
-Latency = Callable[[bytes], dict[str, Any]]
+Latency = Callable[[bytes], Iterable[Entry]]
 
 PARITY = 1e-4
 """Largest difference of a probability that float32 may have from torch."""
@@ -191,7 +192,7 @@ class Export:
             "tensors": flatbuffer.tensors_by_type(data),
             "operators_outside_int8": flatbuffer.operators_outside_int8(data),
             **self.figures(scored, grades, probabilities),
-            "latency": [measure(data) for measure in self.latencies.values()],
+            "latency": timed(data, self.latencies),
         }
         columns = scored.columns.assign(file=name, grade=grades, probabilities=list(probabilities))
         return entry, columns

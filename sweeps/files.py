@@ -26,8 +26,14 @@ def file_rows(run: str, record: Record) -> list[dict[str, Any]]:
         known |= {"checkpoint": entry.get("checkpoint", ""), "marked": entry.get("marked", "")}
         for timed in entry.get("latency") or [{}]:
             where = {name: timed.get(name) for name in ("device", "threads", "delegate")}
-            rows.append(about | known | where | {"latency_ms": timed.get("latency_ms_p50", np.nan)} | metrics)
+            rows.append(about | known | where | {"latency_ms": typical_ms(timed)} | metrics)
     return rows
+
+
+def typical_ms(timed: Record) -> float:
+    """The p50 of a latency's entry, the mean where its runtime tells no more (older builds of benchmark_model)."""
+    known = (timed.get(f"latency_ms_{name}") for name in ("p50", "mean"))
+    return next((float(value) for value in known if value is not None), np.nan)
 
 
 def collect_files(sweep: Path) -> pd.DataFrame:

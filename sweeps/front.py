@@ -22,7 +22,7 @@ def pareto(cost: npt.NDArray[np.float64], value: npt.NDArray[np.float64]) -> npt
 
 
 def points(files: pd.DataFrame, axes: list[str], figure: str = "val/accuracy") -> pd.DataFrame:
-    """One row per point and kind of file, averaged over seeds and folds, with whether it is on the front.
+    """One row per point, kind of file and device, averaged over seeds and folds, with whether it is on the front.
 
     Args:
         files: as `collect_files` gives them.
@@ -30,26 +30,37 @@ def points(files: pd.DataFrame, axes: list[str], figure: str = "val/accuracy") -
         figure: what is held against latency_ms.
 
     Returns:
-        the axes, file, start, device, runs, figure with `_low` and `_high` (95 %, Student's t over repetitions),
-        latency_ms (median over the runs), size_bytes, same (share of grades as torch's), front; by latency.
+        the axes, file, start, device; of all runs of the point, timed there or not: runs, figure with `_low` and `_high`
+        (95 %, Student's t over repetitions), size_bytes, same (share of grades as torch's); of those timed on the
+        device, in the setting that is fastest for the file: latency_ms (median over the runs), setting; front; by
+        latency.
 
     """
-    keys = [name for name in [*axes, "file", "start", "device"] if name in files and name not in REPEATS]
+    keys = [name for name in [*axes, "file", "start"] if name in files and name not in REPEATS]
     rows = []
     for values, group in files.groupby(keys, dropna=False, sort=False):
-        low, high = t_interval(group[figure])
-        rows.append(
-            dict(zip(keys, values if isinstance(values, tuple) else (values,), strict=True))
-            | {"runs": len(group), figure: group[figure].mean(), f"{figure}_low": low, f"{figure}_high": high}
-            | {"latency_ms": group.latency_ms.median(), "size_bytes": group.size_bytes.mean()}
-            | {"same": group.same.mean()}
-        )
+        scored = group.drop_duplicates("run")
+        low, high = t_interval(scored[figure])
+        point = dict(zip(keys, values if isinstance(values, tuple) else (values,), strict=True))
+        point |= {"runs": len(scored), figure: scored[figure].mean(), f"{figure}_low": low, f"{figure}_high": high}
+        point |= {"size_bytes": scored.size_bytes.mean(), "same": scored.same.mean()}
+        rows += [
+            point | {"device": device} | _fastest(there) for device, there in group.groupby("device", dropna=False)
+        ]
     table = pd.DataFrame(rows)
     table["front"] = False
     for _, same_device in table.groupby("device", dropna=False):
         cost, value = same_device.latency_ms.to_numpy(float), same_device[figure].to_numpy(float)
         table.loc[same_device.index, "front"] = pareto(cost, value)
     return table.sort_values("latency_ms", ignore_index=True)
+
+
+def _fastest(timed: pd.DataFrame) -> dict[str, object]:
+    """Of one file's timings on one device: the setting with the lowest latency, and that latency."""
+    settings = timed.groupby(["threads", "delegate"], dropna=False).latency_ms.median().sort_values()
+    (threads, delegate), latency = settings.index[0], settings.iloc[0]
+    known = pd.notna(threads) and pd.notna(delegate)
+    return {"latency_ms": latency, "setting": f"{threads:g} thread{'s' * (threads > 1)}, {delegate}" if known else ""}
 
 
 NETWORK = ("backbone", "width", "resolution")

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from sweeps.files import typical_ms
 from sweeps.record import Record, RecordError, Status, find_runs, read_record, write_whole
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def file_figures(record: Record) -> dict[str, dict[str, Any]]:
             continue
         figures[name] = {figure: entry[figure] for figure in FILE_FIGURES if figure in entry}
         for timed in entry.get("latency", [])[:1]:
-            figures[name] |= {"latency_ms": timed["latency_ms_p50"], "device": timed["device"]}
+            figures[name] |= {"latency_ms": typical_ms(timed), "device": timed["device"]}
     return figures
 
 

@@ -66,18 +66,24 @@ def test_prediction_commands_compose(command):
         assert compose("predict", overrides=words).run.startswith("runs/first/job")
 
 
-@pytest.mark.parametrize("command", [command for command in COMMANDS if "-m export" in command])
+@pytest.mark.parametrize("command", [command for command in COMMANDS if "-m export " in command])
 def test_export_commands_compose(command):
     words = [word.replace("<job>", "job") for word in shlex.split(command)[3:]]
     with initialize_config_dir(str(HERE / "conf"), version_base="1.3"):
         assert set(compose("export", overrides=words).quantization) == {"float32", "float16", "dynamic", "int8"}
 
 
+@pytest.mark.parametrize("command", [command for command in COMMANDS if "-m export.latency" in command])
+def test_timing_commands_compose(command):
+    with initialize_config_dir(str(HERE / "conf"), version_base="1.3"):
+        assert list(compose("bench", overrides=shlex.split(command)[3:]).latency) == ["host"]
+
+
 def test_modules_that_are_named_exist():
     for command in COMMANDS:
-        module = re.match(r"python -m (\w+)", command)
+        module = re.match(r"python -m ([\w.]+)", command)
         if module:
-            assert (HERE / module.group(1) / "__main__.py").exists()
+            assert (HERE / module.group(1).replace(".", "/") / "__main__.py").exists()
 
 
 @pytest.mark.parametrize("axis", AXES)

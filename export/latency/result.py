@@ -1,6 +1,7 @@
 """One form for every measured latency, wherever it was measured: an entry of `latency` in a file's record."""
 
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -53,6 +54,21 @@ def entry(
     return what | how | known | rest | ({"operators": operators} if operators else {}) | when
 
 
+def timed(data: bytes, places: Mapping[str, Callable[[bytes], Iterable[Entry]]]) -> list[Entry]:
+    """A file's entries from everywhere it is to be timed; where that fails is told on stderr and costs nothing else."""
+    entries: list[Entry] = []
+    for name, measure in places.items():
+        try:
+            entries.extend(measure(data))
+        except LatencyError as error:
+            print(f"latency={name}: {error}", file=sys.stderr)
+    return entries
+
+
+class LatencyError(ValueError):
+    """A file could not be timed; the message is one line that says what would help."""
+
+
 def times_of(times_ms: npt.NDArray[np.float64]) -> dict[str, float | None]:
     """The figures of single times, in ms."""
     return {
@@ -69,7 +85,3 @@ def merged(before: Iterable[Entry], now: Iterable[Entry]) -> list[Entry]:
     new = list(now)
     again = {tuple(one.get(name) for name in SETTING) for one in new}
     return [one for one in before if tuple(one.get(name) for name in SETTING) not in again] + new
-
-
-class LatencyError(ValueError):
-    """A file could not be timed; the message is one line that says what would help."""

@@ -1,0 +1,49 @@
+"""Times exported files: `python -m export.latency latency=adb run=<folder>`, or the front of a sweep."""
+
+import sys
+from pathlib import Path
+
+import hydra
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from tqdm import tqdm
+
+from conf.benching import files_to_time, keep
+from conf.command_line import answer, stop_or_report
+from conf.schema import register
+from sweeps.record import read_record
+from sweeps.wandb_runs import again
+
+register()
+
+
+@hydra.main(version_base="1.3", config_path="../../conf", config_name="bench")
+def main(cfg: DictConfig) -> None:
+    """Measures file after file and enters each timing at once; prints all of them, also when one fails."""
+    with stop_or_report(Path(cfg.run or cfg.front or cfg.paths.runs)):
+        chosen = files_to_time(cfg.run, cfg.front, cfg.paths.runs, cfg.files)
+
+        from export.latency.result import LatencyError
+        from export.latency.table import print_timings
+
+        measured, problem = [], ""
+        try:
+            for folder, kind in tqdm(chosen, unit="file", leave=False, disable=None):
+                data = (folder / read_record(folder)["exports"][kind]["path"]).read_bytes()
+                for measure in instantiate(cfg.latency).values():
+                    for entry in measure(data):
+                        keep(folder, kind, [entry])
+                        measured.append((folder.name, kind, entry))
+        except LatencyError as error:
+            problem = f"error: {error}"
+        for folder in dict.fromkeys(folder for folder, _ in chosen):
+            again(folder)
+        if measured:
+            print_timings(measured)
+        if problem:
+            print(problem, file=sys.stderr)
+            sys.exit(1)
+
+
+if __name__ == "__main__":
+    answer(main, "bench")
