@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 DEMO_RUNS ?= runs
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help setup demo export-tflite bench-phone study report sheet test test-slow lint format lock bench bench-export bench-sweep clean
+.PHONY: help setup demo export-tflite bench-phone phone study report sheet test test-slow lint format lock bench bench-export bench-sweep clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ export-tflite: setup ## RUN=<folder>: phone files of a run, checked and timed (n
 bench-phone: setup ## BENCHMARK_MODEL=<file> [SERIAL= RUN= SWEEP=]: time files on an Android phone over adb
 	@$(PY) -m export.latency latency=adb $(if $(RUN),run='"$(RUN)"') $(if $(SWEEP),front='"$(SWEEP)"') \
 	  $(if $(SERIAL),latency.adb.serial='"$(SERIAL)"') $(if $(BENCHMARK_MODEL),latency.adb.benchmark_model='"$(BENCHMARK_MODEL)"')
+
+phone: setup ## [RUN= SWEEP= HOST=0.0.0.0]: the page for phones: time files, score them, live camera
+	@$(PY) -m web $(if $(RUN),run='"$(RUN)"') $(if $(SWEEP),front='"$(SWEEP)"') $(if $(HOST),host=$(HOST) https=true)
 
 study: setup ## STUDY=reduced|full, PHOTOS=<folder>: the whole study; the same again goes on (hours)
 	@$(PY) study.py study=$(or $(STUDY),reduced) $(if $(PHOTOS),photos='"$(PHOTOS)"')

@@ -135,6 +135,24 @@ class BenchConfig:
 
 
 @dataclass
+class WebConfig:
+    """What `python -m web` reads."""
+
+    run: str | None = None
+    """A run's folder: all its files."""
+    front: str | None = None
+    """A sweep's folder: the files on its front; None and no run: the latest sweep's."""
+    files: list[str] | None = None
+    """Kinds of files, such as int8; None takes all."""
+    host: str = "127.0.0.1"
+    """What is listened on; 0.0.0.0 lets phones on the same network in."""
+    port: int = 8765
+    https: bool = False
+    """With a certificate of an authority of this machine; cameras and threads want it, except on localhost."""
+    paths: Any = MISSING
+
+
+@dataclass
 class StudyStages:
     """What a study consists of."""
 
@@ -175,4 +193,5 @@ def register() -> None:
     store.store(name="predict_schema", node=PredictConfig)
     store.store(name="export_schema", node=ExportRunConfig)
     store.store(name="bench_schema", node=BenchConfig)
+    store.store(name="web_schema", node=WebConfig)
     store.store(name="study_schema", node=StudyConfig)

@@ -1,0 +1,1 @@
+"""A small web app: what a phone shows, measures and tells."""

@@ -1,0 +1,49 @@
+"""The phone page: `python -m web run=<folder>`, or front=<sweep's folder>; without either, the latest sweep's front."""
+
+import secrets
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from conf.benching import files_to_time
+from conf.command_line import answer, stop_or_report
+from conf.exporting import load_samples
+from conf.schema import register
+
+register()
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="web")
+def main(cfg: DictConfig) -> None:
+    """Serves until it is stopped."""
+    with stop_or_report(Path(cfg.run or cfg.front or cfg.paths.runs)):
+        chosen = files_to_time(cfg.run, cfg.front, cfg.paths.runs, cfg.files)
+
+        import uvicorn
+
+        from web.addresses import certificate, qr, reachable
+        from web.app import create_app, runtime_version
+        from web.runtime import fetch_runtime
+        from web.shelf import ShelfFile
+
+        fetch_runtime()
+        token = secrets.token_urlsafe(12)
+        shelf = [ShelfFile(folder, kind, lambda r: load_samples(r, None, cfg.paths.cache)) for folder, kind in chosen]
+        app = create_app(shelf, token, version=runtime_version())
+        names, server = reachable(cfg.host), None
+        if cfg.https:
+            server, authority = certificate(Path(cfg.paths.cache) / "https", ["localhost", "127.0.0.1", *names])
+            print(f"authority that the phone has to trust: {authority}")
+        addresses = [f"{'https' if cfg.https else 'http'}://{name}:{cfg.port}/?token={token}" for name in names]
+        print(f"{len(shelf)} files\n{qr(addresses[0])}")
+        for address in addresses:
+            print(f"open {address}")
+        if names == ["127.0.0.1"]:
+            print(f"a phone on USB reaches it after: adb reverse tcp:{cfg.port} tcp:{cfg.port}")
+        print("stop with ctrl-c", flush=True)
+        uvicorn.run(app, host=cfg.host, port=cfg.port, log_level="error", ssl_certfile=server, ssl_keyfile=server)
+
+
+if __name__ == "__main__":
+    answer(main, "web")

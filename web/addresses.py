@@ -1,0 +1,54 @@
+"""How a phone reaches the app: addresses, a QR code for the terminal, certificates of a local authority."""
+
+import io
+import socket
+from ipaddress import ip_address
+from pathlib import Path
+
+import psutil
+import qrcode
+
+
+def reachable(host: str) -> list[str]:
+    """Names under which an app bound to `host` is reached: itself, or every address of this machine for 0.0.0.0."""
+    if host not in ("0.0.0.0", "::"):
+        return [host]
+    found = [
+        one.address
+        for addresses in psutil.net_if_addrs().values()
+        for one in addresses
+        if one.family == socket.AF_INET and not ip_address(one.address).is_loopback
+    ]
+    return found or ["127.0.0.1"]
+
+
+def qr(address: str) -> str:
+    """The address as a QR code in text."""
+    code = qrcode.QRCode(border=2)
+    code.add_data(address)
+    text = io.StringIO()
+    code.print_ascii(out=text, invert=True)
+    return text.getvalue()
+
+
+def certificate(folder: Path, names: list[str]) -> tuple[Path, Path]:
+    """A certificate for these names by an authority of this machine alone, made at its first use and kept.
+
+    Returns:
+        the file with certificate and key for the server; the authority's certificate, which a phone has to trust.
+
+    """
+    import trustme
+
+    folder.mkdir(parents=True, exist_ok=True)
+    authority_key, authority_file, server_file = (folder / name for name in ("ca-key.pem", "ca.pem", "server.pem"))
+    if authority_key.exists() and authority_file.exists():
+        authority = trustme.CA.from_pem(authority_file.read_bytes(), authority_key.read_bytes())
+    else:
+        authority = trustme.CA(organization_name="gridlite on this machine")
+        authority_key.touch(mode=0o600)
+        authority.private_key_pem.write_to_path(str(authority_key))
+        authority.cert_pem.write_to_path(str(authority_file))
+    server_file.touch(mode=0o600)
+    authority.issue_cert(*names).private_key_and_cert_chain_pem.write_to_path(str(server_file))
+    return server_file, authority_file

@@ -1,0 +1,169 @@
+"""The app: pages and files for a phone, timings and grades back. Everything wants the token."""
+
+import base64
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
+from pydantic import BaseModel, Field
+from starlette.staticfiles import StaticFiles
+
+from export.latency.result import entry, times_of
+from web.shelf import ShelfFile, listing
+
+HERE = Path(__file__).parent
+MODULES = HERE / "phone" / "node_modules" / "@litertjs"
+MOST_BYTES = 2_000_000
+"""Of a request; a page sends figures, never pictures."""
+COOKIE = "gridlite-token"
+IMPORTMAP = re.search(
+    r'<script type="importmap">(.*?)</script>', (HERE / "pages" / "bench.html").read_text(), re.DOTALL
+)
+assert IMPORTMAP
+MAP_HASH = base64.b64encode(hashlib.sha256(IMPORTMAP[1].encode()).digest()).decode()
+"""The one script that stands within the pages: where the runtime's modules are."""
+HEADERS = {
+    # threads in WebAssembly want a page that nothing foreign can reach into
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Content-Security-Policy": "default-src 'self'; script-src 'self' 'wasm-unsafe-eval' "
+    f"'sha256-{MAP_HASH}'; style-src 'self'; "
+    "img-src 'self' blob: data:; media-src 'self' blob:; worker-src 'self' blob:; object-src 'none'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+Word = Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f<>]*$")]
+Ms = Annotated[float, Field(gt=0, lt=1e6, allow_inf_nan=False)]
+
+
+class Where(BaseModel, extra="forbid"):
+    """What measured: told by the page."""
+
+    device: Word
+    processor: Annotated[str, Field(max_length=120)] = ""
+    os: Word
+    browser: Word
+    delegate: Annotated[str, Field(pattern="^(wasm|webgpu)$")]
+    threads: Annotated[int, Field(ge=1, le=64)]
+
+
+class Timing(Where):
+    """A file's times on the device."""
+
+    warmup_runs: Annotated[int, Field(ge=0, le=10_000)]
+    times_ms: Annotated[list[Ms], Field(min_length=1, max_length=10_000)]
+    initialisation_ms: Ms
+
+
+class Score(Where):
+    """The device's grades of all val cells, in the order in which they were sent."""
+
+    grades: Annotated[list[int], Field(min_length=1, max_length=200_000)]
+
+
+def create_app(shelf: list[ShelfFile], token: str, *, version: str) -> FastAPI:
+    """The app for these files.
+
+    Args:
+        shelf: nothing else of the runs is handed out.
+        token: every address but the first wants it, as `?token=` once and as a cookie from then on.
+        version: of the runtime that the pages use, for the records.
+
+    """
+    app = FastAPI(title="gridlite", docs_url=None, redoc_url=None, openapi_url=None)
+
+    def known(number: int) -> ShelfFile:
+        if not 0 <= number < len(shelf):
+            raise HTTPException(404, f"there are {len(shelf)} files, not {number}")
+        return shelf[number]
+
+    File = Annotated[ShelfFile, Depends(known)]  # noqa: N806  a type
+
+    @app.middleware("http")
+    async def guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        given = request.query_params.get("token") or request.cookies.get(COOKIE) or ""
+        if not secrets.compare_digest(given.encode(), token.encode()):
+            answer: Response = JSONResponse({"error": "open the address with the token that make phone printed"}, 401)
+        elif int(request.headers.get("content-length") or 0) > MOST_BYTES or (
+            request.method == "POST" and "content-length" not in request.headers
+        ):
+            answer = JSONResponse({"error": f"at most {MOST_BYTES} bytes"}, 413)
+        else:
+            answer = await call_next(request)
+            if request.query_params.get("token"):
+                answer.set_cookie(COOKIE, token, httponly=True, samesite="strict")
+        answer.headers.update(HEADERS)
+        return answer
+
+    @app.exception_handler(RequestValidationError)
+    async def wrong(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"] if part != "body")
+        return JSONResponse({"error": f"{where}: {first['msg']}" if where else str(first["msg"])}, 422)
+
+    @app.exception_handler(HTTPException)
+    async def refused(_: Request, error: HTTPException) -> JSONResponse:
+        return JSONResponse({"error": str(error.detail)}, error.status_code)
+
+    @app.get("/api/files")
+    def files() -> Response:
+        return Response(listing(shelf), media_type="application/json", headers={"Cache-Control": "no-store"})
+
+    @app.get("/api/files/{number}/model.tflite")
+    def model(file: File) -> Response:
+        return Response(file.data, media_type="application/octet-stream")
+
+    @app.get("/api/files/{number}/cells")
+    def cells(
+        file: File, first: Annotated[int, Query(ge=0)] = 0, count: Annotated[int, Query(ge=1, le=256)] = 64
+    ) -> Response:
+        return Response(file.cells(first, count), media_type="application/octet-stream")
+
+    @app.post("/api/files/{number}/latency")
+    def latency(file: File, timing: Timing) -> JSONResponse:
+        import numpy as np
+
+        found = entry(
+            device=timing.device, processor=timing.processor, os=timing.os,
+            runtime=f"LiteRT.js {version}, {timing.browser}", delegate=timing.delegate, threads=timing.threads,
+            warmup_runs=timing.warmup_runs, runs=len(timing.times_ms), times=times_of(np.array(timing.times_ms)),
+            initialisation_ms=timing.initialisation_ms,
+        )  # fmt: skip
+        file.keep_timing(found)
+        return JSONResponse(found)
+
+    @app.post("/api/files/{number}/score")
+    def score(file: File, answers: Score) -> JSONResponse:
+        where = answers.model_dump(exclude={"grades", "browser"})
+        try:
+            return JSONResponse(
+                file.score(where | {"runtime": f"LiteRT.js {version}, {answers.browser}"}, answers.grades)
+            )
+        except ValueError as error:
+            raise HTTPException(422, str(error)) from None
+
+    for name in ("", "bench", "live"):
+        page = HERE / "pages" / f"{name or 'index'}.html"
+        app.get(f"/{name}")(_page(page))
+    app.mount("/static", StaticFiles(directory=HERE / "pages"), "static")
+    if MODULES.is_dir():
+        app.mount("/litert", StaticFiles(directory=MODULES), "litert")
+    return app
+
+
+def _page(path: Path) -> Callable[[], FileResponse]:
+    return lambda: FileResponse(path, headers={"Cache-Control": "no-cache"})
+
+
+def runtime_version() -> str:
+    """Of the LiteRT.js that the pages use, by its lock file."""
+    locked = json.loads((HERE / "phone" / "package-lock.json").read_text())
+    return str(locked["packages"]["node_modules/@litertjs/core"]["version"])

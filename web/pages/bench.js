@@ -1,0 +1,98 @@
+import { Runner, abilities, accuracyText, ask, element, listFiles, median, modelBytes, timeFile, whoAmI } from './runtime.js';
+
+const at = (id) => document.getElementById(id);
+const [files, can, me] = await Promise.all([listFiles(), abilities(), whoAmI()]);
+let stopped = false;
+
+at('device').value = localStorage.getItem('gridlite-device') || me.device;
+at('device').addEventListener('change', () => localStorage.setItem('gridlite-device', at('device').value));
+for (let count = 1; count <= can.threads; count += 1) at('threads').append(element('option', { value: count, textContent: count }));
+if (can.threads > 1) at('threads').append(element('option', { value: 'each', textContent: `each of 1 to ${can.threads}` }));
+at('threads').value = can.threads > 1 ? 'each' : '1';
+at('gpu-choice').hidden = !can.webgpu;
+at('missing').replaceChildren(...can.missing.map((text) => element('p', { className: 'note', textContent: text })));
+show(files);
+
+function show(list) {
+  const head = element('tr', {}, ...['file', 'kB', 'val accuracy', 'on this phone', 'fastest, ms'].map((text) => element('th', { textContent: text })));
+  const rows = list.map((file) => {
+    const score = file.scores.find((one) => one.device === at('device').value);
+    const fastest = file.timings.filter((one) => one.device === at('device').value).map((one) => one.ms);
+    const cells = [(file.size_bytes / 1000).toFixed(0), accuracyText(file.accuracy), score ? `${accuracyText(score['val/accuracy'])}, ${accuracyText(score.agreement)} alike` : '–', fastest.length ? Math.min(...fastest).toFixed(2) : '–'];
+    return element('tr', {}, element('td', { textContent: `${file.name} ${file.kind}` }, element('small', { textContent: `${file.start} start` })), ...cells.map((text) => element('td', { textContent: text })));
+  });
+  at('files').replaceChildren(head, ...rows);
+}
+
+const chart = [];
+function draw() {
+  const longest = Math.max(...chart.map((one) => one.ms));
+  at('results').hidden = false;
+  at('chart').replaceChildren(...chart.map((one) => {
+    const fill = element('div', { className: one.delegate === 'webgpu' ? 'fill gpu' : 'fill' });
+    fill.style.width = `${100 * one.ms / longest}%`;
+    return element('div', { className: 'bar' }, element('span', { textContent: one.name }), element('div', { className: 'track' }, fill), element('span', { textContent: one.ms.toFixed(2) }));
+  }));
+}
+
+function settings() {
+  const counts = at('threads').value === 'each' ? Array.from({ length: can.threads }, (_, place) => place + 1) : [Number(at('threads').value)];
+  const found = counts.map((threads) => ({ delegate: 'wasm', threads }));
+  return can.webgpu && at('gpu').value === 'yes' ? [...found, { delegate: 'webgpu', threads: 1 }] : found;
+}
+
+const where = (setting) => ({ ...me, device: at('device').value.trim() || me.device, ...setting });
+const called = (file, setting) => `${file.name} ${file.kind}, ${setting.delegate === 'webgpu' ? 'GPU' : `${setting.threads} thread${setting.threads > 1 ? 's' : ''}`}`;
+
+async function all(work) {
+  stopped = false;
+  for (const id of ['start', 'score']) at(id).disabled = true;
+  at('stop').hidden = at('progress').hidden = false;
+  const failed = [];
+  try { await work((text, share) => { at('status').textContent = text; at('progress').value = share; }, failed); } catch (error) { failed.push(error.message); }
+  for (const id of ['start', 'score']) at(id).disabled = false;
+  at('stop').hidden = at('progress').hidden = true;
+  at('status').textContent = failed.length ? failed.join('; ') : stopped ? 'Stopped; what was measured is kept.' : 'Done; everything is in the records.';
+  at('status').className = failed.length ? 'error' : 'good';
+  show(await listFiles());
+}
+
+at('stop').addEventListener('click', () => { stopped = true; });
+
+at('start').addEventListener('click', () => all(async (say, failed) => {
+  const jobs = files.flatMap((file) => settings().map((setting) => ({ file, setting })));
+  chart.length = 0;
+  for (const [place, { file, setting }] of jobs.entries()) {
+    if (stopped) return;
+    const name = called(file, setting);
+    say(`${name} (${place + 1} of ${jobs.length})`, place / jobs.length);
+    let runner;
+    try {
+      runner = await Runner.open(file, await modelBytes(file), setting);
+      const times = await timeFile(runner, { onProgress: (share) => say(at('status').textContent, (place + share) / jobs.length) });
+      await ask(`/api/files/${file.id}/latency`, { ...where(setting), warmup_runs: 10, times_ms: times, initialisation_ms: Math.max(runner.initialisationMs, 1e-3) });
+      chart.push({ name, ms: median(times), delegate: setting.delegate });
+      draw();
+    } catch (error) { failed.push(`${name}: ${error.message}`); } finally { runner?.close(); }
+  }
+}));
+
+at('score').addEventListener('click', () => all(async (say, failed) => {
+  const setting = { delegate: 'wasm', threads: can.threads };
+  for (const [place, file] of files.entries()) {
+    let runner;
+    try {
+      runner = await Runner.open(file, await modelBytes(file), setting);
+      const [grades, size] = [[], file.resolution ** 2 * 3];
+      for (let first = 0; first < file.cells; first += 64) {
+        if (stopped) return;
+        say(`${called(file, setting)}: ${first} of ${file.cells} cells`, (place + first / file.cells) / files.length);
+        const bytes = new Uint8Array(await (await ask(`/api/files/${file.id}/cells?first=${first}&count=64`)).arrayBuffer());
+        for (let from = 0; from < bytes.length; from += size) grades.push((await runner.run(Float32Array.from(bytes.subarray(from, from + size)))).grade);
+      }
+      await ask(`/api/files/${file.id}/score`, { ...where(setting), grades });
+    } catch (error) { failed.push(`${called(file, setting)}: ${error.message}`); } finally { runner?.close(); }
+  }
+}));
+
+document.body.dataset.ready = 'yes';

@@ -1,0 +1,127 @@
+import { Runner, abilities, element, listFiles, modelBytes } from './runtime.js';
+import { squarePixels } from './resize.js';
+import { allCaptures, keepCapture, dropCapture } from './captures.js';
+
+const at = (id) => document.getElementById(id);
+const [files, can] = await Promise.all([listFiles(), abilities()]);
+const scratch = element('canvas');
+const say = (text) => { at('status').textContent = text; };
+let runner = null;
+let source = null; // { element, width, height, moving }
+let smooth = null;
+let last = null;
+
+for (const file of files) at('file').append(element('option', { value: file.id, textContent: `${file.name} ${file.kind}` }));
+for (let count = 1; count <= can.threads; count += 1) at('threads').append(element('option', { value: count, textContent: count }));
+at('threads').value = String(can.threads);
+if (can.webgpu) at('delegate').append(element('option', { value: 'webgpu', textContent: 'GPU' }));
+at('missing').replaceChildren(...can.missing.map((text) => element('p', { className: 'note', textContent: text })));
+at('camera').disabled = !can.camera;
+
+// Low-pass over frames in three stages, each a first-order filter; before anything is decoded.
+export function lowPass(factor) {
+  let stages = null;
+  return (values) => {
+    stages ||= [values, values, values].map((one) => Float32Array.from(one));
+    let from = values;
+    for (const stage of stages) { for (let place = 0; place < stage.length; place += 1) stage[place] += factor * (from[place] - stage[place]); from = stage; }
+    return from;
+  };
+}
+
+async function open() {
+  const file = files.find((one) => one.id === Number(at('file').value));
+  runner?.close();
+  runner = null; smooth = null;
+  at('top').max = file.labels.length;
+  say(`loading ${file.name} ${file.kind} (${(file.size_bytes / 1e6).toFixed(1)} MB)`);
+  try {
+    runner = await Runner.open(file, await modelBytes(file), { delegate: at('delegate').value, threads: Number(at('threads').value) });
+    say(source ? '' : 'Start the camera or choose a picture.');
+  } catch (error) { say(error.message); }
+}
+
+let busy = false;
+async function grade() {
+  if (!runner || !source || busy) return;
+  busy = true;
+  try {
+    const using = runner;
+    const pixels = squarePixels(source.element, source.width(), source.height(), using.file.resolution, scratch);
+    const began = performance.now();
+    const answer = await using.run(pixels);
+    const ms = performance.now() - began;
+    if (using !== runner) return;
+    smooth ||= lowPass(Math.min(Math.max(Number(at('smoothing').value) || 0.4, 0.05), 1));
+    const shown = source.moving ? smooth(answer.probabilities) : answer.probabilities;
+    last = { labels: using.file.labels, probabilities: Array.from(shown), ms, name: `${using.file.name} ${using.file.kind}` };
+    at('time').textContent = `${ms.toFixed(1)} ms`;
+    const best = [...shown.keys()].sort((a, b) => shown[b] - shown[a]).slice(0, Math.max(1, Number(at('top').value) || 3));
+    at('answers').replaceChildren(...best.map((place) => {
+      const fill = element('div', { className: 'fill' });
+      fill.style.width = `${100 * shown[place]}%`;
+      return element('div', { className: 'bar' }, element('span', { textContent: using.file.labels[place] }), element('div', { className: 'track' }, fill), element('span', { textContent: `${(100 * shown[place]).toFixed(1)} %` }));
+    }));
+    at('shot').disabled = false;
+  } catch (error) { say(error.message); } finally { busy = false; }
+}
+
+async function frames() {
+  if (source?.moving) await grade();
+  requestAnimationFrame(frames);
+}
+
+at('camera').addEventListener('click', async () => {
+  try {
+    const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment', width: { ideal: 1280 } }, audio: false });
+    const video = at('video');
+    video.srcObject = stream;
+    await video.play();
+    video.hidden = false; at('still').hidden = true;
+    source = { element: video, width: () => video.videoWidth, height: () => video.videoHeight, moving: true };
+    smooth = null;
+    say('');
+  } catch (error) { say(`no camera: ${error.message}`); }
+});
+
+at('picture').addEventListener('change', async () => {
+  const [chosen] = at('picture').files;
+  if (!chosen) return;
+  try {
+    const picture = await createImageBitmap(chosen, { imageOrientation: 'from-image' });
+    const still = at('still');
+    still.width = picture.width; still.height = picture.height;
+    still.getContext('2d').drawImage(picture, 0, 0);
+    at('video').srcObject?.getTracks().forEach((track) => track.stop());
+    at('video').hidden = true; still.hidden = false;
+    source = { element: still, width: () => still.width, height: () => still.height, moving: false };
+    say('');
+    await grade();
+  } catch { say(`${chosen.name}: not a picture that this browser reads`); }
+});
+
+at('shot').addEventListener('click', async () => {
+  const blob = await new Promise((give) => scratch.toBlob(give, 'image/jpeg', 0.9));
+  const best = last.probabilities.indexOf(Math.max(...last.probabilities));
+  await keepCapture({ at: new Date().toISOString(), blob, label: last.labels[best], share: last.probabilities[best], file: last.name });
+  await gallery();
+});
+
+async function gallery() {
+  const all = await allCaptures();
+  at('gallery').replaceChildren(...all.map((one) => {
+    const image = element('img', { src: URL.createObjectURL(one.blob), alt: one.label });
+    const drop = element('button', { className: 'plain', textContent: 'remove' });
+    drop.addEventListener('click', async () => { await dropCapture(one.id); await gallery(); });
+    return element('figure', {}, image, element('figcaption', { textContent: `${one.label} ${(100 * one.share).toFixed(0)} %, ${one.file}` }), drop);
+  }));
+  if (!all.length) at('gallery').textContent = 'none yet';
+}
+
+for (const id of ['file', 'threads', 'delegate']) at(id).addEventListener('change', async () => { await open(); await grade(); });
+at('smoothing').addEventListener('change', () => { smooth = null; });
+at('top').addEventListener('change', grade);
+await open();
+await gallery();
+frames();
+document.body.dataset.ready = 'yes';

@@ -1,0 +1,111 @@
+// LiteRT.js behind a small face: files of the shelf, what this browser can do, a file that answers.
+import { loadLiteRt, loadAndCompile, Tensor, supportsFeature } from '/litert/core/dist/index.js';
+
+export async function ask(path, body) {
+  const answer = await fetch(path, body === undefined ? {} : {
+    method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body),
+  });
+  if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).error || `${path}: ${answer.status}`);
+  return answer;
+}
+
+export const listFiles = async () => (await ask('/api/files')).json();
+
+export async function abilities() {
+  const threads = self.crossOriginIsolated && await supportsFeature('threads');
+  let adapter = null;
+  try { adapter = navigator.gpu ? await navigator.gpu.requestAdapter() : null; } catch { /* none */ }
+  return {
+    threads: threads ? Math.min(4, navigator.hardwareConcurrency || 1) : 1,
+    webgpu: adapter !== null,
+    camera: Boolean(navigator.mediaDevices?.getUserMedia),
+    missing: [
+      !self.isSecureContext && 'This address is not secure: no camera, no threads. Open it as localhost (adb reverse) or with https=true.',
+      self.isSecureContext && !threads && 'This browser has no threads in WebAssembly: one thread is measured.',
+      !adapter && 'No WebGPU here: the CPU alone is measured.',
+    ].filter(Boolean),
+  };
+}
+
+export async function whoAmI() {
+  const hints = await navigator.userAgentData?.getHighEntropyValues?.(['model', 'platformVersion', 'architecture', 'bitness']).catch(() => null);
+  const agent = navigator.userAgent;
+  const browser = navigator.userAgentData?.brands?.find((one) => !/not.?a.?brand/i.test(one.brand) && one.brand !== 'Chromium')
+    || navigator.userAgentData?.brands?.find((one) => one.brand === 'Chromium');
+  const found = /(Firefox|Chrome|Version)\/(\d+)/.exec(agent);
+  const os = hints?.platform || navigator.userAgentData?.platform
+    || (/iPhone|iPad/.test(agent) ? 'iOS' : /Android/.test(agent) ? 'Android' : navigator.platform || 'unknown');
+  const phone = hints?.model || (/iPhone|iPad/.exec(agent) || [])[0];
+  return {
+    device: phone || `${os} computer, ${navigator.hardwareConcurrency || '?'} cores`,
+    processor: hints?.architecture ? `${hints.architecture} ${hints.bitness || ''}`.trim() : '',
+    os: `${os} ${hints?.platformVersion || ''}`.trim(),
+    browser: browser ? `${browser.brand} ${browser.version}` : found ? `${found[1] === 'Version' ? 'Safari' : found[1]} ${found[2]}` : 'unknown browser',
+  };
+}
+
+let ready;
+const runtime = () => (ready ||= (async () => {
+  const threads = self.crossOriginIsolated && await supportsFeature('threads');
+  return loadLiteRt('/litert/core/wasm/', { threads });
+})());
+
+export async function modelBytes(file) {
+  return new Uint8Array(await (await ask(`/api/files/${file.id}/model.tflite`)).arrayBuffer());
+}
+
+// A compiled file. delegate: wasm or webgpu; threads count for wasm.
+export class Runner {
+  static async open(file, bytes, { delegate = 'wasm', threads = 1 } = {}) {
+    await runtime();
+    const began = performance.now();
+    const model = await loadAndCompile(bytes.slice(), { accelerator: delegate, cpuOptions: { numThreads: threads } });
+    const runner = new Runner();
+    Object.assign(runner, { model, file, delegate, threads, initialisationMs: performance.now() - began });
+    runner.outputs = model.getOutputDetails();
+    if (delegate === 'webgpu' && !model.isFullyAccelerated) { runner.close(); throw new Error('WebGPU does not take the whole file'); }
+    return runner;
+  }
+
+  // pixels: Float32Array, S × S × 3, RGB 0..255 → { probabilities, grade }
+  async run(pixels) {
+    const side = this.file.resolution;
+    let input = new Tensor(pixels, [1, side, side, 3]);
+    if (this.delegate === 'webgpu') input = await input.moveTo('webgpu');
+    const results = await this.model.run([input]);
+    input.delete();
+    const answer = {};
+    for (const [place, result] of results.entries()) {
+      const here = result.accelerator === 'webgpu' ? await result.moveTo('wasm') : result;
+      const values = here.toTypedArray();
+      if (this.outputs[place].dtype === 'int32') answer.grade = values[0]; else answer.probabilities = Float32Array.from(values);
+      here.delete();
+    }
+    return answer;
+  }
+
+  close() { this.model?.delete(); this.model = null; }
+}
+
+// Times a file: warm-up runs that do not count, then runs; onProgress gets 0..1.
+export async function timeFile(runner, { warmup = 10, runs = 100, onProgress = () => {} } = {}) {
+  const side = runner.file.resolution;
+  const pixels = Float32Array.from({ length: side * side * 3 }, (_, place) => (place * 7919) % 256);
+  const times = [];
+  for (let run = -warmup; run < runs; run += 1) {
+    const began = performance.now();
+    await runner.run(pixels);
+    if (run >= 0) times.push(Math.max(performance.now() - began, 1e-3));
+    if (run % 10 === 0) { onProgress((run + warmup) / (warmup + runs)); await new Promise((go) => setTimeout(go)); }
+  }
+  return times;
+}
+
+export const median = (values) => { const sorted = [...values].sort((a, b) => a - b); return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2; };
+export const accuracyText = (share) => (share == null ? '–' : `${(100 * share).toFixed(1)} %`);
+
+export function element(tag, settings = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), settings);
+  made.append(...children);
+  return made;
+}

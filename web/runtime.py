@@ -1,0 +1,29 @@
+"""The pages' runtime: LiteRT.js from npm, pinned by the lock file, fetched the first time it is needed."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+HERE = Path(__file__).parent / "phone"
+
+
+class RuntimeMissingError(RuntimeError):
+    """LiteRT.js could not be fetched; the message is one line."""
+
+
+def fetch_runtime() -> None:
+    """`npm ci`, unless it has been done. Raises RuntimeMissingError without npm or a network."""
+    if (HERE / "node_modules" / "@litertjs" / "core" / "wasm").is_dir():
+        return
+    if shutil.which("npm") is None:
+        raise RuntimeMissingError("npm: not found: the phone page's runtime comes from it; install Node.js 18 or newer")
+    print("fetching LiteRT.js for the phone page (once)", flush=True)
+    done = subprocess.run(
+        ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=HERE, capture_output=True, text=True,
+        env=os.environ | {"npm_config_update_notifier": "false"}, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        shutil.rmtree(HERE / "node_modules", ignore_errors=True)
+        lines = [line for line in done.stderr.splitlines() if "error" in line.lower()]
+        raise RuntimeMissingError(f"npm ci in {HERE}: {lines[0] if lines else done.stderr.strip()}")

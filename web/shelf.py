@@ -1,0 +1,127 @@
+"""The exported files that the app may hand out, and what it may learn about them."""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from export.latency.result import Entry, merged
+from sweeps.files import typical_ms
+from sweeps.record import Record, read_record, update_record
+
+if TYPE_CHECKING:
+    from datamodules.samples import Samples
+
+
+@dataclass(frozen=True)
+class ShelfFile:
+    """One exported file of one run.
+
+    Args:
+        folder: the run's.
+        kind: float32, int8, …
+        samples_of: how a record's data is loaded.
+
+    """
+
+    folder: Path
+    kind: str
+    samples_of: "Callable[[Record], Samples]"
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """What the record says of the file now."""
+        entry: dict[str, Any] = read_record(self.folder)["exports"][self.kind]
+        return entry
+
+    @property
+    def data(self) -> bytes:
+        """The file's bytes."""
+        return (self.folder / str(self.entry["path"])).read_bytes()
+
+    def about(self) -> dict[str, Any]:
+        """What the pages show: name, kind, size, labels, preparation, accuracy, and the timings so far."""
+        record, entry = read_record(self.folder), self.entry
+        axes = record["axes"]
+        timings = [
+            {"device": one["device"], "delegate": one["delegate"], "threads": one["threads"], "ms": typical_ms(one)}
+            for one in entry.get("latency", [])
+        ]
+        return {
+            "name": f"{axes['backbone']} ×{axes['width']:g} {axes['resolution']} px",
+            "run": self.folder.name,
+            "kind": self.kind,
+            "size_bytes": entry["size_bytes"],
+            "sha256": entry["sha256"],
+            "resolution": record["config"]["resolution"],
+            "labels": record["data"]["class_names"],
+            "preparation": record["data"]["preparation"],
+            "start": record["start"]["origin"],
+            "accuracy": entry.get("val/accuracy"),
+            "cells": int(sum(record["data"]["cells"]["val"])),
+            "timings": timings,
+            "scores": entry.get("scores", []),
+        }
+
+    @cached_property
+    def _val(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], list[str]]:
+        record = read_record(self.folder)
+        samples = self.samples_of(record)
+        chosen = np.flatnonzero((samples.table.part == "val").to_numpy())
+        table = samples.table.iloc[chosen]
+        images = samples.images(int(record["config"]["resolution"]))
+        return np.asarray(images[chosen]), table.label.to_numpy(), table["sample"].tolist()
+
+    def cells(self, first: int, count: int) -> bytes:
+        """Some of the val cells, raw RGB, `(count, S, S, 3)`."""
+        return self._val[0][first : first + count].tobytes()
+
+    def keep_timing(self, entry: Entry) -> None:
+        """Enters a timing in the run's record, in place of an older one of the same setting."""
+        self._change(lambda file: file | {"latency": merged(file.get("latency", []), [entry])})
+
+    def score(self, where: Entry, grades: Iterable[int]) -> dict[str, Any]:
+        """Enters what a device's own runtime answered for all val cells.
+
+        Returns:
+            where; val/accuracy; agreement with the host's answers for the same file; cells.
+
+        """
+        import pandas as pd
+
+        from sweeps.metrics import grade_metrics
+
+        given = np.asarray(list(grades), np.int64)
+        _, labels, names = self._val
+        if given.shape != labels.shape:
+            raise ValueError(f"{len(given)} grades for {len(labels)} val cells")
+        known = pd.read_parquet(self.folder / "export" / "predictions.parquet")
+        host = known[(known.file == self.kind) & (known.part == "val")].set_index("sample").grade
+        classes = len(read_record(self.folder)["data"]["class_names"])
+        if given.min() < 0 or given.max() >= classes:
+            raise ValueError(f"grades from {given.min()} to {given.max()}, there are {classes} classes")
+        figures = grade_metrics(labels, given, np.eye(classes)[given])
+        found = where | {
+            "val/accuracy": figures["accuracy"],
+            "agreement": float(np.mean(host.loc[names].to_numpy() == given)),
+            "cells": len(given),
+        }
+        self._change(lambda file: file | {"scores": merged(file.get("scores", []), [found])})
+        return found
+
+    def _change(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        def changed(record: Record) -> Record:
+            exports = record["exports"]
+            return record | {"exports": exports | {self.kind: change(exports[self.kind])}}
+
+        update_record(self.folder, changed)
+
+
+def listing(shelf: list[ShelfFile]) -> bytes:
+    """All files as JSON, each with the number by which it is asked for."""
+    return json.dumps([{"id": number, **file.about()} for number, file in enumerate(shelf)]).encode()
