@@ -5,18 +5,18 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.staticfiles import StaticFiles
 
-from export.latency.result import entry, times_of
-from web.shelf import ShelfFile, listing
+from export.latency.result import Entry, entry, times_of
 
 HERE = Path(__file__).parent
 MODULES = HERE / "phone" / "node_modules" / "@litertjs"
@@ -69,23 +69,46 @@ class Score(Where):
     grades: Annotated[list[int], Field(min_length=1, max_length=200_000)]
 
 
-def create_app(shelf: list[ShelfFile], token: str, *, version: str) -> FastAPI:
+class Served(Protocol):
+    """What the app asks of a file; see `shelf.ShelfFile`."""
+
+    @property
+    def data(self) -> bytes:
+        """The file's bytes."""
+
+    def about(self) -> dict[str, Any]:
+        """What the pages show."""
+
+    def cells(self, first: int, count: int) -> bytes:
+        """Some val cells, raw RGB."""
+
+    def keep_timing(self, entry: Entry) -> None:
+        """Takes a timing."""
+
+    def score(self, where: Entry, grades: Iterable[int]) -> dict[str, Any]:
+        """Takes grades of all val cells."""
+
+
+def create_app(
+    shelf: Sequence[Served], token: str, *, version: str, when_done: Callable[[], None] | None = None
+) -> FastAPI:
     """The app for these files.
 
     Args:
         shelf: nothing else of the runs is handed out.
         token: every address but the first wants it, as `?token=` once and as a cookie from then on.
         version: of the runtime that the pages use, for the records.
+        when_done: called when a page that measures by itself has finished.
 
     """
     app = FastAPI(title="gridlite", docs_url=None, redoc_url=None, openapi_url=None)
 
-    def known(number: int) -> ShelfFile:
+    def known(number: int) -> Served:
         if not 0 <= number < len(shelf):
             raise HTTPException(404, f"there are {len(shelf)} files, not {number}")
         return shelf[number]
 
-    File = Annotated[ShelfFile, Depends(known)]  # noqa: N806  a type
+    File = Annotated[Served, Depends(known)]  # noqa: N806  a type
 
     @app.middleware("http")
     async def guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -109,13 +132,14 @@ def create_app(shelf: list[ShelfFile], token: str, *, version: str) -> FastAPI:
         where = ".".join(str(part) for part in first["loc"] if part != "body")
         return JSONResponse({"error": f"{where}: {first['msg']}" if where else str(first["msg"])}, 422)
 
-    @app.exception_handler(HTTPException)
-    async def refused(_: Request, error: HTTPException) -> JSONResponse:
+    @app.exception_handler(StarletteHTTPException)
+    async def refused(_: Request, error: StarletteHTTPException) -> JSONResponse:
         return JSONResponse({"error": str(error.detail)}, error.status_code)
 
     @app.get("/api/files")
     def files() -> Response:
-        return Response(listing(shelf), media_type="application/json", headers={"Cache-Control": "no-store"})
+        listing = json.dumps([{"id": number, **file.about()} for number, file in enumerate(shelf)])
+        return Response(listing, media_type="application/json", headers={"Cache-Control": "no-store"})
 
     @app.get("/api/files/{number}/model.tflite")
     def model(file: File) -> Response:
@@ -149,6 +173,12 @@ def create_app(shelf: list[ShelfFile], token: str, *, version: str) -> FastAPI:
             )
         except ValueError as error:
             raise HTTPException(422, str(error)) from None
+
+    @app.post("/api/done")
+    def done() -> JSONResponse:
+        if when_done is not None:
+            when_done()
+        return JSONResponse({})
 
     for name in ("", "bench", "live"):
         page = HERE / "pages" / f"{name or 'index'}.html"

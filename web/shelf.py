@@ -1,6 +1,5 @@
 """The exported files that the app may hand out, and what it may learn about them."""
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -49,7 +48,7 @@ class ShelfFile:
         record, entry = read_record(self.folder), self.entry
         axes = record["axes"]
         timings = [
-            {"device": one["device"], "delegate": one["delegate"], "threads": one["threads"], "ms": typical_ms(one)}
+            {name: one.get(name) for name in ("device", "delegate", "threads")} | {"ms": typical_ms(one)}
             for one in entry.get("latency", [])
         ]
         return {
@@ -120,8 +119,3 @@ class ShelfFile:
             return record | {"exports": exports | {self.kind: change(exports[self.kind])}}
 
         update_record(self.folder, changed)
-
-
-def listing(shelf: list[ShelfFile]) -> bytes:
-    """All files as JSON, each with the number by which it is asked for."""
-    return json.dumps([{"id": number, **file.about()} for number, file in enumerate(shelf)]).encode()

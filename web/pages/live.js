@@ -1,5 +1,6 @@
 import { Runner, abilities, element, listFiles, modelBytes } from './runtime.js';
 import { squarePixels } from './resize.js';
+import { lowPass } from './smoothing.js';
 import { allCaptures, keepCapture, dropCapture } from './captures.js';
 
 const at = (id) => document.getElementById(id);
@@ -18,22 +19,12 @@ if (can.webgpu) at('delegate').append(element('option', { value: 'webgpu', textC
 at('missing').replaceChildren(...can.missing.map((text) => element('p', { className: 'note', textContent: text })));
 at('camera').disabled = !can.camera;
 
-// Low-pass over frames in three stages, each a first-order filter; before anything is decoded.
-export function lowPass(factor) {
-  let stages = null;
-  return (values) => {
-    stages ||= [values, values, values].map((one) => Float32Array.from(one));
-    let from = values;
-    for (const stage of stages) { for (let place = 0; place < stage.length; place += 1) stage[place] += factor * (from[place] - stage[place]); from = stage; }
-    return from;
-  };
-}
-
 async function open() {
   const file = files.find((one) => one.id === Number(at('file').value));
   runner?.close();
   runner = null; smooth = null;
   at('top').max = file.labels.length;
+  at('what').hidden = !file.preparation.grid;
   say(`loading ${file.name} ${file.kind} (${(file.size_bytes / 1e6).toFixed(1)} MB)`);
   try {
     runner = await Runner.open(file, await modelBytes(file), { delegate: at('delegate').value, threads: Number(at('threads').value) });

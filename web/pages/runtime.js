@@ -22,7 +22,7 @@ export async function abilities() {
     missing: [
       !self.isSecureContext && 'This address is not secure: no camera, no threads. Open it as localhost (adb reverse) or with https=true.',
       self.isSecureContext && !threads && 'This browser has no threads in WebAssembly: one thread is measured.',
-      !adapter && 'No WebGPU here: the CPU alone is measured.',
+      !adapter && 'No WebGPU here: files run on the CPU alone.',
     ].filter(Boolean),
   };
 }

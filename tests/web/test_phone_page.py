@@ -1,0 +1,191 @@
+"""The pages in real headless Chromium, the size of a phone: files load, answer as here, and what is measured arrives."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from datamodules.screen_grid import resize
+from export.latency.result import LatencyError
+from export.runtime import TfliteModel
+from sweeps.record import find_runs
+from tests.test_train import SMALL, record_of, run
+from tests.web.served import HERE, phone, served
+from web.browser import measure
+from web.runtime import RuntimeMissingError, fetch_runtime
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: apt install chromium)")
+
+
+@pytest.fixture(scope="module")
+def folder(place):
+    try:
+        fetch_runtime()
+    except RuntimeMissingError as error:
+        pytest.skip(f"needs LiteRT.js: {error}")
+    run(place, *SMALL, "encoding=ordinal", "trainer.max_epochs=1", "export=all", "sweep_name=phone", check=0)
+    (folder,) = find_runs(place / "runs" / "phone")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(folder):
+    with served(f"run={folder}", "port=18765", f"paths.cache={folder.parents[2]}/cache") as address:
+        yield address
+
+
+def opened(page, address, name):
+    page.goto(address)
+    page.goto(address.replace("/?", f"/{name}?"))
+    page.wait_for_selector("body[data-ready=yes]")
+
+
+def test_every_file_answers_as_it_does_here(folder, address):
+    names = list(record_of(folder)["exports"])
+    assert names == ["float32", "float16", "dynamic", "int8"]
+    images = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3)).astype(np.uint8)
+    script = """async (images) => {
+        const { Runner, listFiles, modelBytes } = await import('/static/runtime.js');
+        const answers = [];
+        for (const file of await listFiles()) {
+            for (const threads of [1, 2]) {
+                const runner = await Runner.open(file, await modelBytes(file), { threads });
+                for (const image of images) {
+                    const { probabilities, grade } = await runner.run(Float32Array.from(image));
+                    answers.push([file.kind, Array.from(probabilities), grade]);
+                }
+                runner.close();
+            }
+        }
+        return JSON.stringify(answers);
+    }"""
+    with phone(CHROMIUM, bypass_csp=True) as page:
+        opened(page, address, "bench")
+        assert page.evaluate("() => self.crossOriginIsolated")
+        answers = json.loads(page.evaluate(script, [image.ravel().tolist() for image in images]))
+    for name in names:
+        grades, probabilities = TfliteModel((folder / "export" / f"{name}.tflite").read_bytes()).grade(images)
+        here = [answer for answer in answers if answer[0] == name]
+        assert len(here) == 12
+        for (_, given, grade), at in zip(here, [*range(6), *range(6)], strict=True):
+            np.testing.assert_allclose(given, probabilities[at], atol=1e-3)
+            assert grade == grades[at] or np.sort(probabilities[at])[-2:].ptp() < 2e-3
+
+
+def test_times_and_scores_arrive_in_the_record(folder, address, tmp_path):
+    with phone(CHROMIUM) as page:
+        opened(page, address, "bench")
+        page.fill("#device", "A phone in a test")
+        page.tap("#start")
+        page.wait_for_selector("#status.good")
+        page.wait_for_selector("#stop", state="hidden")
+        page.tap("#score")
+        page.wait_for_selector("#stop")
+        page.wait_for_selector("#stop", state="hidden")
+        assert page.inner_text("#status") == "Done; everything is in the records."
+        assert page.locator("#chart .bar").count() == 4 * page.locator("#threads option").count() - 4 * (
+            page.locator("#threads option").count() > 1
+        )
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= 412
+    for entry in record_of(folder)["exports"].values():
+        found = [one for one in entry["latency"] if one["device"] == "A phone in a test"]
+        assert found
+        assert all((one["warmup_runs"], one["runs"], one["delegate"]) == (10, 100, "wasm") for one in found)
+        assert all(one["runtime"].startswith("LiteRT.js 2.") for one in found)
+        assert all(0 < one["latency_ms_min"] <= one["latency_ms_p50"] <= one["latency_ms_p90"] for one in found)
+        (score,) = entry["scores"]
+        assert score["val/accuracy"] == pytest.approx(entry["val/accuracy"], abs=0.07)
+        assert score["agreement"] >= 0.9
+        assert len(entry["latency"]) == 1 + len(found)
+
+
+def test_the_camera_is_graded_live_and_captures_are_kept(address):
+    with phone(CHROMIUM) as page:
+        opened(page, address, "live")
+        page.fill("#top", "2")
+        page.tap("#camera")
+        page.wait_for_selector("#answers .bar")
+        assert page.locator("#answers .bar").count() == 2
+        assert page.inner_text("#time").endswith(" ms")
+        page.tap("#shot")
+        page.wait_for_selector("#gallery figure")
+        page.reload()
+        page.wait_for_selector("#gallery figure")
+        page.tap("#gallery button")
+        page.wait_for_selector("#gallery figure", state="detached")
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= 412
+
+
+def test_a_picture_is_graded_as_here(folder, address, tmp_path):
+    picture = np.random.default_rng(1).integers(0, 256, (40, 64, 3)).astype(np.uint8)
+    picture = cv2.GaussianBlur(picture, (0, 0), 3)
+    cv2.imwrite(str(tmp_path / "picture.png"), picture)
+    square = resize(picture[:, 12:52, ::-1], (32, 32))
+    _, (wanted,) = TfliteModel((folder / "export" / "float32.tflite").read_bytes()).grade(square[None])
+    with phone(CHROMIUM) as page:
+        opened(page, address, "live")
+        page.fill("#top", "5")
+        page.set_input_files("#picture", tmp_path / "picture.png")
+        page.wait_for_selector("#answers .bar")
+        said = page.inner_text("#answers").split("\n")
+        page.set_input_files("#picture", {"name": "no.png", "mimeType": "image/png", "buffer": b"no picture"})
+        page.wait_for_selector("text=no.png: not a picture that this browser reads")
+    shares = sorted((float(word.removesuffix(" %")) for word in said if word.endswith(" %")), reverse=True)
+    np.testing.assert_allclose(shares, 100 * np.sort(wanted)[::-1], atol=1.5)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "side"),
+    [(300, 300, 96), (97, 131, 64), (720, 720, 160), (64, 64, 64), (40, 40, 96), (50, 200, 64)],
+)
+def test_pictures_are_resized_as_here(address, width, height, side):
+    picture = cv2.GaussianBlur(
+        np.random.default_rng(width).integers(0, 256, (height, width, 3)).astype(np.uint8), (0, 0), 1
+    )
+    rgba = np.dstack([picture, np.full((height, width), 255, np.uint8)])
+    script = """async ([rgba, width, height, side]) => {
+        const { resize } = await import('/static/resize.js');
+        return Array.from(resize(Uint8ClampedArray.from(rgba), width, height, side));
+    }"""
+    with phone(CHROMIUM, bypass_csp=True) as page:
+        opened(page, address, "bench")
+        given = np.array(page.evaluate(script, [rgba.ravel().tolist(), width, height, side])).reshape(side, side, 3)
+    assert np.abs(given - resize(picture, (side, side)).astype(int)).max() <= 2
+
+
+def test_smoothing_is_three_stages_of_the_factor(address):
+    script = """async (factor) => {
+        const { lowPass } = await import('/static/smoothing.js');
+        const smooth = lowPass(factor);
+        return [[0], [1], [1], [1]].map((values) => smooth(Float32Array.from(values))[0]);
+    }"""
+    stages, wanted = np.zeros(3), []
+    for value in (0.0, 1.0, 1.0, 1.0):
+        before = value
+        for place in range(3):
+            stages[place] += 0.4 * (before - stages[place])
+            before = stages[place]
+        wanted.append(before)
+    with phone(CHROMIUM, bypass_csp=True) as page:
+        opened(page, address, "bench")
+        np.testing.assert_allclose(page.evaluate(script, 0.4), wanted, atol=1e-6)
+
+
+def test_a_browser_of_this_machine_is_one_more_place(folder):
+    done = subprocess.run(
+        [sys.executable, "-m", "export.latency", f"run={folder}", "latency=browser", "files=[int8]"], cwd=HERE,
+        capture_output=True, text=True, check=False, timeout=200,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    found = [one for one in record_of(folder)["exports"]["int8"]["latency"] if one["device"].endswith("cores")]
+    assert {one["runs"] for one in found if one["runtime"].startswith("LiteRT.js")} == {100}
+
+
+def test_a_browser_that_is_not_there_is_named():
+    with pytest.raises(LatencyError, match=r"latency.browser.browser=netscape: none of netscape is installed"):
+        list(measure(b"", browser="netscape"))

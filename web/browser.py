@@ -1,0 +1,115 @@
+"""Latency of a file in a browser of this machine: the phone page, opened by itself (`latency=browser`)."""
+
+import hashlib
+import json
+import os
+import queue
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+
+from export.flatbuffer import read_metadata
+from export.latency.result import Entry, LatencyError
+from export.runtime import METADATA
+from web.app import create_app, runtime_version
+from web.runtime import RuntimeMissingError, fetch_runtime
+
+BROWSERS = ("chromium", "google-chrome", "chromium-browser")
+
+
+class OneFile:
+    """A file that lies on no disk, and what the page measures of it."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.told: queue.Queue[Entry | None] = queue.Queue()
+        self.metadata: dict[str, Any] = json.loads(read_metadata(data)[METADATA])
+
+    def about(self) -> dict[str, Any]:
+        """What the page shows."""
+        known = self.metadata
+        return {
+            "name": "file", "run": "", "kind": known.get("quantization", ""), "size_bytes": len(self.data),
+            "sha256": hashlib.sha256(self.data).hexdigest(), "resolution": known["resolution"], "labels": known["labels"],
+            "preparation": {"crop": "none", "grid": None}, "start": known.get("start", ""), "accuracy": None, "cells": 0,
+            "timings": [], "scores": [],
+        }  # fmt: skip
+
+    def keep_timing(self, entry: Entry) -> None:
+        """Hands a timing to `measure`."""
+        self.told.put(entry)
+
+    def cells(self, first: int, count: int) -> bytes:
+        """None: this file is timed only."""
+        return b""
+
+    def score(self, where: Entry, grades: Any) -> dict[str, Any]:
+        """None: this file is timed only."""
+        raise ValueError("this file is timed only")
+
+
+def measure(data: bytes, *, browser: str | None = None, timeout_s: float = 600.0) -> Iterator[Entry]:
+    """Opens the phone page in a headless browser; 10 + 100 runs with 1 to 4 threads, and on the GPU where there is one.
+
+    Args:
+        data: a deployable file.
+        browser: command of a Chromium, None for the first of BROWSERS that is installed.
+        timeout_s: for the whole page.
+
+    Raises LatencyError without a browser or LiteRT.js, or where the page does not finish.
+
+    """
+    found = next((path for name in ([browser] if browser else BROWSERS) if (path := shutil.which(name))), None)
+    if found is None:
+        raise LatencyError(f"latency.browser.browser={browser}: none of {browser or ', '.join(BROWSERS)} is installed")
+    try:
+        fetch_runtime()
+    except RuntimeMissingError as error:
+        raise LatencyError(str(error)) from None
+    file = OneFile(data)
+    with _served(file) as address, _opened(found, address):
+        while True:
+            try:
+                entry = file.told.get(timeout=timeout_s)
+            except queue.Empty:
+                raise LatencyError(f"{found}: the page did not finish within {timeout_s:g} s") from None
+            if entry is None:
+                return
+            yield entry
+
+
+@contextmanager
+def _served(file: OneFile) -> Iterator[str]:
+    """The page's address while the app runs on a free port of this machine."""
+    token = secrets.token_urlsafe(12)
+    app = create_app([file], token, version=runtime_version(), when_done=lambda: file.told.put(None))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [free]}, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{free.getsockname()[1]}/bench?token={token}&by-itself"
+        server.should_exit = True
+        thread.join(timeout=10)
+
+
+@contextmanager
+def _opened(browser: str, address: str) -> Iterator[None]:
+    """A headless browser on the address, with a profile that vanishes."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        flags = ["--headless=new", f"--user-data-dir={profile}", "--no-first-run", "--disable-extensions"]
+        if os.geteuid() == 0:
+            flags.append("--no-sandbox")  # Chromium refuses to start as root otherwise
+        process = subprocess.Popen([browser, *flags, address], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
