@@ -149,7 +149,25 @@ class WebConfig:
     port: int = 8765
     https: bool = False
     """With a certificate of an authority of this machine; cameras and threads want it, except on localhost."""
+    rules: Any = MISSING
     paths: Any = MISSING
+
+
+@dataclass
+class GradeConfig:
+    """What `python -m export.grade` reads."""
+
+    photo: str = MISSING
+    """An image file that shows a phone."""
+    run: str = MISSING
+    """A run's folder, or an exported .tflite file."""
+    file: str | None = None
+    """Which of the run's files; None takes int8, else float32."""
+    corners: list[float] | None = None
+    """x and y of four corners, clockwise from the start of the upper short side; None finds them."""
+    json: str | None = None
+    """A file to write all of it to."""
+    rules: Any = MISSING
 
 
 @dataclass
@@ -194,4 +212,5 @@ def register() -> None:
     store.store(name="export_schema", node=ExportRunConfig)
     store.store(name="bench_schema", node=BenchConfig)
     store.store(name="web_schema", node=WebConfig)
+    store.store(name="grade_schema", node=GradeConfig)
     store.store(name="study_schema", node=StudyConfig)

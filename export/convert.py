@@ -6,7 +6,7 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -14,7 +14,6 @@ import numpy as np
 import onnx
 import torch
 
-from export.deployable import Deployable
 from export.flatbuffer import fuse_same_padding
 
 OPSET = 17
@@ -22,8 +21,8 @@ OPSET = 17
 INPUT, OUTPUTS = "image", ("probabilities", "grade")
 
 
-def to_onnx(model: Deployable, resolution: int) -> bytes:
-    """The deployable model as ONNX, constants folded and paddings inside their convolutions."""
+def to_onnx(model: torch.nn.Module, resolution: int, outputs: Sequence[str] = OUTPUTS) -> bytes:
+    """A deployable model as ONNX, constants folded and paddings inside their convolutions."""
     import onnxoptimizer
     import onnxsim
 
@@ -32,7 +31,7 @@ def to_onnx(model: Deployable, resolution: int) -> bytes:
     with _silence(), torch.inference_mode():
         torch.onnx.export(
             model, (example,), cast(str, stream), dynamo=False, opset_version=OPSET,
-            input_names=[INPUT], output_names=list(OUTPUTS),
+            input_names=[INPUT], output_names=list(outputs),
         )  # fmt: skip
         simple, _ = onnxsim.simplify(onnx.load_from_string(stream.getvalue()))
         fused = onnxoptimizer.optimize(simple, ["fuse_pad_into_conv", "eliminate_unused_initializer"])

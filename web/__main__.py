@@ -4,7 +4,7 @@ import secrets
 from pathlib import Path
 
 import hydra
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from conf.benching import files_to_time
 from conf.command_line import answer, stop_or_report
@@ -30,7 +30,7 @@ def main(cfg: DictConfig) -> None:
         fetch_runtime()
         token = secrets.token_urlsafe(12)
         shelf = [ShelfFile(folder, kind, lambda r: load_samples(r, None, cfg.paths.cache)) for folder, kind in chosen]
-        app = create_app(shelf, token, version=runtime_version())
+        app = create_app(shelf, token, version=runtime_version(), rules=OmegaConf.to_container(cfg.rules))
         names, server = reachable(cfg.host), None
         if cfg.https:
             server, authority = certificate(Path(cfg.paths.cache) / "https", ["localhost", "127.0.0.1", *names])

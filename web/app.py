@@ -5,7 +5,7 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.staticfiles import StaticFiles
 
 from export.latency.result import Entry, entry, times_of
+from export.outline.network_file import FILE
 
 HERE = Path(__file__).parent
 MODULES = HERE / "phone" / "node_modules" / "@litertjs"
@@ -90,7 +91,12 @@ class Served(Protocol):
 
 
 def create_app(
-    shelf: Sequence[Served], token: str, *, version: str, when_done: Callable[[], None] | None = None
+    shelf: Sequence[Served],
+    token: str,
+    *,
+    version: str,
+    rules: Sequence[Mapping[str, Any]] = (),
+    when_done: Callable[[], None] | None = None,
 ) -> FastAPI:
     """The app for these files.
 
@@ -98,6 +104,7 @@ def create_app(
         shelf: nothing else of the runs is handed out.
         token: every address but the first wants it, as `?token=` once and as a cookie from then on.
         version: of the runtime that the pages use, for the records.
+        rules: from the grades of a device's cells to the device's, see conf/rules.
         when_done: called when a page that measures by itself has finished.
 
     """
@@ -174,13 +181,21 @@ def create_app(
         except ValueError as error:
             raise HTTPException(422, str(error)) from None
 
+    @app.get("/api/rules")
+    def device_rules() -> JSONResponse:
+        return JSONResponse(list(rules))
+
+    @app.get("/api/outline.tflite")
+    def outline() -> Response:
+        return Response(FILE.read_bytes(), media_type="application/octet-stream")
+
     @app.post("/api/done")
     def done() -> JSONResponse:
         if when_done is not None:
             when_done()
         return JSONResponse({})
 
-    for name in ("", "bench", "live"):
+    for name in ("", "bench", "live", "grade"):
         page = HERE / "pages" / f"{name or 'index'}.html"
         app.get(f"/{name}")(_page(page))
     app.mount("/static", StaticFiles(directory=HERE / "pages"), "static")

@@ -1,0 +1,195 @@
+"""From a mask of a phone to its four corners: the same steps as `web/pages/outline.js`, which a phone runs.
+
+A phone's corners are round, its sides are straight: the corners are where lines through the sides meet, as the labels have
+them too. Lines are fitted by total least squares, reweighted against fingers and bumps (Holland and Welsch 1977).
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Points = npt.NDArray[np.float64]
+RAYS = 360
+ROUNDS = 12
+INNER = 0.07
+"""Share of a side at each end that its line is not fitted to: the round corners."""
+LEAST_SHARE = 0.04
+LEAST_OVERLAP = 0.9
+RATIOS = (1.25, 3.0)
+"""Long side over short side of what passes for a phone, perspective included."""
+
+
+class OutlineError(ValueError):
+    """No phone whose corners could be trusted; the message says what is odd, one line."""
+
+
+@dataclass(frozen=True)
+class Outline:
+    """Corners `(4, 2)` in pixels of the picture, clockwise, the first the start of a short side; overlap 0 to 1 of mask and
+    quadrilateral.
+    """
+
+    corners: Points
+    overlap: float
+
+
+def find_outline(mask: npt.NDArray[np.float32], width: int, height: int) -> Outline:
+    """The corners of the phone in a picture.
+
+    Args:
+        mask: `(h, w)` probabilities that a place belongs to the phone; it spans the whole picture.
+        width, height: of the picture, pixels.
+
+    Raises OutlineError where there is no phone, or none that is a quadrilateral of a phone's shape.
+
+    """
+    part = _largest_part(mask > 0.5)
+    if part.mean() < LEAST_SHARE:
+        raise OutlineError(f"no phone found: {100 * part.mean():.0f} % of the picture looks like one")
+    kept = np.where(cv2.dilate(part.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0, mask, 0.0).astype(np.float64)
+    points = _boundary(kept, part)
+    quad = _smallest_rectangle(points)
+    edge = (
+        (points[:, 0] < 1)
+        | (points[:, 1] < 1)
+        | (points[:, 0] > mask.shape[1] - 1)
+        | (points[:, 1] > mask.shape[0] - 1)
+    )
+    for _ in range(ROUNDS):
+        quad = _fitted(points[~edge], quad)
+    overlap = _overlap(part, quad)
+    corners = quad * [width / mask.shape[1], height / mask.shape[0]]
+    _must_be_a_phone(corners, overlap)
+    return Outline(_ordered(corners), overlap)
+
+
+def _largest_part(inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(inside.astype(np.uint8), connectivity=4)
+    if count < 2:
+        return np.zeros_like(inside)
+    return np.asarray(labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA])))
+
+
+def _boundary(mask: npt.NDArray[np.float64], part: npt.NDArray[np.bool_]) -> Points:
+    """Where rays from the middle leave the part for good, `(RAYS, 2)`; places are cells, their middles at .5."""
+    rows, columns = np.nonzero(part)
+    centre = np.array([columns.mean() + 0.5, rows.mean() + 0.5])
+    angles = 2 * np.pi * np.arange(RAYS) / RAYS
+    steps = np.arange(0.0, float(np.hypot(mask.shape[0], mask.shape[1])), 0.25)
+    found = np.empty((RAYS, 2))
+    for ray, way in enumerate(np.stack([np.cos(angles), np.sin(angles)], 1)):
+        values = _at(mask, centre + steps[:, None] * way)
+        last = int(np.flatnonzero(values > 0.5)[-1]) if (values > 0.5).any() else 0
+        after = values[last + 1] if last + 1 < len(values) else 0.0
+        reach = (
+            steps[last] + 0.25 * (values[last] - 0.5) / max(values[last] - after, 1e-9) if values[last] > 0.5 else 0.0
+        )
+        found[ray] = centre + reach * way
+    return np.clip(found, 0, [mask.shape[1], mask.shape[0]])
+
+
+def _at(mask: npt.NDArray[np.float64], places: Points) -> npt.NDArray[np.float64]:
+    """Bilinear values at places; 0 outside."""
+    padded = np.pad(mask, 1)
+    x, y = (
+        np.clip(places[:, 0] + 0.5, 0, padded.shape[1] - 1.001),
+        np.clip(places[:, 1] + 0.5, 0, padded.shape[0] - 1.001),
+    )
+    left, top = x.astype(int), y.astype(int)
+    u, v = x - left, y - top
+    above = (1 - u) * padded[top, left] + u * padded[top, left + 1]
+    below = (1 - u) * padded[top + 1, left] + u * padded[top + 1, left + 1]
+    return np.asarray((1 - v) * above + v * below)
+
+
+def _smallest_rectangle(points: Points) -> Points:
+    """Of rectangles at every degree around the points the smallest, `(4, 2)`."""
+    best: tuple[float, Points] | None = None
+    for angle in np.radians(np.arange(90)):
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        turned = points @ turn
+        low, high = turned.min(0), turned.max(0)
+        area = float(np.prod(high - low))
+        if best is None or area < best[0]:
+            box = np.array([low, [high[0], low[1]], high, [low[0], high[1]]])
+            best = area, box @ turn.T
+    assert best is not None
+    return best[1]
+
+
+def _fitted(points: Points, quad: Points) -> Points:
+    """The quadrilateral moved onto the points: each side's line fitted to those that are nearest to it."""
+    ends = np.roll(quad, -1, axis=0)
+    along = ends - quad
+    length = np.hypot(along[:, 0], along[:, 1])
+    unit = along / np.maximum(length, 1e-9)[:, None]
+    offset = points[:, None] - quad[None]
+    share = (offset * unit[None]).sum(2) / np.maximum(length, 1e-9)
+    away = np.abs(offset[:, :, 0] * unit[None, :, 1] - offset[:, :, 1] * unit[None, :, 0])
+    nearest = away.argmin(1)
+    lines = []
+    for side in range(4):
+        own = (nearest == side) & (share[:, side] > INNER) & (share[:, side] < 1 - INNER)
+        lines.append(_line(points[own], away[own, side]) if own.sum() >= 5 else (quad[side], unit[side]))
+    corners = [_meeting(lines[side - 1], lines[side]) for side in range(4)]
+    return np.array([quad[side] if corner is None else corner for side, corner in enumerate(corners)])
+
+
+def _line(points: Points, away: npt.NDArray[np.float64]) -> tuple[Points, Points]:
+    """A point and the unit direction of the line through the points; those far off count little."""
+    weights = 1 / (1 + (away / 0.75) ** 2)
+    middle = (weights[:, None] * points).sum(0) / weights.sum()
+    x, y = (points - middle).T
+    angle = 0.5 * np.arctan2(2 * (weights * x * y).sum(), (weights * (x * x - y * y)).sum())
+    return middle, np.array([np.cos(angle), np.sin(angle)])
+
+
+def _meeting(one: tuple[Points, Points], other: tuple[Points, Points]) -> Points | None:
+    (p, u), (q, v) = one, other
+    cross = u[0] * v[1] - u[1] * v[0]
+    if abs(cross) < 0.2:  # sides that meet at less than 12 degrees are no phone's
+        return None
+    step = ((q[0] - p[0]) * v[1] - (q[1] - p[1]) * v[0]) / cross
+    return np.asarray(p + step * u)
+
+
+def _overlap(part: npt.NDArray[np.bool_], quad: Points) -> float:
+    """Intersection over union of the part and the quadrilateral, by the middles of the cells."""
+    rows, columns = np.indices(part.shape) + 0.5
+    inside = np.ones(part.shape, bool)
+    turn = np.sign(_area(quad))
+    for start, end in zip(quad, np.roll(quad, -1, axis=0), strict=True):
+        inside &= turn * ((end[0] - start[0]) * (rows - start[1]) - (end[1] - start[1]) * (columns - start[0])) >= 0
+    return float((inside & part).sum() / max((inside | part).sum(), 1))
+
+
+def _area(quad: Points) -> float:
+    x, y = quad.T
+    return float(0.5 * (x * np.roll(y, -1) - y * np.roll(x, -1)).sum())
+
+
+def _must_be_a_phone(corners: Points, overlap: float) -> None:
+    sides = np.hypot(*(np.roll(corners, -1, axis=0) - corners).T)
+    ratio = (sides[0] + sides[2]) / max(sides[1] + sides[3], 1e-9)
+    ratio = max(ratio, 1 / max(ratio, 1e-9))
+    if overlap < LEAST_OVERLAP:
+        raise OutlineError(
+            f"no clear outline: four straight sides fit what looks like a phone to {100 * overlap:.0f} %"
+        )
+    if not RATIOS[0] <= ratio <= RATIOS[1]:
+        raise OutlineError(f"no phone's shape: the long side is {ratio:.1f} times the short one")
+
+
+def _ordered(corners: Points) -> Points:
+    """Clockwise as seen, starting with the short side whose middle is higher in the picture, or further left if level."""
+    if _area(corners) < 0:
+        corners = corners[::-1]
+    sides = np.hypot(*(np.roll(corners, -1, axis=0) - corners).T)
+    first = 0 if sides[0] + sides[2] <= sides[1] + sides[3] else 1
+    middles = 0.5 * (corners + np.roll(corners, -1, axis=0))
+    one, other = middles[first], middles[(first + 2) % 4]
+    level = abs(one[1] - other[1]) < 0.5 * abs(one[0] - other[0])
+    later = one[0] > other[0] if level else one[1] > other[1]
+    return np.roll(corners, -(first + 2 if later else first), axis=0)

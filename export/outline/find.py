@@ -1,0 +1,34 @@
+"""Finds the phone in a photo: mask by the file beside this one, corners by `datamodules.outline`."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from datamodules.outline import Outline, find_outline
+from datamodules.screen_grid import resize
+from export.outline.network_file import FILE, SIDE
+from export.runtime import interpreter_of
+
+
+@cache
+def _interpreter() -> object:
+    return interpreter_of(FILE.read_bytes(), 2)
+
+
+def mask_of(photo: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Photo `(H, W, 3)` → probabilities `(80, 80)` that a place belongs to the phone."""
+    runner = _interpreter().get_signature_runner()  # type: ignore[attr-defined]
+    squeezed = resize(photo, (SIDE, SIDE)).astype(np.float32)
+    return np.asarray(runner(image=squeezed[None])["mask"][0], np.float32)
+
+
+def find(photo: npt.NDArray[np.uint8]) -> Outline:
+    """The phone's corners in a photo `(H, W, 3)`, RGB. Raises OutlineError where they cannot be trusted."""
+    return find_outline(mask_of(photo), photo.shape[1], photo.shape[0])
+
+
+def where() -> Path:
+    """The file, for who serves it."""
+    return FILE

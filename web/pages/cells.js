@@ -1,0 +1,80 @@
+// The phone seen straight from above, cut into cells: as datamodules/screen_grid.py does it.
+import { resize } from './resize.js';
+
+// The 3 × 3 map that takes the four `from` points to the four `to` points.
+export function homography(from, to) {
+  const rows = [];
+  from.forEach(([x, y], place) => {
+    const [u, v] = to[place];
+    rows.push([x, y, 1, 0, 0, 0, -u * x, -u * y, u], [0, 0, 0, x, y, 1, -v * x, -v * y, v]);
+  });
+  for (let column = 0; column < 8; column += 1) {
+    let pivot = column;
+    for (let row = column + 1; row < 8; row += 1) if (Math.abs(rows[row][column]) > Math.abs(rows[pivot][column])) pivot = row;
+    [rows[column], rows[pivot]] = [rows[pivot], rows[column]];
+    for (let row = 0; row < 8; row += 1) {
+      if (row === column) continue;
+      const factor = rows[row][column] / rows[column][column];
+      for (let place = column; place < 9; place += 1) rows[row][place] -= factor * rows[column][place];
+    }
+  }
+  return [...rows.map((row, place) => row[8] / row[place]), 1];
+}
+
+// picture: ImageData → ImageData-like { data, width, height } of the upright phone, columns · cell_px wide.
+export function rectify(picture, corners, { columns, rows, cell_px: side }) {
+  const [width, height] = [columns * side, rows * side];
+  const longest = Math.max(...corners.map(([x, y], place) => Math.hypot(corners[(place + 1) % 4][0] - x, corners[(place + 1) % 4][1] - y)));
+  const factor = Math.max(1, Math.ceil(longest / height - 1e-6));
+  const [w, h] = [width * factor, height * factor];
+  const back = homography([[0, 0], [w, 0], [w, h], [0, h]].map(([x, y]) => [x - 0.5, y - 0.5]), corners.map(([x, y]) => [x - 0.5, y - 0.5]));
+  const sums = new Float32Array(width * height * 3);
+  const from = picture.data;
+  const [right, bottom] = [picture.width - 1, picture.height - 1];
+  for (let y = 0; y < h; y += 1) {
+    for (let x = 0; x < w; x += 1) {
+      const scale = 1 / (back[6] * x + back[7] * y + back[8]);
+      const u = Math.round(32 * (back[0] * x + back[1] * y + back[2]) * scale) / 32;
+      const v = Math.round(32 * (back[3] * x + back[4] * y + back[5]) * scale) / 32;
+      const [left, top] = [Math.floor(u), Math.floor(v)];
+      const [a, b] = [u - left, v - top];
+      const [x0, x1] = [Math.min(Math.max(left, 0), right), Math.min(Math.max(left + 1, 0), right)];
+      const [y0, y1] = [Math.min(Math.max(top, 0), bottom) * picture.width, Math.min(Math.max(top + 1, 0), bottom) * picture.width];
+      const spot = 3 * (Math.floor(y / factor) * width + Math.floor(x / factor));
+      for (let channel = 0; channel < 3; channel += 1) {
+        const above = (1 - a) * from[4 * (y0 + x0) + channel] + a * from[4 * (y0 + x1) + channel];
+        const below = (1 - a) * from[4 * (y1 + x0) + channel] + a * from[4 * (y1 + x1) + channel];
+        sums[spot + channel] += Math.round((1 - b) * above + b * below);
+      }
+    }
+  }
+  const data = new Uint8ClampedArray(width * height * 4);
+  const share = 1 / (factor * factor);
+  for (let place = 0; place < width * height; place += 1) {
+    for (let channel = 0; channel < 3; channel += 1) data[4 * place + channel] = Math.round(sums[3 * place + channel] * share);
+    data[4 * place + 3] = 255;
+  }
+  return { data, width, height };
+}
+
+// The cells of a rectified phone as the file wants them, row by row from the top.
+export function cellPixels({ data, width }, { columns, rows, cell_px: side }, resolution) {
+  const cells = [];
+  for (let row = 0; row < rows; row += 1) {
+    for (let column = 0; column < columns; column += 1) {
+      const cell = new Uint8ClampedArray(side * side * 4);
+      for (let y = 0; y < side; y += 1) {
+        const from = 4 * ((row * side + y) * width + column * side);
+        cell.set(data.subarray(from, from + 4 * side), 4 * y * side);
+      }
+      cells.push(resize(cell, side, side, resolution));
+    }
+  }
+  return cells;
+}
+
+// The device's grade by the first rule that holds.
+export function deviceGrade(labels, rules) {
+  const rule = rules.find((one) => labels.filter((label) => one.of.includes(label)).length >= one.cells);
+  return rule ? rule.grade : 'no rule holds';
+}

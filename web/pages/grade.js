@@ -1,0 +1,147 @@
+import { Runner, ask, element, listFiles, modelBytes, abilities } from './runtime.js';
+import { findOutline } from './outline.js';
+import { cellPixels, deviceGrade, homography, rectify } from './cells.js';
+import { resize } from './resize.js';
+
+const at = (id) => document.getElementById(id);
+const svg = (tag, settings) => { const made = document.createElementNS('http://www.w3.org/2000/svg', tag); for (const [name, value] of Object.entries(settings)) made.setAttribute(name, value); return made; };
+const [every, rules, can] = await Promise.all([listFiles(), ask('/api/rules').then((answer) => answer.json()), abilities()]);
+const files = every.filter((file) => file.preparation.grid);
+const say = (text, bad) => { at('status').textContent = text; at('status').className = bad ? 'error' : ''; };
+const OUTLINE = { resolution: 160 };
+const MOST = 4096; // of a picture's long side
+let [runner, finder, picture, corners, found] = [null, null, null, null, null];
+
+for (const file of files) at('file').append(element('option', { value: file.id, textContent: `${file.name} ${file.kind}` }));
+const fastest = files.findIndex((file) => file.kind === 'int8');
+if (fastest > 0) at('file').selectedIndex = fastest;
+const colourOf = (grade, count) => `hsl(${130 - 130 * grade / Math.max(count - 1, 1)} 75% 45%)`;
+
+async function open() {
+  runner?.close();
+  const file = files.find((one) => one.id === Number(at('file').value));
+  runner = await Runner.open(file, await modelBytes(file), { threads: can.threads });
+  finder ||= await Runner.open(OUTLINE, new Uint8Array(await (await ask('/api/outline.tflite')).arrayBuffer()), { threads: can.threads });
+}
+
+// The outline of the phone in the picture; throws where it cannot be trusted.
+async function outline() {
+  const side = OUTLINE.resolution;
+  const { probabilities: mask } = await finder.run(resize(picture.data, picture.width, picture.height, side));
+  return findOutline(mask, side / 2, side / 2, picture.width, picture.height);
+}
+
+async function grade() {
+  const began = performance.now();
+  found = null;
+  try {
+    if (corners === null) {
+      try { corners = (await outline()).corners; } catch (error) {
+        corners = [[0.2, 0.1], [0.8, 0.1], [0.8, 0.9], [0.2, 0.9]].map(([x, y]) => [x * picture.width, y * picture.height]);
+        say(`${error.message}. Drag the corners onto the phone's and press Grade.`, true);
+        draw();
+        return;
+      }
+    }
+    const { file } = runner;
+    const grid = file.preparation.grid;
+    const cells = cellPixels(rectify(picture, corners, grid), grid, file.resolution);
+    const answers = [];
+    for (const pixels of cells) answers.push(await runner.run(pixels));
+    found = { file, grid, answers, grades: answers.map((one) => one.grade), corrected: new Set(), seconds: (performance.now() - began) / 1000 };
+    say('');
+  } catch (error) { say(error.message, true); }
+  draw();
+}
+
+function draw() {
+  const overlay = at('overlay');
+  overlay.setAttribute('viewBox', `0 0 ${picture.width} ${picture.height}`);
+  overlay.replaceChildren();
+  const unit = Math.max(picture.width, picture.height) / 100;
+  if (found) {
+    const { columns, rows } = found.grid;
+    const map = homography([[0, 0], [columns, 0], [columns, rows], [0, rows]], corners);
+    const place = (x, y) => { const scale = map[6] * x + map[7] * y + map[8]; return [(map[0] * x + map[1] * y + map[2]) / scale, (map[3] * x + map[4] * y + map[5]) / scale]; };
+    found.grades.forEach((one, number) => {
+      const [row, column] = [Math.floor(number / columns), number % columns];
+      const cell = svg('polygon', { class: 'cell', points: [[0, 0], [1, 0], [1, 1], [0, 1]].map(([x, y]) => place(column + x, row + y).join()).join(' '), fill: colourOf(one, found.file.labels.length), 'fill-opacity': 0.38, 'stroke-width': unit / 5 });
+      cell.addEventListener('click', () => correct(number));
+      overlay.append(cell);
+    });
+  }
+  overlay.append(svg('polygon', { class: 'outline', points: corners.map((one) => one.join()).join(' ') }));
+  corners.forEach(([x, y], number) => {
+    const handle = svg('circle', { class: 'handle', cx: x, cy: y, r: 2.2 * unit, 'stroke-width': unit / 3 });
+    handle.addEventListener('pointerdown', (press) => { handle.setPointerCapture(press.pointerId); press.preventDefault(); });
+    handle.addEventListener('pointermove', (move) => {
+      if (!handle.hasPointerCapture(move.pointerId)) return;
+      const box = overlay.getBoundingClientRect();
+      corners[number] = [(move.clientX - box.left) / box.width * picture.width, (move.clientY - box.top) / box.height * picture.height];
+      handle.setAttribute('cx', corners[number][0]); handle.setAttribute('cy', corners[number][1]);
+      overlay.querySelector('.outline').setAttribute('points', corners.map((one) => one.join()).join(' '));
+    });
+    handle.addEventListener('pointerup', () => { found = null; draw(); say('Press Grade when the corners are right.'); });
+    overlay.append(handle);
+  });
+  tell();
+}
+
+function tell() {
+  at('result').hidden = !found;
+  at('save').disabled = !found;
+  if (!found) return;
+  const { labels } = found.file;
+  at('device').textContent = deviceGrade(found.grades.map((one) => labels[one]), rules);
+  at('seconds').textContent = `${found.grades.length} cells in ${found.seconds.toFixed(2)} s, outline included, with ${found.file.name} ${found.file.kind}`;
+  at('cells').style.gridTemplateColumns = `repeat(${found.grid.columns}, 1fr)`;
+  at('cells').replaceChildren(...found.grades.map((one, number) => {
+    const share = found.corrected.has(number) ? 'corrected' : `${(100 * found.answers[number].probabilities[one]).toFixed(0)} %`;
+    const button = element('button', { className: 'plain' }, labels[one], element('small', { textContent: share }));
+    button.style.background = colourOf(one, labels.length).replace(')', ' / .3)');
+    button.addEventListener('click', () => correct(number));
+    return button;
+  }));
+}
+
+function correct(number) {
+  found.grades[number] = (found.grades[number] + 1) % found.file.labels.length;
+  found.corrected.add(number);
+  draw();
+}
+
+at('picture').addEventListener('change', async () => {
+  const [chosen] = at('picture').files;
+  if (!chosen) return;
+  say('looking for the phone …');
+  try {
+    const bitmap = await createImageBitmap(chosen, { imageOrientation: 'from-image' });
+    const scale = Math.min(1, MOST / Math.max(bitmap.width, bitmap.height));
+    const canvas = at('canvas');
+    canvas.width = Math.round(bitmap.width * scale); canvas.height = Math.round(bitmap.height * scale);
+    const drawing = canvas.getContext('2d', { willReadFrequently: true });
+    drawing.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+    picture = drawing.getImageData(0, 0, canvas.width, canvas.height);
+    picture.name = chosen.name;
+  } catch { say(`${chosen.name}: not a picture that this browser reads`, true); return; }
+  at('photo').hidden = at('actions').hidden = false;
+  corners = null;
+  await grade();
+});
+
+at('again').addEventListener('click', grade);
+at('turn').addEventListener('click', async () => { corners = [corners[2], corners[3], corners[0], corners[1]]; await grade(); });
+at('file').addEventListener('change', async () => { await open(); if (picture) await grade(); });
+at('save').addEventListener('click', () => {
+  const { labels } = found.file;
+  const told = {
+    photo: picture.name, file: `${found.file.run}/${found.file.kind}`, corners,
+    cells: found.grades.map((one, number) => ({ row: Math.floor(number / found.grid.columns), col: number % found.grid.columns, label: labels[one], grade: one, corrected: found.corrected.has(number), probabilities: Object.fromEntries(labels.map((label, place) => [label, found.answers[number].probabilities[place]])) })),
+    grade: at('device').textContent, seconds: found.seconds,
+  };
+  const link = element('a', { href: URL.createObjectURL(new Blob([JSON.stringify(told, null, 1)], { type: 'application/json' })), download: `${picture.name.replace(/\.\w+$/, '')}.json` });
+  link.click();
+});
+
+if (files.length) { try { await open(); } catch (error) { say(error.message, true); } } else say('None of these files grades the cells of a phone.', true);
+document.body.dataset.ready = 'yes';
