@@ -2,6 +2,7 @@
 
 import secrets
 from pathlib import Path
+from typing import Any
 
 import hydra
 from omegaconf import DictConfig, OmegaConf
@@ -29,8 +30,9 @@ def main(cfg: DictConfig) -> None:
 
         fetch_runtime()
         token = secrets.token_urlsafe(12)
+        rules: Any = OmegaConf.to_container(cfg.rules)
         shelf = [ShelfFile(folder, kind, lambda r: load_samples(r, None, cfg.paths.cache)) for folder, kind in chosen]
-        app = create_app(shelf, token, version=runtime_version(), rules=OmegaConf.to_container(cfg.rules))
+        app = create_app(shelf, token, version=runtime_version(), rules=rules)
         names, server = reachable(cfg.host), None
         if cfg.https:
             server, authority = certificate(Path(cfg.paths.cache) / "https", ["localhost", "127.0.0.1", *names])

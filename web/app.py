@@ -187,6 +187,8 @@ def create_app(
 
     @app.get("/api/outline.tflite")
     def outline() -> Response:
+        if not FILE.exists():
+            raise HTTPException(404, "there is no network that finds phones yet: python -m export.outline trains it")
         return Response(FILE.read_bytes(), media_type="application/octet-stream")
 
     @app.post("/api/done")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from datamodules.outline import Outline, find_outline
+from datamodules.outline import Outline, OutlineError, find_outline
 from datamodules.screen_grid import resize
 from export.outline.network_file import FILE, SIDE
 from export.runtime import interpreter_of
@@ -14,6 +14,8 @@ from export.runtime import interpreter_of
 
 @cache
 def _interpreter() -> object:
+    if not FILE.exists():
+        raise OutlineError("no outline.tflite in export/outline: train it (python -m export.outline), or give corners=")
     return interpreter_of(FILE.read_bytes(), 2)
 
 

@@ -8,11 +8,18 @@ import sys
 import cv2
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
+from PIL import Image
 
-from datamodules.screen_grid import resize
+from datamodules.decoding import decode
+from datamodules.outline import find_outline
+from datamodules.photo_folder import read_photo_folder
+from datamodules.screen_grid import Grid, cut_cells, resize
+from export.grading import grade_photo
 from export.latency.result import LatencyError
 from export.runtime import TfliteModel
 from sweeps.record import find_runs
+from tests.datamodules.test_outline import mask_of, quad
 from tests.test_train import SMALL, record_of, run
 from tests.web.served import HERE, phone, served
 from web.browser import measure
@@ -189,3 +196,67 @@ def test_a_browser_of_this_machine_is_one_more_place(folder):
 def test_a_browser_that_is_not_there_is_named():
     with pytest.raises(LatencyError, match=r"latency.browser.browser=netscape: none of netscape is installed"):
         list(measure(b"", browser="netscape"))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_outlines_and_cells_are_as_here(address, seed):
+    rng = np.random.default_rng(seed)
+    corners = quad(rng)
+    mask = mask_of(corners, rounding=0.08)
+    wanted = find_outline(mask, 320, 320)
+    small = rng.integers(0, 256, (40, 40, 3)).astype(np.uint8)
+    picture = cv2.resize(small, (320, 320), interpolation=cv2.INTER_CUBIC)
+    rgba = np.dstack([picture, np.full((320, 320), 255, np.uint8)])
+    script = """async ([mask, rgba]) => {
+        const { findOutline } = await import('/static/outline.js');
+        const { rectify, cellPixels } = await import('/static/cells.js');
+        const found = findOutline(Float32Array.from(mask), 80, 80, 320, 320);
+        const grid = { columns: 3, rows: 5, cell_px: 40 };
+        const upright = rectify({ data: Uint8ClampedArray.from(rgba), width: 320, height: 320 }, found.corners, grid);
+        return JSON.stringify([found, cellPixels(upright, grid, 32).map((cell) => Array.from(cell))]);
+    }"""
+    with phone(CHROMIUM, bypass_csp=True) as page:
+        opened(page, address, "bench")
+        found, cells = json.loads(page.evaluate(script, [mask.ravel().tolist(), rgba.ravel().tolist()]))
+    np.testing.assert_allclose(found["corners"], wanted.corners, atol=1e-6)
+    assert found["overlap"] == pytest.approx(wanted.overlap)
+    here = [resize(cell, (32, 32)) for cell in cut_cells(picture, wanted.corners, Grid(3, 5, 40))]
+    assert np.abs(np.array(cells).reshape(15, 32, 32, 3) - np.array(here, int)).max() <= 2
+
+
+def test_a_screen_is_graded_by_corners_that_a_finger_drags(folder, address, place, tmp_path):
+    screens = read_photo_folder(place / "screens", Grid(3, 5, 64), 5)
+    picture, corners = decode(screens.files[0]), screens.photos[0].corners
+    Image.fromarray(picture).save(tmp_path / "photo.png")
+    rules = OmegaConf.to_container(OmegaConf.load(HERE / "conf" / "rules" / "default.yaml"))
+    wanted = grade_photo(tmp_path / "photo.png", folder / "export" / "float32.tflite", rules, corners.ravel().tolist())
+    with phone(CHROMIUM) as page:
+        opened(page, address, "grade")
+        page.select_option(
+            "#file", label=next(o for o in page.locator("#file option").all_inner_texts() if o.endswith("float32"))
+        )
+        page.set_input_files("#picture", tmp_path / "photo.png")
+        page.wait_for_selector("#overlay .handle")
+        box = page.locator("#overlay").bounding_box()
+        for number, (x, y) in enumerate(corners):
+            handle = page.locator("#overlay .handle").nth(number).bounding_box()
+            page.mouse.move(handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2)
+            page.mouse.down()
+            page.mouse.move(
+                box["x"] + x / picture.shape[1] * box["width"], box["y"] + y / picture.shape[0] * box["height"]
+            )
+            page.mouse.up()
+        page.tap("#again")
+        page.wait_for_selector("#cells button")
+        assert page.locator("#cells button").count() == 15
+        told = page.inner_text("#seconds")
+        with page.expect_download() as download:
+            page.tap("#save")
+        found = json.loads(download.value.path().read_text())
+        page.locator("#cells button").nth(0).tap()
+        assert "corrected" in page.locator("#cells button").nth(0).inner_text()
+    assert 0 < found["seconds"] < 3
+    assert told.startswith("15 cells in ")
+    same = [cell["grade"] == other["grade"] for cell, other in zip(found["cells"], wanted["cells"], strict=True)]
+    assert sum(same) >= 14
+    assert (found["grade"] == wanted["grade"]) or not all(same)

@@ -10,7 +10,7 @@ const files = every.filter((file) => file.preparation.grid);
 const say = (text, bad) => { at('status').textContent = text; at('status').className = bad ? 'error' : ''; };
 const OUTLINE = { resolution: 160 };
 const MOST = 4096; // of a picture's long side
-let [runner, finder, picture, corners, found] = [null, null, null, null, null];
+let [runner, finder, picture, corners, found, missing] = [null, null, null, null, null, ''];
 
 for (const file of files) at('file').append(element('option', { value: file.id, textContent: `${file.name} ${file.kind}` }));
 const fastest = files.findIndex((file) => file.kind === 'int8');
@@ -21,11 +21,14 @@ async function open() {
   runner?.close();
   const file = files.find((one) => one.id === Number(at('file').value));
   runner = await Runner.open(file, await modelBytes(file), { threads: can.threads });
-  finder ||= await Runner.open(OUTLINE, new Uint8Array(await (await ask('/api/outline.tflite')).arrayBuffer()), { threads: can.threads });
+  try {
+    finder ||= await Runner.open(OUTLINE, new Uint8Array(await (await ask('/api/outline.tflite')).arrayBuffer()), { threads: can.threads });
+  } catch (error) { missing = error.message; }
 }
 
 // The outline of the phone in the picture; throws where it cannot be trusted.
 async function outline() {
+  if (!finder) throw new Error(missing);
   const side = OUTLINE.resolution;
   const { probabilities: mask } = await finder.run(resize(picture.data, picture.width, picture.height, side));
   return findOutline(mask, side / 2, side / 2, picture.width, picture.height);
