@@ -79,11 +79,19 @@ def test_timing_commands_compose(command):
         assert list(compose("bench", overrides=shlex.split(command)[3:]).latency) in (["host"], ["browser"])
 
 
+@pytest.mark.parametrize("command", [command for command in COMMANDS if "-m export.grade" in command])
+def test_grading_commands_compose(command):
+    words = [word.replace("<job>", "job") for word in shlex.split(command)[3:]]
+    with initialize_config_dir(str(HERE / "conf"), version_base="1.3"):
+        assert len(compose("grade", overrides=words).corners) == 8
+
+
 def test_modules_that_are_named_exist():
     for command in COMMANDS:
         module = re.match(r"python -m ([\w.]+)", command)
         if module:
-            assert (HERE / module.group(1).replace(".", "/") / "__main__.py").exists()
+            place = HERE / module.group(1).replace(".", "/")
+            assert (place / "__main__.py").exists() or place.with_suffix(".py").exists()
 
 
 @pytest.mark.parametrize("axis", AXES)

@@ -37,6 +37,7 @@ async function outline() {
 async function grade() {
   const began = performance.now();
   found = null;
+  const looked = corners === null;
   try {
     if (corners === null) {
       try { corners = (await outline()).corners; } catch (error) {
@@ -51,7 +52,7 @@ async function grade() {
     const cells = cellPixels(rectify(picture, corners, grid), grid, file.resolution);
     const answers = [];
     for (const pixels of cells) answers.push(await runner.run(pixels));
-    found = { file, grid, answers, grades: answers.map((one) => one.grade), corrected: new Set(), seconds: (performance.now() - began) / 1000 };
+    found = { file, grid, looked, answers, grades: answers.map((one) => one.grade), corrected: new Set(), seconds: (performance.now() - began) / 1000 };
     say('');
   } catch (error) { say(error.message, true); }
   draw();
@@ -96,7 +97,7 @@ function tell() {
   if (!found) return;
   const { labels } = found.file;
   at('device').textContent = deviceGrade(found.grades.map((one) => labels[one]), rules);
-  at('seconds').textContent = `${found.grades.length} cells in ${found.seconds.toFixed(2)} s, outline included, with ${found.file.name} ${found.file.kind}`;
+  at('seconds').textContent = `${found.grades.length} cells in ${found.seconds.toFixed(2)} s${found.looked ? ', outline included' : ''}, with ${found.file.name} ${found.file.kind}`;
   at('cells').style.gridTemplateColumns = `repeat(${found.grid.columns}, 1fr)`;
   at('cells').replaceChildren(...found.grades.map((one, number) => {
     const share = found.corrected.has(number) ? 'corrected' : `${(100 * found.answers[number].probabilities[one]).toFixed(0)} %`;
