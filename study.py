@@ -4,6 +4,7 @@
 skipped, so that a stopped study goes on where it was.
 """
 
+import json
 import shlex
 import subprocess
 import sys
@@ -105,13 +106,20 @@ def report(cfg: DictConfig, sweep: Path) -> None:
 
 
 def chosen(sweep: Path, most: int, *, dry: bool) -> list[str]:
-    """Finalists as overrides, by the front of the screened int8 files."""
+    """Finalists as overrides: by the front of the screened int8 files, and from then on those of the first choice.
+
+    A study that goes on, or a second one beside it, finds the files of later stages in the sweep too.
+    """
     if dry:
         return ["backbone=FRONT width=FRONT resolution=FRONT"]
     from sweeps.files import collect_files
     from sweeps.front import finalists
+    from sweeps.record import write_whole
 
-    return finalists(collect_files(sweep), most)
+    path = sweep / "finalists.json"
+    if not path.exists():
+        write_whole(path, json.dumps(finalists(collect_files(sweep), most), indent=1))
+    return [str(words) for words in json.loads(path.read_text())]
 
 
 if __name__ == "__main__":

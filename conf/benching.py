@@ -33,6 +33,7 @@ def files_to_time(run: str | None, sweep: str | None, runs: str, kinds: list[str
 
 
 def _on_the_front(sweep: Path) -> list[tuple[Path, str]]:
+    from sweeps.effects import REPEATS
     from sweeps.files import collect_files
     from sweeps.front import points
     from sweeps.table import axis_columns, collect
@@ -40,15 +41,16 @@ def _on_the_front(sweep: Path) -> list[tuple[Path, str]]:
     files, table = collect_files(sweep), collect(sweep)
     if not len(files) or files.latency_ms.isna().all():
         return []
-    axes = [name for name in axis_columns(table) if name in files and name != "start"]
+    axes = [name for name in axis_columns(table) if name in files and name not in (*REPEATS, "start")]
+    told = [*axes, "file", "start"]
     found = points(files[files.latency_ms.notna()], axes)
-    chosen = []
-    for _, point in found[found.front].drop_duplicates([*axes, "file", "start"]).iterrows():
-        same = files[
-            (files[[*axes, "file", "start"]].astype(str) == point[[*axes, "file", "start"]].astype(str)).all(axis=1)
-        ]
-        chosen.append((sweep / sorted(same.run)[0], str(point.file)))
-    return chosen
+    on = {tuple(map(str, values)) for values in found.loc[found.front, told].itertuples(index=False)}
+    first: dict[tuple[str, ...], tuple[Path, str]] = {}
+    for run, *values in files.sort_values("run")[["run", *told]].itertuples(index=False):
+        key = tuple(map(str, values))
+        if key in on:
+            first.setdefault(key, (sweep / run, str(values[-2])))
+    return list(first.values())
 
 
 def keep(folder: Path, kind: str, entries: "list[Entry]") -> None:

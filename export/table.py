@@ -28,7 +28,8 @@ def print_files(entries: dict[str, dict[str, Any]]) -> None:
 def _row(entry: dict[str, Any], parts: list[str]) -> list[str]:
     figures = [f"{entry[f'{part}/{name}']:.3f}" for part in parts for name in ("accuracy", "macro_f1")]
     first = entry["latency"][0] if entry["latency"] else None
-    times = [f"{first[key]:.2f}" for key in ("latency_ms_p50", "latency_ms_p90")] if first else ["–", "–"]
+    known = [first[key] if first else None for key in ("latency_ms_p50", "latency_ms_p90")]
+    times = ["–" if value is None else f"{value:.2f}" for value in known]
     return [
         f"{entry['size_bytes'] / 1000:.0f}",
         *figures,

@@ -76,8 +76,9 @@ def finalists(files: pd.DataFrame, most: int, kind: str = "int8") -> list[str]:
     timed = files[(files.file == kind) & files.latency_ms.notna()] if len(files) else files
     if not len(timed):
         raise RecordError(f"no timed {kind} file to choose finalists by; name them with finalists=")
+    timed = timed[timed.device == timed.device.mode().iloc[0]]  # one device: each has a front of its own
     front = points(timed, list(NETWORK))
-    front = front[front.front].reset_index(drop=True)
+    front = front[front.front].drop_duplicates(list(NETWORK)).reset_index(drop=True)
     inner = front["val/accuracy"].diff()[1:-1].sort_values(ascending=False).index[: max(0, most - 2)]
     kept = sorted({*([0] if most > 1 else []), len(front) - 1, *inner})
     return [" ".join(f"{name}={front.loc[place, name]}" for name in NETWORK) for place in kept]

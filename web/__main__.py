@@ -11,6 +11,7 @@ from conf.benching import files_to_time
 from conf.command_line import answer, stop_or_report
 from conf.exporting import load_samples
 from conf.schema import register
+from sweeps.record import read_record
 
 register()
 
@@ -23,14 +24,19 @@ def main(cfg: DictConfig) -> None:
 
         import uvicorn
 
+        from export.grading import read_rules
         from web.addresses import certificate, qr, reachable
         from web.app import create_app, runtime_version
         from web.runtime import fetch_runtime
         from web.shelf import ShelfFile
 
         fetch_runtime()
-        token = secrets.token_urlsafe(12)
         rules: Any = OmegaConf.to_container(cfg.rules)
+        for folder in dict.fromkeys(folder for folder, _ in chosen):
+            data = read_record(folder)["data"]
+            if data["preparation"]["grid"]:
+                read_rules(rules, data["class_names"])
+        token = secrets.token_urlsafe(12)
         shelf = [ShelfFile(folder, kind, lambda r: load_samples(r, None, cfg.paths.cache)) for folder, kind in chosen]
         app = create_app(shelf, token, version=runtime_version(), rules=rules)
         names, server = reachable(cfg.host), None

@@ -18,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from export.latency.result import Entry, entry, times_of
 from export.outline.network_file import FILE
+from sweeps.record import one_line
 
 HERE = Path(__file__).parent
 MODULES = HERE / "phone" / "node_modules" / "@litertjs"
@@ -52,6 +53,8 @@ class Where(BaseModel, extra="forbid"):
     processor: Annotated[str, Field(max_length=120)] = ""
     os: Word
     browser: Word
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    """Of the file that was measured: it may have been exported again since the page was opened."""
     delegate: Annotated[str, Field(pattern="^(wasm|webgpu)$")]
     threads: Annotated[int, Field(ge=1, le=64)]
 
@@ -64,10 +67,16 @@ class Timing(Where):
     initialisation_ms: Ms
 
 
+class Done(BaseModel, extra="forbid"):
+    """A page that measured by itself."""
+
+    failed: Annotated[list[Annotated[str, Field(max_length=500)]], Field(max_length=100)] = []
+
+
 class Score(Where):
     """The device's grades of all val cells, in the order in which they were sent."""
 
-    grades: Annotated[list[int], Field(min_length=1, max_length=200_000)]
+    grades: Annotated[list[Annotated[int, Field(ge=0, le=1000)]], Field(min_length=1, max_length=200_000)]
 
 
 class Served(Protocol):
@@ -96,7 +105,7 @@ def create_app(
     *,
     version: str,
     rules: Sequence[Mapping[str, Any]] = (),
-    when_done: Callable[[], None] | None = None,
+    when_done: Callable[[list[str]], None] | None = None,
 ) -> FastAPI:
     """The app for these files.
 
@@ -105,7 +114,7 @@ def create_app(
         token: every address but the first wants it, as `?token=` once and as a cookie from then on.
         version: of the runtime that the pages use, for the records.
         rules: from the grades of a device's cells to the device's, see conf/rules.
-        when_done: called when a page that measures by itself has finished.
+        when_done: called when a page that measures by itself has finished, with what went wrong.
 
     """
     app = FastAPI(title="gridlite", docs_url=None, redoc_url=None, openapi_url=None)
@@ -117,36 +126,22 @@ def create_app(
 
     File = Annotated[Served, Depends(known)]  # noqa: N806  a type
 
-    @app.middleware("http")
-    async def guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        given = request.query_params.get("token") or request.cookies.get(COOKIE) or ""
-        if not secrets.compare_digest(given.encode(), token.encode()):
-            answer: Response = JSONResponse({"error": "open the address with the token that make phone printed"}, 401)
-        elif int(request.headers.get("content-length") or 0) > MOST_BYTES or (
-            request.method == "POST" and "content-length" not in request.headers
-        ):
-            answer = JSONResponse({"error": f"at most {MOST_BYTES} bytes"}, 413)
-        else:
-            answer = await call_next(request)
-            if request.query_params.get("token"):
-                answer.set_cookie(COOKIE, token, httponly=True, samesite="strict")
-        answer.headers.update(HEADERS)
-        return answer
+    def must_be(file: Served, measured: Where) -> None:
+        if file.about()["sha256"] != measured.sha256:
+            raise HTTPException(409, "this file has been exported again since the page was opened: reload it")
 
-    @app.exception_handler(RequestValidationError)
-    async def wrong(_: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if part != "body")
-        return JSONResponse({"error": f"{where}: {first['msg']}" if where else str(first["msg"])}, 422)
-
-    @app.exception_handler(StarletteHTTPException)
-    async def refused(_: Request, error: StarletteHTTPException) -> JSONResponse:
-        return JSONResponse({"error": str(error.detail)}, error.status_code)
+    _guard(app, token)
+    _explain(app)
 
     @app.get("/api/files")
     def files() -> Response:
-        listing = json.dumps([{"id": number, **file.about()} for number, file in enumerate(shelf)])
-        return Response(listing, media_type="application/json", headers={"Cache-Control": "no-store"})
+        found = []
+        for number, file in enumerate(shelf):
+            try:
+                found.append({"id": number, **file.about()})
+            except (ValueError, OSError, KeyError):  # the run was removed, or its file not made again
+                continue
+        return Response(json.dumps(found), media_type="application/json", headers={"Cache-Control": "no-store"})
 
     @app.get("/api/files/{number}/model.tflite")
     def model(file: File) -> Response:
@@ -156,12 +151,16 @@ def create_app(
     def cells(
         file: File, first: Annotated[int, Query(ge=0)] = 0, count: Annotated[int, Query(ge=1, le=256)] = 64
     ) -> Response:
-        return Response(file.cells(first, count), media_type="application/octet-stream")
+        try:
+            return Response(file.cells(first, count), media_type="application/octet-stream")
+        except (ValueError, OSError) as error:
+            raise HTTPException(409, one_line(error)) from None
 
     @app.post("/api/files/{number}/latency")
     def latency(file: File, timing: Timing) -> JSONResponse:
         import numpy as np
 
+        must_be(file, timing)
         found = entry(
             device=timing.device, processor=timing.processor, os=timing.os,
             runtime=f"LiteRT.js {version}, {timing.browser}", delegate=timing.delegate, threads=timing.threads,
@@ -173,13 +172,14 @@ def create_app(
 
     @app.post("/api/files/{number}/score")
     def score(file: File, answers: Score) -> JSONResponse:
-        where = answers.model_dump(exclude={"grades", "browser"})
+        must_be(file, answers)
+        where = answers.model_dump(exclude={"grades", "browser", "sha256"})
         try:
             return JSONResponse(
                 file.score(where | {"runtime": f"LiteRT.js {version}, {answers.browser}"}, answers.grades)
             )
-        except ValueError as error:
-            raise HTTPException(422, str(error)) from None
+        except (ValueError, OSError) as error:
+            raise HTTPException(422, one_line(error)) from None
 
     @app.get("/api/rules")
     def device_rules() -> JSONResponse:
@@ -192,9 +192,9 @@ def create_app(
         return Response(FILE.read_bytes(), media_type="application/octet-stream")
 
     @app.post("/api/done")
-    def done() -> JSONResponse:
+    def done(told: Done) -> JSONResponse:
         if when_done is not None:
-            when_done()
+            when_done(told.failed)
         return JSONResponse({})
 
     for name in ("", "bench", "live", "grade"):
@@ -204,6 +204,43 @@ def create_app(
     if MODULES.is_dir():
         app.mount("/litert", StaticFiles(directory=MODULES), "litert")
     return app
+
+
+def _guard(app: FastAPI, token: str) -> None:
+    """Lets in who has the token, with requests of a page's size, and sends HEADERS with every answer."""
+
+    @app.middleware("http")
+    async def guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        given = request.query_params.get("token") or request.cookies.get(COOKIE) or ""
+        if not secrets.compare_digest(given.encode(), token.encode()):
+            answer: Response = JSONResponse({"error": "open the address with the token that make phone printed"}, 401)
+        elif (
+            "transfer-encoding" in request.headers
+            or int(request.headers.get("content-length") or 0) > MOST_BYTES
+            or (request.method == "POST" and "content-length" not in request.headers)
+        ):
+            answer = JSONResponse({"error": f"at most {MOST_BYTES} bytes"}, 413)
+        else:
+            answer = await call_next(request)
+            if request.query_params.get("token"):
+                answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=request.url.scheme == "https")
+        answer.headers.update(HEADERS)
+        answer.headers.setdefault("Cache-Control", "no-cache")  # else an old page measures with a new runtime's name
+        return answer
+
+
+def _explain(app: FastAPI) -> None:
+    """Answers every refusal with one line under `error`."""
+
+    @app.exception_handler(RequestValidationError)
+    async def wrong(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"] if part != "body")
+        return JSONResponse({"error": f"{where}: {first['msg']}" if where else str(first["msg"])}, 422)
+
+    @app.exception_handler(StarletteHTTPException)
+    async def refused(_: Request, error: StarletteHTTPException) -> JSONResponse:
+        return JSONResponse({"error": str(error.detail)}, error.status_code)
 
 
 def _page(path: Path) -> Callable[[], FileResponse]:

@@ -10,13 +10,16 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
+from filelock import FileLock
 
 from export.flatbuffer import read_metadata
+from export.latency.host import LOCK
 from export.latency.result import Entry, LatencyError
 from export.runtime import METADATA
 from web.app import create_app, runtime_version
@@ -30,7 +33,8 @@ class OneFile:
 
     def __init__(self, data: bytes) -> None:
         self.data = data
-        self.told: queue.Queue[Entry | None] = queue.Queue()
+        self.told: queue.Queue[Entry | list[str]] = queue.Queue()
+        """Timings, then what went wrong, a line each."""
         self.metadata: dict[str, Any] = json.loads(read_metadata(data)[METADATA])
 
     def about(self) -> dict[str, Any]:
@@ -75,33 +79,42 @@ def measure(data: bytes, *, browser: str | None = None, timeout_s: float = 600.0
     except RuntimeMissingError as error:
         raise LatencyError(str(error)) from None
     file = OneFile(data)
-    with _served(file) as address, _opened(found, address):
+    until = time.monotonic() + timeout_s
+    with FileLock(LOCK, mode=0o666), _served(file) as address, _opened(found, address) as process:
         while True:
             try:
-                entry = file.told.get(timeout=timeout_s)
+                told = file.told.get(timeout=0.5)
             except queue.Empty:
-                raise LatencyError(f"{found}: the page did not finish within {timeout_s:g} s") from None
-            if entry is None:
+                if process.poll() is not None:
+                    raise LatencyError(f"{found}: ended with {process.returncode} before the page was done") from None
+                if time.monotonic() > until:
+                    raise LatencyError(f"{found}: the page did not finish within {timeout_s:g} s") from None
+                continue
+            if isinstance(told, list):
+                if told:
+                    raise LatencyError(f"{found}: {'; '.join(told)}")
                 return
-            yield entry
+            yield told
 
 
 @contextmanager
 def _served(file: OneFile) -> Iterator[str]:
     """The page's address while the app runs on a free port of this machine."""
     token = secrets.token_urlsafe(12)
-    app = create_app([file], token, version=runtime_version(), when_done=lambda: file.told.put(None))
+    app = create_app([file], token, version=runtime_version(), when_done=file.told.put)
     with socket.create_server(("127.0.0.1", 0)) as free:
         server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [free]}, daemon=True)
         thread.start()
-        yield f"http://127.0.0.1:{free.getsockname()[1]}/bench?token={token}&by-itself"
-        server.should_exit = True
-        thread.join(timeout=10)
+        try:
+            yield f"http://127.0.0.1:{free.getsockname()[1]}/bench?token={token}&by-itself"
+        finally:
+            server.should_exit = True
+            thread.join(timeout=10)
 
 
 @contextmanager
-def _opened(browser: str, address: str) -> Iterator[None]:
+def _opened(browser: str, address: str) -> Iterator[subprocess.Popen[bytes]]:
     """A headless browser on the address, with a profile that vanishes."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         flags = ["--headless=new", f"--user-data-dir={profile}", "--no-first-run", "--disable-extensions"]
@@ -109,7 +122,11 @@ def _opened(browser: str, address: str) -> Iterator[None]:
             flags.append("--no-sandbox")  # Chromium refuses to start as root otherwise
         process = subprocess.Popen([browser, *flags, address], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            yield
+            yield process
         finally:
             process.terminate()
-            process.wait(timeout=30)
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()

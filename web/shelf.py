@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from export.latency.result import Entry, merged
 from sweeps.files import typical_ms
-from sweeps.record import Record, read_record, update_record
+from sweeps.record import Record, RecordError, read_record, update_record
 
 if TYPE_CHECKING:
     from datamodules.samples import Samples
@@ -51,6 +51,8 @@ class ShelfFile:
             {name: one.get(name) for name in ("device", "delegate", "threads")} | {"ms": typical_ms(one)}
             for one in entry.get("latency", [])
         ]
+        if "path" not in entry:
+            raise RecordError(f"{self.folder}: {self.kind} could not be made: {entry.get('error', '')}")
         return {
             "name": f"{axes['backbone']} ×{axes['width']:g} {axes['resolution']} px",
             "run": self.folder.name,

@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 
 from export.latency.benchmark_model import OutputError, RefusedError, Timings, command, operators, parse
 from export.latency.phone import Phone, find_phone, reason
 from export.latency.result import Entry, LatencyError, entry
 
+DELEGATES = ("xnnpack", "gpu", "none")
 FOLDER = "/data/local/tmp/gridlite"
 """On the phone; what the shell may write and run."""
 
@@ -40,8 +42,8 @@ def measure(
         serial: of the phone, None for the only one.
         adb: the client's name or path.
         warmup_runs, runs: exactly so many, not counted and counted.
-        threads: of the CPU; a delegate other than xnnpack runs with the first number alone.
-        delegates: xnnpack is the CPU.
+        threads: of the CPU; the GPU runs with the first number alone.
+        delegates: some of DELEGATES; xnnpack is the CPU, none the CPU without it.
         profile: a further call tells the time by kind of operator.
         max_rounds: at most so many calls of a setting.
         max_spread: two calls in a row whose means differ by no more than this share are steady.
@@ -51,8 +53,34 @@ def measure(
     out.
 
     """
+    if unknown := set(delegates) - set(DELEGATES):
+        raise LatencyError(f"latency.adb.delegates={','.join(sorted(unknown))}: want some of {', '.join(DELEGATES)}")
     binary = _binary(benchmark_model)
     phone = find_phone(serial, adb)
+    with FileLock(
+        Path(tempfile.gettempdir()) / f"gridlite-{re.sub(r'[^A-Za-z0-9]', '_', phone.serial)}.lock", mode=0o666
+    ):
+        yield from _measured(
+            data, phone, binary, warmup_runs=warmup_runs, runs=runs, threads=threads, delegates=delegates,
+            profile=profile, max_rounds=max_rounds, max_spread=max_spread, cooldown_s=cooldown_s,
+        )  # fmt: skip
+
+
+def _measured(
+    data: bytes,
+    phone: Phone,
+    binary: Path,
+    *,
+    warmup_runs: int,
+    runs: int,
+    threads: Sequence[int],
+    delegates: Sequence[str],
+    profile: bool,
+    max_rounds: int,
+    max_spread: float,
+    cooldown_s: float,
+) -> Iterator[Entry]:
+    """As `measure`, on a phone that nobody else measures on."""
     about = phone.about()
     abi = about.pop("abi")
     phone.must(f"mkdir -p {FOLDER}")
@@ -64,7 +92,7 @@ def measure(
         phone.push(Path(file.name), f"{FOLDER}/model.tflite")
     try:
         for delegate in delegates:
-            for count in threads if delegate == "xnnpack" else threads[:1]:
+            for count in threads[:1] if delegate == "gpu" else threads:
 
                 def call(*, profiled: bool, delegate: str = delegate, count: int = count) -> str:
                     line = command(
@@ -108,7 +136,7 @@ def _called(phone: Phone, line: str, abi: str, delegate: str) -> str:
     said = reason(answer.output)
     if re.search(r"exec format error|not executable|unexpected e_machine|bad ELF", answer.output, re.IGNORECASE):
         raise LatencyError(f"benchmark_model is not for this phone, which wants {abi}: {said}")
-    if delegate != "xnnpack":
+    if delegate == "gpu":
         raise RefusedError(said)
     raise LatencyError(f"benchmark_model ended with {answer.status}: {said}")
 

@@ -81,7 +81,8 @@ def times_of(times_ms: npt.NDArray[np.float64]) -> dict[str, float | None]:
 
 
 def merged(before: Iterable[Entry], now: Iterable[Entry]) -> list[Entry]:
-    """Earlier entries without those that were measured again, then the new ones."""
-    new = list(now)
-    again = {tuple(one.get(name) for name in SETTING) for one in new}
-    return [one for one in before if tuple(one.get(name) for name in SETTING) not in again] + new
+    """Earlier entries, each in its place; those that were measured again replaced, new settings behind them."""
+    kept = {tuple(one.get(name) for name in SETTING): one for one in before}
+    for one in now:
+        kept[tuple(one.get(name) for name in SETTING)] = one  # where it stood before, else at the end
+    return list(kept.values())

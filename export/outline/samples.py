@@ -17,6 +17,8 @@ KEPT = 260
 """Long side, pixels, at which rendered photos are kept."""
 AREA = 200
 """Root of a sample's area before it is squeezed into the network's square."""
+FINE = 4
+"""Masks are drawn so many times larger: a drawn polygon includes its border pixels, half of one too many on each side."""
 SHAPES = (1.0, 4 / 3, 3 / 4, 16 / 9, 9 / 16)
 
 
@@ -53,10 +55,15 @@ def draw(phones: list[Rendered], rng: np.random.Generator) -> tuple[npt.NDArray[
         _hold(picture, target, rng)
     picture = _lit(picture, rng)
     small = resize(np.clip(picture, 0, 255).astype(np.uint8), (SIDE, SIDE))
-    mask = np.zeros((SIDE, SIDE), np.float32)
-    scaled = np.round(target * [SIDE / width, SIDE / height] * 256 - 128).astype(np.int32)
-    cv2.fillConvexPoly(mask, scaled, 1.0, cv2.LINE_AA, 8)
-    return small, mask.reshape(SIDE // 2, 2, SIDE // 2, 2).mean((1, 3))
+    return small, _mask(target * [SIDE / width, SIDE / height])
+
+
+def _mask(corners: Points) -> Image:
+    """Share of each of the 80 × 80 places that the quadrilateral covers; corners in pixels of the network's square."""
+    fine = np.zeros((FINE * SIDE, FINE * SIDE), np.uint8)
+    cv2.fillConvexPoly(fine, np.round(corners * FINE - 0.5).astype(np.int32), 1)
+    step = 2 * FINE
+    return np.asarray(fine.reshape(SIDE // 2, step, SIDE // 2, step).mean((1, 3)), np.float32)
 
 
 def _before_another(image: Image, corners: Points, rng: np.random.Generator) -> Image:

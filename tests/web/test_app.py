@@ -14,7 +14,14 @@ from web.app import COOKIE, MOST_BYTES, create_app
 from web.shelf import ShelfFile
 
 TOKEN = "a-token"
-WHERE = {"device": "Test phone", "os": "Android 14", "browser": "Chrome 1", "delegate": "wasm", "threads": 2}
+WHERE = {
+    "sha256": "0" * 64,
+    "device": "Test phone",
+    "os": "Android 14",
+    "browser": "Chrome 1",
+    "delegate": "wasm",
+    "threads": 2,
+}
 TIMING = WHERE | {"warmup_runs": 10, "times_ms": [2.0, 4.0, 3.0], "initialisation_ms": 5.0}
 
 
@@ -136,6 +143,8 @@ def test_scores_are_held_against_labels_and_the_host(client, folder):
         ("/api/files/0/latency", TIMING | {"more": 1}, 422, "more: Extra inputs are not permitted"),
         ("/api/files/0/latency", {}, 422, "device: Field required"),
         ("/api/files/0/score", WHERE | {"grades": [0, 1]}, 422, "2 grades for 10 val cells"),
+        ("/api/files/0/latency", TIMING | {"sha256": "1" * 64}, 409, "has been exported again since the page was opened"),
+        ("/api/files/0/score", WHERE | {"grades": [10**30]}, 422, "grades.0: Input should be less than or equal to 1000"),
         ("/api/files/0/score", WHERE | {"grades": [9] * 10}, 422, "grades from 9 to 9, there are 5 classes"),
         ("/api/files/0/cells", None, 405, "Method Not Allowed"),
     ],

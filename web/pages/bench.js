@@ -57,11 +57,12 @@ async function all(work) {
   at('status').textContent = failed.length ? failed.join('; ') : stopped ? 'Stopped; what was measured is kept.' : 'Done; everything is in the records.';
   at('status').className = failed.length ? 'error' : 'good';
   show(await listFiles());
+  return failed;
 }
 
 at('stop').addEventListener('click', () => { stopped = true; });
 
-at('start').addEventListener('click', () => all(async (say, failed) => {
+const measureAll = () => all(async (say, failed) => {
   const jobs = files.flatMap((file) => settings().map((setting) => ({ file, setting })));
   chart.length = 0;
   for (const [place, { file, setting }] of jobs.entries()) {
@@ -72,12 +73,13 @@ at('start').addEventListener('click', () => all(async (say, failed) => {
     try {
       runner = await Runner.open(file, await modelBytes(file), setting);
       const times = await timeFile(runner, { onProgress: (share) => say(at('status').textContent, (place + share) / jobs.length) });
-      await ask(`/api/files/${file.id}/latency`, { ...where(setting), warmup_runs: 10, times_ms: times, initialisation_ms: Math.max(runner.initialisationMs, 1e-3) });
+      await ask(`/api/files/${file.id}/latency`, { ...where(setting), sha256: file.sha256, warmup_runs: 10, times_ms: times, initialisation_ms: Math.max(runner.initialisationMs, 1e-3) });
       chart.push({ name, ms: median(times), delegate: setting.delegate });
       draw();
     } catch (error) { failed.push(`${name}: ${error.message}`); } finally { runner?.close(); }
   }
-}));
+});
+at('start').addEventListener('click', measureAll);
 
 at('score').addEventListener('click', () => all(async (say, failed) => {
   const setting = { delegate: 'wasm', threads: can.threads };
@@ -92,13 +94,12 @@ at('score').addEventListener('click', () => all(async (say, failed) => {
         const bytes = new Uint8Array(await (await ask(`/api/files/${file.id}/cells?first=${first}&count=64`)).arrayBuffer());
         for (let from = 0; from < bytes.length; from += size) grades.push((await runner.run(Float32Array.from(bytes.subarray(from, from + size)))).grade);
       }
-      await ask(`/api/files/${file.id}/score`, { ...where(setting), grades });
+      await ask(`/api/files/${file.id}/score`, { ...where(setting), sha256: file.sha256, grades });
     } catch (error) { failed.push(`${called(file, setting)}: ${error.message}`); } finally { runner?.close(); }
   }
 }));
 
 document.body.dataset.ready = 'yes';
 if (new URLSearchParams(location.search).has('by-itself')) {
-  at('start').click();
-  const wait = setInterval(() => { if (!at('start').disabled) { clearInterval(wait); ask('/api/done', {}); } }, 100);
+  ask('/api/done', { failed: (await measureAll()).map((text) => text.slice(0, 500)) });
 }

@@ -21,6 +21,13 @@ export function homography(from, to) {
   return [...rows.map((row, place) => row[8] / row[place]), 1];
 }
 
+// What could not be a phone's outline: crossed, mirrored, without area.
+export function checkCorners(corners) {
+  const edges = corners.map(([x, y], place) => [corners[(place + 1) % 4][0] - x, corners[(place + 1) % 4][1] - y]);
+  const turns = edges.map(([x, y], place) => x * edges[(place + 1) % 4][1] - y * edges[(place + 1) % 4][0]);
+  if (!turns.every((turn) => turn > 1e-6)) throw new Error('The corners are crossed or mirrored: put them back in order.');
+}
+
 // picture: ImageData → ImageData-like { data, width, height } of the upright phone, columns · cell_px wide.
 export function rectify(picture, corners, { columns, rows, cell_px: side }) {
   const [width, height] = [columns * side, rows * side];

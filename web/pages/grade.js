@@ -1,7 +1,7 @@
 import { Runner, ask, element, listFiles, modelBytes, abilities } from './runtime.js';
 import { findOutline } from './outline.js';
-import { cellPixels, deviceGrade, homography, rectify } from './cells.js';
-import { resize } from './resize.js';
+import { cellPixels, checkCorners, deviceGrade, homography, rectify } from './cells.js';
+import { drawPicture, resize } from './resize.js';
 
 const at = (id) => document.getElementById(id);
 const svg = (tag, settings) => { const made = document.createElementNS('http://www.w3.org/2000/svg', tag); for (const [name, value] of Object.entries(settings)) made.setAttribute(name, value); return made; };
@@ -9,7 +9,6 @@ const [every, rules, can] = await Promise.all([listFiles(), ask('/api/rules').th
 const files = every.filter((file) => file.preparation.grid);
 const say = (text, bad) => { at('status').textContent = text; at('status').className = bad ? 'error' : ''; };
 const OUTLINE = { resolution: 160 };
-const MOST = 4096; // of a picture's long side
 let [runner, finder, picture, corners, found, missing] = [null, null, null, null, null, ''];
 
 for (const file of files) at('file').append(element('option', { value: file.id, textContent: `${file.name} ${file.kind}` }));
@@ -17,14 +16,21 @@ const fastest = files.findIndex((file) => file.kind === 'int8');
 if (fastest > 0) at('file').selectedIndex = fastest;
 const colourOf = (grade, count) => `hsl(${130 - 130 * grade / Math.max(count - 1, 1)} 75% 45%)`;
 
+let turn = 0;
 async function open() {
+  const mine = ++turn;
   runner?.close();
+  runner = null;
   const file = files.find((one) => one.id === Number(at('file').value));
-  runner = await Runner.open(file, await modelBytes(file), { threads: can.threads });
+  const made = await Runner.open(file, await modelBytes(file), { threads: can.threads });
+  if (mine !== turn) { made.close(); return; } // another file has been chosen since
+  runner = made;
   try {
     finder ||= await Runner.open(OUTLINE, new Uint8Array(await (await ask('/api/outline.tflite')).arrayBuffer()), { threads: can.threads });
   } catch (error) { missing = error.message; }
 }
+let opened = Promise.resolve();
+const openNow = () => { opened = open().catch((error) => say(error.message, true)); return opened; };
 
 // The outline of the phone in the picture; throws where it cannot be trusted.
 async function outline() {
@@ -35,6 +41,8 @@ async function outline() {
 }
 
 async function grade() {
+  await opened;
+  if (!runner || !picture) return;
   const began = performance.now();
   found = null;
   const looked = corners === null;
@@ -49,6 +57,7 @@ async function grade() {
     }
     const { file } = runner;
     const grid = file.preparation.grid;
+    checkCorners(corners);
     const cells = cellPixels(rectify(picture, corners, grid), grid, file.resolution);
     const answers = [];
     for (const pixels of cells) answers.push(await runner.run(pixels));
@@ -119,12 +128,8 @@ at('picture').addEventListener('change', async () => {
   if (!chosen) return;
   say('looking for the phone …');
   try {
-    const bitmap = await createImageBitmap(chosen, { imageOrientation: 'from-image' });
-    const scale = Math.min(1, MOST / Math.max(bitmap.width, bitmap.height));
     const canvas = at('canvas');
-    canvas.width = Math.round(bitmap.width * scale); canvas.height = Math.round(bitmap.height * scale);
-    const drawing = canvas.getContext('2d', { willReadFrequently: true });
-    drawing.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+    const drawing = await drawPicture(chosen, canvas);
     picture = drawing.getImageData(0, 0, canvas.width, canvas.height);
     picture.name = chosen.name;
   } catch { say(`${chosen.name}: not a picture that this browser reads`, true); return; }
@@ -135,7 +140,7 @@ at('picture').addEventListener('change', async () => {
 
 at('again').addEventListener('click', grade);
 at('turn').addEventListener('click', async () => { corners = [corners[2], corners[3], corners[0], corners[1]]; await grade(); });
-at('file').addEventListener('change', async () => { await open(); if (picture) await grade(); });
+at('file').addEventListener('change', async () => { await openNow(); if (picture) await grade(); });
 at('save').addEventListener('click', () => {
   const { labels } = found.file;
   const told = {
@@ -147,5 +152,5 @@ at('save').addEventListener('click', () => {
   link.click();
 });
 
-if (files.length) { try { await open(); } catch (error) { say(error.message, true); } } else say('None of these files grades the cells of a phone.', true);
+if (files.length) await openNow(); else say('None of these files grades the cells of a phone.', true);
 document.body.dataset.ready = 'yes';

@@ -1,5 +1,5 @@
 import { Runner, abilities, element, listFiles, modelBytes } from './runtime.js';
-import { squarePixels } from './resize.js';
+import { drawPicture, squarePixels } from './resize.js';
 import { lowPass } from './smoothing.js';
 import { allCaptures, keepCapture, dropCapture } from './captures.js';
 
@@ -19,7 +19,9 @@ if (can.webgpu) at('delegate').append(element('option', { value: 'webgpu', textC
 at('missing').replaceChildren(...can.missing.map((text) => element('p', { className: 'note', textContent: text })));
 at('camera').disabled = !can.camera;
 
+let turn = 0;
 async function open() {
+  const mine = ++turn;
   const file = files.find((one) => one.id === Number(at('file').value));
   runner?.close();
   runner = null; smooth = null;
@@ -27,15 +29,19 @@ async function open() {
   at('what').hidden = !file.preparation.grid;
   say(`loading ${file.name} ${file.kind} (${(file.size_bytes / 1e6).toFixed(1)} MB)`);
   try {
-    runner = await Runner.open(file, await modelBytes(file), { delegate: at('delegate').value, threads: Number(at('threads').value) });
+    const made = await Runner.open(file, await modelBytes(file), { delegate: at('delegate').value, threads: Number(at('threads').value) });
+    if (mine !== turn) { made.close(); return; } // another file has been chosen since
+    runner = made;
     say(source ? '' : 'Start the camera or choose a picture.');
-  } catch (error) { say(error.message); }
+  } catch (error) { if (mine === turn) say(error.message); }
 }
 
 let busy = false;
+let again = false; // a still picture came while a frame was graded
 async function grade() {
-  if (!runner || !source || busy) return;
-  busy = true;
+  if (!runner || !source) return;
+  if (busy) { again = !source.moving; return; }
+  busy = true; again = false;
   try {
     const using = runner;
     const pixels = squarePixels(source.element, source.width(), source.height(), using.file.resolution, scratch);
@@ -55,6 +61,7 @@ async function grade() {
     }));
     at('shot').disabled = false;
   } catch (error) { say(error.message); } finally { busy = false; }
+  if (again) await grade();
 }
 
 async function frames() {
@@ -64,6 +71,7 @@ async function frames() {
 
 at('camera').addEventListener('click', async () => {
   try {
+    at('video').srcObject?.getTracks().forEach((track) => track.stop());
     const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment', width: { ideal: 1280 } }, audio: false });
     const video = at('video');
     video.srcObject = stream;
@@ -79,10 +87,8 @@ at('picture').addEventListener('change', async () => {
   const [chosen] = at('picture').files;
   if (!chosen) return;
   try {
-    const picture = await createImageBitmap(chosen, { imageOrientation: 'from-image' });
     const still = at('still');
-    still.width = picture.width; still.height = picture.height;
-    still.getContext('2d').drawImage(picture, 0, 0);
+    await drawPicture(chosen, still);
     at('video').srcObject?.getTracks().forEach((track) => track.stop());
     at('video').hidden = true; still.hidden = false;
     source = { element: still, width: () => still.width, height: () => still.height, moving: false };
@@ -113,6 +119,6 @@ for (const id of ['file', 'threads', 'delegate']) at(id).addEventListener('chang
 at('smoothing').addEventListener('change', () => { smooth = null; });
 at('top').addEventListener('change', grade);
 await open();
-await gallery();
+await gallery().catch(() => { at('gallery').textContent = 'This browser keeps nothing here (a private window?).'; at('shot').hidden = true; });
 frames();
 document.body.dataset.ready = 'yes';

@@ -58,3 +58,16 @@ export function squarePixels(source, width, height, side, canvas) {
   drawing.drawImage(source, (width - edge) / 2, (height - edge) / 2, edge, edge, 0, 0, edge, edge);
   return resize(drawing.getImageData(0, 0, edge, edge).data, edge, edge, side);
 }
+
+const MOST = 4096; // of a picture's long side; iPhones show no canvas beyond 16.7 million pixels
+
+// Draws a chosen picture, upright, into a canvas that every phone can hold; gives its drawing context.
+export async function drawPicture(file, canvas) {
+  const bitmap = await createImageBitmap(file);
+  const scale = Math.min(1, MOST / Math.max(bitmap.width, bitmap.height));
+  canvas.width = Math.round(bitmap.width * scale); canvas.height = Math.round(bitmap.height * scale);
+  const drawing = canvas.getContext('2d', { willReadFrequently: true });
+  drawing.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  bitmap.close();
+  return drawing;
+}
