@@ -71,8 +71,9 @@ def line_of(cfg: DictConfig, sweep: Path, words: list[str]) -> list[str]:
 
 def in_company(cfg: DictConfig, sweep: Path, grids: list[list[str]]) -> list[int]:
     """Runs the grids, beside other studies on the same sweep: again where they had some jobs, lest one was stopped."""
+    codes: list[int] = []
     while True:
-        codes = [run(cfg, sweep, words) for words in grids]
+        codes += [run(cfg, sweep, words) for words in grids]
         if cfg.dry_run or not waited(sweep, [line_of(cfg, sweep, words) for words in grids]):
             return codes
 
@@ -85,7 +86,7 @@ def waited(sweep: Path, lines: list[list[str]], every: float = 5.0) -> bool:
     from sweeps.commands import commands_of
     from sweeps.record import is_live
 
-    wanted = [sorted(line) for line in lines]
+    wanted = [sorted(word for word in line if not word.startswith("hydra")) for line in lines]  # as the journal has it
     jobs = {run for command in commands_of(sweep) if sorted(command.line) in wanted for run in command.runs}
     held = [run for run in sorted(jobs) if is_live(sweep / run)]
     told = bool(held)

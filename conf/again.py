@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ from sweeps.record import Record, RecordError, Status, failed_before, is_finishe
 CONF = Path(__file__).parent
 
 
-def setting_digest() -> str:
-    """16 hex digits over what turns a command line into points: the files of conf/ and gridlite's environment."""
-    digest = hashlib.blake2b(digest_size=8)
+def setting_digest(words: Sequence[str] = ()) -> str:
+    """16 hex digits over what turns a command line into points: the files of conf/, gridlite's environment, Hydra's words."""
+    digest = hashlib.blake2b("\n".join(words).encode(), digest_size=8)
     for path in sorted([*CONF.rglob("*.yaml"), *CONF.glob("*.py")]):
         digest.update(str(path.relative_to(CONF)).encode() + path.read_bytes())
     for name in sorted(name for name in os.environ if name.startswith("GRIDLITE_")):
@@ -30,7 +31,13 @@ def nothing_left(sweep: Path, before: Command | None, now: Command) -> bool:
 
     A command that trains again or retries is never through.
     """
-    if before is None or not before.ended or before.setting != now.setting or len(set(before.runs)) != now.points:
+    if (
+        not now.points
+        or before is None
+        or not before.ended
+        or before.setting != now.setting
+        or len(set(before.runs)) != now.points
+    ):
         return False
     if any(word.startswith(("overwrite=", "retry_failed=")) for word in now.line):
         return False
@@ -47,13 +54,32 @@ def ended_before(folder: Path, fingerprint: str, cfg: DictConfig) -> str:
     """Why a job has nothing to train: done on the same data, or failed on it and not to be tried again; else empty."""
     if is_finished(folder, fingerprint) and not cfg.overwrite:
         return "done before (overwrite=true trains again)"
+    if (other := _other_place(folder, fingerprint, cfg)) and not cfg.overwrite:
+        raise RecordError(
+            f"{folder}: holds a run on {other}; give this data a sweep_name of its own, or overwrite=true to replace it"
+        )
     why = failed_before(folder, fingerprint) if in_grid() and not (cfg.retry_failed or cfg.overwrite) else ""
     return f"failed before (retry_failed=true tries again): {why}" if why else ""
+
+
+def _other_place(folder: Path, fingerprint: str, cfg: DictConfig) -> str:
+    """Where the data of a finished run in the folder lay, if it is other data from another place; else empty."""
+    try:
+        record = read_record(folder)
+    except RecordError:
+        return ""
+    before, now = record.get("config", {}).get("datamodule", {}).get("root"), cfg.datamodule.get("root")
+    other = record["status"] == Status.DONE and record["data"]["fingerprint"] != fingerprint and str(before) != str(now)
+    return str(before) if other else ""
 
 
 def _ended_well(folder: Path, record: Record) -> bool:
     if record["status"] == Status.NOT_APPLICABLE:
         return True
+    if "later_error" in record:
+        return False
+    if record.get("start", {}).get("origin") == "random" and record["config"]["backbone"].get("weights") == "auto":
+        return False  # weights may have come since
     files = record.get("exports", {}).values()
     return record["status"] == Status.DONE and all("path" in one and (folder / one["path"]).exists() for one in files)
 

@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 
 from conf.again import nothing_left, setting_digest
 from sweeps.commands import Command, Journal, took_one
+from sweeps.record import RecordError, Status, find_runs, read_record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +36,7 @@ class ClosingTable(Callback):
         self.began = datetime.now(UTC).isoformat(timespec="seconds")
         line = list(config.hydra.overrides.task)
         sweep = Path(config.paths.runs) / config.sweep_name
-        command = Command(line, points=points_of(config), setting=setting_digest())
+        command = Command(line, points=points_of(config), setting=setting_digest(list(config.hydra.overrides.hydra)))
         with suppress(OSError):  # a folder that cannot be written is answered by the first job
             self.journal = Journal(sweep, command)
         if self.journal is not None and nothing_left(sweep, self.journal.before, command):
@@ -53,17 +54,20 @@ class ClosingTable(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Prints and, where a job failed, exits. Only records count: jobs may have run in other processes."""
-        from sweeps.record import Status
-
         if self.journal is not None:
             self.journal.end(through=True)
         sweep = Path(config.paths.runs) / config.sweep_name
-        table = show(sweep)
-        if not len(table):
-            return
-        failed = (table.status == Status.FAILED) & (table.updated.fillna("") >= self.began)
-        if (failed | (table.later_error_at.fillna("") >= self.began)).any():
-            sys.exit(1)
+        failed = False
+        for folder in find_runs(sweep):
+            with suppress(RecordError):
+                record = read_record(folder)
+                late = str(record.get("later_error", {}).get("at", "")) >= self.began
+                failed |= late or (record["status"] == Status.FAILED and str(record.get("updated", "")) >= self.began)
+        try:
+            show(sweep)
+        finally:  # Hydra makes a warning of an exception here; a failed job must still be seen
+            if failed:
+                sys.exit(1)
 
 
 def show(sweep: Path) -> "pd.DataFrame":

@@ -21,7 +21,8 @@ def best_of_latest(runs: Path) -> Path:
         for folder in find_runs(sweep):
             record = read_record(folder)
             if record["status"] == Status.DONE:
-                done.append((float(record["metrics"]["val/accuracy"]), folder))
+                metrics = record["metrics"]
+                done.append((float(metrics.get("val/accuracy", metrics.get("val/last/accuracy", 0.0))), folder))
         if done:
             return max(done)[1]
     raise RecordError(f"{runs}: no finished run in it; name one with run=<folder>")
@@ -92,9 +93,16 @@ def export_within(folder: Path, cfg: DictConfig) -> None:
     Raises ExportError naming the kinds that could not be made.
     """
     made = read_record(folder).get("exports", {})
-    if not cfg.overwrite and all("path" in made.get(str(name), {}) for name in cfg.quantization):
+    there = {
+        name for name, entry in made.items()
+        if "path" in entry and (folder / entry["path"]).exists() and entry["checkpoint"] == cfg.export.checkpoint
+    }  # fmt: skip
+    missing = [str(name) for name in cfg.quantization if cfg.overwrite or name not in there]
+    if not missing:
         return
-    entries = export_run(folder, cfg, cache=cfg.paths.cache)
+    wanted = OmegaConf.create({name: cfg[name] for name in ("export", "latency", "paths")})
+    wanted.quantization = OmegaConf.masked_copy(cfg.quantization, missing)
+    entries = export_run(folder, wanted, cache=cfg.paths.cache)
     wrong = [f"{name}: {entry['error']}" for name, entry in entries.items() if "error" in entry]
     if wrong:
         raise RecordError("; ".join(wrong))

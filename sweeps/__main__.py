@@ -21,7 +21,7 @@ def main() -> None:
         command = commands.add_parser(name, help=help_)
         command.add_argument("sweep", nargs="?", type=Path, help="a sweep's folder, for example runs/adhoc")
         if name == "wandb":
-            command.add_argument("--project", default="gridlite")
+            command.add_argument("--project", help="gridlite where nothing is said")
             command.add_argument("--entity", help="the user or team that the project belongs to")
             command.add_argument("--online", action="store_true", help="upload at once")
             command.add_argument(
@@ -65,7 +65,7 @@ def _to_wandb(arguments: argparse.Namespace, sweep: Path) -> None:
     if arguments.dashboard:
         if not arguments.entity:
             sys.exit("error: --dashboard: name whose project it is with --entity")
-        view: Any = dashboard(arguments.entity, arguments.project)
+        view: Any = dashboard(arguments.entity, arguments.project or "gridlite")
         print(f"dashboard: {view.save().url}")
 
 

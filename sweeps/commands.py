@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,13 +40,13 @@ class Command:
     @property
     def left(self) -> int:
         """Jobs that have not been begun."""
-        return 0 if self.ended else max(0, self.points - len(self.runs))
+        return 0 if self.ended else max(0, self.points - len(set(self.runs)))
 
 
 class Journal:
     """Writes one command's files while it runs.
 
-    Two equal commands at once share the files; the first one writes them.
+    Two equal commands at once share the files: the first one writes them, both add the jobs that had their turn.
     """
 
     def __init__(self, sweep: Path, command: Command) -> None:
@@ -54,10 +55,8 @@ class Journal:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.lock: BaseFileLock = FileLock(self.path.with_suffix(".lock"))
         self.before = _read(self.path)
-        try:
-            self.lock.acquire(timeout=0)
-        except Timeout:
-            return
+        with suppress(Timeout):  # an equal command runs: its files are added to, not begun anew
+            self.lock.acquire(timeout=0.5)
         os.environ[VARIABLE] = str(self.path.with_suffix(".runs").absolute())
 
     def begin(self) -> None:
@@ -72,8 +71,8 @@ class Journal:
             if through:
                 self.command = replace(self.command, ended=True)
                 self._write()
-            os.environ.pop(VARIABLE, None)
             self.lock.release()
+        os.environ.pop(VARIABLE, None)
 
     def _write(self) -> None:
         kept = {"line": self.command.line, "points": self.command.points, "setting": self.command.setting}

@@ -53,9 +53,18 @@ def beside(runs: pd.DataFrame, files: pd.DataFrame) -> list[Beside]:
     finalists = told["finalists"]
     runs, files = (frame[frame.datamodule.isin(told["datamodules"])] if "datamodule" in frame else frame
                    for frame in (runs, files))  # fmt: skip
+    files = _timed_once(files) if len(files) else files
     tables = [_table(one, runs, files, [{one["rows"]["axis"]: value} for value in one["rows"]["values"]])
               for one in told["stage1"]]  # fmt: skip
     return tables + [_table(one, runs, files, finalists) for one in told["stage2"]]
+
+
+def _timed_once(files: pd.DataFrame) -> pd.DataFrame:
+    """One row per run and file: its timing on the device, with the threads and delegate, that most files share."""
+    told = [files[name].map(str) for name in ("device", "threads", "delegate") if name in files]
+    setting = pd.concat(told, axis=1).agg(", ".join, axis=1)
+    common = setting == setting.mode().iloc[0]
+    return files.assign(_first=~common).sort_values("_first", kind="stable").drop_duplicates(["run", "file"])
 
 
 def _table(told: dict[str, Any], runs: pd.DataFrame, files: pd.DataFrame, rows: list[dict[str, Any]]) -> Beside:

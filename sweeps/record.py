@@ -130,7 +130,7 @@ def hold(folder: Path) -> Iterator[None]:
     """Holds the run's lock. Raises RunIsBusyError at once when another process has it."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(folder / "job.lock", timeout=0):
+        with FileLock(folder / "job.lock", timeout=0.5):  # a status that looks at it holds it for a moment
             yield
     except Timeout:
         raise RunIsBusyError(f"{folder}: another process works on this run") from None

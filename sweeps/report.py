@@ -67,7 +67,7 @@ def gather(sweep: Path) -> dict[str, Any]:
         "fronts": fronts,
         "pooled": _pooled_rows(sweep, runs, axes),
         "rows": _rows(done, files, axes),
-        "effects": _effects(done, axes),
+        "effects": _effects(done, [name for name in axis_columns(done) if name != "start"] if len(done) else []),
         "curves": _curves(records, done, axes),
         "details": _details(sweep, records, done, axes),
         "tables": [table for table in tables if table.known],
@@ -179,7 +179,12 @@ def _curves(records: dict[str, Record], done: pd.DataFrame, axes: list[str]) -> 
         repeats = ", ".join(f"{name} {run[name]}" for name in REPEATS if name in axes)
         drawn.append(
             {part: curve(values, 150, 70, 0.0, 1.0) for part, values in parts.items()}
-            | {"name": called(run, axes), "repeats": repeats, "best": run["val/accuracy"], "epochs": len(history)}
+            | {
+                "name": called(run, axes),
+                "repeats": repeats,
+                "best": run.get("val/accuracy", np.nan),
+                "epochs": len(history),
+            }
         )
     return drawn
 

@@ -82,6 +82,13 @@ class Search:
                 storage=storage, study_name="search", load_if_exists=True,
                 directions=[objective.direction for objective in objectives],
             )  # fmt: skip
+        asked = {"space": {key: str(value) for key, value in sorted(space.items())},
+                 "objectives": [f"{one.direction} {one.figure}" for one in objectives]}  # fmt: skip
+        if self.study.user_attrs.setdefault("asked", asked) != asked:
+            raise ValueError(
+                f"{folder}: holds a search of other choices or objectives; give this one a sweep_name of its own"
+            )
+        self.study.set_user_attr("asked", asked)
         if pruner:
             self.study.set_user_attr("pruner", dict(pruner))
             self.study.set_user_attr("figure", objectives[0].figure)

@@ -108,6 +108,7 @@ def pooled(sweep: Path, table: pd.DataFrame | None = None) -> pd.DataFrame:
         frames = [pd.read_parquet(sweep / run / "predictions.parquet") for run in runs.run]
         everything = pd.concat(frames)
         part, checkpoint = ("test", "best") if (everything.part == "test").any() else ("val", "last")
+        checkpoint = checkpoint if (everything.checkpoint == checkpoint).any() else everything.checkpoint.iloc[0]
         chosen = everything[(everything.part == part) & (everything.checkpoint == checkpoint)]
         axes = dict(zip(keys, values, strict=True)) | {"folds": len(runs), "graded_by": f"{checkpoint} epoch"}
         names = sorted(name for name in chosen.group.unique() if name)
@@ -140,9 +141,8 @@ def print_table(table: pd.DataFrame, sweep: Path, files: pd.DataFrame | None = N
     axes = axis_columns(table)
     figures = [name for name in ("val/accuracy", "val/off_by_one", "val/macro_f1", "test/accuracy", "test/macro_f1")
                if name in table]  # fmt: skip
-    shown = table[
-        [*axes, *(["start"] if "start" not in axes and "start" in table else []), "status", *figures, "seconds"]
-    ]
+    names = [*axes, *(["start"] if "start" not in axes else []), "status", *figures, "seconds"]
+    shown = table[[name for name in names if name in table]]
     _show(console, shown.head(most), f"{sweep}: {len(table)} runs")
     _write(table, sweep / "table")
     folds = pooled(sweep, table)

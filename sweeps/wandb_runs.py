@@ -100,7 +100,7 @@ def _pictures(run: "Run", folder: Path, record: Record) -> None:
     for part in ("val", "test"):
         if confusion := metrics.get(f"{part}/confusion"):
             run.log({f"confusion/{part}": _confusion(confusion, names, f"{part}, best epoch")})
-    if (folder / "mistakes.jpg").exists():
+    if record.get("mistakes") and (folder / "mistakes.jpg").exists():
         caption = "; ".join(f"{names[one['label']]} taken for {names[one['grade']]}" for one in record["mistakes"])
         run.log({"mistakes": wandb.Image(str(folder / "mistakes.jpg"), caption=caption)})
 
@@ -137,7 +137,7 @@ def again(folder: Path) -> None:
         _publish_one(folder, about | {"resume": "allow"})
 
 
-def publish(sweep: Path, *, project: str = PROJECT, entity: str | None = None, online: bool = False) -> int:
+def publish(sweep: Path, *, project: str | None = None, entity: str | None = None, online: bool = False) -> int:
     """Every finished or failed job of a sweep as a W&B run, grouped by the sweep; how many.
 
     Jobs that were trained with `logger=wandb` keep their run; the others get one from their record, curves included.
@@ -152,8 +152,10 @@ def publish(sweep: Path, *, project: str = PROJECT, entity: str | None = None, o
         if record["status"] not in (Status.DONE, Status.FAILED):
             continue
         known = known_run(folder)
-        about = {"project": project, "entity": entity, "offline": not online} | known
-        _publish_one(folder, about | {"resume": "allow"} if known else about, record)
+        asked = {name: value for name, value in (("project", project), ("entity", entity)) if value is not None}
+        about = {"project": PROJECT, "entity": None} | known | asked | {"offline": not online, "resume": "allow"}
+        whole = not known or (online and known.get("offline", True))  # the server has nothing of an offline run yet
+        _publish_one(folder, about, record if whole else None)
         count += 1
     return count
 
@@ -167,13 +169,13 @@ def _publish_one(folder: Path, about: dict[str, Any], new: Record | None = None)
     mode: Literal["offline", "online"] = "offline" if offline else "online"
     run = wandb.init(dir=folder, group=folder.parent.name, name=folder.name, mode=mode, **settings)
     remember(folder, run)
-    if new is not None and "id" not in about:
+    if new is not None:
         run.config.update(new["config"])  # type: ignore[no-untyped-call]
         run.define_metric("*", step_metric="epoch")
         for epoch in new.get("history", []):
             run.log(epoch)
-    complete(run, folder, pictures="id" not in about)
-    run.finish(exit_code=0 if new is None or new["status"] == Status.DONE else 1)
+    complete(run, folder, pictures=new is not None)
+    run.finish(exit_code=0 if read_record(folder)["status"] == Status.DONE else 1)
 
 
 def dashboard(entity: str, project: str = PROJECT, file: str = "int8") -> "Workspace":

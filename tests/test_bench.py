@@ -7,9 +7,11 @@ import sys
 
 import pytest
 
+from conf.benching import files_to_time
 from sweeps.record import find_runs
 from tests.export.latency.scripted_phone import ScriptedPhone
 from tests.export.latency.test_adb import SCRIPT, adb, port  # noqa: F401
+from tests.sweeps.made import add_run
 from tests.test_train import HERE, SMALL, record_of, run
 
 FILES = ["float32", "int8"]
@@ -93,3 +95,18 @@ def test_wrong_words_are_named(sweep, words, message):
     done = bench(*(word.replace("{run}", str(folder)) for word in words), check=1)
     assert done.stderr.startswith(message.replace("{run}", str(folder)))
     assert done.stdout == ""
+
+
+def test_a_front_over_seeds_and_odd_settings_names_each_point_once(tmp_path):
+    for seed in (0, 1, 2):
+        for width in (0.25, 0.5):
+            add_run(tmp_path / "study", 0.6 + width + 0.01 * seed, width=width, seed=seed, fold=seed)
+    add_run(tmp_path / "study", 0.5, width=0.75, files=("int8",), **{"trainer.max_epochs": 3})
+    found = files_to_time(None, str(tmp_path / "study"), "runs", None)
+    assert {(folder.name.partition("width-")[2][:4], kind) for folder, kind in found} == {
+        ("0.25", "int8"),
+        ("0.5+", "int8"),
+        ("0.5+", "float32"),
+    }
+    assert len(found) == 3
+    assert all("seed-0" in folder.name for folder, _ in found)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep, Transformer
 from hydra.core.plugins import Plugins
@@ -50,9 +51,6 @@ class OptunaSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Runs until `trials` points have been answered; prints what none other beats."""
-        from sweeps.record import RecordError, Status, read_record
-        from sweeps.search import Objective, Search
-
         assert self.launcher is not None
         assert self.hydra_context is not None
         assert self.config is not None
@@ -65,11 +63,22 @@ class OptunaSweeper(Sweeper):
         sweep = Path(str(self.config.hydra.sweep.dir))
         sweep.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, sweep / "multirun.yaml")
+        lock = FileLock(sweep / "search.lock", timeout=0)
         try:
-            objectives = [Objective.parse(words) for words in self.objectives]
-            search = Search(sweep, space, objectives, self.seed, self.pruner)
+            with lock:
+                return self._search(sweep, fixed, space)
+        except Timeout:
+            raise HydraException(f"{sweep}: this search runs already") from None
         except ValueError as error:
             raise HydraException(str(error)) from None
+
+    def _search(self, sweep: Path, fixed: list[str], space: dict[str, Any]) -> Any:
+        from sweeps.record import RecordError, Status, read_record
+        from sweeps.search import Objective, Search
+
+        assert self.launcher is not None
+        objectives = [Objective.parse(words) for words in self.objectives]
+        search = Search(sweep, space, objectives, self.seed, self.pruner)
         returned: list[Sequence[Any]] = []
         while (number := len(search.answered)) < self.trials:
             trial, point = search.propose()
@@ -78,11 +87,16 @@ class OptunaSweeper(Sweeper):
             self.validate_batch_is_legal(batch)
             results = self.launcher.launch(batch, initial_job_idx=number)
             record = read_record(Path(results[0].return_value))
+            usable = record["status"] in (Status.DONE, Status.PRUNED)
             try:
-                search.answer(trial, record if record["status"] in (Status.DONE, Status.PRUNED) else None)
-            except RecordError as error:
+                search.answer(trial, record if usable else None)
+            except RecordError:
                 search.answer(trial, None)
-                raise HydraException(str(error)) from None
+                broken = any(
+                    "error" in entry or not entry.get("latency") for entry in record.get("exports", {}).values()
+                )
+                if "later_error" not in record and not broken:  # else a file failed, as a training may
+                    raise
             returned.append(results)
         for best in search.best:
             values = ", ".join(f"{one.figure} {value:.4g}" for one, value in zip(objectives, best.values, strict=True))

@@ -137,7 +137,20 @@ def test_a_killed_search_ends_with_as_many_runs_as_asked(tmp_path) -> None:
     done = subprocess.run(line, cwd=HERE, env=environment, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
     assert "best: val/accuracy" in done.stdout
-    assert len(Search(folder, {}, OBJECTIVES, 0).answered) == 4
+    assert (
+        len(
+            Search(
+                folder,
+                {
+                    "width": CategoricalDistribution(["0.25", "0.5"]),
+                    "optimizer.lr": FloatDistribution(0.001, 0.01, log=True),
+                },
+                OBJECTIVES,
+                0,
+            ).answered
+        )
+        == 4
+    )
     assert len(list(folder.glob("*/record.json"))) == 4
     again = subprocess.run(line, cwd=HERE, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert again.stdout.startswith("best: ")
@@ -222,3 +235,13 @@ def test_a_pruned_job_says_so_and_goes_on_when_asked_for(place) -> None:
     run(place, *words, "sweep_name=pruned", f"optimizer.lr={rate}", check=0)
     assert (record_of(folders[0])["status"], record_of(folders[0])["resumed"]) == (Status.DONE, True)
     assert [epoch["epoch"] for epoch in record_of(folders[0])["history"]] == [0, 1, 2]
+
+
+def test_another_search_in_the_same_folder_is_refused(tmp_path) -> None:
+    go_on(Search(tmp_path, SPACE, OBJECTIVES, seed=0), 2)
+    for space, objectives in ((SPACE, OBJECTIVES[:1]), ({"lr": SPACE["lr"]}, OBJECTIVES)):
+        with pytest.raises(
+            ValueError, match="holds a search of other choices or objectives; give this one a sweep_name"
+        ):
+            Search(tmp_path, space, objectives, seed=0)
+    assert len(Search(tmp_path, SPACE, OBJECTIVES, seed=0).answered) == 2
