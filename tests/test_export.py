@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from export.runtime import TfliteModel, read_file
-from sweeps.record import find_runs
+from sweeps.record import find_runs, update_record
 from tests.test_train import HERE, SMALL, record_of, run
 
 KINDS = ["float32", "float16", "dynamic", "int8"]
@@ -248,3 +248,26 @@ def test_no_tensorflow_and_for_help_no_torch_is_imported(place, copy):
 
 def test_checkpoints_hold_plain_tensors(exported):
     torch.load(exported[1] / "checkpoints" / "best.ckpt", weights_only=True)
+
+
+def test_a_files_timings_elsewhere_outlive_another_export(copy):
+    phone = {"device": "A phone", "runtime": "x", "delegate": "gpu", "threads": 1, "latency_ms_p50": 1.0}
+
+    def timed(record):
+        record["exports"]["float32"]["latency"].append(phone)
+        return record
+
+    update_record(copy, timed)
+    export(f"run={copy}", "quantization=float32", check=0)
+    found = record_of(copy)["exports"]
+    assert [one["device"] == "A phone" for one in found["float32"]["latency"]] == [False, True]
+    assert list(found) == KINDS
+
+
+def test_a_grid_makes_only_the_files_that_are_missing(exported, place):
+    _, folder = exported
+    before = {kind: (folder / "export" / f"{kind}.tflite").stat().st_mtime_ns for kind in KINDS}
+    (folder / "export" / "dynamic.tflite").unlink()
+    run(place, "-m", *SMALL, "encoding=ordinal", "export=all", "sweep_name=grid", check=0)
+    after = {kind: (folder / "export" / f"{kind}.tflite").stat().st_mtime_ns for kind in KINDS}
+    assert {kind for kind in KINDS if before[kind] != after[kind]} == {"dynamic"}

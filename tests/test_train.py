@@ -295,3 +295,17 @@ def _stop_after_an_epoch(place, words):
     finally:
         job.kill()
     return False
+
+
+def test_other_data_does_not_replace_a_finished_run(place, tmp_path):
+    for name, seed in (("one", 0), ("other", 1)):
+        draw_screens(tmp_path / name, seed=seed)
+    words = [*SMALL, "trainer.max_epochs=1", "sweep_name=two_sets"]
+    run(place, *words, f"datamodule.root={tmp_path}/one", check=0)
+    (folder,) = find_runs(place / "runs" / "two_sets")
+    before = record_of(folder)
+    done = run(place, *words, f"datamodule.root={tmp_path}/other", check=1)
+    assert f"holds a run on {tmp_path}/one; give this data a sweep_name of its own" in done.stderr
+    assert record_of(folder)["metrics"] == before["metrics"]
+    run(place, *words, f"datamodule.root={tmp_path}/other", "overwrite=true", check=0)
+    assert record_of(folder)["data"]["fingerprint"] != before["data"]["fingerprint"]
