@@ -12,8 +12,8 @@ import pandas as pd
 WIDTH, HEIGHT = 980, 520
 LEFT, RIGHT, TOP, BOTTOM = 64, 24, 20, 48
 COLOURS = ["#0b5fff", "#d9480f", "#2b8a3e", "#862e9c", "#0c8599", "#a61e4d", "#5c940d", "#495057"]
-MANY = 45
-"""With more points than this, only those on the front are labelled; the others answer to the pointer."""
+MANY = 12
+"""With more points than this, those off the front are labelled by their number in the list below the drawing."""
 
 
 @dataclass
@@ -42,13 +42,13 @@ def draw_front(points: pd.DataFrame, labels: list[str], figure: str) -> Front:
     """
     latency, value = points.latency_ms.to_numpy(float), points[figure].to_numpy(float)
     x_ticks, x_of = _log_scale(latency)
-    y_ticks, y_of = _share_scale(np.concatenate([value, points[f"{figure}_low"], points[f"{figure}_high"]]))
+    y_ticks, y_of = _share_scale(value, np.concatenate([points[f"{figure}_low"], points[f"{figure}_high"]]))
     kinds = sorted(points.file.unique())
     colour = {kind: COLOURS[place % len(COLOURS)] for place, kind in enumerate(kinds)}
     random = points.start.eq("random").tolist() if "start" in points else [False] * len(points)
     mixed = any(random) and not all(random)
     front = Front(x_ticks=x_ticks, y_ticks=y_ticks, legend=[(kind, colour[kind]) for kind in kinds], mixed=mixed)
-    for (_, point), label, at_random in zip(points.iterrows(), labels, random, strict=True):
+    for number, ((_, point), label, at_random) in enumerate(zip(points.iterrows(), labels, random, strict=True), 1):
         low, high = point[f"{figure}_low"], point[f"{figure}_high"]
         interval = f" [{low:.3f}, {high:.3f}]" if np.isfinite(low) else ""
         tip = (
@@ -57,10 +57,10 @@ def draw_front(points: pd.DataFrame, labels: list[str], figure: str) -> Front:
         )
         ends = {"low": y_of(low), "high": y_of(high)} if np.isfinite(low) else {"low": None, "high": None}
         place = {"x": x_of(point.latency_ms), "y": y_of(point[figure])}
-        shown = bool(point.front) or len(points) <= MANY
+        shown = label if point.front or len(points) <= MANY else str(number)
         front.marks.append(
             {**place, **ends, "colour": colour[point.file], "front": bool(point.front), "tip": tip}
-            | {"label": label if shown else "", "hollow": mixed and at_random}
+            | {"label": shown, "hollow": mixed and at_random}
         )
     on = sorted((mark["x"], mark["y"]) for mark in front.marks if mark["front"])
     steps = [
@@ -83,9 +83,12 @@ def _log_scale(values: Any) -> tuple[list[tuple[float, str]], Callable[[float], 
     return [(place(tick), f"{tick:g}") for tick in nice if low <= math.log(tick) <= high], place
 
 
-def _share_scale(values: Any) -> tuple[list[tuple[float, str]], Callable[[float], float]]:
-    known = values[np.isfinite(values)]
-    spread = max(float(known.max() - known.min()), 0.02)
+def _share_scale(values: Any, ends: Any) -> tuple[list[tuple[float, str]], Callable[[float], float]]:
+    """Room for the values, and for as much of their intervals: those of two repetitions may span everything."""
+    spread = max(float(values.max() - values.min()), 0.02)
+    known = np.concatenate(
+        [values, np.clip(ends[np.isfinite(ends)], values.min() - 0.3 * spread, values.max() + 0.3 * spread)]
+    )
     low, high = max(0.0, known.min() - 0.12 * spread), min(1.0, known.max() + 0.12 * spread)
     step = next(step for step in (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2) if (high - low) / step <= 9)
 

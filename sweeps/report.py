@@ -123,6 +123,8 @@ def _short(axis: str, value: Any) -> str:
         return ""
     text = f"{value:g}" if isinstance(value, int | float) else str(value)
     own = {"resolution": f"{text}px", "width": f"×{text}"}
+    if text == "none":
+        return {"augmentation": "unaugmented", "imbalance": ""}.get(axis, f"no {axis}")
     known = {"backbone", "encoding", "augmentation", "imbalance", "datamodule", "schedule", "optimizer"}
     return own.get(axis) or (text if axis in known else f"{axis.rpartition('.')[2]} {text}")
 
