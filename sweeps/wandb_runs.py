@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from sweeps.files import typical_ms
 from sweeps.record import Record, RecordError, Status, find_runs, read_record, write_whole
 
 if TYPE_CHECKING:
@@ -107,6 +106,8 @@ def _pictures(run: "Run", folder: Path, record: Record) -> None:
 
 def file_figures(record: Record) -> dict[str, dict[str, Any]]:
     """Per exported file: FILE_FIGURES, and latency_ms (p50) with the device of its first timing."""
+    from sweeps.files import typical_ms  # pandas: wrong points are answered before
+
     figures = {}
     for name, entry in record.get("exports", {}).items():
         if "path" not in entry:

@@ -13,7 +13,7 @@ from conf.schema import register
 from lightning_modules.backbones.spec import BackboneSpec, Start, resolve_start
 
 CONF = Path(__file__).parent.parent.parent / "conf"
-NO_AXES = ("hydra", "experiment", "sweep", "finalist", "study", "__pycache__")
+NO_AXES = ("hydra", "experiment", "sweep", "finalist", "study", "rules", "__pycache__")
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name not in NO_AXES)
 CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
 BACKBONES = [choice for group, choice in CHOICES if group == "backbone"]
