@@ -198,7 +198,7 @@ def create_app(
         return JSONResponse({})
 
     for name in ("", "bench", "live", "grade"):
-        page = HERE / "pages" / f"{name or 'index'}.html"
+        page = HERE / "pages" / f"{name or 'bench'}.html"
         app.get(f"/{name}")(_page(page))
     app.mount("/static", StaticFiles(directory=HERE / "pages"), "static")
     if MODULES.is_dir():

@@ -64,7 +64,7 @@ def test_pretrained_is_not_held_against_random() -> None:
         for seed in (0, 1)
     ]
     rows += [rows[0] | {"backbone": "lite0", "val/accuracy": 0.8}, rows[1] | {"backbone": "lite0", "val/accuracy": 0.8}]
-    found = {one.choice: one for one in main_effects(pd.DataFrame(rows), ["backbone", "width", "start"])}
+    found = {one.choice: one for one in main_effects(pd.DataFrame(rows), ["backbone", "width"])}
     assert found["mobilenetv2"].verdict == "not compared: pretrained against random start"
     assert found["mobilenetv2"].pairs == 0
     assert found["lite0"].mean == pytest.approx(-0.1)

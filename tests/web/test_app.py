@@ -184,7 +184,7 @@ def test_nothing_beside_the_pages_is_served(client, path):
 def test_the_pages_agree_on_the_only_script_within_them(client):
     policy = client.get("/bench").headers["content-security-policy"]
     assert "unsafe-inline" not in policy
-    maps = {line for name in ("bench", "live", "index")
+    maps = {line for name in ("bench", "live", "grade")
             for line in (Path(__file__).parents[2] / "web" / "pages" / f"{name}.html").read_text().splitlines() if "importmap" in line}  # fmt: skip
     assert len(maps) == 1
     json.loads(maps.pop().partition(">")[2].removesuffix("</script>"))
