@@ -61,7 +61,14 @@ def test_every_point_is_drawn_inside_and_labels_of_the_front_do_not_collide(tmp_
     front = draw_front(table, labels, "val/accuracy")
     assert len(front.marks) == 16
     assert all(0 < mark["x"] < WIDTH and 0 < mark["y"] < HEIGHT for mark in front.marks)
-    assert [mark["label"] for mark in front.marks] == labels
+    expected = [
+        label if row.front else str(place)
+        for place, (row, label) in enumerate(zip(table.itertuples(), labels, strict=True), 1)
+    ]
+    assert [mark["label"] for mark in front.marks] == expected
+    assert any(label.isdigit() for label in expected)
+    few = table.head(12)
+    assert [mark["label"] for mark in draw_front(few, labels[:12], "val/accuracy").marks] == labels[:12]
     boxes = []
     for mark in front.marks:
         if mark["front"]:
