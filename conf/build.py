@@ -66,7 +66,7 @@ def build_trainer(cfg: DictConfig, point: "Point", history: "History", *, resume
     """A quiet trainer with the run's callbacks and logger; a resumed run goes on in the W&B run that it began."""
     from lightning_modules.callbacks import ProgressLine, checkpoints
 
-    _quiet()
+    quiet()
     folder = point.folder / "checkpoints"
     kept = checkpoints(folder, cfg.callbacks.monitor, cfg.callbacks.keep_best, cfg.callbacks.keep_last)
     OmegaConf.register_new_resolver("run_folder", lambda: str(point.folder), replace=True)
@@ -116,7 +116,7 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """Silences what Lightning and W&B say of a normal run; errors stay."""
     # TensorBoard's own switch against TensorFlow, which it would import (8 s, several lines) just to write files.
     sys.modules.setdefault("tensorboard.compat.notf", ModuleType("tensorboard.compat.notf"))

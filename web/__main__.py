@@ -25,7 +25,7 @@ def main(cfg: DictConfig) -> None:
         import uvicorn
 
         from export.grading import read_rules
-        from web.addresses import certificate, qr, reachable
+        from web.addresses import certificate, listen, qr, reachable
         from web.app import create_app, runtime_version
         from web.runtime import fetch_runtime
         from web.shelf import ShelfFile
@@ -39,18 +39,23 @@ def main(cfg: DictConfig) -> None:
         token = secrets.token_urlsafe(12)
         shelf = [ShelfFile(folder, kind, lambda r: load_samples(r, None, cfg.paths.cache)) for folder, kind in chosen]
         app = create_app(shelf, token, version=runtime_version(), rules=rules)
+        listening = listen(cfg.host, cfg.port)
         names, server = reachable(cfg.host), None
         if cfg.https:
             server, authority = certificate(Path(cfg.paths.cache) / "https", ["localhost", "127.0.0.1", *names])
             print(f"authority that the phone has to trust: {authority}")
-        addresses = [f"{'https' if cfg.https else 'http'}://{name}:{cfg.port}/?token={token}" for name in names]
+        addresses = [
+            f"{'https' if cfg.https else 'http'}://{f'[{name}]' if ':' in name else name}:{cfg.port}/?token={token}"
+            for name in names
+        ]
         print(f"{len(shelf)} files\n{qr(addresses[0])}")
         for address in addresses:
             print(f"open {address}")
         if names == ["127.0.0.1"]:
             print(f"a phone on USB reaches it after: adb reverse tcp:{cfg.port} tcp:{cfg.port}")
         print("stop with ctrl-c", flush=True)
-        uvicorn.run(app, host=cfg.host, port=cfg.port, log_level="error", ssl_certfile=server, ssl_keyfile=server)
+        config = uvicorn.Config(app, log_level="error", ssl_certfile=server, ssl_keyfile=server)
+        uvicorn.Server(config).run(sockets=[listening])
 
 
 if __name__ == "__main__":

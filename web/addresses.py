@@ -1,5 +1,6 @@
 """How a phone reaches the app: addresses, a QR code for the terminal, certificates of a local authority."""
 
+import errno
 import io
 import socket
 from ipaddress import ip_address
@@ -20,6 +21,16 @@ def reachable(host: str) -> list[str]:
         if one.family == socket.AF_INET and not ip_address(one.address).is_loopback
     ]
     return found or ["127.0.0.1"]
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that takes connections from now on. Raises ValueError where another program has the port."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, dualstack_ipv6=host == "::")
+    except OSError as error:
+        why = "another program uses it, choose another port" if error.errno == errno.EADDRINUSE else error.strerror
+        raise ValueError(f"host={host} port={port}: {why}") from None
 
 
 def qr(address: str) -> str:

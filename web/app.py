@@ -24,7 +24,8 @@ HERE = Path(__file__).parent
 MODULES = HERE / "phone" / "node_modules" / "@litertjs"
 MOST_BYTES = 2_000_000
 """Of a request; a page sends figures, never pictures."""
-COOKIE = "gridlite-token"
+COOKIE = "gridlite-token-{port}"
+"""Of two apps on one machine each keeps its own: cookies know hosts, not ports."""
 IMPORTMAP = re.search(
     r'<script type="importmap">(.*?)</script>', (HERE / "pages" / "bench.html").read_text(), re.DOTALL
 )
@@ -200,6 +201,11 @@ def create_app(
     for name in ("", "bench", "live", "grade"):
         page = HERE / "pages" / f"{name or 'bench'}.html"
         app.get(f"/{name}")(_page(page))
+
+    @app.get("/offline.js")
+    def offline() -> FileResponse:
+        return FileResponse(HERE / "pages" / "offline.js")
+
     app.mount("/static", StaticFiles(directory=HERE / "pages"), "static")
     if MODULES.is_dir():
         app.mount("/litert", StaticFiles(directory=MODULES), "litert")
@@ -211,7 +217,8 @@ def _guard(app: FastAPI, token: str) -> None:
 
     @app.middleware("http")
     async def guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        given = request.query_params.get("token") or request.cookies.get(COOKIE) or ""
+        cookie = COOKIE.format(port=request.url.port or "")
+        given = request.query_params.get("token") or request.cookies.get(cookie) or ""
         if not secrets.compare_digest(given.encode(), token.encode()):
             answer: Response = JSONResponse({"error": "open the address with the token that make phone printed"}, 401)
         elif (
@@ -223,7 +230,8 @@ def _guard(app: FastAPI, token: str) -> None:
         else:
             answer = await call_next(request)
             if request.query_params.get("token"):
-                answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=request.url.scheme == "https")
+                https = request.url.scheme == "https"
+                answer.set_cookie(cookie, token, httponly=True, samesite="strict", secure=https)
         answer.headers.update(HEADERS)
         answer.headers.setdefault("Cache-Control", "no-cache")  # else an old page measures with a new runtime's name
         return answer

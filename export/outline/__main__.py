@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from conf.build import quiet
 from datamodules.photo_folder import read_photo_folder
 from datamodules.screen_grid import Grid
 from export.convert import to_float32, to_onnx
@@ -25,6 +26,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--out", type=Path, default=FILE)
     arguments = parser.parse_args()
+    quiet()
     phones = rendered(read_photo_folder(arguments.photos, Grid(3, 5, 300), 5))
     network = train(phones, arguments.samples, workers=arguments.workers)
     torch.save(network.state_dict(), arguments.out.with_suffix(".pt"))

@@ -1,5 +1,7 @@
 """The app as `make phone` starts it, and a real browser the size of a phone."""
 
+import base64
+import hashlib
 import os
 import re
 import subprocess
@@ -35,14 +37,28 @@ def served(*words: str) -> Iterator[str]:
 
 
 @contextmanager
-def phone(browser: str, *, bypass_csp: bool = False) -> Iterator[Any]:
-    """A page of 412 × 915 points in headless Chromium, with a camera that shows a moving disc."""
+def phone(browser: str, *, trusted: Path | None = None, **settings: Any) -> Iterator[Any]:
+    """A page of 412 × 915 points in headless Chromium, with a camera that shows a moving disc.
+
+    Args:
+        browser: the command.
+        trusted: a certificate whose key counts as trusted, as after its authority was installed.
+        settings: of the browser's context.
+
+    """
     from playwright.sync_api import sync_playwright
 
+    flags = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    if trusted is not None:
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+        from cryptography.x509 import load_pem_x509_certificates
+
+        key = load_pem_x509_certificates(trusted.read_bytes())[0].public_key()
+        known = hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
+        flags.append(f"--ignore-certificate-errors-spki-list={base64.b64encode(known).decode()}")
     with sync_playwright() as tools:
-        flags = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
         started = tools.chromium.launch(executable_path=browser, args=flags)
-        context = started.new_context(viewport={"width": 412, "height": 915}, has_touch=True, bypass_csp=bypass_csp)
+        context = started.new_context(viewport={"width": 412, "height": 915}, has_touch=True, **settings)
         page = context.new_page()
         page.set_default_timeout(60_000)
         yield page

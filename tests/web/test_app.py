@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 
 from sweeps.record import read_record, update_record
 from tests.sweeps.made import add_run
+from web.addresses import listen
 from web.app import COOKIE, MOST_BYTES, create_app
 from web.shelf import ShelfFile
 
@@ -73,7 +74,7 @@ def stranger(folder):
 
 @pytest.fixture
 def client(stranger):
-    stranger.cookies.set(COOKIE, TOKEN)
+    stranger.cookies.set(COOKIE.format(port=""), TOKEN)
     return stranger
 
 
@@ -188,3 +189,12 @@ def test_the_pages_agree_on_the_only_script_within_them(client):
             for line in (Path(__file__).parents[2] / "web" / "pages" / f"{name}.html").read_text().splitlines() if "importmap" in line}  # fmt: skip
     assert len(maps) == 1
     json.loads(maps.pop().partition(">")[2].removesuffix("</script>"))
+
+
+def test_a_port_that_is_taken_is_named():
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ValueError, match=f"port={port}: another program uses it, choose another port"):
+            listen("127.0.0.1", port)
+    with pytest.raises(ValueError, match=r"host=nowhere\.invalid port=8765: "):
+        listen("nowhere.invalid", 8765)

@@ -2,10 +2,12 @@
 
 import json
 import shutil
+import ssl
 import subprocess
 import sys
 
 import cv2
+import httpx
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
@@ -144,6 +146,55 @@ def test_a_picture_is_graded_as_here(folder, address, tmp_path):
         page.wait_for_selector("text=no.png: not a picture that this browser reads")
     shares = sorted((float(word.removesuffix(" %")) for word in said if word.endswith(" %")), reverse=True)
     np.testing.assert_allclose(shares, 100 * np.sort(wanted)[::-1], atol=1.5)
+
+
+def test_a_loaded_page_goes_on_without_the_computer(folder, tmp_path):
+    cv2.imwrite(str(tmp_path / "picture.png"), np.full((40, 40, 3), 90, np.uint8))
+    with phone(CHROMIUM) as page:
+        with served(f"run={folder}", "port=18766", f"paths.cache={folder.parents[2]}/cache") as address:
+            opened(page, address, "live")
+            page.set_input_files("#picture", tmp_path / "picture.png")
+            page.wait_for_selector("#answers .bar")
+            before = page.inner_text("#answers")
+            # the worker keeps what was loaded in its own time
+            kept = (
+                "async () => (await (await caches.open('gridlite-1')).keys()).map((one) => new URL(one.url).pathname)"
+            )
+            for _ in range(100):
+                if {"/live", "/api/files/0/model.tflite", "/static/live.js"} <= set(page.evaluate(kept)):
+                    break
+                page.wait_for_timeout(100)
+            page.wait_for_timeout(500)
+        page.reload()
+        page.wait_for_selector("body[data-ready=yes]")
+        assert page.evaluate("() => self.crossOriginIsolated")
+        page.set_input_files("#picture", tmp_path / "picture.png")
+        page.wait_for_selector("#answers .bar")
+        assert page.inner_text("#answers") == before
+
+
+def test_https_by_an_authority_of_this_machine_gives_threads(folder, tmp_path):
+    words = [f"run={folder}", "port=18767", "https=true", f"paths.cache={tmp_path}"]
+    with served(*words) as address:
+        authority = tmp_path / "https" / "ca.pem"
+        assert httpx.get(address, verify=ssl.create_default_context(cafile=authority)).status_code == 200
+        with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+            httpx.get(address)
+        with phone(CHROMIUM, trusted=tmp_path / "https" / "server.pem") as page:
+            opened(page, address, "bench")
+            assert page.evaluate("() => self.isSecureContext && self.crossOriginIsolated")
+
+
+def test_a_phone_whose_browser_hides_its_name_is_asked_for_it(address):
+    apple = (
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile Safari/604.1"
+    )
+    with phone(CHROMIUM, user_agent=apple) as page:
+        page.add_init_script("delete Navigator.prototype.userAgentData")
+        opened(page, address, "bench")
+        page.tap("#start")
+        page.wait_for_selector("text=Give this phone a name first")
+        assert page.locator("#chart .bar").count() == 0
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-import { Runner, abilities, accuracyText, ask, element, listFiles, median, modelBytes, timeFile, whoAmI } from './runtime.js';
+import { Runner, ready, abilities, accuracyText, ask, element, listFiles, median, modelBytes, timeFile, whoAmI } from './runtime.js';
 
 const at = (id) => document.getElementById(id);
 const [files, can, me] = await Promise.all([listFiles(), abilities(), whoAmI()]);
@@ -47,6 +47,12 @@ const where = (setting) => ({ ...me, device: at('device').value.trim() || me.dev
 const called = (file, setting) => `${file.name} ${file.kind}, ${setting.delegate === 'webgpu' ? 'GPU' : `${setting.threads} thread${setting.threads > 1 ? 's' : ''}`}`;
 
 async function all(work) {
+  if (!where({}).device) {
+    at('status').textContent = 'Give this phone a name first, such as iPhone 13: its browser does not tell it.';
+    at('status').className = 'error';
+    at('device').focus();
+    return [at('status').textContent];
+  }
   stopped = false;
   for (const id of ['start', 'score']) at(id).disabled = true;
   at('stop').hidden = at('progress').hidden = false;
@@ -99,7 +105,7 @@ at('score').addEventListener('click', () => all(async (say, failed) => {
   }
 }));
 
-document.body.dataset.ready = 'yes';
+ready().catch(() => {}); // without a worker the pages work as long as the computer is reached
 if (new URLSearchParams(location.search).has('by-itself')) {
   ask('/api/done', { failed: (await measureAll()).map((text) => text.slice(0, 500)) });
 }

@@ -1,4 +1,4 @@
-import { Runner, ask, element, listFiles, modelBytes, abilities } from './runtime.js';
+import { Runner, ready, ask, element, listFiles, modelBytes, abilities } from './runtime.js';
 import { findOutline } from './outline.js';
 import { cellPixels, checkCorners, deviceGrade, homography, rectify } from './cells.js';
 import { drawPicture, resize } from './resize.js';
@@ -153,4 +153,4 @@ at('save').addEventListener('click', () => {
 });
 
 if (files.length) await openNow(); else say('None of these files grades the cells of a phone.', true);
-document.body.dataset.ready = 'yes';
+ready().catch(() => {});

@@ -1,4 +1,4 @@
-import { Runner, abilities, element, listFiles, modelBytes } from './runtime.js';
+import { Runner, ready, abilities, element, listFiles, modelBytes } from './runtime.js';
 import { drawPicture, squarePixels } from './resize.js';
 import { lowPass } from './smoothing.js';
 import { allCaptures, keepCapture, dropCapture } from './captures.js';
@@ -121,4 +121,4 @@ at('top').addEventListener('change', grade);
 await open();
 await gallery().catch(() => { at('gallery').textContent = 'This browser keeps nothing here (a private window?).'; at('shot').hidden = true; });
 frames();
-document.body.dataset.ready = 'yes';
+ready().catch(() => {});

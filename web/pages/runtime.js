@@ -4,12 +4,21 @@ import { loadLiteRt, loadAndCompile, Tensor, supportsFeature } from '/litert/cor
 export async function ask(path, body) {
   const answer = await fetch(path, body === undefined ? {} : {
     method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body),
-  });
+  }).catch(() => { throw new Error('the computer that serves this page is not reached'); });
   if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).error || `${path}: ${answer.status}`);
   return answer;
 }
 
 export const listFiles = async () => (await ask('/api/files')).json();
+
+// Marks the page as ready, and keeps what it loaded for when the computer is not reached.
+export async function ready() {
+  document.body.dataset.ready = 'yes';
+  if (!navigator.serviceWorker || new URLSearchParams(location.search).has('by-itself')) return;
+  await navigator.serviceWorker.register('/offline.js');
+  const worker = await navigator.serviceWorker.ready;
+  worker.active.postMessage([location.href, ...performance.getEntriesByType('resource').map((one) => one.name)].filter((one) => one.startsWith(location.origin) && !/\/(cells|latency|score|done)/.test(one)));
+}
 
 // LiteRT.js refuses threads without relaxed SIMD, which Safari lacks.
 const threadsWork = async () => self.crossOriginIsolated && await supportsFeature('threads') && await supportsFeature('relaxedSimd');
@@ -38,21 +47,21 @@ export async function whoAmI() {
   const found = /(Firefox|Chrome|Version)\/(\d+)/.exec(agent);
   const os = hints?.platform || navigator.userAgentData?.platform
     || (/iPhone|iPad/.test(agent) ? 'iOS' : /Android/.test(agent) ? 'Android' : navigator.platform || 'unknown');
-  const phone = hints?.model || (/iPhone|iPad/.exec(agent) || [])[0];
   return {
-    device: phone || `${os} computer, ${navigator.hardwareConcurrency || '?'} cores`,
+    // iPhones, and browsers that hide the model, all give the same name: then the person has to
+    device: hints?.model || (/iPhone|iPad|Android/.test(agent) ? '' : `${os} computer, ${navigator.hardwareConcurrency || '?'} cores`),
     processor: hints?.architecture ? `${hints.architecture} ${hints.bitness || ''}`.trim() : '',
     os: `${os} ${hints?.platformVersion || ''}`.trim(),
     browser: browser ? `${browser.brand} ${browser.version}` : found ? `${found[1] === 'Version' ? 'Safari' : found[1]} ${found[2]}` : 'unknown browser',
   };
 }
 
-let ready;
-const runtime = () => (ready ||= (async () => loadLiteRt('/litert/core/wasm/', { threads: await threadsWork() }))()
-  .catch((error) => { ready = undefined; throw error; }));
+let loaded;
+const runtime = () => (loaded ||= (async () => loadLiteRt('/litert/core/wasm/', { threads: await threadsWork() }))()
+  .catch((error) => { loaded = undefined; throw error; }));
 
 export async function modelBytes(file) {
-  return new Uint8Array(await (await ask(`/api/files/${file.id}/model.tflite`)).arrayBuffer());
+  return new Uint8Array(await (await ask(`/api/files/${file.id}/model.tflite?sha256=${file.sha256}`)).arrayBuffer());
 }
 
 // A compiled file. delegate: wasm or webgpu; threads count for wasm.
