@@ -33,7 +33,10 @@ def build_module(config: Mapping[str, Any] | DictConfig, start: Start, num_class
     head = factory(cfg.encoding)(num_classes=num_classes)
     backbone = factory(cfg.backbone, without=("spec", "weights"))(width=cfg.width, start=start)
     optimizer, schedule = instantiate(cfg.optimizer), instantiate(cfg.schedule)
-    module: GradingModule = factory(cfg.task)(backbone, head, optimizer=optimizer, schedule=schedule, seed=cfg.seed)
+    tuning = instantiate(cfg.fine_tuning) if "fine_tuning" in cfg else None  # older records have none
+    module: GradingModule = factory(cfg.task)(
+        backbone, head, optimizer=optimizer, schedule=schedule, seed=cfg.seed, fine_tuning=tuning
+    )
     return module
 
 
@@ -69,6 +72,11 @@ def build_trainer(cfg: DictConfig, point: "Point", history: "History", *, resume
     quiet()
     folder = point.folder / "checkpoints"
     kept = checkpoints(folder, cfg.callbacks.monitor, cfg.callbacks.keep_best, cfg.callbacks.keep_last)
+    averaging = []
+    if cfg.callbacks.ema is not None:
+        from pytorch_lightning.callbacks import EMAWeightAveraging
+
+        averaging.append(EMAWeightAveraging(decay=cfg.callbacks.ema))
     OmegaConf.register_new_resolver("run_folder", lambda: str(point.folder), replace=True)
     OmegaConf.register_new_resolver("run_name", lambda: point.folder.name, replace=True)
     begin = partial(prepare, point.folder, resumed=resumed, offline=bool(cfg.logger and cfg.logger.get("offline")))
@@ -80,7 +88,7 @@ def build_trainer(cfg: DictConfig, point: "Point", history: "History", *, resume
             remember(point.folder, sys.modules["wandb"].run)
     trainer: pl.Trainer = instantiate(
         cfg.trainer,
-        callbacks=[history, ProgressLine(), *kept],
+        callbacks=[history, ProgressLine(), *averaging, *kept],
         logger=logger,
         enable_progress_bar=False,
         enable_model_summary=False,

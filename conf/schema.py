@@ -35,6 +35,8 @@ class CallbacksConfig:
     """checkpoints/last.ckpt; what an interrupted run goes on from."""
     monitor: str = "val/accuracy"
     """The figure, the higher the better, by which the best epoch is chosen."""
+    ema: float | None = None
+    """Validated and kept is a running average of the weights, of which this share stays at each step; None: no average."""
 
 
 @dataclass
@@ -61,6 +63,7 @@ class TrainConfig:
     imbalance: Any = MISSING
     optimizer: Any = MISSING
     schedule: Any = MISSING
+    fine_tuning: Any = MISSING
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     callbacks: CallbacksConfig = field(default_factory=CallbacksConfig)
     logger: Any = None

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import Metric, MetricCollection
@@ -13,9 +13,10 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from heads.grades import GradeHead
 from lightning_modules.backbones.base import Backbone
+from lightning_modules.fine_tuning import FineTuning
 from lightning_modules.networks import GradeNetwork
 
-OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
+OptimizerFactory = Callable[[Iterable[dict[str, Any]]], Optimizer]
 ScheduleFactory = Callable[[Optimizer, int], LRScheduler | None]
 
 
@@ -59,9 +60,13 @@ class GradingModule(pl.LightningModule):
 
     Args:
         dropout: before the linear layer.
+        label_smoothing: share of every label that is spread over all classes (Szegedy et al. 2016, section 7).
+        mixup: α of Beta(α, α), from which the share is drawn by which a batch is blended with itself in another order
+            (Zhang et al. 2018); 0 leaves it.
         optimizer: parameters → optimizer.
         schedule: (optimizer, total steps) → schedule stepped once per batch, or None.
-        seed: what dropout draws from, together with the epoch.
+        seed: what dropout and mixup draw from, together with the epoch.
+        fine_tuning: what is trained when, and how fast; None trains everything alike.
 
     """
 
@@ -74,9 +79,19 @@ class GradingModule(pl.LightningModule):
         optimizer: OptimizerFactory,
         schedule: ScheduleFactory,
         seed: int,
+        label_smoothing: float = 0.0,
+        mixup: float = 0.0,
+        fine_tuning: FineTuning | None = None,
     ) -> None:
         super().__init__()
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(f"task.label_smoothing={label_smoothing:g}: want 0 or more and less than 1")
+        if mixup < 0:
+            raise ValueError(f"task.mixup={mixup:g}: want 0 or more")
         self.head = head
+        self.fine_tuning = FineTuning() if fine_tuning is None else fine_tuning
+        self.label_smoothing = label_smoothing
+        self.mixup = _mixup(mixup, head.num_classes) if mixup else None
         self.network = GradeNetwork(backbone, head.num_outputs, dropout).to(memory_format=torch.channels_last)
         self.optimizer_factory, self.schedule_factory, self.seed = (optimizer, schedule, seed)
         classes = head.num_classes
@@ -98,15 +113,30 @@ class GradingModule(pl.LightningModule):
     def on_train_epoch_start(self) -> None:
         """Dropout draws from (seed, epoch): a run resumed at an epoch goes on as if undisturbed."""
         torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
+        self.fine_tuning.freeze(self.network, self.current_epoch)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Weighted loss of one batch, a scalar."""
-        logits = self(batch.images).float()
-        loss = self.head.loss(logits, batch.labels, batch.weights)
-        right = (self.head.decode(logits.detach()) == hard(batch.labels)).float().mean()
+        images, labels, weights = self._softened(batch)
+        logits = self(images).float()
+        loss = self.head.loss(logits, labels, weights)
+        right = (self.head.decode(logits.detach()) == hard(labels)).float().mean()
         self.log("train/loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(logits))
         self.log("train/accuracy", right, on_step=False, on_epoch=True, batch_size=len(logits))
         return loss
+
+    def _softened(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Images `(B, C, H, W)`, labels `(B,)` or `(B, K)` and weights `(B,)` as they are trained on."""
+        if not self.label_smoothing and self.mixup is None:
+            return batch.images, batch.labels, batch.weights
+        votes = self.head.soft_labels(batch.labels)
+        votes = (1 - self.label_smoothing) * votes + self.label_smoothing / self.head.num_classes
+        if self.mixup is None:
+            return batch.images, votes, batch.weights
+        # a row's sum carries the sample's weight through the blending
+        images, blended = self.mixup(batch.images.float(), votes * batch.weights[:, None])
+        weights = blended.sum(dim=1)
+        return images, blended / weights[:, None].clamp(min=1e-12), weights
 
     def on_train_epoch_end(self) -> None:
         """Raises FloatingPointError once the loss is no number, which no later epoch could mend."""
@@ -140,11 +170,21 @@ class GradingModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The optimizer, with its schedule stepped per batch where there is one."""
-        optimizer = self.optimizer_factory(self.parameters())
+        groups = self.fine_tuning.rates(self.network)
+        optimizer = self.optimizer_factory([{"params": parameters} for parameters, _ in groups])
+        for group, (_, share) in zip(optimizer.param_groups, groups, strict=True):
+            group["lr"] *= share
         schedule = self.schedule_factory(optimizer, int(self.trainer.estimated_stepping_batches))
         if schedule is None:
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def _mixup(alpha: float, classes: int) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    from torchvision.transforms.v2 import MixUp  # half a second that most trainings can spare
+
+    made: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] = MixUp(alpha=alpha, num_classes=classes)
+    return made
 
 
 def hard(labels: Tensor) -> Tensor:

@@ -265,21 +265,27 @@ def test_paths_with_odd_letters_can_be_typed_as_they_are(place, single, tmp_path
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_record_and_a_resumed_run_ends_alike(place):
-    words = [*SMALL, "trainer.max_epochs=6", "augmentation=heavy", "encoding=ordinal"]
-    for name in ("first", "second"):
+@pytest.mark.parametrize(
+    "more",
+    [[], ["fine_tuning=gradual", "task.mixup=0.2", "task.label_smoothing=0.1", "callbacks.ema=0.9"]],
+    ids=["plain", "fine-tuned"],
+)
+def test_the_same_seed_gives_the_same_record_and_a_resumed_run_ends_alike(place, more):
+    words = [*SMALL, "trainer.max_epochs=6", "augmentation=heavy", "encoding=ordinal", *more]
+    names = [f"{name}{len(more)}" for name in ("first", "second", "third")]
+    for name in names[:2]:
         run(place, *words, f"sweep_name={name}", check=0)
-    first, second = (find_runs(place / "runs" / name)[0] for name in ("first", "second"))
+    first, second = (find_runs(place / "runs" / name)[0] for name in names[:2])
     assert figures(first) == figures(second)
-    assert _stop_after_an_epoch(place, [*words, "sweep_name=third"])
-    (third,) = find_runs(place / "runs" / "third")
+    assert _stop_after_an_epoch(place, names[2], [*words, f"sweep_name={names[2]}"])
+    (third,) = find_runs(place / "runs" / names[2])
     assert record_of(third)["status"] == "running"
-    run(place, *words, "sweep_name=third", check=0)
+    run(place, *words, f"sweep_name={names[2]}", check=0)
     assert record_of(third)["resumed"]
     assert figures(third) == figures(first)
 
 
-def _stop_after_an_epoch(place, words):
+def _stop_after_an_epoch(place, name, words):
     """Kills a run the hard way once its first checkpoint is there."""
     job = subprocess.Popen(
         [sys.executable, "train.py", *words, f"paths.runs={place}/runs", f"paths.cache={place}/cache",
@@ -287,7 +293,7 @@ def _stop_after_an_epoch(place, words):
     )  # fmt: skip
     try:
         while job.poll() is None:
-            if list((place / "runs" / "third").glob("*/checkpoints/last.ckpt")):
+            if list((place / "runs" / name).glob("*/checkpoints/last.ckpt")):
                 job.send_signal(signal.SIGKILL)
                 job.wait()
                 return True
