@@ -83,7 +83,7 @@ def fit_and_score(cfg: DictConfig, point: Point, samples: "Samples", resume: Pat
     began = time.perf_counter()
     forget_last_job()
     seed_everything(cfg.seed)
-    module = build_module(cfg, point.start, len(samples.class_names))
+    module = build_module(cfg, point.start, len(samples.class_names), ordered=samples.ordered)
     data = build_data(cfg, samples)
     judge = None if cfg.trial is None else Judge(point.folder.parent, cfg.trial)
     history = History(judge)

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from lightning_modules.grading import GradingModule
 
 
-def build_module(config: Mapping[str, Any] | DictConfig, start: Start, num_classes: int) -> "GradingModule":
+def build_module(
+    config: Mapping[str, Any] | DictConfig, start: Start, num_classes: int, *, ordered: bool = True
+) -> "GradingModule":
     """Backbone, head and task of a configuration whose width is filled in; the seed is the caller's to set."""
     cfg = config if isinstance(config, DictConfig) else OmegaConf.create(dict(config))
     head = factory(cfg.encoding)(num_classes=num_classes)
@@ -35,7 +37,7 @@ def build_module(config: Mapping[str, Any] | DictConfig, start: Start, num_class
     optimizer, schedule = instantiate(cfg.optimizer), instantiate(cfg.schedule)
     tuning = instantiate(cfg.fine_tuning) if "fine_tuning" in cfg else None  # older records have none
     module: GradingModule = factory(cfg.task)(
-        backbone, head, optimizer=optimizer, schedule=schedule, seed=cfg.seed, fine_tuning=tuning
+        backbone, head, optimizer=optimizer, schedule=schedule, seed=cfg.seed, fine_tuning=tuning, ordered=ordered
     )
     return module
 

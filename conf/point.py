@@ -114,6 +114,12 @@ def _problem(cfg: DictConfig, spec: BackboneSpec) -> ValueError | None:
     for key, value, least, why in limits:
         if value < least:
             return ValueError(f"{key}={value}: want at least {least}: {why}")
+    encoding = HydraConfig.get().runtime.choices["encoding"]
+    if not cfg.datamodule.get("ordered", True) and encoding != "one_hot":
+        return ValueError(
+            f"encoding={encoding}: datamodule.ordered=false says that the classes have no order; want one_hot, or "
+            "datamodule.ordered=true and datamodule.class_names=[best,…,worst]"
+        )
     return None
 
 

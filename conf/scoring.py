@@ -18,6 +18,7 @@ def opening(point: Point, samples: "Samples") -> Record:
     data: dict[str, Any] = {
         "fingerprint": samples.fingerprint,
         "class_names": list(samples.class_names),
+        "ordered": samples.ordered,
         "preparation": samples.preparation,
         "left_out": samples.left_out,
         "cells": samples.counts(),
@@ -47,7 +48,7 @@ def score(
         for part in samples.evaluated:
             grades, probabilities = grade_images(module, (batch.images for batch in data.part_dataloader(part)))
             chosen = samples.table[samples.table.part == part]
-            figures = grade_metrics(chosen.label.to_numpy(), grades, probabilities)
+            figures = grade_metrics(chosen.label.to_numpy(), grades, probabilities, ordered=samples.ordered)
             metrics |= {f"{part}/{infix}{name}": value for name, value in figures.items()}
             columns = chosen[["sample", "source_id", "group", "part", "label"]]
             frames.append(columns.assign(grade=grades, probabilities=list(probabilities), checkpoint=checkpoint))

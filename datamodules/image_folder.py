@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +30,7 @@ class FolderImages(Samples):
 
     Attributes:
         given: whether the folder's own train, val and test divide it.
+        ordered: whether the classes are grades, from best to worst.
 
     """
 
@@ -39,6 +41,7 @@ class FolderImages(Samples):
     division: Division
     given: bool
     cache: Path
+    ordered: bool = False
 
     @property
     def preparation(self) -> dict[str, Any]:
@@ -160,6 +163,8 @@ class ImageFolder:
         root: the folder: `<class>/*.jpg`, or `train/<class>/*.jpg` beside `test` and, if wanted, `val`.
         cache: where resized images are kept.
         use_parts: whether folders called train, val and test divide the data; else all is divided into folds.
+        ordered: whether the classes are grades; `class_names` then has to name them from best to worst.
+        class_names: all class folders in the order that they shall have; None takes them by name.
         folds, val_folds, split_seed, fold: see `splits.assign_parts`.
         calibration_cells: size of the calibration part.
 
@@ -176,8 +181,11 @@ class ImageFolder:
         split_seed: int,
         fold: int,
         calibration_cells: int,
+        ordered: bool = False,
+        class_names: Sequence[str] | None = None,
     ) -> None:
         self.root, self.cache, self.use_parts = Path(root), Path(cache), use_parts
+        self.ordered, self.class_names = ordered, class_names
         self.division = Division(fold, folds, val_folds, split_seed, calibration_cells)
 
     def load(self) -> FolderImages:
@@ -190,8 +198,21 @@ class ImageFolder:
             if not whole[name]:
                 broken = next(path for path in index.broken if Path(path).parent.name == name)
                 raise DataError(f"{self.root / broken}: {index.broken[broken]}; class {name} has no readable image")
+        names = self._in_order(names)
         if len(names) < 2:
             raise DataError(f"{self.root}: one class folder only ({names[0]}): there is nothing to learn")
         return FolderImages(
-            self.root, names, members, index, self.division, has_parts and self.use_parts, self.cache
-        )  # fmt: skip
+            self.root, names, members, index, self.division, has_parts and self.use_parts, self.cache, self.ordered
+        )
+
+    def _in_order(self, found: tuple[str, ...]) -> tuple[str, ...]:
+        if self.class_names is None:
+            if self.ordered:
+                raise DataError(f"datamodule.ordered=true: name the classes from best to worst, such as "
+                                f"datamodule.class_names=[{','.join(found)}]")  # fmt: skip
+            return found
+        given = tuple(str(name) for name in self.class_names)
+        if sorted(given) != sorted(found):
+            raise DataError(f"datamodule.class_names=[{','.join(given)}]: the folders of {self.root} are "
+                            f"{', '.join(found)}")  # fmt: skip
+        return given

@@ -33,6 +33,11 @@ class Samples(ABC):
     class_names: tuple[str, ...]
 
     @property
+    def ordered(self) -> bool:
+        """Whether the classes are grades, from best to worst, so that a neighbour is a smaller mistake."""
+        return True
+
+    @property
     @abstractmethod
     def fingerprint(self) -> str:
         """16 hex digits over pixels, labels, sources and the division's settings."""

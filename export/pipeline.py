@@ -221,7 +221,9 @@ class Export:
         lost = []
         for part in parts.unique():
             here = (parts == part).to_numpy()
-            found = grade_metrics(labels[here], grades[here], probabilities[here].astype(np.float64))
+            ordered = self.record["data"].get("ordered", True)
+            chances = probabilities[here].astype(np.float64)
+            found = grade_metrics(labels[here], grades[here], chances, ordered=ordered)
             figures |= {f"{part}/{key}": value for key, value in found.items()}
             drop = scored.accuracy[part] - found["accuracy"]
             figures[f"{part}/accuracy_drop"] = drop

@@ -67,6 +67,7 @@ class GradingModule(pl.LightningModule):
         schedule: (optimizer, total steps) → schedule stepped once per batch, or None.
         seed: what dropout and mixup draw from, together with the epoch.
         fine_tuning: what is trained when, and how fast; None trains everything alike.
+        ordered: whether the classes are grades; `val/off_by_one` is logged for these alone.
 
     """
 
@@ -82,6 +83,7 @@ class GradingModule(pl.LightningModule):
         label_smoothing: float = 0.0,
         mixup: float = 0.0,
         fine_tuning: FineTuning | None = None,
+        ordered: bool = True,
     ) -> None:
         super().__init__()
         if not 0 <= label_smoothing < 1:
@@ -99,7 +101,7 @@ class GradingModule(pl.LightningModule):
         self.val_metrics = MetricCollection(
             {
                 "accuracy": MulticlassAccuracy(classes, average="micro"),
-                "off_by_one": OffByOneAccuracy(),
+                **({"off_by_one": OffByOneAccuracy()} if ordered else {}),
                 "macro_f1": MulticlassF1Score(classes, average="macro"),
             },
             prefix="val/",

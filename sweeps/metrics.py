@@ -8,15 +8,18 @@ import numpy.typing as npt
 Grades = npt.NDArray[np.int64]
 
 
-def grade_metrics(labels: Grades, grades: Grades, probabilities: npt.NDArray[np.float64]) -> dict[str, Any]:
+def grade_metrics(
+    labels: Grades, grades: Grades, probabilities: npt.NDArray[np.float64], *, ordered: bool = True
+) -> dict[str, Any]:
     """Everything that a record says of one part.
 
     Args:
         labels, grades: `(N,)`, true and given.
         probabilities: `(N, K)`.
+        ordered: whether the classes are grades; others have no neighbours to be off by one.
 
     Returns:
-        accuracy, off_by_one (thesis, equation 4.5), macro_f1 (mean over the classes that occur among labels or
+        accuracy, off_by_one (thesis, equation 4.5; for grades alone), macro_f1 (mean over the classes that occur among labels or
         grades, equation 4.6), calibration_error, each from 0 to 1; per_class lists of precision, recall, f1 and
         support; confusion `[true][given]`.
 
@@ -27,7 +30,7 @@ def grade_metrics(labels: Grades, grades: Grades, probabilities: npt.NDArray[np.
     precision, recall, f1, support = precision_recall_fscore_support(labels, grades, labels=classes, zero_division=0.0)
     return {
         "accuracy": float(np.mean(labels == grades)),
-        "off_by_one": float(np.mean(np.abs(labels - grades) <= 1)),
+        **({"off_by_one": float(np.mean(np.abs(labels - grades) <= 1))} if ordered else {}),
         "macro_f1": macro_f1(labels, grades),
         "calibration_error": calibration_error(labels, probabilities),
         "per_class": {

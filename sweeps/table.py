@@ -113,16 +113,18 @@ def pooled(sweep: Path, table: pd.DataFrame | None = None) -> pd.DataFrame:
         axes = dict(zip(keys, values, strict=True)) | {"folds": len(runs), "graded_by": f"{checkpoint} epoch"}
         names = sorted(name for name in chosen.group.unique() if name)
         groups = [("all", chosen), *((name, chosen[chosen.group == name]) for name in names)]
-        rows.extend(axes | {"group": name} | summary(cells) for name, cells in groups)
+        ordered = "val/off_by_one" in runs and bool(runs["val/off_by_one"].notna().all())
+        rows.extend(axes | {"group": name} | summary(cells, ordered=ordered) for name, cells in groups)
     return pd.DataFrame(rows)
 
 
-def summary(cells: pd.DataFrame) -> dict[str, Any]:
-    """Figures and intervals of one set of predictions."""
+def summary(cells: pd.DataFrame, *, ordered: bool = True) -> dict[str, Any]:
+    """Figures and intervals of one set of predictions; off by one for ordered classes alone."""
+    figures = {name: figure for name, figure in FIGURES.items() if ordered or name != "off_by_one"}
     labels, grades = cells.label.to_numpy(), cells.grade.to_numpy()
-    intervals = bootstrap_interval(labels, grades, cells.source_id.to_numpy(str), FIGURES)
+    intervals = bootstrap_interval(labels, grades, cells.source_id.to_numpy(str), figures)
     row: dict[str, Any] = {"cells": len(cells), "majority": float(np.bincount(labels).max() / len(labels))}
-    for name, figure in FIGURES.items():
+    for name, figure in figures.items():
         row |= {name: figure(labels, grades), f"{name}_low": intervals[name][0], f"{name}_high": intervals[name][1]}
     return row
 
@@ -185,9 +187,9 @@ def _with_intervals(folds: pd.DataFrame) -> pd.DataFrame:
     shown = folds[[name for name in names if name not in figures | {"folds", "group", "cells", "majority"}]].copy()
     shown[["group", "cells"]] = folds[["group", "cells"]]
     shown["majority"] = folds.majority.map("{:.3f}".format)
-    for name in FIGURES:
+    for name in (name for name in FIGURES if name in folds):
         shown[name] = [
-            f"{value:.3f} [{low:.3f}, {high:.3f}]"
+            f"{value:.3f} [{low:.3f}, {high:.3f}]" if pd.notna(value) else "–"
             for value, low, high in zip(folds[name], folds[f"{name}_low"], folds[f"{name}_high"], strict=True)
         ]
     return shown

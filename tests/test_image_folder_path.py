@@ -34,6 +34,19 @@ def test_the_run_says_what_it_left_out(exported):
     assert [line.split(":")[0] for line in data["left_out"]] == ["broom/cut.jpg"]
 
 
+def test_classes_without_an_order_have_no_neighbours(exported):
+    place, folder, _ = exported
+    record = record_of(folder)
+    assert not record["data"]["ordered"]
+    figures = {name.rpartition("/")[2] for name in (*record["metrics"], *record["history"][0])}
+    figures |= {name.rpartition("/")[2] for entry in record["exports"].values() for name in entry}
+    assert "accuracy" in figures
+    assert "off_by_one" not in figures
+    done = run(place, *SMALL, f"datamodule.root={place}/things", "encoding=ordinal", "sweep_name=wrong")
+    assert done.returncode == 1
+    assert "error: encoding=ordinal: datamodule.ordered=false says that the classes have no order" in done.stderr
+
+
 def test_the_files_know_classes_and_crop(exported):
     _, folder, _ = exported
     exports = record_of(folder)["exports"]

@@ -170,3 +170,19 @@ def test_a_class_of_broken_files_is_refused(root: Path, cache: Path) -> None:
 def test_a_missing_folder_is_named(tmp_path: Path, cache: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere: no such folder \(datamodule\.root\)"):
         load(tmp_path / "nowhere", cache)
+
+
+def test_ordered_classes_are_named_from_best_to_worst(root: Path, cache: Path) -> None:
+    assert not load(root, cache).ordered
+    graded = load(root, cache, ordered=True, class_names=["clover", "asters", "broom"])
+    assert graded.ordered
+    assert graded.class_names == ("clover", "asters", "broom")
+    assert {row.sample.split("/")[0]: row.label for row in graded.table.itertuples()} == {
+        "clover": 0,
+        "asters": 1,
+        "broom": 2,
+    }
+    with pytest.raises(DataError, match=r"name the classes from best to worst, such as .*\[asters,broom,clover\]"):
+        load(root, cache, ordered=True)
+    with pytest.raises(DataError, match=r"class_names=\[clover,rose\]: the folders of .* are asters, broom, clover"):
+        load(root, cache, class_names=["clover", "rose"])
