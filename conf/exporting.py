@@ -35,7 +35,8 @@ def load_run(record: Record, checkpoint: Path) -> "GradingModule":
     from lightning_modules.inference import load_checkpoint
 
     begun = record["start"]
-    start = Start(begun["origin"], begun["padding"], tuple(begun["mean"]), tuple(begun["std"]))
+    eps = float(begun.get("eps", 1e-5))  # older records have none
+    start = Start(begun["origin"], begun["padding"], tuple(begun["mean"]), tuple(begun["std"]), eps=eps)
     module = build_module(record["config"], start, len(record["data"]["class_names"]))
     load_checkpoint(module, checkpoint)
     return module

@@ -61,7 +61,7 @@ class Point:
     def identity(self) -> dict[str, Any]:
         """What the run's record says of it from the first moment."""
         start = self.start and {**self.start.identity, "padding": self.start.padding,
-                                "mean": list(self.start.mean), "std": list(self.start.std)}  # fmt: skip
+                                "mean": list(self.start.mean), "std": list(self.start.std), "eps": self.start.eps}  # fmt: skip
         return {
             "config": self.config,
             "config_hash": self.hash,
@@ -95,7 +95,7 @@ def make_point(cfg: DictConfig) -> Point:
     start: Start | None = None
     if exists and problem is None:
         try:
-            start = resolve_start(spec, cfg.width, cfg.backbone.weights, Path(cfg.paths.weights))
+            start = resolve_start(spec, cfg.width, cfg.backbone.weights, Path(cfg.paths.weights), cfg.resolution)
         except WeightsError as error:
             problem = error
     kept = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "logger"])

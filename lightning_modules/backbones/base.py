@@ -32,6 +32,9 @@ class Backbone(nn.Module):
             setattr(network, part, nn.Identity())
         self.network = network
         self.mean, self.std = start.mean, start.std
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eps = start.eps
         if start.path is not None:
             load_weights(network, start.path, unused)
         info: list[dict[str, Any]] = list(network.feature_info)  # type: ignore[arg-type]

@@ -28,7 +28,11 @@ class Pretrained:
     std: tuple[float, float, float]
     """Per channel, of pixels divided by 255."""
     file: str | None = None
-    """Name of a safetensors file in `paths.weights`."""
+    """Name of a safetensors file in `paths.weights`; `{resolution}` in it stands for one of `resolutions`."""
+    resolutions: tuple[int, ...] = ()
+    """Pixels at which there are weights, one file each; the nearest to the wanted one is taken."""
+    eps: float = 1e-5
+    """Added to the variance in batch normalisation."""
     hub: str | None = None
     """Name of a Hugging Face repository with a `model.safetensors` in timm's parameter names."""
 
@@ -79,6 +83,8 @@ class Start:
     std: tuple[float, float, float]
     path: Path | None = None
     """The safetensors file, None for a random start."""
+    eps: float = 1e-5
+    """Of batch normalisation."""
     digest: str = ""
     """First 16 hex digits of the file's SHA-256."""
 
@@ -88,11 +94,12 @@ class Start:
         return {"origin": self.origin, "file": self.path.name if self.path else "", "sha256": self.digest}
 
 
-def resolve_start(spec: BackboneSpec, width: float, weights: str, folder: Path) -> Start:
+def resolve_start(spec: BackboneSpec, width: float, weights: str, folder: Path, resolution: int | None = None) -> Start:
     """Finds the weights that `backbone.weights` asks for.
 
     Args:
         spec, width: the backbone, at one of its widths.
+        resolution: pixels at which it will be trained; None takes the spec's default.
         weights: `auto` (ImageNet weights where they can be had, else random), `imagenet` (insists), `none`, or the
             path of a safetensors file in timm's names.
         folder: `paths.weights`, searched for the files that the spec names, before the hub and its cache.
@@ -105,10 +112,11 @@ def resolve_start(spec: BackboneSpec, width: float, weights: str, folder: Path) 
     if weights not in ("auto", "imagenet"):
         return _from_file(spec, width, Path(weights))
     tried = []
+    wanted = spec.default_resolution if resolution is None else resolution
     for candidate in spec.pretrained.get(width, []):
-        path = _find(candidate, folder)
+        path = _find(candidate, folder, wanted)
         if path is not None:
-            return Start("imagenet", candidate.padding, candidate.mean, candidate.std, path, _digest(path))
+            return _start(candidate, path)
         tried.append(f"{folder / candidate.file}" if candidate.file else f"hub {candidate.hub}")
     if weights == "imagenet":
         if not tried:
@@ -127,15 +135,24 @@ def _from_file(spec: BackboneSpec, width: float, path: Path) -> Start:
     if path.suffix != ".safetensors":
         raise WeightsError(f"backbone.weights={path}: want a .safetensors file")
     for candidate in spec.pretrained.get(width, []):
-        if candidate.file == path.name:
-            return Start("imagenet", candidate.padding, candidate.mean, candidate.std, path, _digest(path))
-    return Start("file", spec.padding, spec.mean, spec.std, path, _digest(path))
+        if path.name in _names(candidate):
+            return _start(candidate, path)
+    return Start("file", spec.padding, spec.mean, spec.std, path, digest=_digest(path))
 
 
-def _find(candidate: Pretrained, folder: Path) -> Path | None:
+def _start(candidate: Pretrained, path: Path) -> Start:
+    return Start("imagenet", candidate.padding, candidate.mean, candidate.std, path, candidate.eps, _digest(path))
+
+
+def _names(candidate: Pretrained, wanted: int = 0) -> list[str]:
+    """The names that a candidate's file may have, the nearest resolution first."""
+    near = sorted(candidate.resolutions, key=lambda have: abs(have - wanted)) or [0]
+    return [candidate.file.format(resolution=have) for have in near] if candidate.file else []
+
+
+def _find(candidate: Pretrained, folder: Path, wanted: int) -> Path | None:
     if candidate.file is not None:
-        path = folder / candidate.file
-        return path if path.is_file() else None
+        return next((path for name in _names(candidate, wanted) if (path := folder / name).is_file()), None)
     assert candidate.hub is not None
     return _from_hub(candidate.hub)
 
