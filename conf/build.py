@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from conf.point import Point
     from datamodules.cell_loaders import CellDataModule
     from datamodules.samples import Samples
+    from lightning_modules.backbones.base import Backbone
     from lightning_modules.callbacks import History
     from lightning_modules.grading import GradingModule
 
@@ -33,13 +34,19 @@ def build_module(
     """Backbone, head and task of a configuration whose width is filled in; the seed is the caller's to set."""
     cfg = config if isinstance(config, DictConfig) else OmegaConf.create(dict(config))
     head = factory(cfg.encoding)(num_classes=num_classes)
-    backbone = factory(cfg.backbone, without=("spec", "weights"))(width=cfg.width, start=start)
+    backbone = build_backbone(cfg, start)
     optimizer, schedule = instantiate(cfg.optimizer), instantiate(cfg.schedule)
     tuning = instantiate(cfg.fine_tuning) if "fine_tuning" in cfg else None  # older records have none
     module: GradingModule = factory(cfg.task)(
         backbone, head, optimizer=optimizer, schedule=schedule, seed=cfg.seed, fine_tuning=tuning, ordered=ordered
     )
     return module
+
+
+def build_backbone(cfg: DictConfig, start: Start) -> "Backbone":
+    """The backbone of a configuration whose width is filled in."""
+    backbone: Backbone = factory(cfg.backbone, without=("spec", "weights"))(width=cfg.width, start=start)
+    return backbone
 
 
 def factory(node: DictConfig, without: tuple[str, ...] = ()) -> partial[Any]:

@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 
 from conf.again import nothing_left, setting_digest
 from sweeps.commands import Command, Journal, took_one
+from sweeps.probes import kept
 from sweeps.record import RecordError, Status, find_runs, read_record
 
 if TYPE_CHECKING:
@@ -68,6 +69,40 @@ class ClosingTable(Callback):
         finally:  # Hydra makes a warning of an exception here; a failed job must still be seen
             if failed:
                 sys.exit(1)
+
+
+class ClosingProbes(Callback):
+    """Prints the ranking of the probed backbones once a grid is through."""
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """The linear probe's order."""
+        from rich.console import Console
+        from rich.table import Table
+
+        sweep = Path(config.paths.runs) / config.sweep_name
+        found = kept(sweep)
+        if not found:
+            sys.exit(1)
+        table = Table(
+            title=f"{sweep}: frozen features judged on the val part", title_justify="left", title_style="bold"
+        )
+        for name in ("backbone", "width", "px", "start", "linear probe", "neighbours", "seconds"):
+            table.add_column(name, justify="left" if name in ("backbone", "start") else "right")
+        for one in found:
+            linear = f"{one.linear:.3f} [{one.low:.3f}, {one.high:.3f}]"
+            words = (
+                f"{one.width:g}",
+                str(one.resolution),
+                one.start,
+                linear,
+                f"{one.neighbours:.3f}",
+                f"{one.seconds:g}",
+            )
+            table.add_row(one.backbone, *words)
+        Console(width=None if Console().is_terminal else 120).print(table)
+        if len({one.start for one in found}) > 1:
+            print("note: some backbones start pretrained and some at random (column start); they do not compare.")
+        print(f"table: {sweep / 'probes.csv'}")
 
 
 def show(sweep: Path) -> "pd.DataFrame":

@@ -1,0 +1,75 @@
+"""Ranks backbones in seconds, before any training: `python probe.py -m backbone=mobilenet,mobilenetv2 datamodule=…`.
+
+Takes every setting of train.py. Frozen features of the train part, judged on the val part; the test part is not read.
+"""
+
+import time
+from typing import TYPE_CHECKING
+
+import hydra
+from omegaconf import DictConfig
+
+from conf.command_line import answer, say_start, stop_or_report
+from conf.point import Point, make_point
+from conf.schema import register
+from sweeps.probes import Probe, keep
+
+if TYPE_CHECKING:
+    from datamodules.samples import Samples
+
+register()
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="probe")
+def main(cfg: DictConfig) -> None:
+    """One backbone; in a grid the ranking follows at the end."""
+    point = make_point(cfg)
+    sweep = point.folder.parent
+    with stop_or_report(sweep):
+        if point.problem is not None:
+            raise point.problem
+        if point.start is None:
+            print(f"not applicable: {point.not_applicable}")
+            return
+        samples: Samples = hydra.utils.instantiate(cfg.datamodule).load()
+        samples.images(cfg.resolution)
+        say_start(point, cfg, samples)
+        probe = probed(cfg, point, samples)
+        keep(sweep, probe)
+        print(f"linear probe {probe.linear:.3f}, nearest neighbours {probe.neighbours:.3f}: {probe.name}")
+
+
+def probed(cfg: DictConfig, point: Point, samples: "Samples") -> Probe:
+    """Features, then both answers, as shares of the val part."""
+    import numpy as np
+    import torch
+
+    from conf.build import build_backbone, seed_everything
+    from lightning_modules.probing import Parts, linear_probe, nearest_neighbours, pooled_features
+    from sweeps.metrics import bootstrap_interval
+
+    assert point.start is not None
+    began = time.perf_counter()
+    seed_everything(cfg.seed)
+    backbone = build_backbone(cfg, point.start)
+    table, images = samples.table, samples.images(cfg.resolution)
+    chosen = table.part.isin(["train", "val"]).to_numpy().nonzero()[0]
+    batches = (chosen[at : at + 64] for at in range(0, len(chosen), 64))
+    features = pooled_features(backbone, (torch.from_numpy(images[at]).permute(0, 3, 1, 2) for at in batches))
+    here = table.iloc[chosen]
+    train, val = ((here.part == part).to_numpy() for part in ("train", "val"))
+    labels, sources = here.label.to_numpy(), here.source_id.to_numpy(str)
+    parts = Parts(features[train], labels[train], sources[train], features[val])
+    linear, near = linear_probe(parts), nearest_neighbours(parts)
+    figure = {"accuracy": lambda labels, grades: float(np.mean(labels == grades))}
+    low, high = bootstrap_interval(labels[val], linear, sources[val], figure)["accuracy"]
+    return Probe(
+        backbone=point.axes["backbone"], width=float(cfg.width), resolution=int(cfg.resolution),
+        start=point.start.origin, datamodule=point.axes["datamodule"], fold=int(cfg.fold), learned_from=int(train.sum()),
+        judged_on=int(val.sum()), linear=float(np.mean(linear == labels[val])), low=low, high=high,
+        neighbours=float(np.mean(near == labels[val])), seconds=round(time.perf_counter() - began, 1),
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    answer(main, "probe")

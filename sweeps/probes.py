@@ -1,0 +1,67 @@
+"""What probing backbones has shown, kept beside a sweep's runs as `probes.csv`."""
+
+import csv
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from filelock import FileLock
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A backbone with frozen weights, judged on a val part; shares from 0 to 1."""
+
+    backbone: str
+    width: float
+    resolution: int
+    start: str
+    datamodule: str
+    fold: int
+    learned_from: int
+    """Samples of the train part."""
+    judged_on: int
+    """Samples of the val part."""
+    linear: float
+    """Accuracy of the linear probe."""
+    low: float
+    """95 % bootstrap over sources, as `high`."""
+    high: float
+    neighbours: float
+    """Accuracy of nearest neighbours."""
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """In few words."""
+        return f"{self.backbone} ×{self.width:g} {self.resolution} px, start {self.start}"
+
+
+def keep(sweep: Path, probe: Probe) -> Path:
+    """Enters a probe into the sweep's `probes.csv`, in place of an older one of the same backbone, data and fold."""
+    path = sweep / "probes.csv"
+    sweep.mkdir(parents=True, exist_ok=True)
+    with FileLock(sweep / "probes.csv.lock"):
+        others = [one for one in kept(sweep) if _same(one) != _same(probe)]
+        unfinished = path.with_suffix(".part")
+        with unfinished.open("w", newline="") as file:
+            writer = csv.DictWriter(file, [field.name for field in fields(Probe)])
+            writer.writeheader()
+            writer.writerows(asdict(one) for one in sorted([*others, probe], key=lambda one: -one.linear))
+        unfinished.replace(path)
+    return path
+
+
+def kept(sweep: Path) -> list[Probe]:
+    """The probes so far, the best linear one first."""
+    path = sweep / "probes.csv"
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        return [
+            Probe(**{field.name: field.type(row[field.name]) for field in fields(Probe)})  # type: ignore[operator]
+            for row in csv.DictReader(file)
+        ]
+
+
+def _same(probe: Probe) -> tuple[str, float, int, str, str, int]:
+    return probe.backbone, probe.width, probe.resolution, probe.start, probe.datamodule, probe.fold
