@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 DEMO_RUNS ?= runs
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help setup demo export-tflite bench-phone phone study report sheet test test-slow lint format lock bench bench-export bench-sweep clean
+.PHONY: help setup demo try export-tflite bench-phone phone study report sheet test test-slow lint format lock bench bench-export bench-sweep clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ phone: setup ## [RUN= SWEEP= HOST=0.0.0.0]: the page for phones: time files, sco
 
 study: setup ## STUDY=reduced|full, PHOTOS=<folder>: the whole study; the same again goes on (hours)
 	@$(PY) study.py study=$(or $(STUDY),reduced) $(if $(PHOTOS),photos='"$(PHOTOS)"')
+
+try: setup ## DATA=<folder of class folders>: look, probe, train, export, report; which file to take (minutes)
+	@$(PY) quickstart.py data='"$(DATA)"'
 
 report: setup ## SWEEP=<folder>: one report.html of a sweep (no SWEEP: the latest)
 	@$(PY) -m sweeps report $(SWEEP)

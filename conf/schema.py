@@ -174,6 +174,25 @@ class GradeConfig:
 
 
 @dataclass
+class QuickstartConfig:
+    """What quickstart.py reads."""
+
+    data: str | None = None
+    """A folder of class folders, or of train, val and test folders of them."""
+    candidates: list[str] = field(default_factory=list)
+    """Backbones as overrides, from cheap to dear."""
+    common: list[str] = field(default_factory=list)
+    """Overrides of every training."""
+    most: int = 3
+    """How many are trained."""
+    epochs: int | None = None
+    """Of each training; None: by the number of pictures."""
+    sweep_name: str | None = None
+    """Folder under paths.runs; None: try-<name of the data's folder>."""
+    paths: Any = MISSING
+
+
+@dataclass
 class StudyStages:
     """What a study consists of."""
 
@@ -217,3 +236,4 @@ def register() -> None:
     store.store(name="web_schema", node=WebConfig)
     store.store(name="grade_schema", node=GradeConfig)
     store.store(name="study_schema", node=StudyConfig)
+    store.store(name="quickstart_schema", node=QuickstartConfig)

@@ -10,6 +10,7 @@ import jinja2
 import numpy as np
 import pandas as pd
 
+from sweeps.advice import advise
 from sweeps.drawing import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Front, curve, draw_front
 from sweeps.effects import REPEATS, Effect, main_effects
 from sweeps.front import points
@@ -65,6 +66,7 @@ def gather(sweep: Path) -> dict[str, Any]:
         "starts": sorted(set(done.start)) if len(done) else [],
         "processors": sorted({record.get("device", {}).get("processor", "") for record in records.values()} - {""}),
         "fronts": fronts,
+        "advice": [(device, advise(sweep, table, files, axes)) for device, table, _ in fronts],
         "pooled": _pooled_rows(sweep, runs, axes),
         "rows": _rows(done, files, axes),
         "effects": _effects(done, [name for name in axis_columns(done) if name != "start"] if len(done) else []),

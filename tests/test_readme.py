@@ -11,6 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from conf.command_line import repeated
 from conf.schema import register
+from lightning_modules.backbones.port import WIDTHS
 
 HERE = Path(__file__).parent.parent
 README = (HERE / "README.md").read_text()
@@ -114,3 +115,17 @@ def test_the_demo_ends_with_its_table(tmp_path):
     assert done.returncode == 0, done.stderr
     assert f"{tmp_path}/demo/table.csv" in done.stdout
     assert len(list(tmp_path.glob("demo/*/record.json"))) == 4
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if " probe.py" in command])
+def test_probing_commands_compose(command):
+    words = [repeated(word) for word in shlex.split(command)[2:] if word != "-m"]
+    with initialize_config_dir(str(HERE / "conf"), version_base="1.3"):
+        assert all(compose("probe", overrides=overrides).sweep_name == "probes" for overrides in points(words))
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if "backbones.port" in command])
+def test_porting_commands_are_understood(command):
+    words = shlex.split(command)[3:]
+    assert words[0] in WIDTHS
+    assert all(word in ("--width", "--resolution") for word in words[1::2])

@@ -33,7 +33,10 @@ def test_the_page_holds_what_was_found(sweep) -> None:
     assert "+2.0" in text
     assert text.count('class="confusion"') == 4
     assert "data:image/jpeg;base64," in text
-    assert not re.findall(r"(?:src|href)=", text)
+    assert not re.findall(r"src=", text)
+    linked = re.findall(r'href="(.*?)"', text)  # to the files beside it, nothing else
+    assert linked
+    assert all(re.fullmatch(r"[^:/]+/export/\w+\.tflite", link) for link in linked)
     assert "http" not in text
 
 
