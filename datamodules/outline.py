@@ -16,7 +16,13 @@ ROUNDS = 12
 INNER = 0.07
 """Share of a side at each end that its line is not fitted to: the round corners."""
 LEAST_SHARE = 0.04
-LEAST_OVERLAP = 0.9
+LEAST_SEEN = 0.4
+"""Share of a side that must lie within the picture for the parts at its border to be left out of the line."""
+LEAST_OVERLAP = 0.85
+LEAST_AGREEMENT = 0.7
+"""Intersection over union of the mask of a mirrored picture and the mean of all."""
+MOST_SKEW_DEG = 25.0
+"""Of a corner, from a right angle: a phone that is photographed, not glanced at."""
 RATIOS = (1.25, 3.0)
 """Long side over short side of what passes for a phone, perspective included."""
 
@@ -33,6 +39,18 @@ class Outline:
 
     corners: Points
     overlap: float
+
+
+def agreed(masks: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The mean `(h, w)` of masks `(n, h, w)` of one picture, mirrored each way and back; raises OutlineError where one
+    of them says something else.
+    """
+    mean = np.asarray(masks.mean(0), np.float32)
+    both, either = (np.logical_and(masks > 0.5, mean > 0.5), np.logical_or(masks > 0.5, mean > 0.5))
+    least = float((both.sum((1, 2)) / np.maximum(either.sum((1, 2)), 1)).min())
+    if (mean > 0.5).any() and least < LEAST_AGREEMENT:
+        raise OutlineError(f"no clear outline: the mirrored picture gives another one, {100 * least:.0f} % alike")
+    return mean
 
 
 def find_outline(mask: npt.NDArray[np.float32], width: int, height: int) -> Outline:
@@ -58,7 +76,7 @@ def find_outline(mask: npt.NDArray[np.float32], width: int, height: int) -> Outl
         | (points[:, 1] > mask.shape[0] - 1)
     )
     for _ in range(ROUNDS):
-        quad = _fitted(points[~edge], quad)
+        quad = _fitted(points, edge, quad)
     overlap = _overlap(part, quad)
     corners = quad * [width / mask.shape[1], height / mask.shape[0]]
     _must_be_a_phone(corners, overlap)
@@ -119,8 +137,10 @@ def _smallest_rectangle(points: Points) -> Points:
     return best[1]
 
 
-def _fitted(points: Points, quad: Points) -> Points:
-    """The quadrilateral moved onto the points: each side's line fitted to those that are nearest to it."""
+def _fitted(points: Points, edge: npt.NDArray[np.bool_], quad: Points) -> Points:
+    """The quadrilateral moved onto the points: each side's line fitted to those that are nearest to it; those at the
+    picture's border, where the phone may go on, count only where the side has hardly others.
+    """
     ends = np.roll(quad, -1, axis=0)
     along = ends - quad
     length = np.hypot(along[:, 0], along[:, 1])
@@ -132,6 +152,9 @@ def _fitted(points: Points, quad: Points) -> Points:
     lines = []
     for side in range(4):
         own = (nearest == side) & (share[:, side] > INNER) & (share[:, side] < 1 - INNER)
+        within = own & ~edge
+        if within.any() and np.ptp(share[within, side]) >= LEAST_SEEN:
+            own = within
         lines.append(_line(points[own], away[own, side]) if own.sum() >= 5 else (quad[side], unit[side]))
     corners = [_meeting(lines[side - 1], lines[side]) for side in range(4)]
     return np.array([quad[side] if corner is None else corner for side, corner in enumerate(corners)])
@@ -180,6 +203,16 @@ def _must_be_a_phone(corners: Points, overlap: float) -> None:
         )
     if not RATIOS[0] <= ratio <= RATIOS[1]:
         raise OutlineError(f"no phone's shape: the long side is {ratio:.1f} times the short one")
+    skew = max(abs(_angle(corners, place) - 90) for place in range(4))
+    if skew > MOST_SKEW_DEG:
+        raise OutlineError(f"no phone's shape: a corner is {skew:.0f} degrees off a right angle")
+
+
+def _angle(corners: Points, place: int) -> float:
+    """Degrees between the sides that meet at a corner."""
+    one, other = corners[place - 1] - corners[place], corners[(place + 1) % 4] - corners[place]
+    cosine = float(one @ other) / max(float(np.hypot(*one) * np.hypot(*other)), 1e-9)
+    return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
 
 
 def _ordered(corners: Points) -> Points:

@@ -84,7 +84,8 @@ def test_timing_commands_compose(command):
 def test_grading_commands_compose(command):
     words = [word.replace("<job>", "job") for word in shlex.split(command)[3:]]
     with initialize_config_dir(str(HERE / "conf"), version_base="1.3"):
-        assert len(compose("grade", overrides=words).corners) == 8
+        corners = compose("grade", overrides=words).corners
+        assert corners is None or len(corners) == 8
 
 
 def test_modules_that_are_named_exist():

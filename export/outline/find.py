@@ -6,10 +6,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from datamodules.outline import Outline, OutlineError, find_outline
+from datamodules.outline import Outline, OutlineError, agreed, find_outline
 from datamodules.screen_grid import resize
 from export.outline.network_file import FILE, SIDE
 from export.runtime import interpreter_of
+
+FLIPS = tuple((slice(None, None, down), slice(None, None, across)) for down in (1, -1) for across in (1, -1))
+"""The picture as it is, mirrored, upside down, and both."""
 
 
 @cache
@@ -20,10 +23,14 @@ def _interpreter() -> object:
 
 
 def mask_of(photo: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Photo `(H, W, 3)` → probabilities `(80, 80)` that a place belongs to the phone."""
+    """Photo `(H, W, 3)` → probabilities `(80, 80)` that a place belongs to the phone, the mean of four views."""
     runner = _interpreter().get_signature_runner()  # type: ignore[attr-defined]
     squeezed = resize(photo, (SIDE, SIDE)).astype(np.float32)
-    return np.asarray(runner(image=squeezed[None])["mask"][0], np.float32)
+    masks = []
+    for flip in FLIPS:
+        seen = runner(image=np.ascontiguousarray(squeezed[flip])[None])["mask"][0]
+        masks.append(seen[flip])
+    return agreed(np.array(masks, np.float32))
 
 
 def find(photo: npt.NDArray[np.uint8]) -> Outline:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from datamodules.outline import OutlineError, find_outline
+from datamodules.outline import OutlineError, agreed, find_outline
 
 H = W = 80
 
@@ -68,6 +68,28 @@ def test_a_phone_that_leaves_the_picture_keeps_its_lines():
     corners = np.array([[20, -6], [44, -6], [44, 60], [20, 60]], float)
     found = find_outline(mask_of(corners), W, H).corners
     np.testing.assert_allclose(found[2:], corners[2:], atol=0.6)
+
+
+def test_a_phone_that_fills_the_picture_ends_where_it_does():
+    corners = np.array([[22, 0], [60, 0], [58, 79.6], [20, 79.8]], float)
+    found = find_outline(mask_of(corners), W, H).corners
+    assert error(found, corners) < 0.7
+
+
+def test_views_that_differ_are_refused():
+    mask = mask_of(quad(np.random.default_rng(3)))
+    views = np.stack([mask, mask, mask, mask])
+    np.testing.assert_array_equal(agreed(views), mask)
+    views[2, 20:60, :40] = 0
+    with pytest.raises(OutlineError, match=r"the mirrored picture gives another one, [0-6]\d % alike"):
+        agreed(views)
+    assert not agreed(np.zeros((4, H, W), np.float32)).any()
+
+
+def test_a_shape_that_no_photo_of_a_phone_has_is_refused():
+    leaning = np.array([[10, 12], [36, 10], [70, 70], [46, 72]], float)
+    with pytest.raises(OutlineError, match=r"a corner is \d\d degrees off a right angle"):
+        find_outline(mask_of(leaning), W, H)
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,13 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from datamodules.decoding import decode
-from datamodules.outline import find_outline
+from datamodules.outline import agreed, find_outline
 from datamodules.photo_folder import read_photo_folder
+from datamodules.rendering.dataset import render_dataset
 from datamodules.screen_grid import Grid, cut_cells, resize
 from export.grading import grade_photo
 from export.latency.result import LatencyError
+from export.outline.find import find
 from export.runtime import TfliteModel
 from sweeps.record import find_runs
 from tests.datamodules.test_outline import mask_of, quad
@@ -311,3 +313,44 @@ def test_a_screen_is_graded_by_corners_that_a_finger_drags(folder, address, plac
     same = [cell["grade"] == other["grade"] for cell, other in zip(found["cells"], wanted["cells"], strict=True)]
     assert sum(same) >= 14
     assert (found["grade"] == wanted["grade"]) or not all(same)
+
+
+def test_a_screen_is_found_by_itself_and_graded(folder, address, tmp_path):
+    render_dataset(tmp_path / "set", devices=1, photos=1, seed=5, workers=1)
+    (photo,) = (tmp_path / "set" / "photos").iterdir()
+    picture = decode(photo)
+    Image.fromarray(picture).save(tmp_path / "photo.png")
+    known = read_photo_folder(tmp_path / "set", Grid(3, 5, 64), 5).photos[0].corners
+    wanted = find(picture).corners
+    diagonal = np.hypot(*picture.shape[:2])
+    off = min(np.linalg.norm(np.roll(wanted, turn, axis=0) - known, axis=1).mean() for turn in (0, 2))
+    assert off < 0.02 * diagonal
+    with phone(CHROMIUM) as page:
+        opened(page, address, "grade")
+        page.set_input_files("#picture", tmp_path / "photo.png")
+        page.wait_for_selector("#cells button")
+        assert "outline included" in page.inner_text("#seconds")
+        with page.expect_download() as download:
+            page.tap("#save")
+        found = json.loads(download.value.path().read_text())
+        noise = np.random.default_rng(0).integers(0, 256, (90, 120, 3)).astype(np.uint8)
+        Image.fromarray(noise).save(tmp_path / "noise.png")
+        page.set_input_files("#picture", tmp_path / "noise.png")
+        page.wait_for_selector("text=Drag the corners onto the phone's")
+    assert 0 < found["seconds"] < 3
+    assert np.linalg.norm(np.array(found["corners"]) - wanted, axis=1).max() < 0.005 * diagonal
+
+
+def test_views_are_turned_and_agree_as_here(address):
+    rng = np.random.default_rng(0)
+    masks = (rng.random((4, 6, 5)) * 0.2 + 0.4 + 0.3 * (np.arange(5) > 1)).astype(np.float32)
+    script = """async (masks) => {
+        const { agreed, flipped } = await import('/static/outline.js');
+        const views = masks.map((mask) => Float32Array.from(mask));
+        return JSON.stringify([Array.from(agreed(views)), Array.from(flipped(views[0], 6, 5, 1, true, true))]);
+    }"""
+    with phone(CHROMIUM, bypass_csp=True) as page:
+        opened(page, address, "bench")
+        mean, turned = json.loads(page.evaluate(script, [mask.ravel().tolist() for mask in masks]))
+    np.testing.assert_allclose(np.array(mean).reshape(6, 5), agreed(masks), atol=1e-6)
+    np.testing.assert_allclose(np.array(turned).reshape(6, 5), masks[0][::-1, ::-1], atol=1e-6)

@@ -1,5 +1,5 @@
 import { Runner, ready, ask, element, listFiles, modelBytes, abilities } from './runtime.js';
-import { findOutline } from './outline.js';
+import { agreed, findOutline, flipped } from './outline.js';
 import { cellPixels, checkCorners, deviceGrade, homography, rectify } from './cells.js';
 import { drawPicture, resize } from './resize.js';
 
@@ -36,7 +36,13 @@ const openNow = () => { opened = open().catch((error) => say(error.message, true
 async function outline() {
   if (!finder) throw new Error(missing);
   const side = OUTLINE.resolution;
-  const { probabilities: mask } = await finder.run(resize(picture.data, picture.width, picture.height, side));
+  const pixels = resize(picture.data, picture.width, picture.height, side);
+  const masks = [];
+  for (const [down, across] of [[false, false], [false, true], [true, false], [true, true]]) {
+    const { probabilities } = await finder.run(flipped(pixels, side, side, 3, down, across));
+    masks.push(flipped(probabilities, side / 2, side / 2, 1, down, across));
+  }
+  const mask = agreed(masks);
   return findOutline(mask, side / 2, side / 2, picture.width, picture.height);
 }
 

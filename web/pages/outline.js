@@ -1,6 +1,31 @@
 // From a mask of a phone to its four corners: the same steps as datamodules/outline.py, which says where they come from.
-const RAYS = 360, ROUNDS = 12, INNER = 0.07, LEAST_SHARE = 0.04, LEAST_OVERLAP = 0.9, RATIOS = [1.25, 3.0];
+const RAYS = 360, ROUNDS = 12, INNER = 0.07, LEAST_SHARE = 0.04, LEAST_SEEN = 0.4, LEAST_OVERLAP = 0.85, LEAST_AGREEMENT = 0.7, MOST_SKEW_DEG = 25, RATIOS = [1.25, 3.0];
 const next = (place) => (place + 1) % 4;
+
+// The mean of masks of one picture, mirrored each way and back; throws where one of them says something else.
+export function agreed(masks) {
+  const mean = masks[0].map((_, at) => masks.reduce((sum, mask) => sum + mask[at], 0) / masks.length);
+  if (!mean.some((one) => one > 0.5)) return mean;
+  const least = Math.min(...masks.map((mask) => {
+    let [both, either] = [0, 0];
+    mask.forEach((one, at) => { both += one > 0.5 && mean[at] > 0.5 ? 1 : 0; either += one > 0.5 || mean[at] > 0.5 ? 1 : 0; });
+    return both / Math.max(either, 1);
+  }));
+  if (least < LEAST_AGREEMENT) throw new Error(`no clear outline: the mirrored picture gives another one, ${(100 * least).toFixed(0)} % alike`);
+  return mean;
+}
+
+// The rows, the columns, or both of an h × w picture of so many channels in the other order.
+export function flipped(values, h, w, channels, down, across) {
+  const turned = new values.constructor(values.length);
+  for (let y = 0; y < h; y += 1) {
+    for (let x = 0; x < w; x += 1) {
+      const from = ((down ? h - 1 - y : y) * w + (across ? w - 1 - x : x)) * channels;
+      for (let channel = 0; channel < channels; channel += 1) turned[(y * w + x) * channels + channel] = values[from + channel];
+    }
+  }
+  return turned;
+}
 
 // mask: Float32Array of h × w probabilities that spans the picture → { corners: four [x, y], overlap }.
 export function findOutline(mask, h, w, width, height) {
@@ -17,8 +42,8 @@ export function findOutline(mask, h, w, width, height) {
   }
   const points = boundary(kept, part, h, w);
   let quad = smallestRectangle(points);
-  const inner = points.filter(([x, y]) => !(x < 1 || y < 1 || x > w - 1 || y > h - 1));
-  for (let round = 0; round < ROUNDS; round += 1) quad = fitted(inner, quad);
+  const marked = points.map(([x, y]) => [x, y, x < 1 || y < 1 || x > w - 1 || y > h - 1]);
+  for (let round = 0; round < ROUNDS; round += 1) quad = fitted(marked, quad);
   const overlap = overlapOf(part, quad, h, w);
   const corners = quad.map(([x, y]) => [x * width / w, y * height / h]);
   mustBeAPhone(corners, overlap);
@@ -91,9 +116,14 @@ function fitted(points, quad) {
     const away = quad.map((start, side) => Math.abs((point[0] - start[0]) * unit[side][1] - (point[1] - start[1]) * unit[side][0]));
     const side = away.indexOf(Math.min(...away));
     const share = ((point[0] - quad[side][0]) * unit[side][0] + (point[1] - quad[side][1]) * unit[side][1]) / length[side];
-    if (share > INNER && share < 1 - INNER) own[side].push([...point, away[side]]);
+    if (share > INNER && share < 1 - INNER) own[side].push([point[0], point[1], away[side], point[2], share]);
   }
-  const lines = own.map((those, side) => (those.length >= 5 ? line(those) : [quad[side], unit[side]]));
+  const lines = own.map((those, side) => {
+    const within = those.filter((one) => !one[3]);
+    const shares = within.map((one) => one[4]);
+    const used = within.length && Math.max(...shares) - Math.min(...shares) >= LEAST_SEEN ? within : those;
+    return used.length >= 5 ? line(used) : [quad[side], unit[side]];
+  });
   return quad.map((corner, side) => meeting(lines[(side + 3) % 4], lines[side]) || corner);
 }
 
@@ -135,6 +165,14 @@ function mustBeAPhone(corners, overlap) {
   const ratio = Math.max(share, 1 / Math.max(share, 1e-9));
   if (overlap < LEAST_OVERLAP) throw new Error(`no clear outline: four straight sides fit what looks like a phone to ${(100 * overlap).toFixed(0)} %`);
   if (ratio < RATIOS[0] || ratio > RATIOS[1]) throw new Error(`no phone's shape: the long side is ${ratio.toFixed(1)} times the short one`);
+  const skew = Math.max(...corners.map((_, place) => Math.abs(angleAt(corners, place) - 90)));
+  if (skew > MOST_SKEW_DEG) throw new Error(`no phone's shape: a corner is ${skew.toFixed(0)} degrees off a right angle`);
+}
+
+function angleAt(corners, place) {
+  const [one, other] = [corners[(place + 3) % 4], corners[next(place)]].map(([x, y]) => [x - corners[place][0], y - corners[place][1]]);
+  const cosine = (one[0] * other[0] + one[1] * other[1]) / Math.max(Math.hypot(...one) * Math.hypot(...other), 1e-9);
+  return Math.acos(Math.min(Math.max(cosine, -1), 1)) * 180 / Math.PI;
 }
 
 function ordered(given) {
