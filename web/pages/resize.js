@@ -1,27 +1,55 @@
 // The resize rule of every file: the mean over each target pixel's area when both sides shrink, bilinear otherwise.
 // The same as OpenCV's INTER_AREA and INTER_LINEAR, which Python uses.
 
-// One axis: for each target place the source places it draws on, with their weights.
+// One axis: for each target place where its source places begin, how many they are, and their weights.
 function area(from, to) {
   const scale = from / to;
-  return Array.from({ length: to }, (_, place) => {
-    const [low, high] = [place * scale, Math.min((place + 1) * scale, from)];
-    const spots = [];
-    for (let at = Math.floor(low); at < Math.min(Math.ceil(high - 1e-9), from); at += 1) {
-      spots.push([at, (Math.min(at + 1, high) - Math.max(at, low)) / (high - low)]);
-    }
-    return spots;
-  });
+  const most = Math.ceil(scale) + 1;
+  const found = { first: new Int32Array(to), count: new Int32Array(to), most, weights: new Float64Array(to * most) };
+  for (let place = 0; place < to; place += 1) {
+    const low = place * scale;
+    const high = Math.min((place + 1) * scale, from);
+    const last = Math.min(Math.ceil(high - 1e-9), from);
+    found.first[place] = Math.floor(low);
+    found.count[place] = last - found.first[place];
+    for (let at = found.first[place]; at < last; at += 1) found.weights[place * most + at - found.first[place]] = (Math.min(at + 1, high) - Math.max(at, low)) / (high - low);
+  }
+  return found;
 }
 
 function linear(from, to) {
   const scale = from / to;
-  return Array.from({ length: to }, (_, place) => {
-    const spot = (place + 0.5) * scale - 0.5;
-    const low = Math.floor(spot);
-    const inside = (at) => Math.min(Math.max(at, 0), from - 1);
-    return [[inside(low), 1 - (spot - low)], [inside(low + 1), spot - low]];
-  });
+  const found = { first: new Int32Array(to), count: new Int32Array(to), most: 2, weights: new Float64Array(to * 2) };
+  for (let place = 0; place < to; place += 1) {
+    const spot = Math.min(Math.max((place + 0.5) * scale - 0.5, 0), from - 1);
+    const low = Math.min(Math.floor(spot), Math.max(from - 2, 0));
+    found.first[place] = low;
+    found.count[place] = Math.min(2, from);
+    found.weights[2 * place] = 1 - (spot - low);
+    found.weights[2 * place + 1] = spot - low;
+  }
+  return found;
+}
+
+// One row of RGBA bytes, drawn together to `side` places of RGB.
+function drawTogether(rows, rgba, y, width, side, axis) {
+  const { first, count, most, weights } = axis;
+  for (let x = 0; x < side; x += 1) {
+    let red = 0;
+    let green = 0;
+    let blue = 0;
+    for (let near = 0; near < count[x]; near += 1) {
+      const weight = weights[x * most + near];
+      const spot = 4 * (y * width + first[x] + near);
+      red += weight * rgba[spot];
+      green += weight * rgba[spot + 1];
+      blue += weight * rgba[spot + 2];
+    }
+    const spot = 3 * (y * side + x);
+    rows[spot] = red;
+    rows[spot + 1] = green;
+    rows[spot + 2] = blue;
+  }
 }
 
 // rgba: Uint8ClampedArray of width × height × 4 → Float32Array side × side × 3, RGB 0..255 in whole numbers.
@@ -29,25 +57,18 @@ export function resize(rgba, width, height, side) {
   const axis = width >= side && height >= side && (width > side || height > side) ? area : linear;
   const [across, down] = [axis(width, side), axis(height, side)];
   const rows = new Float32Array(height * side * 3);
-  for (let y = 0; y < height; y += 1) {
-    for (let x = 0; x < side; x += 1) {
-      let [red, green, blue] = [0, 0, 0];
-      for (const [at, weight] of across[x]) {
-        const spot = 4 * (y * width + at);
-        red += weight * rgba[spot]; green += weight * rgba[spot + 1]; blue += weight * rgba[spot + 2];
-      }
-      const spot = 3 * (y * side + x);
-      rows[spot] = red; rows[spot + 1] = green; rows[spot + 2] = blue;
-    }
-  }
+  for (let y = 0; y < height; y += 1) drawTogether(rows, rgba, y, width, side, across);
   const pixels = new Float32Array(side * side * 3);
   for (let y = 0; y < side; y += 1) {
-    for (const [at, weight] of down[y]) {
-      const [from, to] = [3 * at * side, 3 * y * side];
+    for (let near = 0; near < down.count[y]; near += 1) {
+      const weight = down.weights[y * down.most + near];
+      const from = 3 * (down.first[y] + near) * side;
+      const to = 3 * y * side;
       for (let x = 0; x < 3 * side; x += 1) pixels[to + x] += weight * rows[from + x];
     }
   }
-  return pixels.map(Math.round);
+  for (let place = 0; place < pixels.length; place += 1) pixels[place] = Math.round(pixels[place]);
+  return pixels;
 }
 
 // The largest centred square of a picture, video frame or canvas, as the file wants it.
