@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from omegaconf import DictConfig
 
-from conf.command_line import answer, stop_or_report
+from conf.command_line import answer, stop_or_report, want
 from conf.exporting import load_run
 from conf.schema import register
 from datamodules.decoding import SUFFIXES, centre_square, decode
@@ -35,6 +35,7 @@ register()
 @hydra.main(version_base="1.3", config_path="conf", config_name="predict")
 def main(cfg: DictConfig) -> None:
     """Writes one csv row per image, or per cell of a folder of phone photos, and prints where."""
+    want(cfg, run="a run's folder or an exported .tflite file", input="a folder of images")
     given = Path(cfg.run)
     folder = given.parent if given.suffix == ".tflite" else given
     with stop_or_report(folder):

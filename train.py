@@ -77,6 +77,7 @@ def fit_and_score(cfg: DictConfig, point: Point, samples: "Samples", resume: Pat
     """Trains from the point's start, or goes on from the last whole epoch of an interrupted run; then tests."""
     from conf.build import build_data, build_module, build_trainer, forget_last_job, log_final, seed_everything
     from lightning_modules.callbacks import History
+    from sweeps.curves import keep_epochs, read_epochs
     from sweeps.search import Judge
 
     assert point.start is not None
@@ -87,8 +88,13 @@ def fit_and_score(cfg: DictConfig, point: Point, samples: "Samples", resume: Pat
     data = build_data(cfg, samples)
     judge = None if cfg.trial is None else Judge(point.folder.parent, cfg.trial)
     history = History(judge)
+    epochs_file = point.folder / "metrics.csv"
+    earlier = read_epochs(epochs_file) if resume else []
     trainer = build_trainer(cfg, point, history, resumed=resume is not None)
-    trainer.fit(module, data, ckpt_path=resume)
+    try:
+        trainer.fit(module, data, ckpt_path=resume)
+    finally:
+        keep_epochs(epochs_file, earlier)
     fitted = time.perf_counter()
     if history.stopped:
         return {"status": Status.PRUNED, "error": history.stopped, "history": history.epochs,

@@ -81,6 +81,14 @@ def stop_or_report(folder: Path) -> Iterator[None]:
             sys.exit(1)
 
 
+def want(cfg: DictConfig, **wanted: str) -> None:
+    """Exits with one line for the first key that has no value; `wanted` says what each has to be."""
+    for key, what in wanted.items():
+        if OmegaConf.is_missing(cfg, key):
+            print(f"error: {key}= is missing: want {key}=<{what}>", file=sys.stderr)
+            sys.exit(USER_ERROR)
+
+
 def in_grid() -> bool:
     """Whether this job is one of a multirun."""
     return bool(HydraConfig.get().mode == RunMode.MULTIRUN)

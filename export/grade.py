@@ -6,7 +6,7 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from conf.command_line import answer, stop_or_report
+from conf.command_line import answer, stop_or_report, want
 from conf.schema import register
 from sweeps.record import RecordError, read_record
 
@@ -16,6 +16,7 @@ register()
 @hydra.main(version_base="1.3", config_path="../conf", config_name="grade")
 def main(cfg: DictConfig) -> None:
     """Prints the grid of labels and the device's grade; writes the JSON where one is asked for."""
+    want(cfg, photo="an image file", run="a run's folder or an exported .tflite file")
     with stop_or_report(Path(cfg.run)):
         file = file_of(Path(cfg.run), cfg.file)
 

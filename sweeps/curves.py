@@ -1,5 +1,6 @@
 """Learning curves of one run as a picture."""
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -49,3 +50,26 @@ def _mark(axes: Any, name: str, history: list[dict[str, float]], epochs: list[in
     if majority is not None:
         axes.axhline(majority, color="#c0392b", linestyle=":", linewidth=1.2, label="commonest label")
     axes.set_ylim(0, 1.05)
+
+
+def read_epochs(path: Path) -> list[dict[str, str]]:
+    """Rows of a `metrics.csv` as they stand; none where there is no such file."""
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def keep_epochs(path: Path, earlier: list[dict[str, str]]) -> None:
+    """Puts rows of before a resume above those that the logger wrote after it, which starts its file anew."""
+    later = read_epochs(path)
+    first = min((int(row["epoch"]) for row in later if row.get("epoch")), default=None)
+    rows = [row for row in earlier if row.get("epoch") and (first is None or int(row["epoch"]) < first)] + later
+    if len(rows) == len(later):
+        return
+    unfinished = path.with_suffix(".part")
+    with unfinished.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(dict.fromkeys(name for row in rows for name in row)), restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+    unfinished.replace(path)

@@ -32,7 +32,7 @@ class Progress:
     running: list[tuple[str, str]]
     """Name and since when, of each run that a process works on."""
     troubled: list[tuple[str, str, str]]
-    """Name, status and error of what failed or cannot be read."""
+    """Name, status and error of what failed, was pruned or cannot be read."""
     seconds: list[float]
     """What each finished run took, whole."""
     commands: list[Command]
@@ -69,7 +69,7 @@ def progress(sweep: Path) -> Progress:
         counts[str(status)] += 1
         if status == Status.RUNNING:
             running.append((folder.name, str(record.get("updated", ""))))
-        elif status == Status.FAILED:
+        elif status in (Status.FAILED, Status.PRUNED):
             troubled.append((folder.name, str(status), str(record.get("error", ""))))
         elif status == Status.DONE:
             seconds.append(sum(value for value in record.get("seconds", {}).values()))

@@ -12,6 +12,7 @@ from types import ModuleType
 import pandas as pd
 import pytest
 
+from sweeps.curves import read_epochs
 from sweeps.record import find_runs
 from tests.drawn import draw_screens
 from tests.sweeps.offline_wandb import read_back
@@ -178,6 +179,22 @@ def test_bad_input_gets_one_line_and_a_failed_record_before_torch(place, words, 
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["predict.py"], "error: run= is missing: want run=<a run's folder or an exported .tflite file>"),
+        (["predict.py", "run=x"], "error: input= is missing: want input=<a folder of images>"),
+        (["-m", "export.grade", "photo=x.jpg"], "error: run= is missing: want run=<"),
+        (["-m", "export.grade"], "error: photo= is missing: want photo=<an image file>"),
+    ],
+)
+def test_what_a_command_cannot_do_without_is_named(command, message):
+    done = subprocess.run([sys.executable, *command], cwd=HERE, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(message)
+    assert done.stderr.count("\n") == 1
+
+
 def test_nothing_heavy_is_imported_for_a_wrong_point(place):
     program = f"""
 import sys
@@ -283,6 +300,7 @@ def test_the_same_seed_gives_the_same_record_and_a_resumed_run_ends_alike(place,
     run(place, *words, f"sweep_name={names[2]}", check=0)
     assert record_of(third)["resumed"]
     assert figures(third) == figures(first)
+    assert {row["epoch"] for row in read_epochs(third / "metrics.csv")} >= {str(epoch) for epoch in range(6)}
 
 
 def _stop_after_an_epoch(place, name, words):
