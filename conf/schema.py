@@ -147,6 +147,8 @@ class WebConfig:
     """A sweep's folder: the files on its front; None and no run: the latest sweep's."""
     files: list[str] | None = None
     """Kinds of files, such as int8; None takes all."""
+    root: str | None = None
+    """Where the runs' data lies now; None takes the folder that their records name."""
     host: str = "127.0.0.1"
     """What is listened on; 0.0.0.0 lets phones on the same network in."""
     port: int = 8765

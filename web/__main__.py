@@ -1,6 +1,7 @@
 """The phone page: `python -m web run=<folder>`, or front=<sweep's folder>; without either, the latest sweep's front."""
 
 import secrets
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,21 +25,21 @@ def main(cfg: DictConfig) -> None:
 
         import uvicorn
 
-        from export.grading import read_rules
         from web.addresses import certificate, listen, qr, reachable
-        from web.app import create_app, runtime_version
-        from web.runtime import fetch_runtime
+        from web.app import create_app
+        from web.runtime import fetch_runtime, runtime_version
         from web.shelf import ShelfFile
 
         fetch_runtime()
         rules: Any = OmegaConf.to_container(cfg.rules)
-        for folder in dict.fromkeys(folder for folder, _ in chosen):
-            data = read_record(folder)["data"]
-            if data["preparation"]["grid"]:
-                read_rules(rules, data["class_names"])
+        strangers = {folder for folder, _ in chosen if not knows(rules, read_record(folder)["data"])}
         token = secrets.token_urlsafe(12)
-        shelf = [ShelfFile(folder, kind, lambda r: load_samples(r, None, cfg.paths.cache)) for folder, kind in chosen]
-        app = create_app(shelf, token, version=runtime_version(), rules=rules)
+        shelf = [
+            ShelfFile(folder, kind, lambda r: load_samples(r, cfg.root, cfg.paths.cache), folder not in strangers)
+            for folder, kind in chosen
+        ]
+        plain = [rule | {"of": [str(label) for label in rule.get("of", [])]} for rule in rules]
+        app = create_app(shelf, token, version=runtime_version(), rules=plain)
         listening = listen(cfg.host, cfg.port)
         names, server = reachable(cfg.host), None
         if cfg.https:
@@ -56,6 +57,20 @@ def main(cfg: DictConfig) -> None:
         print("stop with ctrl-c", flush=True)
         config = uvicorn.Config(app, log_level="error", ssl_certfile=server, ssl_keyfile=server)
         uvicorn.Server(config).run(sockets=[listening])
+
+
+def knows(rules: Any, data: dict[str, Any]) -> bool:
+    """Whether the rules can grade a device by a run's labels; says so where they cannot. Whole pictures need no rules."""
+    from export.grading import GradingError, read_rules
+
+    if not data["preparation"]["grid"]:
+        return True
+    try:
+        read_rules(rules, data["class_names"])
+    except GradingError as error:
+        print(f"note: no grade of the device, its cells only: {error}", file=sys.stderr)
+        return False
+    return True
 
 
 if __name__ == "__main__":

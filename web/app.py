@@ -24,8 +24,8 @@ HERE = Path(__file__).parent
 MODULES = HERE / "phone" / "node_modules" / "@litertjs"
 MOST_BYTES = 2_000_000
 """Of a request; a page sends figures, never pictures."""
-COOKIE = "gridlite-token-{port}"
-"""Of two apps on one machine each keeps its own: cookies know hosts, not ports."""
+COOKIE = "gridlite-token-{scheme}-{port}"
+"""Of two apps on one machine each keeps its own: cookies know hosts, not ports, and HTTP cannot replace HTTPS's."""
 IMPORTMAP = re.search(
     r'<script type="importmap">(.*?)</script>', (HERE / "pages" / "bench.html").read_text(), re.DOTALL
 )
@@ -145,7 +145,9 @@ def create_app(
         return Response(json.dumps(found), media_type="application/json", headers={"Cache-Control": "no-store"})
 
     @app.get("/api/files/{number}/model.tflite")
-    def model(file: File) -> Response:
+    def model(file: File, sha256: str | None = None) -> Response:
+        if sha256 is not None and sha256 != file.about()["sha256"]:
+            raise HTTPException(409, "this file has been exported again since the page was opened: reload it")
         return Response(file.data, media_type="application/octet-stream")
 
     @app.get("/api/files/{number}/cells")
@@ -217,10 +219,11 @@ def _guard(app: FastAPI, token: str) -> None:
 
     @app.middleware("http")
     async def guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        cookie = COOKIE.format(port=request.url.port or "")
+        cookie = COOKIE.format(scheme=request.url.scheme, port=request.url.port or "")
+        answer: Response
         given = request.query_params.get("token") or request.cookies.get(cookie) or ""
         if not secrets.compare_digest(given.encode(), token.encode()):
-            answer: Response = JSONResponse({"error": "open the address with the token that make phone printed"}, 401)
+            answer = _stranger(request)
         elif (
             "transfer-encoding" in request.headers
             or int(request.headers.get("content-length") or 0) > MOST_BYTES
@@ -228,13 +231,26 @@ def _guard(app: FastAPI, token: str) -> None:
         ):
             answer = JSONResponse({"error": f"at most {MOST_BYTES} bytes"}, 413)
         else:
-            answer = await call_next(request)
+            try:
+                answer = await call_next(request)
+            except Exception as error:  # a run that was removed, a record that was damaged: say so, stay up
+                answer = JSONResponse({"error": one_line(error)}, 500)
             if request.query_params.get("token"):
                 https = request.url.scheme == "https"
                 answer.set_cookie(cookie, token, httponly=True, samesite="strict", secure=https)
         answer.headers.update(HEADERS)
         answer.headers.setdefault("Cache-Control", "no-cache")  # else an old page measures with a new runtime's name
         return answer
+
+
+def _stranger(request: Request) -> Response:
+    """A page for a person, one line for a page's parts."""
+    text = "open the address with the token that make phone printed"
+    if "text/html" not in request.headers.get("accept", ""):
+        return JSONResponse({"error": text}, 401)
+    page = f"""<!doctype html><meta name="viewport" content="width=device-width"><title>gridlite</title>
+<p>gridlite was started again since, or this address lacks its token.</p><p>Please {text}, or scan its code.</p>"""
+    return Response(page, 401, media_type="text/html")
 
 
 def _explain(app: FastAPI) -> None:
@@ -253,9 +269,3 @@ def _explain(app: FastAPI) -> None:
 
 def _page(path: Path) -> Callable[[], FileResponse]:
     return lambda: FileResponse(path, headers={"Cache-Control": "no-cache"})
-
-
-def runtime_version() -> str:
-    """Of the LiteRT.js that the pages use, by its lock file."""
-    locked = json.loads((HERE / "phone" / "package-lock.json").read_text())
-    return str(locked["packages"]["node_modules/@litertjs/core"]["version"])

@@ -1,5 +1,6 @@
 """The pages' runtime: LiteRT.js from npm, pinned by the lock file, fetched the first time it is needed."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,9 +13,20 @@ class RuntimeMissingError(RuntimeError):
     """LiteRT.js could not be fetched; the message is one line."""
 
 
+CORE = HERE / "node_modules" / "@litertjs" / "core"
+
+
+def runtime_version() -> str:
+    """Of the LiteRT.js that the lock file asks for."""
+    locked = json.loads((HERE / "package-lock.json").read_text())
+    return str(locked["packages"]["node_modules/@litertjs/core"]["version"])
+
+
 def fetch_runtime() -> None:
-    """`npm ci`, unless it has been done. Raises RuntimeMissingError without npm or a network."""
-    if (HERE / "node_modules" / "@litertjs" / "core" / "wasm").is_dir():
+    """`npm ci`, unless that version is there. Raises RuntimeMissingError without npm or a network."""
+    about = CORE / "package.json"
+    whole = (HERE / "node_modules" / ".package-lock.json").is_file()  # npm writes it last
+    if whole and about.is_file() and json.loads(about.read_text())["version"] == runtime_version():
         return
     if shutil.which("npm") is None:
         raise RuntimeMissingError("npm: not found: the phone page's runtime comes from it; install Node.js 18 or newer")

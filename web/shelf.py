@@ -25,12 +25,14 @@ class ShelfFile:
         folder: the run's.
         kind: float32, int8, …
         samples_of: how a record's data is loaded.
+        rules_hold: whether the rules for a device's grade know the file's labels.
 
     """
 
     folder: Path
     kind: str
     samples_of: "Callable[[Record], Samples]"
+    rules_hold: bool = True
 
     @property
     def entry(self) -> dict[str, Any]:
@@ -64,23 +66,26 @@ class ShelfFile:
             "preparation": record["data"]["preparation"],
             "start": record["start"]["origin"],
             "accuracy": entry.get("val/accuracy"),
+            "graded": self.rules_hold,
             "cells": int(sum(record["data"]["cells"]["val"])),
             "timings": timings,
             "scores": entry.get("scores", []),
         }
 
     @cached_property
-    def _val(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], list[str]]:
+    def _val(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.intp], npt.NDArray[np.int64], list[str]]:
+        """All images of the data, mapped, and of the val part places, labels and names."""
         record = read_record(self.folder)
         samples = self.samples_of(record)
         chosen = np.flatnonzero((samples.table.part == "val").to_numpy())
         table = samples.table.iloc[chosen]
         images = samples.images(int(record["config"]["resolution"]))
-        return np.asarray(images[chosen]), table.label.to_numpy(), table["sample"].tolist()
+        return images, chosen, table.label.to_numpy(), table["sample"].tolist()
 
     def cells(self, first: int, count: int) -> bytes:
         """Some of the val cells, raw RGB, `(count, S, S, 3)`."""
-        return self._val[0][first : first + count].tobytes()
+        images, chosen, _, _ = self._val
+        return np.asarray(images[chosen[first : first + count]]).tobytes()
 
     def keep_timing(self, entry: Entry) -> None:
         """Enters a timing in the run's record, in place of an older one of the same setting."""
@@ -98,7 +103,7 @@ class ShelfFile:
         from sweeps.metrics import grade_metrics
 
         given = np.asarray(list(grades), np.int64)
-        _, labels, names = self._val
+        _, _, labels, names = self._val
         if given.shape != labels.shape:
             raise ValueError(f"{len(given)} grades for {len(labels)} val cells")
         known = pd.read_parquet(self.folder / "export" / "predictions.parquet")

@@ -74,7 +74,7 @@ def stranger(folder):
 
 @pytest.fixture
 def client(stranger):
-    stranger.cookies.set(COOKIE.format(port=""), TOKEN)
+    stranger.cookies.set(COOKIE.format(scheme="http", port=""), TOKEN)
     return stranger
 
 
@@ -198,3 +198,31 @@ def test_a_port_that_is_taken_is_named():
             listen("127.0.0.1", port)
     with pytest.raises(ValueError, match=r"host=nowhere\.invalid port=8765: "):
         listen("nowhere.invalid", 8765)
+
+
+def test_another_file_than_the_page_knows_is_not_given(client):
+    (first, _) = client.get("/api/files").json()
+    assert client.get(f"/api/files/0/model.tflite?sha256={first['sha256']}").status_code == 200
+    answer = client.get(f"/api/files/0/model.tflite?sha256={'f' * 64}")
+    assert answer.status_code == 409
+    assert "exported again" in answer.json()["error"]
+
+
+def test_a_person_without_the_token_reads_a_page(stranger):
+    answer = stranger.get("/live", headers={"accept": "text/html,*/*"})
+    assert answer.status_code == 401
+    assert "scan its code" in answer.text
+
+
+def test_a_run_that_vanished_is_said_and_the_rest_goes_on(client, folder):
+    (folder / "export" / "predictions.parquet").unlink()
+    about = client.get("/api/files").json()[0]
+    told = {"device": "d", "os": "o", "browser": "b", "sha256": about["sha256"], "delegate": "wasm", "threads": 1}
+    answer = client.post("/api/files/0/score", json=told | {"grades": [0] * about["cells"]})
+    assert answer.status_code == 422
+    assert answer.json()["error"].count("\n") == 0
+    (folder / "export" / "float32.tflite").unlink()
+    answer = client.get("/api/files/0/model.tflite")
+    assert answer.status_code == 500
+    assert "float32.tflite" in answer.json()["error"]
+    assert client.get("/bench").status_code == 200

@@ -337,6 +337,9 @@ def test_a_screen_is_found_by_itself_and_graded(folder, address, tmp_path):
         Image.fromarray(noise).save(tmp_path / "noise.png")
         page.set_input_files("#picture", tmp_path / "noise.png")
         page.wait_for_selector("text=Drag the corners onto the phone's")
+        assert page.locator("#result").is_hidden()
+        assert page.locator("#save").is_disabled()
+        assert page.locator("#overlay .cell").count() == 0
     assert 0 < found["seconds"] < 3
     assert np.linalg.norm(np.array(found["corners"]) - wanted, axis=1).max() < 0.005 * diagonal
 

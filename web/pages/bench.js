@@ -17,7 +17,7 @@ function show(list) {
   const head = element('tr', {}, ...['file', 'accuracy', 'here', 'ms here'].map((text) => element('th', { textContent: text })));
   const two = (above, below) => element('td', { textContent: above }, element('small', { textContent: below }));
   const rows = list.map((file) => {
-    const score = file.scores.find((one) => one.device === at('device').value);
+    const score = file.scores.findLast((one) => one.device === at('device').value);
     const fastest = file.timings.filter((one) => one.device === at('device').value).map((one) => one.ms);
     const here = score ? two(accuracyText(score['val/accuracy']), `${accuracyText(score.agreement)} alike`) : two('–', '');
     const name = two(`${file.name} ${file.kind}`, `${file.start} start, ${(file.size_bytes / 1000).toFixed(0)} kB`);
@@ -27,6 +27,7 @@ function show(list) {
 }
 
 const chart = [];
+const refused = []; // by the GPU: no failure, but worth a word
 function draw() {
   const longest = Math.max(...chart.map((one) => one.ms));
   at('results').hidden = false;
@@ -57,10 +58,11 @@ async function all(work) {
   for (const id of ['start', 'score']) at(id).disabled = true;
   at('stop').hidden = at('progress').hidden = false;
   const failed = [];
+  refused.length = 0;
   try { await work((text, share) => { at('status').textContent = text; at('progress').value = share; }, failed); } catch (error) { failed.push(error.message); }
   for (const id of ['start', 'score']) at(id).disabled = false;
   at('stop').hidden = at('progress').hidden = true;
-  at('status').textContent = failed.length ? failed.join('; ') : stopped ? 'Stopped; what was measured is kept.' : 'Done; everything is in the records.';
+  at('status').textContent = failed.length ? failed.join('; ') : refused.length ? `Done; ${refused.join('; ')}.` : stopped ? 'Stopped; what was measured is kept.' : 'Done; everything is in the records.';
   at('status').className = failed.length ? 'error' : 'good';
   show(await listFiles());
   return failed;
@@ -82,7 +84,7 @@ const measureAll = () => all(async (say, failed) => {
       await ask(`/api/files/${file.id}/latency`, { ...where(setting), sha256: file.sha256, warmup_runs: 10, times_ms: times, initialisation_ms: Math.max(runner.initialisationMs, 1e-3) });
       chart.push({ name, ms: median(times), delegate: setting.delegate });
       draw();
-    } catch (error) { failed.push(`${name}: ${error.message}`); } finally { runner?.close(); }
+    } catch (error) { (error.refused ? refused : failed).push(`${name}: ${error.message}`); } finally { runner?.close(); }
   }
 });
 at('start').addEventListener('click', measureAll);

@@ -22,6 +22,7 @@ async function open() {
   runner?.close();
   runner = null;
   const file = files.find((one) => one.id === Number(at('file').value));
+  if (!file) return;
   const made = await Runner.open(file, await modelBytes(file), { threads: can.threads });
   if (mine !== turn) { made.close(); return; } // another file has been chosen since
   runner = made;
@@ -33,44 +34,56 @@ let opened = Promise.resolve();
 const openNow = () => { opened = open().catch((error) => say(error.message, true)); return opened; };
 
 // The outline of the phone in the picture; throws where it cannot be trusted.
-async function outline() {
+async function outline(photo) {
   if (!finder) throw new Error(missing);
   const side = OUTLINE.resolution;
-  const pixels = resize(picture.data, picture.width, picture.height, side);
+  const pixels = resize(photo.data, photo.width, photo.height, side);
   const masks = [];
   for (const [down, across] of [[false, false], [false, true], [true, false], [true, true]]) {
     const { probabilities } = await finder.run(flipped(pixels, side, side, 3, down, across));
     masks.push(flipped(probabilities, side / 2, side / 2, 1, down, across));
   }
-  const mask = agreed(masks);
-  return findOutline(mask, side / 2, side / 2, picture.width, picture.height);
+  return findOutline(agreed(masks), side / 2, side / 2, photo.width, photo.height);
 }
 
-async function grade() {
+// One photo at a time: what was begun for another photo, other corners or another file is dropped when it comes late.
+let asked = 0;
+let before = Promise.resolve();
+function grade() {
+  const mine = ++asked;
+  before = before.then(() => (mine === asked ? gradeNow(() => mine === asked) : undefined));
+  return before;
+}
+
+async function gradeNow(wanted) {
   await opened;
-  if (!runner || !picture) return;
-  const began = performance.now();
+  if (!wanted() || !picture) return;
   found = null;
+  if (!runner) { draw(); say(files.length ? at('status').textContent || 'No file could be opened.' : 'None of the files grades the cells of a phone.', true); return; }
+  const [photo, using, began] = [picture, runner, performance.now()];
   const looked = corners === null;
   try {
-    if (corners === null) {
-      try { corners = (await outline()).corners; } catch (error) {
-        corners = [[0.2, 0.1], [0.8, 0.1], [0.8, 0.9], [0.2, 0.9]].map(([x, y]) => [x * picture.width, y * picture.height]);
+    let quad = corners;
+    if (looked) {
+      try { quad = (await outline(photo)).corners; } catch (error) {
+        if (!wanted()) return;
+        corners = [[0.2, 0.1], [0.8, 0.1], [0.8, 0.9], [0.2, 0.9]].map(([x, y]) => [x * photo.width, y * photo.height]);
         say(`${error.message}. Drag the corners onto the phone's and press Grade.`, true);
         draw();
         return;
       }
     }
-    const { file } = runner;
-    const grid = file.preparation.grid;
-    checkCorners(corners);
-    const cells = cellPixels(rectify(picture, corners, grid), grid, file.resolution);
+    const grid = using.file.preparation.grid;
+    checkCorners(quad);
+    const cells = cellPixels(rectify(photo, quad, grid), grid, using.file.resolution);
     const answers = [];
-    for (const pixels of cells) answers.push(await runner.run(pixels));
-    found = { file, grid, looked, answers, grades: answers.map((one) => one.grade), corrected: new Set(), seconds: (performance.now() - began) / 1000 };
+    for (const pixels of cells) { if (!wanted()) return; answers.push(await using.run(pixels)); }
+    if (!wanted()) return;
+    corners = quad.map((one) => [...one]);
+    found = { file: using.file, grid, looked, answers, grades: answers.map((one) => one.grade), corrected: new Set(), seconds: (performance.now() - began) / 1000 };
     say('');
-  } catch (error) { say(error.message, true); }
-  draw();
+  } catch (error) { if (wanted()) say(error.message, true); }
+  if (wanted()) draw();
 }
 
 function draw() {
@@ -89,6 +102,7 @@ function draw() {
       overlay.append(cell);
     });
   }
+  if (!corners) { tell(); return; }
   overlay.append(svg('polygon', { class: 'outline', points: corners.map((one) => one.join()).join(' ') }));
   corners.forEach(([x, y], number) => {
     const handle = svg('circle', { class: 'handle', cx: x, cy: y, r: 2.2 * unit, 'stroke-width': unit / 3 });
@@ -100,7 +114,7 @@ function draw() {
       handle.setAttribute('cx', corners[number][0]); handle.setAttribute('cy', corners[number][1]);
       overlay.querySelector('.outline').setAttribute('points', corners.map((one) => one.join()).join(' '));
     });
-    handle.addEventListener('pointerup', () => { found = null; draw(); say('Press Grade when the corners are right.'); });
+    handle.addEventListener('pointerup', () => { asked += 1; found = null; draw(); say('Press Grade when the corners are right.'); });
     overlay.append(handle);
   });
   tell();
@@ -111,7 +125,7 @@ function tell() {
   at('save').disabled = !found;
   if (!found) return;
   const { labels } = found.file;
-  at('device').textContent = deviceGrade(found.grades.map((one) => labels[one]), rules);
+  at('device').textContent = found.file.graded ? deviceGrade(found.grades.map((one) => labels[one]), rules) : 'no rule knows these labels';
   at('seconds').textContent = `${found.grades.length} cells in ${found.seconds.toFixed(2)} s${found.looked ? ', outline included' : ''}, with ${found.file.name} ${found.file.kind}`;
   at('cells').style.gridTemplateColumns = `repeat(${found.grid.columns}, 1fr)`;
   at('cells').replaceChildren(...found.grades.map((one, number) => {
@@ -135,22 +149,25 @@ at('picture').addEventListener('change', async () => {
   say('looking for the phone …');
   try {
     const canvas = at('canvas');
-    const drawing = await drawPicture(chosen, canvas);
+    const { drawing, scale } = await drawPicture(chosen, canvas);
     picture = drawing.getImageData(0, 0, canvas.width, canvas.height);
-    picture.name = chosen.name;
+    Object.assign(picture, { name: chosen.name, scale });
+    asked += 1; // what still runs belongs to the last photo
+    corners = found = null;
+    draw();
   } catch { say(`${chosen.name}: not a picture that this browser reads`, true); return; }
   at('photo').hidden = at('actions').hidden = false;
-  corners = null;
   await grade();
 });
 
 at('again').addEventListener('click', grade);
-at('turn').addEventListener('click', async () => { corners = [corners[2], corners[3], corners[0], corners[1]]; await grade(); });
-at('file').addEventListener('change', async () => { await openNow(); if (picture) await grade(); });
+at('turn').addEventListener('click', async () => { if (!corners) return; corners = [corners[2], corners[3], corners[0], corners[1]]; await grade(); });
+at('file').addEventListener('change', async () => { asked += 1; await openNow(); if (picture) await grade(); });
 at('save').addEventListener('click', () => {
   const { labels } = found.file;
   const told = {
-    photo: picture.name, file: `${found.file.run}/${found.file.kind}`, corners,
+    photo: picture.name, file: `${found.file.run}/${found.file.kind}`,
+    corners: corners.map((one) => one.map((value) => value / picture.scale)), // in pixels of the photo itself
     cells: found.grades.map((one, number) => ({ row: Math.floor(number / found.grid.columns), col: number % found.grid.columns, label: labels[one], grade: one, corrected: found.corrected.has(number), probabilities: Object.fromEntries(labels.map((label, place) => [label, found.answers[number].probabilities[place]])) })),
     grade: at('device').textContent, seconds: found.seconds,
   };

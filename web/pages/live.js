@@ -5,7 +5,7 @@ import { allCaptures, keepCapture, dropCapture } from './captures.js';
 
 const at = (id) => document.getElementById(id);
 const [files, can] = await Promise.all([listFiles(), abilities()]);
-const scratch = element('canvas');
+let [scratch, shown] = [element('canvas'), element('canvas')]; // what is graded now, and what the answers belong to
 const say = (text) => { at('status').textContent = text; };
 let runner = null;
 let source = null; // { element, width, height, moving }
@@ -50,14 +50,15 @@ async function grade() {
     const ms = performance.now() - began;
     if (using !== runner) return;
     smooth ||= lowPass(Math.min(Math.max(Number(at('smoothing').value) || 0.4, 0.05), 1));
-    const shown = source.moving ? smooth(answer.probabilities) : answer.probabilities;
-    last = { labels: using.file.labels, probabilities: Array.from(shown), ms, name: `${using.file.name} ${using.file.kind}` };
+    const chances = source.moving ? smooth(answer.probabilities) : answer.probabilities;
+    [scratch, shown] = [shown, scratch];
+    last = { labels: using.file.labels, probabilities: Array.from(chances), ms, name: `${using.file.name} ${using.file.kind}` };
     at('time').textContent = `${ms.toFixed(1)} ms`;
-    const best = [...shown.keys()].sort((a, b) => shown[b] - shown[a]).slice(0, Math.max(1, Number(at('top').value) || 3));
+    const best = [...chances.keys()].sort((a, b) => chances[b] - chances[a]).slice(0, Math.max(1, Number(at('top').value) || 3));
     at('answers').replaceChildren(...best.map((place) => {
       const fill = element('div', { className: 'fill' });
-      fill.style.width = `${100 * shown[place]}%`;
-      return element('div', { className: 'bar' }, element('span', { textContent: using.file.labels[place] }), element('div', { className: 'track' }, fill), element('span', { textContent: `${(100 * shown[place]).toFixed(1)} %` }));
+      fill.style.width = `${100 * chances[place]}%`;
+      return element('div', { className: 'bar' }, element('span', { textContent: using.file.labels[place] }), element('div', { className: 'track' }, fill), element('span', { textContent: `${(100 * chances[place]).toFixed(1)} %` }));
     }));
     at('shot').disabled = false;
   } catch (error) { say(error.message); } finally { busy = false; }
@@ -98,7 +99,7 @@ at('picture').addEventListener('change', async () => {
 });
 
 at('shot').addEventListener('click', async () => {
-  const blob = await new Promise((give) => scratch.toBlob(give, 'image/jpeg', 0.9));
+  const blob = await new Promise((give) => shown.toBlob(give, 'image/jpeg', 0.9));
   const best = last.probabilities.indexOf(Math.max(...last.probabilities));
   await keepCapture({ at: new Date().toISOString(), blob, label: last.labels[best], share: last.probabilities[best], file: last.name });
   await gallery();

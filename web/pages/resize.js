@@ -76,19 +76,22 @@ export function squarePixels(source, width, height, side, canvas) {
   const edge = Math.min(width, height);
   canvas.width = edge; canvas.height = edge;
   const drawing = canvas.getContext('2d', { willReadFrequently: true });
-  drawing.drawImage(source, (width - edge) / 2, (height - edge) / 2, edge, edge, 0, 0, edge, edge);
+  drawing.drawImage(source, Math.floor((width - edge) / 2), Math.floor((height - edge) / 2), edge, edge, 0, 0, edge, edge);
   return resize(drawing.getImageData(0, 0, edge, edge).data, edge, edge, side);
 }
 
 const MOST = 4096; // of a picture's long side; iPhones show no canvas beyond 16.7 million pixels
 
-// Draws a chosen picture, upright, into a canvas that every phone can hold; gives its drawing context.
+// Draws a chosen picture, upright, what is transparent on white, into a canvas that every phone can hold; gives its drawing
+// context and how much smaller it is drawn.
 export async function drawPicture(file, canvas) {
   const bitmap = await createImageBitmap(file);
   const scale = Math.min(1, MOST / Math.max(bitmap.width, bitmap.height));
   canvas.width = Math.round(bitmap.width * scale); canvas.height = Math.round(bitmap.height * scale);
   const drawing = canvas.getContext('2d', { willReadFrequently: true });
+  drawing.fillStyle = 'white';
+  drawing.fillRect(0, 0, canvas.width, canvas.height);
   drawing.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   bitmap.close();
-  return drawing;
+  return { drawing, scale };
 }

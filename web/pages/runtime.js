@@ -17,7 +17,7 @@ export async function ready() {
   if (!navigator.serviceWorker || new URLSearchParams(location.search).has('by-itself')) return;
   await navigator.serviceWorker.register('/offline.js');
   const worker = await navigator.serviceWorker.ready;
-  worker.active.postMessage([location.href, ...performance.getEntriesByType('resource').map((one) => one.name)].filter((one) => one.startsWith(location.origin) && !/\/(cells|latency|score|done)/.test(one)));
+  worker.active.postMessage([location.href, ...performance.getEntriesByType('resource').map((one) => one.name)].filter((one) => one.startsWith(location.origin)));
 }
 
 // LiteRT.js refuses threads without relaxed SIMD, which Safari lacks.
@@ -73,7 +73,7 @@ export class Runner {
     const runner = new Runner();
     Object.assign(runner, { model, file, delegate, threads, initialisationMs: performance.now() - began });
     runner.outputs = model.getOutputDetails();
-    if (delegate === 'webgpu' && !(model.isFullyAccelerated && model.options.accelerator === 'webgpu')) { runner.close(); throw new Error('WebGPU does not take the whole file'); }
+    if (delegate === 'webgpu' && !(model.isFullyAccelerated && model.options.accelerator === 'webgpu')) { runner.close(); throw Object.assign(new Error('WebGPU does not take the whole file'), { refused: true }); }
     return runner;
   }
 
