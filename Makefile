@@ -39,7 +39,7 @@ try: setup ## DATA=<folder of class folders>: look, probe, train, export, report
 	@$(PY) quickstart.py data='"$(DATA)"'
 
 report: setup ## SWEEP=<folder>: one report.html of a sweep (no SWEEP: the latest)
-	@$(PY) -m sweeps report $(SWEEP)
+	@$(PY) -m sweeps report $(if $(SWEEP),'$(SWEEP)')
 
 sheet: setup ## draw a contact sheet of the synthetic screens, a row per class
 	@$(PY) -m datamodules.rendering --out contact_sheet.png

@@ -4,6 +4,7 @@ Takes every setting of train.py. Frozen features of the train part, judged on th
 """
 
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import hydra
@@ -65,9 +66,11 @@ def probed(cfg: DictConfig, point: Point, samples: "Samples") -> Probe:
     low, high = bootstrap_interval(labels[val], linear, sources[val], figure)["accuracy"]
     return Probe(
         backbone=point.axes["backbone"], width=float(cfg.width), resolution=int(cfg.resolution),
-        start=point.start.origin, datamodule=point.axes["datamodule"], fold=int(cfg.fold), learned_from=int(train.sum()),
+        start=point.start.origin, weights=point.start.digest, datamodule=point.axes["datamodule"],
+        fingerprint=samples.fingerprint, fold=int(cfg.fold), learned_from=int(train.sum()),
         judged_on=int(val.sum()), linear=float(np.mean(linear == labels[val])), low=low, high=high,
         neighbours=float(np.mean(near == labels[val])), seconds=round(time.perf_counter() - began, 1),
+        at=datetime.now(UTC).isoformat(),
     )  # fmt: skip
 
 

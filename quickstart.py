@@ -7,13 +7,14 @@ import shlex
 import subprocess
 import sys
 from collections import Counter
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from conf.command_line import answer, quote_path, repeated, stop_or_report
+from conf.command_line import answer, quoted, stop_or_report
 from conf.schema import register
 from datamodules.photo_folder import DataError
 from sweeps.probes import Probe, kept
@@ -33,64 +34,84 @@ register()
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="quickstart")
 def main(cfg: DictConfig) -> None:
-    """Runs all of it; the same command again goes on where it was."""
-    root = Path(cfg.data or "")
-    sweep = Path(cfg.paths.runs) / (cfg.sweep_name or f"try-{root.resolve().name}")
-    with stop_or_report(sweep):
+    """Runs all of it; the same command again goes on where it was. Exits with 1 when any part failed."""
+    runs = Path(cfg.paths.runs)
+    with stop_or_report(runs):
         if not cfg.data:
             raise DataError("no folder named: make try DATA=<folder with a folder of pictures per class>")
+        root = Path(cfg.data).resolve()
         samples = look(root, cfg)
-        data = ["datamodule=image_folder", f"datamodule.root={root}"]
-        probe(cfg, sweep, data)
-        chosen = worth_training(cfg.candidates, kept(sweep), cfg.most)
+        sweep = runs / cfg.sweep_name if cfg.sweep_name else claimed(runs, root, samples.fingerprint)
+        data = ["datamodule=image_folder", quoted("datamodule.root", root), *cfg.common]
+        failed = probe(cfg, sweep, data, samples.fingerprint)
+        here = [one for one in kept(sweep) if one.fingerprint == samples.fingerprint]
+        chosen = worth_training(list(cfg.candidates), here, cfg.most)
         epochs = cfg.epochs or epochs_for(samples.counts()["train"])
         print(f"\ntraining {len(chosen)} of them for {epochs} epochs, and exporting each", flush=True)
         for words in chosen:
             more = [*shlex.split(words), f"trainer.max_epochs={epochs}", f"batch_size={BATCH}", "export=all"]
-            call(cfg, sweep, "train.py", [*more, *data, *cfg.common])
+            failed |= call(cfg, sweep, "train.py", [*more, *data]) != 0
         report(sweep)
+    if failed:
+        sys.exit(1)
 
 
 def look(root: Path, cfg: DictConfig) -> "FolderImages":
     """Loads the folder and says what is in it. Raises DataError."""
     settings = OmegaConf.load(HERE / "conf" / "datamodule" / "image_folder.yaml")
     settings.update(root=str(root), cache=str(cfg.paths.cache), fold=0)
-    samples: FolderImages = hydra.utils.instantiate(settings).load()
+    own = [word.removeprefix("datamodule.") for word in cfg.common if word.startswith("datamodule.")]
+    samples: FolderImages = hydra.utils.instantiate(OmegaConf.merge(settings, OmegaConf.from_dotlist(own))).load()
     counts = samples.counts()
     sizes = [samples.index.size[member.path] for member in samples.samples]
     total = Counter(member.name for member in samples.samples)
     print(f"{root}: {len(samples.samples)} pictures of {len(samples.class_names)} classes")
-    wide, high = sorted(w for w, _ in sizes)[len(sizes) // 2], sorted(h for _, h in sizes)[len(sizes) // 2]
-    print(
-        f"  sizes from {min(min(size) for size in sizes)} to {max(max(size) for size in sizes)} px, mostly {wide} × {high}"
-    )
+    wide, high = (sorted(size[axis] for size in sizes)[len(sizes) // 2] for axis in (0, 1))
+    print(f"  sides from {min(map(min, sizes))} to {max(map(max, sizes))} px, mostly {wide} × {high}")
     often, rare = total.most_common(1)[0], total.most_common()[-1]
-    balance = f"{often[1] / rare[1]:.1f} times as many of {often[0]} ({often[1]}) as of {rare[0]} ({rare[1]})"
-    print(f"  {'evenly filled: ' if often[1] < 1.5 * rare[1] else ''}{balance}")
+    if often[1] == rare[1]:
+        print(f"  {often[1]} pictures of each class")
+    else:
+        print(f"  {often[0]} has most ({often[1]}), {rare[0]} fewest ({rare[1]})")
     parts = ", ".join(f"{name} {sum(counts[name])}" for name in ("train", "val", "test") if sum(counts[name]))
     print(f"  {'divided as the folder is' if samples.given else 'divided here'}: {parts}")
     groups = Counter(samples.index.group[member.path] for member in samples.samples)
-    copies = sum(count - 1 for count in groups.values())
+    copies = sum(number - 1 for number in groups.values())
     if copies:
-        print(f"  {copies} pictures are almost the same as another; they stay on one side of the division")
+        print(
+            f"  {copies} {'is' if copies == 1 else 'are'} almost the same as another; copies stay on one side of the split"
+        )
     for note in samples.notes:
         print(f"  note: {note}")
     if often[1] >= 3 * rare[1]:
         print("  note: unbalanced; imbalance=class_weights or oversampling may lift the rare classes")
-    few = [name for name, count in zip(samples.class_names, counts["train"], strict=True) if count < 10]
+    few = [name for name, number in zip(samples.class_names, counts["train"], strict=True) if number < 10]
     if few:
         print(f"  note: fewer than 10 pictures to learn from: {', '.join(few)}")
     return samples
 
 
-def probe(cfg: DictConfig, sweep: Path, data: list[str]) -> None:
-    """Probes every candidate that has not been probed in this sweep."""
-    known = {_words(one) for one in kept(sweep)}
+def claimed(runs: Path, root: Path, fingerprint: str) -> Path:
+    """The sweep of this very data, `try-<name>`; of other data under that name there is a `try-<name>-2`, and so on."""
+    for number in count(1):
+        sweep = runs / f"try-{root.name}{f'-{number}' if number > 1 else ''}"
+        told = sweep / "data.txt"
+        if not told.is_file():
+            sweep.mkdir(parents=True, exist_ok=True)
+            told.write_text(f"{fingerprint} {root}\n")
+        if told.read_text().split(" ")[0] == fingerprint:
+            return sweep
+    raise AssertionError
+
+
+def probe(cfg: DictConfig, sweep: Path, data: list[str], fingerprint: str) -> bool:
+    """Probes every candidate that has not been probed on this data with pretrained weights; whether any failed."""
+    known = {_words(one) for one in kept(sweep) if one.fingerprint == fingerprint and one.start != "random"}
     left = [words for words in cfg.candidates if _key(words) not in known]
     if left:
         print(f"\nprobing {len(left)} backbones on frozen features", flush=True)
-    for words in left:
-        call(cfg, sweep, "probe.py", [*shlex.split(words), *data])
+    codes = [call(cfg, sweep, "probe.py", [*shlex.split(words), *data]) for words in left]
+    return any(codes)
 
 
 def worth_training(candidates: list[str], probes: list[Probe], most: int) -> list[str]:
@@ -112,13 +133,20 @@ def worth_training(candidates: list[str], probes: list[Probe], most: int) -> lis
     return [words for words, _ in kept_ones]
 
 
-def _key(words: str) -> tuple[str, str]:
-    pairs = dict(word.split("=", 1) for word in shlex.split(words))
-    return pairs["backbone"], f"{float(pairs.get('width', 1)):g} {pairs['resolution']}"
+def _key(words: str) -> tuple[str, float, int]:
+    """Backbone, width and resolution of a candidate, its backbone's defaults filled in. Raises DataError."""
+    pairs = dict(word.partition("=")[::2] for word in shlex.split(words))
+    name = pairs.get("backbone", "")
+    path = HERE / "conf" / "backbone" / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(one.stem for one in path.parent.glob("*.yaml")))
+        raise DataError(f'candidates: "{words}": want backbone=<one of {known}>')
+    spec = OmegaConf.load(path).spec
+    return name, float(pairs.get("width", spec.default_width)), int(pairs.get("resolution", spec.default_resolution))
 
 
-def _words(one: Probe) -> tuple[str, str]:
-    return one.backbone, f"{one.width:g} {one.resolution}"
+def _words(one: Probe) -> tuple[str, float, int]:
+    return one.backbone, one.width, one.resolution
 
 
 def epochs_for(train: list[int]) -> int:
@@ -127,13 +155,14 @@ def epochs_for(train: list[int]) -> int:
     return max(least, min(most, round(STEPS * BATCH / max(sum(train), 1))))
 
 
-def call(cfg: DictConfig, sweep: Path, script: str, words: list[str]) -> None:
-    """One command of the project, in a process of its own. Stops where it fails."""
-    places = [f"paths.{name}={cfg.paths[name]}" for name in ("runs", "data", "weights", "cache")]
-    line = [quote_path(repeated(word)) for word in [*words, f"sweep_name={sweep.name}", *places]]
+def call(cfg: DictConfig, sweep: Path, script: str, words: list[str]) -> int:
+    """One command of the project, in a process of its own; its exit code. Stops where the command line is wrong."""
+    places = [quoted(f"paths.{name}", Path(cfg.paths[name]).resolve()) for name in ("runs", "data", "weights", "cache")]
+    line = [*words, quoted("sweep_name", sweep.name), *places]
     code = subprocess.run([sys.executable, script, *line], cwd=HERE, check=False).returncode
-    if code:
+    if code not in (0, 1):
         sys.exit(code)
+    return code
 
 
 def report(sweep: Path) -> None:
@@ -146,11 +175,11 @@ def report(sweep: Path) -> None:
         print(f"timed on {device}:")
         for row in rows:
             tested = "" if row.test is None else f", test {row.test:.3f} [{row.low:.3f}, {row.high:.3f}]"
-            print(
-                f"  {row.latency_ms:6.2f} ms  {row.size_bytes / 1000:6,.0f} kB  val {row.val:.3f}{tested}  {sweep / row.path}"
-            )
+            marked = f" ({row.marked})" if row.marked else ""
+            costs = f"{row.latency_ms:6.2f} ms  {row.size_bytes / 1000:6,.0f} kB"
+            print(f"  {costs}  val {row.val:.3f}{tested}  {sweep / row.path}{marked}")
     print(f"report: {path}")
-    print(f"on a phone: make phone SWEEP={sweep}")
+    print(f"on a phone: make phone SWEEP={shlex.quote(str(sweep))}")
 
 
 if __name__ == "__main__":

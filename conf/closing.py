@@ -74,19 +74,28 @@ class ClosingTable(Callback):
 class ClosingProbes(Callback):
     """Prints the ranking of the probed backbones once a grid is through."""
 
+    def __init__(self) -> None:
+        self.began = ""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Notes the time."""
+        self.began = datetime.now(UTC).isoformat()
+
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """The linear probe's order."""
+        """The linear probe's order, on the data that this command has probed."""
         from rich.console import Console
         from rich.table import Table
 
         sweep = Path(config.paths.runs) / config.sweep_name
-        found = kept(sweep)
+        probes = kept(sweep)
+        seen = {one.fingerprint for one in probes if one.at >= self.began}
+        found = [one for one in probes if one.fingerprint in seen]
         if not found:
             sys.exit(1)
         table = Table(
             title=f"{sweep}: frozen features judged on the val part", title_justify="left", title_style="bold"
         )
-        for name in ("backbone", "width", "px", "start", "linear probe", "neighbours", "seconds"):
+        for name in ("backbone", "width", "px", "start", "fold", "linear probe", "neighbours", "seconds"):
             table.add_column(name, justify="left" if name in ("backbone", "start") else "right")
         for one in found:
             linear = f"{one.linear:.3f} [{one.low:.3f}, {one.high:.3f}]"
@@ -94,6 +103,7 @@ class ClosingProbes(Callback):
                 f"{one.width:g}",
                 str(one.resolution),
                 one.start,
+                str(one.fold),
                 linear,
                 f"{one.neighbours:.3f}",
                 f"{one.seconds:g}",

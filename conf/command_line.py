@@ -56,11 +56,23 @@ def repeated(word: str) -> str:
 def quote_path(word: str) -> str:
     """Quotes `key=value` where the value is an existing path that Hydra's grammar would not take as it is."""
     key, _, value = word.partition("=")
-    plain = re.fullmatch(r"[\w/.+@%-]*", value) is not None
-    if plain or not key.replace(".", "").replace("_", "").isalnum() or not Path(value).exists():
+    plain = re.fullmatch(r"[\w/.+@%-]*", value, re.ASCII) is not None
+    if plain or not key.replace(".", "").replace("_", "").isalnum() or not _is_there(value):
         return word
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return quoted(key, value)
+
+
+def quoted(key: str, value: object) -> str:
+    """`key="value"` that Hydra's grammar takes as this very text."""
+    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
     return f'{key}="{escaped}"'
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):  # a list that is longer than any file's name, a zero byte
+        return False
 
 
 @contextmanager

@@ -103,7 +103,7 @@ def export_within(folder: Path, cfg: DictConfig) -> None:
         return
     wanted = OmegaConf.create({name: cfg[name] for name in ("export", "latency", "paths")})
     wanted.quantization = OmegaConf.masked_copy(cfg.quantization, missing)
-    entries = export_run(folder, wanted, cache=cfg.paths.cache)
+    entries = export_run(folder, wanted, root=cfg.datamodule.get("root"), cache=cfg.paths.cache)
     wrong = [f"{name}: {entry['error']}" for name, entry in entries.items() if "error" in entry]
     if wrong:
         raise RecordError("; ".join(wrong))

@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from datamodules.cell_cache import build_array, disk_errors, in_order
 from datamodules.decoding import centre_square, decode
-from datamodules.image_index import Index, Member, find_members, looked_through
+from datamodules.image_index import Index, Member, find_members, looked_through, passed_over
 from datamodules.photo_folder import DataError
 from datamodules.samples import SPLIT_VERSION, Division, Samples
 from datamodules.splits import PARTS, assign_parts, spread
@@ -58,6 +58,7 @@ class FolderImages(Samples):
     def _kept(self) -> tuple[list[Member], list[str]]:
         """The samples, and a line for each file that is none."""
         lines = [f"{path}: {reason}" for path, reason in sorted(self.index.broken.items())]
+        lines += passed_over(self.root)
         members = [member for member in self.members if member.path not in self.index.broken]
         if not self.given:
             return members, lines
@@ -152,7 +153,8 @@ class FolderImages(Samples):
             raise DataError(f"fold={by.fold}: {self.root} has its own val part, so there is fold 0 alone; "
                             "datamodule.use_parts=false divides all of it into folds")  # fmt: skip
         if not (parts == "train").any():
-            raise DataError(f"{self.root / 'train'}: no readable image in it")
+            copies = " that has no copy in another part" if self.left_out else ""
+            raise DataError(f"{self.root}: no readable image in its train part{copies}")
         return parts
 
 
@@ -196,7 +198,7 @@ class ImageFolder:
         names = tuple(sorted({member.name for member in members}))
         for name in names:
             if not whole[name]:
-                broken = next(path for path in index.broken if Path(path).parent.name == name)
+                broken = next(member.path for member in members if member.name == name)
                 raise DataError(f"{self.root / broken}: {index.broken[broken]}; class {name} has no readable image")
         names = self._in_order(names)
         if len(names) < 2:

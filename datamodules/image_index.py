@@ -14,10 +14,16 @@ from datamodules.cell_cache import disk_errors, in_order
 from datamodules.decoding import SUFFIXES, decode
 from datamodules.near_duplicates import duplicate_groups, perceptual_hash, thumbnail
 from datamodules.photo_folder import DataError
-from datamodules.splits import PARTS
 
-INDEX_VERSION = 1
+INDEX_VERSION = 2
 """Raised when the index of a folder is made differently, so that old ones are not read."""
+
+
+NAMES_OF_PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val",
+                  "test": "test", "testing": "test"}  # fmt: skip
+"""What folders of parts are called, in small letters."""
+UNREAD = frozenset({".heic", ".heif", ".avif", ".jxl", ".jp2", ".dng", ".cr2", ".nef", ".arw", ".svg"})
+"""Names that images end with that are not read."""
 
 
 class Member(NamedTuple):
@@ -49,22 +55,39 @@ def find_members(root: Path) -> tuple[list[Member], bool]:
     if not root.is_dir():
         raise DataError(f"{root}: no such folder (datamodule.root): want a folder of images per class")
     folders = [folder for folder in sorted(root.iterdir()) if folder.is_dir() and not folder.name.startswith(".")]
-    parts = {folder.name: folder for folder in folders if folder.name in PARTS}
-    if "train" in parts and len(parts) > 1:
+    parts = {
+        folder.name: NAMES_OF_PARTS[folder.name.lower()] for folder in folders if folder.name.lower() in NAMES_OF_PARTS
+    }
+    if "train" in parts.values() and (len(parts) > 1 or len(folders) == 1):
         odd = next((folder for folder in folders if folder.name not in parts), None)
         if odd is not None:
             raise DataError(f"{odd}: lies beside {', '.join(parts)}; want those alone, or class folders alone")
-        found = [member for part in parts for member in _of_classes(root, parts[part], part)]
+        if len(set(parts.values())) < len(parts):
+            raise DataError(f"{root}: {', '.join(parts)}: two folders for one part")
+        found = [member for name, part in parts.items() for member in _of_classes(root, root / name, part)]
         trained = {member.name for member in found if member.part == "train"}
         strange = next((member for member in found if member.name not in trained), None)
         if strange is not None:
-            raise DataError(f"{root / strange.path}: class {strange.name} is not in {root / 'train'}")
+            raise DataError(f"{root / strange.path}: class {strange.name} is not in the train part")
     else:
         parts = {}
         found = _of_classes(root, root, "")
     if not found:
         raise DataError(f"{root}: no images in it: want a folder per class holding {', '.join(sorted(SUFFIXES))}")
     return found, bool(parts)
+
+
+def passed_over(root: Path) -> list[str]:
+    """A line for each image of a kind that is not read, and for each class folder without an image."""
+    lines = []
+    for here, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        place = Path(here).relative_to(root)
+        strange = [name for name in sorted(names) if Path(name).suffix.lower() in UNREAD]
+        lines += [f"{(place / n).as_posix()}: {Path(n).suffix} is not read; save it as JPEG or PNG" for n in strange]
+        if not folders and not any(Path(name).suffix.lower() in SUFFIXES | UNREAD for name in names):
+            lines.append(f"{place.as_posix()}: no image in this folder")
+    return lines
 
 
 def _of_classes(root: Path, above: Path, part: str) -> list[Member]:
@@ -80,8 +103,7 @@ def _of_classes(root: Path, above: Path, part: str) -> list[Member]:
 
 def looked_through(root: Path, members: list[Member], cache: Path) -> Index:
     """Bytes, readability, likeness of all files; kept in `cache` under the files' names, sizes and times."""
-    stats = [(member.path, (root / member.path).stat()) for member in members]
-    known = [INDEX_VERSION, [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]]
+    known = [INDEX_VERSION, [(member.path, *_stat(root / member.path)) for member in members]]
     digest = hashlib.blake2b(json.dumps(known).encode(), digest_size=8).hexdigest()
     path = cache / f"folder-{digest}.json"
     with disk_errors(cache):
@@ -95,6 +117,14 @@ def looked_through(root: Path, members: list[Member], cache: Path) -> Index:
     return Index(**json.loads(path.read_text()))
 
 
+def _stat(path: Path) -> tuple[int, int]:
+    try:
+        stat = path.stat()
+    except OSError:
+        return -1, -1
+    return stat.st_size, stat.st_mtime_ns
+
+
 def _look_through(root: Path, paths: list[str]) -> Index:
     digest = hashlib.blake2b(digest_size=8)
     broken: dict[str, str] = {}
@@ -102,7 +132,10 @@ def _look_through(root: Path, paths: list[str]) -> Index:
     hashes, thumbnails = [], []
 
     def look(at: int) -> Any:
-        data = hashlib.blake2b((root / paths[at]).read_bytes()).digest()
+        try:
+            data = hashlib.blake2b((root / paths[at]).read_bytes()).digest()
+        except OSError as error:  # a link to nowhere, a file that others own
+            return b"", f"cannot be read ({error.strerror})"
         try:
             picture = decode(root / paths[at])
         except DataError as error:

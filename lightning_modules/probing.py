@@ -18,6 +18,8 @@ STRENGTHS = (1e-3, 1e-2, 1e-1)
 """Inverse regularisations among which the linear probe chooses by cross-validation on its training part."""
 NEIGHBOURS = 20
 TEMPERATURE = 0.07
+ROWS = 256
+"""Of the table of similarities that are held at once."""
 
 
 class Parts(NamedTuple):
@@ -53,7 +55,7 @@ def linear_probe(parts: Parts) -> Labels:
     from sklearn.preprocessing import StandardScaler
 
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200, tol=1e-3))
-    folds = min(3, len(np.unique(parts.sources)), int(np.bincount(parts.labels)[np.unique(parts.labels)].min()))
+    folds = min(3, *(len(np.unique(parts.sources[parts.labels == label])) for label in np.unique(parts.labels)))
     if folds >= 2:
         chosen = {"logisticregression__C": list(STRENGTHS)}
         model = GridSearchCV(model, chosen, cv=StratifiedGroupKFold(folds, shuffle=True, random_state=0))
@@ -70,10 +72,13 @@ def nearest_neighbours(parts: Parts) -> Labels:
     known, asked = (
         rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12) for rows in (parts.features, parts.asked)
     )
-    similar = asked @ known.T
-    near = np.argsort(-similar, axis=1)[:, :NEIGHBOURS]
-    weights = np.exp((np.take_along_axis(similar, near, 1) - 1) / TEMPERATURE)
-    votes = np.zeros((len(asked), int(parts.labels.max()) + 1))
-    for row, (places, weight) in enumerate(zip(near, weights, strict=True)):
-        np.add.at(votes[row], parts.labels[places], weight)
-    return np.asarray(votes.argmax(axis=1), np.int64)
+    most = min(NEIGHBOURS, len(known))
+    grades = []
+    for at in range(0, len(asked), ROWS):
+        similar = asked[at : at + ROWS] @ known.T
+        near = np.argpartition(-similar, most - 1, axis=1)[:, :most]
+        weights = np.exp((np.take_along_axis(similar, near, 1) - 1) / TEMPERATURE)
+        votes = np.zeros((len(near), int(parts.labels.max()) + 1))
+        np.add.at(votes, (np.arange(len(near))[:, None], parts.labels[near]), weights)
+        grades.append(votes.argmax(axis=1))
+    return np.asarray(np.concatenate(grades), np.int64)

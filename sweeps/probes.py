@@ -15,7 +15,11 @@ class Probe:
     width: float
     resolution: int
     start: str
+    weights: str
+    """First hex digits of the weights' SHA-256; empty for a random start."""
     datamodule: str
+    fingerprint: str
+    """Of the data and its division."""
     fold: int
     learned_from: int
     """Samples of the train part."""
@@ -29,6 +33,8 @@ class Probe:
     neighbours: float
     """Accuracy of nearest neighbours."""
     seconds: float
+    at: str
+    """When, ISO 8601, UTC."""
 
     @property
     def name(self) -> str:
@@ -37,7 +43,7 @@ class Probe:
 
 
 def keep(sweep: Path, probe: Probe) -> Path:
-    """Enters a probe into the sweep's `probes.csv`, in place of an older one of the same backbone, data and fold."""
+    """Enters a probe into the sweep's `probes.csv`, in place of an older one of the same backbone, weights and data."""
     path = sweep / "probes.csv"
     sweep.mkdir(parents=True, exist_ok=True)
     with FileLock(sweep / "probes.csv.lock"):
@@ -57,11 +63,14 @@ def kept(sweep: Path) -> list[Probe]:
     if not path.is_file():
         return []
     with path.open(newline="") as file:
+        if not {field.name for field in fields(Probe)} <= set(file.readline().strip().split(",")):
+            return []  # of an older version
+        file.seek(0)
         return [
             Probe(**{field.name: field.type(row[field.name]) for field in fields(Probe)})  # type: ignore[operator]
             for row in csv.DictReader(file)
         ]
 
 
-def _same(probe: Probe) -> tuple[str, float, int, str, str, int]:
-    return probe.backbone, probe.width, probe.resolution, probe.start, probe.datamodule, probe.fold
+def _same(probe: Probe) -> tuple[str, float, int, str, str, str]:
+    return probe.backbone, probe.width, probe.resolution, probe.start, probe.weights, probe.fingerprint

@@ -5,17 +5,24 @@ import sys
 
 import pytest
 
-from quickstart import epochs_for, worth_training
+from datamodules.photo_folder import DataError
+from quickstart import claimed, epochs_for, worth_training
 from sweeps.probes import Probe, keep, kept
 from tests.datamodules.test_image_folder import CLASSES, fill
 from tests.test_train import HERE
 
-CANDIDATES = ["backbone=a width=0.25 resolution=96", "backbone=a width=0.5 resolution=96", "backbone=b resolution=160",
-              "backbone=c resolution=160"]  # fmt: skip
+CANDIDATES = [
+    "backbone=mobilenet width=0.25 resolution=96",
+    "backbone=mobilenet resolution=96",
+    "backbone=mobilenetv2 resolution=160",
+    "backbone=efficientnet_lite0 resolution=160",
+]
 
 
 def probe(backbone, width, resolution, linear, start="imagenet"):
-    return Probe(backbone, width, resolution, start, "image_folder", 0, 100, 50, linear, 0.0, 1.0, 0.5, 1.0)
+    return Probe(
+        backbone, width, resolution, start, "", "image_folder", "f", 0, 100, 50, linear, 0.0, 1.0, 0.5, 1.0, "now"
+    )
 
 
 def quickstart(place, *words, timeout=60):
@@ -27,14 +34,23 @@ def quickstart(place, *words, timeout=60):
 
 
 def test_what_a_cheaper_one_equals_is_not_trained():
-    probes = [probe("a", 0.25, 96, 0.7), probe("a", 0.5, 96, 0.8), probe("b", 1, 160, 0.8), probe("c", 1, 160, 0.9)]
+    probes = [
+        probe("mobilenet", 0.25, 96, 0.7),
+        probe("mobilenet", 0.5, 96, 0.8),
+        probe("mobilenetv2", 1, 160, 0.8),
+        probe("efficientnet_lite0", 1, 160, 0.9),
+    ]
     assert worth_training(CANDIDATES, probes, 3) == [CANDIDATES[0], CANDIDATES[1], CANDIDATES[3]]
     assert worth_training(CANDIDATES, probes, 2) == [CANDIDATES[0], CANDIDATES[3]]
     assert worth_training(CANDIDATES, probes, 1) == [CANDIDATES[3]]
 
 
 def test_random_starts_stand_back_where_anything_is_pretrained():
-    probes = [probe("a", 0.25, 96, 0.9, "random"), probe("a", 0.5, 96, 0.5), probe("b", 1, 160, 0.6, "random")]
+    probes = [
+        probe("mobilenet", 0.25, 96, 0.9, "random"),
+        probe("mobilenet", 0.5, 96, 0.5),
+        probe("mobilenetv2", 1, 160, 0.6, "random"),
+    ]
     assert worth_training(CANDIDATES, probes, 3) == [CANDIDATES[1]]
     assert worth_training(CANDIDATES, probes[:1], 3) == [CANDIDATES[0]]
 
@@ -44,16 +60,29 @@ def test_few_pictures_get_more_epochs():
 
 
 def test_probes_are_kept_once_each_the_best_first(tmp_path):
-    keep(tmp_path, probe("a", 0.5, 96, 0.7))
-    keep(tmp_path, probe("b", 1.0, 96, 0.8))
-    keep(tmp_path, probe("a", 0.5, 96, 0.9))
-    assert kept(tmp_path) == [probe("a", 0.5, 96, 0.9), probe("b", 1.0, 96, 0.8)]
+    keep(tmp_path, probe("mobilenet", 0.5, 96, 0.7))
+    keep(tmp_path, probe("mobilenetv2", 1.0, 96, 0.8))
+    keep(tmp_path, probe("mobilenet", 0.5, 96, 0.9))
+    assert kept(tmp_path) == [probe("mobilenet", 0.5, 96, 0.9), probe("mobilenetv2", 1.0, 96, 0.8)]
+
+
+def test_other_data_under_the_same_name_gets_a_sweep_of_its_own(tmp_path):
+    first = claimed(tmp_path, tmp_path / "a" / "images", "1" * 16)
+    assert first == tmp_path / "try-images"
+    assert claimed(tmp_path, tmp_path / "b" / "images", "1" * 16) == first
+    assert claimed(tmp_path, tmp_path / "a" / "images", "2" * 16) == tmp_path / "try-images-2"
+    assert claimed(tmp_path, tmp_path / "a" / "images", "1" * 16) == first
+
+
+def test_a_candidate_that_is_none_is_named():
+    with pytest.raises(DataError, match=r"candidates: \"width=1\": want backbone=<one of efficientnet_b0, "):
+        worth_training(["width=1"], [], 3)
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["data=nowhere"], "error: nowhere: no such folder"),
+        (["data=nowhere"], f"error: {HERE / 'nowhere'}: no such folder"),
         ([], "error: no folder named: make try DATA=<folder"),
         (["data="], "error: no folder named: make try DATA=<folder"),
     ],
@@ -67,14 +96,18 @@ def test_a_wrong_folder_is_named(tmp_path, words, message):
 
 @pytest.mark.slow
 def test_the_whole_path(tmp_path):
-    fill(tmp_path / "things", each=15)
-    (tmp_path / "things" / "broom" / "cut.jpg").write_bytes(b"no picture")
-    words = [f"data={tmp_path}/things", "epochs=1", "candidates=['backbone=mobilenet width=0.25 resolution=32']"]
+    fill(tmp_path / "things, (odd) [names]=ü", each=15)
+    (tmp_path / "things, (odd) [names]=ü" / "broom" / "cut.jpg").write_bytes(b"no picture")
+    words = [
+        f"data={tmp_path}/things, (odd) [names]=ü",
+        "epochs=1",
+        "candidates=['backbone=mobilenet width=0.25 resolution=32']",
+    ]
     done = quickstart(tmp_path, *words, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert "things: 45 pictures of 3 classes" in done.stdout
+    assert "[names]=ü: 45 pictures of 3 classes" in done.stdout
     assert "broom/cut.jpg" in done.stdout
-    sweep = tmp_path / "runs" / "try-things"
+    sweep = tmp_path / "runs" / "try-things, (odd) [names]=ü"
     files = list(sweep.glob("*/export/*.tflite"))
     assert len(files) == 4
     assert any(str(file) in done.stdout for file in files)

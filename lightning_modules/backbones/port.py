@@ -24,12 +24,11 @@ from torch import Tensor
 from lightning_modules.backbones.base import Backbone
 from lightning_modules.backbones.mobilenet import MobileNet
 from lightning_modules.backbones.mobilenetv2 import MobileNetV2
-from lightning_modules.backbones.spec import Start, WeightsError
+from lightning_modules.backbones.spec import KERAS, Start, WeightsError
 
 Arrays = dict[str, dict[str, npt.NDArray[np.float32]]]
 EPS = 1e-3
 """Of Keras's batch normalisation."""
-WHERE = "https://storage.googleapis.com/tensorflow/keras-applications"
 WIDTHS: dict[str, dict[float, tuple[int, ...]]] = {
     "mobilenet": dict.fromkeys((0.25, 0.5, 0.75, 1.0), (128, 160, 192, 224)),
     "mobilenetv2": dict.fromkeys((0.35, 0.5, 0.75, 1.0), (96, 128, 160, 192, 224)) | {1.3: (224,), 1.4: (224,)},
@@ -48,8 +47,8 @@ def address(family: str, width: float, resolution: int) -> str:
     """Where Keras's file without a classifier lies."""
     if family == "mobilenet":
         alpha = {0.25: "2_5", 0.5: "5_0", 0.75: "7_5", 1.0: "1_0"}[width]
-        return f"{WHERE}/mobilenet/mobilenet_{alpha}_{resolution}_tf_no_top.h5"
-    return f"{WHERE}/mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{width}_{resolution}_no_top.h5"
+        return f"{KERAS}/mobilenet/mobilenet_{alpha}_{resolution}_tf_no_top.h5"
+    return f"{KERAS}/mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{width}_{resolution}_no_top.h5"
 
 
 def file_name(family: str, width: float, resolution: int) -> str:
@@ -159,6 +158,7 @@ def _fetched(url: str, folder: Path) -> Path:
     path = folder / url.rpartition("/")[2]
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
+        print(f"fetching {url} (once)", file=sys.stderr)
         try:
             torch.hub.download_url_to_file(url, str(path), progress=sys.stderr.isatty())
         except (urllib.error.URLError, OSError) as error:

@@ -8,9 +8,13 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
+
+KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"
+"""Where keras.applications has its weights."""
 
 
 class WeightsError(ValueError):
@@ -33,6 +37,8 @@ class Pretrained:
     """Pixels at which there are weights, one file each; the nearest to the wanted one is taken."""
     eps: float = 1e-5
     """Added to the variance in batch normalisation."""
+    keras: str | None = None
+    """Family whose weights `port` fetches from Keras into `file`."""
     hub: str | None = None
     """Name of a Hugging Face repository with a `model.safetensors` in timm's parameter names."""
 
@@ -111,13 +117,16 @@ def resolve_start(spec: BackboneSpec, width: float, weights: str, folder: Path, 
         return Start("random", spec.padding, spec.mean, spec.std)
     if weights not in ("auto", "imagenet"):
         return _from_file(spec, width, Path(weights))
-    tried = []
     wanted = spec.default_resolution if resolution is None else resolution
-    for candidate in spec.pretrained.get(width, []):
-        path = _find(candidate, folder, wanted)
-        if path is not None:
-            return _start(candidate, path)
-        tried.append(f"{folder / candidate.file}" if candidate.file else f"hub {candidate.hub}")
+    for find in (_here, partial(_fetched, width)):  # nothing is fetched where anything is at hand
+        for candidate in spec.pretrained.get(width, []):
+            path = find(candidate, folder, wanted)
+            if path is not None:
+                return _start(candidate, path)
+    tried = [
+        f"{folder / _names(candidate, wanted)[0]}" if candidate.file else f"hub {candidate.hub}"
+        for candidate in spec.pretrained.get(width, [])
+    ]
     if weights == "imagenet":
         if not tried:
             have = ", ".join(f"{have:g}" for have in spec.pretrained) or "none"
@@ -150,29 +159,43 @@ def _names(candidate: Pretrained, wanted: int = 0) -> list[str]:
     return [candidate.file.format(resolution=have) for have in near] if candidate.file else []
 
 
-def _find(candidate: Pretrained, folder: Path, wanted: int) -> Path | None:
+def _here(candidate: Pretrained, folder: Path, wanted: int) -> Path | None:
+    """The candidate's file in the folder, or in the hub's cache."""
     if candidate.file is not None:
         return next((path for name in _names(candidate, wanted) if (path := folder / name).is_file()), None)
     assert candidate.hub is not None
-    return _from_hub(candidate.hub)
+    from huggingface_hub import try_to_load_from_cache
+
+    cached = try_to_load_from_cache(candidate.hub, "model.safetensors")
+    return Path(cached) if isinstance(cached, str) else None
 
 
-def _from_hub(repository: str) -> Path | None:
-    """The cached or downloaded file, or None where neither the cache nor the network has it."""
-    from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
+def _fetched(width: float, candidate: Pretrained, folder: Path, wanted: int) -> Path | None:
+    """The file from Keras or from the hub, or None where the network has it not."""
+    from huggingface_hub import constants, hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    cached = try_to_load_from_cache(repository, "model.safetensors")
-    if isinstance(cached, str):
-        return Path(cached)
-    if constants.HF_HUB_OFFLINE or not _reachable(constants.ENDPOINT):
+    if constants.HF_HUB_OFFLINE:
+        return None
+    if candidate.keras is not None:
+        if not _reachable(KERAS):
+            return None
+        from lightning_modules.backbones.port import port  # torch, where there is something to do
+
+        nearest = min(candidate.resolutions, key=lambda have: abs(have - wanted))
+        try:
+            return port(candidate.keras, width, nearest, folder)
+        except (WeightsError, OSError):
+            return None
+    if candidate.hub is None or not _reachable(constants.ENDPOINT):
         return None
     try:
-        return Path(hf_hub_download(repository, "model.safetensors"))
+        return Path(hf_hub_download(candidate.hub, "model.safetensors"))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError):
         return None
 
 
+@cache
 def _reachable(url: str, timeout_s: float = 2.0) -> bool:
     """Whether a connection opens at all: the hub's own client would retry for half a minute offline."""
     if os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):

@@ -117,7 +117,7 @@ def test_every_encoding_keeps_the_head_contract(choice):
 
 @pytest.mark.parametrize("choice", BACKBONES)
 def test_weights_resolve_without_a_network(choice, tmp_path, monkeypatch):
-    monkeypatch.setattr("lightning_modules.backbones.spec._from_hub", lambda repository: None)
+    monkeypatch.setattr("lightning_modules.backbones.spec._reachable", lambda url: False)
     spec = spec_of(choice)
     start = resolve_start(spec, spec.default_width, "auto", tmp_path)
     assert start.origin == "random"

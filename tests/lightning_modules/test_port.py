@@ -138,3 +138,24 @@ def test_what_keras_does_not_have_is_named(words, message):
     )  # fmt: skip
     assert done.returncode == 2
     assert message in done.stderr
+
+
+def test_a_start_without_a_file_fetches_keras_once_and_goes_on_without_a_network(tmp_path, monkeypatch):
+    half, asked = (0.5, 0.5, 0.5), []
+    one = Pretrained("same", half, half, file="w_{resolution}.safetensors", resolutions=(128, 224), keras="mobilenet")
+    spec = BackboneSpec("net", (0.5,), 0.5, 160, 32, pretrained={0.5: [one]})
+
+    def fake(family, width, resolution, folder):
+        asked.append((family, width, resolution))
+        path = folder / f"w_{resolution}.safetensors"
+        save_file({"x": torch.zeros(1)}, path)
+        return path
+
+    monkeypatch.setattr("lightning_modules.backbones.port.port", fake)
+    monkeypatch.setattr("lightning_modules.backbones.spec._reachable", lambda url: False)
+    assert resolve_start(spec, 0.5, "auto", tmp_path, 96).origin == "random"
+    monkeypatch.setattr("lightning_modules.backbones.spec._reachable", lambda url: True)
+    for _ in range(2):
+        assert resolve_start(spec, 0.5, "auto", tmp_path, 96).origin == "imagenet"
+    assert asked == [("mobilenet", 0.5, 128)]
+    assert resolve_start(spec, 0.5, "none", tmp_path, 96).origin == "random"
