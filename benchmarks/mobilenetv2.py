@@ -119,7 +119,7 @@ def trained(name: str, seed: int, arguments: argparse.Namespace) -> dict[str, An
         ])  # fmt: skip
     spec = BackboneSpec.from_config(dict(cfg.backbone.spec))
     given = resolve_start(spec, 1.0, "imagenet", arguments.weights, arguments.resolution)
-    start = Start(given.origin, padding or given.padding, given.mean, given.std, given.path, given.eps)
+    start = Start(given.origin, padding or given.padding, given.mean, given.std, given.path, eps=given.eps)
     seed_everything(seed)
     samples = instantiate(cfg.datamodule).load()
     module = build_module(cfg, start, len(samples.class_names))

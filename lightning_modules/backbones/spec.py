@@ -89,10 +89,10 @@ class Start:
     std: tuple[float, float, float]
     path: Path | None = None
     """The safetensors file, None for a random start."""
-    eps: float = 1e-5
-    """Of batch normalisation."""
     digest: str = ""
     """First 16 hex digits of the file's SHA-256."""
+    eps: float = 1e-5
+    """Of batch normalisation."""
 
     @property
     def identity(self) -> dict[str, str]:
@@ -146,11 +146,11 @@ def _from_file(spec: BackboneSpec, width: float, path: Path) -> Start:
     for candidate in spec.pretrained.get(width, []):
         if path.name in _names(candidate):
             return _start(candidate, path)
-    return Start("file", spec.padding, spec.mean, spec.std, path, digest=_digest(path))
+    return Start("file", spec.padding, spec.mean, spec.std, path, _digest(path))
 
 
 def _start(candidate: Pretrained, path: Path) -> Start:
-    return Start("imagenet", candidate.padding, candidate.mean, candidate.std, path, candidate.eps, _digest(path))
+    return Start("imagenet", candidate.padding, candidate.mean, candidate.std, path, _digest(path), candidate.eps)
 
 
 def _names(candidate: Pretrained, wanted: int = 0) -> list[str]:

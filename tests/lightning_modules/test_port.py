@@ -1,7 +1,6 @@
 """Keras's networks and ours give equal features from equal weights, every width and resolution."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import torch
 from omegaconf import OmegaConf
 from safetensors.torch import save_file
 
-from lightning_modules.backbones.port import WIDTHS, address, build, port, ported, read_keras
+from lightning_modules.backbones.port import WIDTHS, address, build, main, port, ported, read_keras
 from lightning_modules.backbones.spec import BackboneSpec, Pretrained, WeightsError, resolve_start
 
 HERE = Path(__file__).parent.parent.parent
@@ -131,13 +130,12 @@ def test_foreign_weights_are_named(tmp_path):
         (["mobilenetv2", "--width", "1.4", "--resolution", "96"], "--resolution 96: at width 1.4 Keras has 224"),
     ],
 )
-def test_what_keras_does_not_have_is_named(words, message):
-    done = subprocess.run(
-        [sys.executable, "-m", "lightning_modules.backbones.port", *words], cwd=HERE, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert message in done.stderr
+def test_what_keras_does_not_have_is_named(words, message, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["port", *words])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
 
 
 def test_a_start_without_a_file_fetches_keras_once_and_goes_on_without_a_network(tmp_path, monkeypatch):

@@ -201,7 +201,7 @@ def test_a_phone_whose_browser_hides_its_name_is_asked_for_it(address):
 
 @pytest.mark.parametrize(
     ("width", "height", "side"),
-    [(300, 300, 96), (97, 131, 64), (720, 720, 160), (64, 64, 64), (40, 40, 96), (50, 200, 64)],
+    [(300, 300, 96), (97, 131, 64), (420, 420, 160), (64, 64, 64), (40, 40, 96), (50, 200, 64)],
 )
 def test_pictures_are_resized_as_here(address, width, height, side):
     picture = cv2.GaussianBlur(
