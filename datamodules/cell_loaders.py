@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from datamodules.augmentation import Augmentation
+from datamodules.batched import BatchedAugmentation
 from datamodules.imbalance import Unbalanced
 
 
@@ -48,7 +49,7 @@ class CellDataset(Dataset[CellBatch]):
         self,
         arrays: CellArrays,
         class_weights: npt.NDArray[np.float64],
-        augmentation: Augmentation | None = None,
+        augmentation: Augmentation | BatchedAugmentation | None = None,
         seed: int = 0,
     ) -> None:
         self.arrays, self.augmentation, self.seed = arrays, augmentation, seed
@@ -61,9 +62,8 @@ class CellDataset(Dataset[CellBatch]):
         """A whole batch at once: one gather, no collating sample by sample."""
         indices = np.array([index for _, index in keys])
         images = self.arrays.images[indices]
-        if self.augmentation is not None and self.augmentation.sequence is not None:
-            for place, (epoch, index) in enumerate(keys):
-                images[place] = self.augmentation(images[place], (self.seed, epoch, index))
+        if self.augmentation is not None and self.augmentation.changes:
+            self.augmentation.on_batch(images, indices, len(self.arrays.labels), self.seed, keys[0][0])
         return CellBatch(
             torch.from_numpy(images).permute(0, 3, 1, 2),
             torch.from_numpy(self.arrays.labels[indices]),
@@ -135,7 +135,7 @@ class CellDataModule(pl.LightningDataModule):
         self,
         arrays: CellArrays,
         *,
-        augmentation: Augmentation,
+        augmentation: Augmentation | BatchedAugmentation,
         imbalance: Unbalanced,
         batch_size: int,
         seed: int,
@@ -154,7 +154,7 @@ class CellDataModule(pl.LightningDataModule):
         dataset = CellDataset(self.arrays, self.class_weights, self.augmentation, self.seed)
         sampler = EpochSampler(members[shown], self.batch_size, self.seed)
         loader = self._loader(dataset, sampler, self.batch_size)
-        return Ahead(loader, self.ahead) if self.ahead and self.augmentation.sequence is not None else loader
+        return Ahead(loader, self.ahead) if self.ahead and self.augmentation.changes else loader
 
     def val_dataloader(self) -> DataLoader[CellBatch]:
         """The val part in order."""

@@ -2,15 +2,18 @@
 
 import itertools
 import random
+from functools import partial
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from datamodules.augmentation import (
+    BACKENDS,
     BRIGHTNESS_LIMIT,
     HUE_LIMIT,
     Augmentation,
@@ -20,9 +23,16 @@ from datamodules.augmentation import (
     light,
     none,
 )
+from datamodules.batched import BatchedAugmentation
 from datamodules.screen_grid import Image
 
-LEVELS = {"light": light, "heavy": heavy}
+LEVELS = {
+    "light": light,
+    "heavy": heavy,
+    "light batched": partial(light, backend="batched"),
+    "heavy batched": partial(heavy, backend="batched"),
+}
+BACKEND = pytest.mark.parametrize("backend", BACKENDS)
 SIDE = 96
 
 
@@ -30,8 +40,21 @@ def textured(side: int = 32, seed: int = 0) -> Image:
     return np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
 
 
-def drawn(augmentation: Augmentation, image: Image, count: int) -> list[Image]:
-    return [augmentation(image, (7, epoch, sample)) for epoch in range(2) for sample in range(count // 2)]
+def drawn(augmentation: Augmentation | BatchedAugmentation, image: Image, count: int) -> list[Image]:
+    found = []
+    for epoch in range(2):
+        images = np.stack([image] * (count // 2))
+        augmentation.on_batch(images, np.arange(count // 2), count // 2, 7, epoch)
+        found += list(images)
+    return found
+
+
+def one(augmentation: Augmentation | BatchedAugmentation, image: Image, key: tuple[int, int, int]) -> Image:
+    """What (seed, epoch, sample) makes of an image, of 1,000 samples."""
+    images = image[None].copy()
+    seed, epoch, sample = key
+    augmentation.on_batch(images, np.array([sample]), 1000, seed, epoch)
+    return images[0]
 
 
 def test_none_hands_the_image_through() -> None:
@@ -43,12 +66,12 @@ def test_none_hands_the_image_through() -> None:
 def test_seed_epoch_and_sample_alone_decide(level: str) -> None:
     image = textured()
     first = LEVELS[level]()
-    wanted = {key: first(image, key) for key in itertools.product((0, 1), (0, 3), (2, 900))}
+    wanted = {key: one(first, image, key) for key in itertools.product((0, 1), (0, 3), (2, 900))}
     random.seed(5)
     np.random.seed(5)
     other = LEVELS[level]()
     for key in reversed(list(wanted)):
-        np.testing.assert_array_equal(other(image, key), wanted[key])
+        np.testing.assert_array_equal(one(other, image, key), wanted[key])
     np.testing.assert_array_equal(image, textured())  # never changed in place
 
 
@@ -59,7 +82,7 @@ def test_each_of_seed_epoch_and_sample_moves_the_draw(level: str, place: int) ->
     seen = set()
     for number in range(20):
         seed, epoch, sample = (number if part == place else 4 for part in range(3))
-        seen.add(augmentation(image, (seed, epoch, sample)).tobytes())
+        seen.add(one(augmentation, image, (seed, epoch, sample)).tobytes())
     assert len(seen) >= 5
 
 
@@ -70,12 +93,13 @@ def test_shape_and_type_stay(level: str) -> None:
         assert image.dtype == np.uint8
 
 
-def test_light_draws_the_eight_dihedral_images_about_equally_often() -> None:
+@BACKEND
+def test_light_draws_the_eight_dihedral_images_about_equally_often(backend: str) -> None:
     image = textured()
     turns = [np.rot90(image, quarters) for quarters in range(4)]
     dihedral = {seen.tobytes(): 0 for seen in [*turns, *map(np.fliplr, turns)]}
     assert len(dihedral) == 8
-    for seen in drawn(light(), image, 1600):
+    for seen in drawn(light(backend), image, 1600):
         dihedral[seen.tobytes()] += 1  # a KeyError where it is none of the eight
     counts = np.array(list(dihedral.values()))
     assert ((counts - 200) ** 2 / 200).sum() < 24.3  # chi-square, 7 degrees of freedom, p = 0.001
@@ -147,8 +171,9 @@ def test_no_part_of_a_cell_is_pushed_out(each: float) -> None:
         assert per_blob.min() > 0.8 * per_blob.max()
 
 
-def test_heavy_shows_all_eight_marks_too() -> None:
-    for seen in drawn(heavy(), marked(), 200):
+@BACKEND
+def test_heavy_shows_all_eight_marks_too(backend: str) -> None:
+    for seen in drawn(heavy(backend=backend), marked(), 200):
         grey = seen[..., 0].astype(int) - int(np.median(seen[..., 0]))
         assert cv2.connectedComponents((grey > 50).astype(np.uint8))[0] - 1 == 8
 
@@ -176,7 +201,9 @@ def test_each_part_of_the_affine_is_drawn_eight_times_in_ten_within_its_limit() 
     assert both.mean() == pytest.approx(0.64, abs=0.045)  # drawn one by one
 
 
-def hue_and_value_shifts(augmentation: Augmentation, count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def hue_and_value_shifts(
+    augmentation: Augmentation | BatchedAugmentation, count: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Of a flat image: shift of the hue in OpenCV's units, and of the brightest channel in grey levels."""
     flat = np.full((8, 8, 3), (190, 60, 60), np.uint8)  # hue 0; far from black and white
     pixels = np.array([seen[4, 4] for seen in drawn(augmentation, flat, count)])
@@ -184,9 +211,10 @@ def hue_and_value_shifts(augmentation: Augmentation, count: int) -> tuple[npt.ND
     return np.where(hues > 90, hues - 180, hues), pixels.max(axis=1).astype(int) - 190
 
 
-def test_hue_and_brightness_reach_their_limits_and_no_further() -> None:
+@BACKEND
+def test_hue_and_brightness_reach_their_limits_and_no_further(backend: str) -> None:
     assert (HUE_LIMIT, BRIGHTNESS_LIMIT) == (35, 30)
-    hue, value = hue_and_value_shifts(heavy(), 1200)
+    hue, value = hue_and_value_shifts(heavy(backend=backend), 1200)
     for shift, limit, rounding in ((hue, 35, 1), (value, 30, 1)):
         assert limit - 2 <= shift.max() <= limit + rounding
         assert -limit - rounding <= shift.min() <= -limit + 2
@@ -195,14 +223,81 @@ def test_hue_and_brightness_reach_their_limits_and_no_further() -> None:
         assert abs(shift.mean()) < 0.1 * limit
 
 
-def test_brightness_is_added_to_all_channels_alike() -> None:
+@BACKEND
+def test_brightness_is_added_to_all_channels_alike(backend: str) -> None:
     flat = np.full((8, 8, 3), (120, 120, 120), np.uint8)  # grey has no hue to turn
-    pixels = np.array([seen[4, 4] for seen in drawn(heavy(), flat, 60)]).astype(int)
+    pixels = np.array([seen[4, 4] for seen in drawn(heavy(backend=backend), flat, 60)]).astype(int)
     assert len(np.unique(pixels[:, 0])) > 20
     assert np.ptp(pixels, axis=1).max() <= 1
 
 
-def test_heavy_with_probability_zero_is_light() -> None:
+@BACKEND
+def test_heavy_with_probability_zero_is_light(backend: str) -> None:
     image = textured()
-    light_ones = {seen.tobytes() for seen in drawn(light(), image, 100)}
-    assert {seen.tobytes() for seen in drawn(heavy(each=0), image, 100)} <= light_ones
+    light_ones = {seen.tobytes() for seen in drawn(light(backend), image, 100)}
+    assert {seen.tobytes() for seen in drawn(heavy(0, backend), image, 100)} <= light_ones
+
+
+def test_the_batched_affine_is_drawn_eight_times_in_ten_within_its_limit() -> None:
+    draws = heavy(each=0.8, backend="batched").draw(4000, (1, 0))
+    forward = np.linalg.inv(draws.maps[:, :, :2])
+    shift = -0.5 * np.einsum("nij,nj->ni", forward, draws.maps[:, :, 2])
+    scale = np.sqrt(np.abs(np.linalg.det(forward)))
+    # without the shrinking and the quarter turns, a small turn and a shear are left
+    linear = forward / scale[:, None, None]
+    wholes = [
+        np.array([[c, -s], [s, c]]) @ np.diag([m, 1]) for c, s in ((1, 0), (0, 1), (-1, 0), (0, -1)) for m in (1, -1)
+    ]
+    nearest = np.array([min((np.abs(one @ np.linalg.inv(whole) - np.eye(2)).sum(), place) for place, whole in enumerate(wholes))[1]
+                        for one in linear])  # fmt: skip
+    small = np.array([one @ np.linalg.inv(wholes[place]) for one, place in zip(linear, nearest, strict=True)])
+    angle = np.rad2deg(np.arctan2(small[:, 1, 0], small[:, 0, 0]))
+    back = np.array(
+        [
+            [np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))],
+            [-np.sin(np.deg2rad(angle)), np.cos(np.deg2rad(angle))],
+        ]
+    )
+    shear = np.rad2deg(np.arctan(np.einsum("ijn,njk->nik", back, small)[:, 0, 1]))
+    across, down = (shift / scale[:, None]).T
+    for amount, limit in ((angle, 5), (shear, 5), (across, 0.05), (down, 0.05)):
+        happened = np.abs(amount) > 1e-9
+        assert happened.mean() == pytest.approx(0.8, abs=0.03)
+        assert 0.98 * limit < amount.max() <= limit + 1e-6
+        assert -limit - 1e-6 <= amount.min() < -0.98 * limit
+        assert amount.mean() == pytest.approx(0, abs=0.06 * limit)
+    np.testing.assert_array_equal(np.abs(across) > 1e-9, np.abs(down) > 1e-9)
+    counts = np.bincount(nearest, minlength=8)
+    assert ((counts - 500) ** 2 / 500).sum() < 24.3
+
+
+@pytest.mark.parametrize("side", [32, 33])
+@pytest.mark.parametrize("level", ["light batched", "heavy batched"])
+def test_torch_and_opencv_give_the_same_image(level: str, side: int) -> None:
+    augmentation = LEVELS[level]()
+    images = np.stack([cv2.GaussianBlur(textured(side, seed), (0, 0), 2) for seed in range(40)])
+    places = np.arange(40)
+    draws = augmentation.draw(40, (3, 1))
+    given = augmentation.on_tensors(torch.from_numpy(images).permute(0, 3, 1, 2), draws, places)
+    augmentation.on_images(images, draws, places)
+    apart = np.abs(given.permute(0, 2, 3, 1).numpy() - images)
+    assert apart.mean() < 0.6
+    assert np.percentile(apart, 99.5) < 3
+
+
+def test_both_backends_have_the_same_distribution_of_pixels() -> None:
+    image = cv2.GaussianBlur(textured(48, 5), (0, 0), 4)
+    means, spreads = [], []
+    for backend in BACKENDS:
+        seen = np.array(drawn(heavy(backend=backend), image, 3000)).astype(float)
+        means.append(seen.mean(0))
+        spreads.append(seen.std(0))
+    assert np.abs(means[0] - means[1]).mean() < 1.0
+    assert (
+        np.abs(spreads[0] / spreads[1] - 1).mean() < 0.05
+    )  # 0.018 is one standard error: brightness is shared by all pixels
+
+
+def test_an_unknown_backend_is_answered_with_the_known() -> None:
+    with pytest.raises(ValueError, match=r"augmentation\.backend=fast: want one of batched, albumentations"):
+        heavy(backend="fast")
