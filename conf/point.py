@@ -39,6 +39,10 @@ RESULT_FREE = {
 """Keys that leave a run's result as it is; the start and the data are covered by their own fingerprints."""
 
 
+FIRST = ("backbone", "width", "resolution", "encoding", "augmentation", "imbalance", "fold", "seed")
+"""What a folder's name begins with: long names are cut."""
+
+
 @dataclass(frozen=True)
 class Point:
     """What one job is, before anything runs."""
@@ -161,6 +165,7 @@ def _folder(cfg: DictConfig, digest: str) -> Path:
     if existing:
         return existing[0]
     # No = or comma: the folder's name has to pass as a value on a later command line.
-    words = "+".join(f"{key.rpartition('.')[2]}-{Path(value).name}" for key, value in _overrides())
+    named = sorted(_overrides(), key=lambda pair: FIRST.index(pair[0]) if pair[0] in FIRST else len(FIRST))
+    words = "+".join(f"{key.rpartition('.')[2]}-{Path(value).name}" for key, value in named)
     readable = "".join(c if c.isalnum() or c in "+._-" else "_" for c in words) or "defaults"
     return sweep / f"{readable[:120]}-{digest[:8]}"

@@ -1,6 +1,7 @@
 import pytest
+from omegaconf import OmegaConf
 
-from conf.point import config_hash
+from conf.point import _folder, config_hash
 from lightning_modules.backbones.spec import Start
 
 HALF = (0.5, 0.5, 0.5)
@@ -45,3 +46,18 @@ def test_the_content_of_the_starting_weights_counts_and_their_place_does_not(tmp
     assert config_hash(CONFIG, start("a", "1")) == config_hash(CONFIG, start("b", "1"))
     assert config_hash(CONFIG, start("a", "1")) != config_hash(CONFIG, start("a", "2"))
     assert config_hash(CONFIG, start("a", "1")) != config_hash(CONFIG, START)
+
+
+def test_a_folders_name_begins_with_the_network_whatever_is_typed_first(monkeypatch):
+    words = [
+        ("datamodule.root", "/a/very/" + "long" * 30),
+        ("trainer.max_epochs", "3"),
+        ("fold", "2"),
+        ("width", "0.5"),
+    ]
+    monkeypatch.setattr("conf.point._overrides", lambda: words)
+    cfg = OmegaConf.create({"paths": {"runs": "runs"}, "sweep_name": "s"})
+    name = _folder(cfg, "0123456789").name
+    assert name.startswith("width-0.5+fold-2+root-longlong")
+    assert name.endswith("-01234567")
+    assert len(name) <= 130
