@@ -71,6 +71,7 @@ def build_data(cfg: DictConfig, samples: "Samples") -> "CellDataModule":
         batch_size=cfg.batch_size,
         seed=cfg.seed,
         ahead=cfg.ahead,
+        resident=cfg.resident,
     )
 
 

@@ -22,6 +22,7 @@ RESULT_FREE = {
     "callbacks.keep_last",
     "trainer.accelerator",
     "ahead",
+    "resident",
     "datamodule.root",
     "datamodule.cache",
     "datamodule.folder",

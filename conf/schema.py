@@ -85,6 +85,8 @@ class TrainConfig:
     """Folder under paths.runs that the run's folder lies in."""
     ahead: int = 2
     """Batches augmented on a thread beside the training; 0 augments between the steps."""
+    resident: bool | None = None
+    """Whether all cells lie on the network's device; None: on a GPU, where they fit and nothing but it augments them."""
     overwrite: bool = False
     """Train again where a finished record says that it has been done."""
     retry_failed: bool = False

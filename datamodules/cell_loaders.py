@@ -1,5 +1,6 @@
 """Hands cells to Lightning: batches of raw uint8 pixels, plain labels and weights."""
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -122,12 +123,48 @@ class Ahead:
                 yield batch
 
 
+class Resident:
+    """A loader whose cells lie where the network is: a batch is a selection there, augmented there, nothing is copied.
+
+    Args:
+        images: all cells `(N, S, S, 3)` uint8, on the device.
+        dataset: their labels and weights; its augmentation is none or batched.
+        keys: yields (epoch, index).
+
+    """
+
+    def __init__(self, images: Tensor, dataset: CellDataset, keys: Any, batch_size: int) -> None:
+        self.images, self.cells, self.keys, self.batch_size = images, dataset, keys, batch_size
+        if isinstance(keys, EpochSampler):
+            self.sampler = keys  # where Lightning sets the epoch
+        self.labels = torch.from_numpy(np.array(dataset.arrays.labels)).to(images.device)  # pandas gives read-only ones
+        self.weights = torch.from_numpy(dataset.weights).to(images.device)
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.keys) / self.batch_size)
+
+    def __iter__(self) -> Iterator[CellBatch]:
+        keys = list(self.keys)
+        indices = np.array([index for _, index in keys], np.int64)
+        for at in range(0, len(indices), self.batch_size):
+            places = indices[at : at + self.batch_size]
+            here = torch.from_numpy(places).to(self.images.device, non_blocking=True)
+            images = self.images[here].permute(0, 3, 1, 2)
+            augmentation = self.cells.augmentation
+            if isinstance(augmentation, BatchedAugmentation):
+                draws = augmentation.draw(len(self.labels), (self.cells.seed, keys[0][0]))
+                images = augmentation.on_tensors(images, draws, places)
+            yield CellBatch(images, self.labels[here], self.weights[here])
+
+
 class CellDataModule(pl.LightningDataModule):
     """Loaders over the parts of a data set.
 
     Args:
         batch_size: training samples per step.
         ahead: batches that are augmented beside the training; 0 does it between the steps.
+        resident: whether all cells lie on the network's device; None: where that is no CPU, they take less than half of
+            its free memory, and the augmentation is none or batched.
 
     """
 
@@ -140,31 +177,55 @@ class CellDataModule(pl.LightningDataModule):
         batch_size: int,
         seed: int,
         ahead: int,
+        resident: bool | None = None,
     ) -> None:
         super().__init__()
+        self.resident = resident
+        self._cells: Tensor | None = None
         self.arrays, self.augmentation, self.imbalance = arrays, augmentation, imbalance
         self.batch_size, self.seed, self.ahead = batch_size, seed, ahead
         counts = np.bincount(arrays.labels[arrays.parts == "train"], minlength=arrays.num_classes)
         self.class_weights = imbalance.class_weights(counts)
 
-    def train_dataloader(self) -> DataLoader[CellBatch] | Ahead:
+    def train_dataloader(self) -> DataLoader[CellBatch] | Ahead | Resident:
         """The train part, balanced as asked, shuffled and augmented by (seed, epoch, sample)."""
         members = np.flatnonzero(self.arrays.parts == "train")
         shown = self.imbalance.epoch_indices(self.arrays.labels[members], self.arrays.num_classes)
         dataset = CellDataset(self.arrays, self.class_weights, self.augmentation, self.seed)
         sampler = EpochSampler(members[shown], self.batch_size, self.seed)
+        cells = self._on_device()
+        if cells is not None:
+            return Resident(cells, dataset, sampler, self.batch_size)
         loader = self._loader(dataset, sampler, self.batch_size)
         return Ahead(loader, self.ahead) if self.ahead and self.augmentation.changes else loader
 
-    def val_dataloader(self) -> DataLoader[CellBatch]:
+    def val_dataloader(self) -> DataLoader[CellBatch] | Resident:
         """The val part in order."""
         return self.part_dataloader("val")
 
-    def part_dataloader(self, part: str) -> DataLoader[CellBatch]:
+    def part_dataloader(self, part: str) -> DataLoader[CellBatch] | Resident:
         """Any part in order, as it is, every weight 1."""
         members = [(0, int(index)) for index in np.flatnonzero(self.arrays.parts == part)]
         dataset = CellDataset(self.arrays, np.ones(self.arrays.num_classes))
+        cells = self._on_device()
+        if cells is not None:
+            return Resident(cells, dataset, members, 2 * self.batch_size)
         return self._loader(dataset, members, 2 * self.batch_size)
+
+    def _on_device(self) -> Tensor | None:
+        """All cells where the network is, or None where they stay in main memory."""
+        if self.resident is False or (self.augmentation.changes and isinstance(self.augmentation, Augmentation)):
+            return None
+        trainer = getattr(self, "trainer", None)
+        device = trainer.strategy.root_device if trainer is not None else torch.device("cpu")
+        if self._cells is not None and self._cells.device == device:
+            return self._cells
+        if self.resident is None:
+            free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
+            if device.type == "cpu" or (device.type == "cuda" and 2 * self.arrays.images.nbytes > free):
+                return None
+        self._cells = torch.from_numpy(np.array(self.arrays.images)).to(device)  # a copy: mapped files are read-only
+        return self._cells
 
     def _loader(self, dataset: CellDataset, sampler: Any, batch_size: int) -> DataLoader[CellBatch]:
         return DataLoader(dataset, batch_size=batch_size, sampler=sampler, collate_fn=_identity)

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from datamodules.augmentation import Augmentation, heavy, light, none
-from datamodules.cell_loaders import Ahead, CellArrays, CellBatch, CellDataModule, CellDataset, EpochSampler
+from datamodules.cell_loaders import Ahead, CellArrays, CellBatch, CellDataModule, CellDataset, EpochSampler, Resident
 from datamodules.imbalance import ClassWeights, Oversampling, Unbalanced
 
 SIDE = 8
@@ -261,3 +261,31 @@ def test_lightning_sets_the_epoch(ahead: int) -> None:
     assert list(recorder.shown) == [0, 1, 2]
     for epoch, batches in recorder.shown.items():
         assert_same(batches, epoch_of(module(light()).train_dataloader(), epoch))
+
+
+@pytest.mark.parametrize("imbalance", [Unbalanced(), ClassWeights(), Oversampling()], ids=["none", "weights", "over"])
+def test_cells_on_the_device_come_in_the_same_batches(imbalance: Unbalanced) -> None:
+    there, here = module(imbalance=imbalance, resident=True), module(imbalance=imbalance)
+    assert isinstance(there.train_dataloader(), Resident)
+    assert len(there.train_dataloader()) == len(here.train_dataloader())
+    for epoch in (0, 3):
+        assert_same(epoch_of(there.train_dataloader(), epoch), epoch_of(here.train_dataloader(), epoch))
+    for part in ("val", "test"):
+        assert_same(list(there.part_dataloader(part)), list(here.part_dataloader(part)))
+
+
+def test_cells_on_the_device_are_augmented_there() -> None:
+    augmentation = heavy(backend="batched")
+    there, here = module(augmentation, resident=True), module(augmentation)
+    for epoch in (0, 1):
+        ours, theirs = (epoch_of(one.train_dataloader(), epoch) for one in (there, here))
+        for one, other in zip(ours, theirs, strict=True):
+            assert one.images.dtype == torch.float32
+            assert (one.images - other.images.float()).abs().mean() < 4  # noise, bilinear twice rounded
+            assert torch.equal(one.labels, other.labels)
+    assert there.part_dataloader("val").images is there.train_dataloader().images
+
+
+@pytest.mark.parametrize(("augmentation", "resident"), [(none(), None), (heavy(), True), (none(), False)])
+def test_cells_stay_in_memory_where_that_is_better(augmentation: Augmentation, resident: bool | None) -> None:
+    assert not isinstance(module(augmentation, resident=resident).train_dataloader(), Resident)
