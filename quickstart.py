@@ -3,6 +3,7 @@
 Looks at the data, probes what backbones know already, trains the few that promise something, exports, reports.
 """
 
+import os
 import shlex
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from conf.command_line import answer, quoted, stop_or_report
+from conf.command_line import SAID_BEFORE, answer, quoted, stop_or_report
 from conf.schema import register
 from datamodules.photo_folder import DataError
 from sweeps.probes import Probe, kept
@@ -41,6 +42,7 @@ def main(cfg: DictConfig) -> None:
             raise DataError("no folder named: make try DATA=<folder with a folder of pictures per class>")
         root = Path(cfg.data).resolve()
         samples = look(root, cfg)
+        os.environ[SAID_BEFORE] = samples.fingerprint
         sweep = runs / cfg.sweep_name if cfg.sweep_name else claimed(runs, root, samples.fingerprint)
         data = ["datamodule=image_folder", quoted("datamodule.root", root), *cfg.common]
         failed = probe(cfg, sweep, data, samples.fingerprint)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from datamodules.samples import Samples
 
 CONF = Path(__file__).parent
+SAID_BEFORE = "GRIDLITE_NOTES_SAID"
+"""Environment variable: fingerprint of data whose notes a command has said before it called this one."""
 USER_ERROR = 2
 """Exit code for a command line that cannot be composed."""
 
@@ -113,7 +115,7 @@ def say_start(point: "Point", cfg: DictConfig, samples: "Samples") -> None:
     """Says once per data set what is odd about it, and once per backbone and width, loudly, that `auto` found no
     weights.
     """
-    for note in samples.notes:
+    for note in samples.notes if os.environ.get(SAID_BEFORE) != samples.fingerprint else ():
         if note not in _said:
             _said.add(note)
             print(f"note: {note}", file=sys.stderr)

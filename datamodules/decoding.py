@@ -1,6 +1,7 @@
 """Image files of any kind → RGB pixels."""
 
 import io
+import re
 import warnings
 from pathlib import Path
 
@@ -30,7 +31,8 @@ def decode(path: Path) -> Image:
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except (OSError, SyntaxError, ValueError, PillowImage.DecompressionBombError) as error:
-        raise DataError(f"{path}: not a readable image ({error})") from None
+        why = re.sub(r" <_io\.\w+ object at \w+>", "", str(error))
+        raise DataError(f"{path}: not a readable image ({why})") from None
 
 
 def _eight_bits(picture: PillowImage.Image) -> PillowImage.Image:
