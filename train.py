@@ -8,6 +8,7 @@ import hydra
 from omegaconf import DictConfig
 
 from conf.again import ended_before
+from conf.background import are_taken, wish
 from conf.command_line import answer, say_start, stop_or_report
 from conf.exporting import export_within
 from conf.point import Point, make_point
@@ -37,11 +38,15 @@ register()
 def main(cfg: DictConfig) -> str:
     """One job. Its record says how it ended; a failure ends a single run, but not the grid around it."""
     point = make_point(cfg)
-    folder = point.folder
+    folder, later = point.folder, False
     with stop_or_report(folder), hold(folder), failure_recorded(folder, point.identity), closing(folder):
         train(cfg, point)
-        if cfg.export.enabled and is_done(folder):
+        done = cfg.export.enabled and is_done(folder)
+        later = done and are_taken(cfg)
+        if done and not later:
             export_within(folder, cfg)
+    if later:
+        wish(folder, cfg)
     return str(folder)
 
 

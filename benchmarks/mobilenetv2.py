@@ -142,7 +142,7 @@ def accuracy(module: GradingModule, data: CellDataModule, samples: Any) -> float
     """On the val part."""
     grades, _ = grade_images(module, (batch.images for batch in data.part_dataloader("val")))
     table = samples.table
-    return float((grades == table.label[table.part == "val"].to_numpy()).fmean())
+    return float((grades == table.label[table.part == "val"].to_numpy()).mean())
 
 
 def show(found: dict[str, Any], arguments: argparse.Namespace) -> None:

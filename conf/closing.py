@@ -13,6 +13,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from conf.again import nothing_left, setting_digest
+from conf.background import Exports, takes_wishes
 from sweeps.commands import Command, Journal, took_one
 from sweeps.probes import kept
 from sweeps.record import RecordError, Status, find_runs, read_record
@@ -27,10 +28,11 @@ class ClosingTable(Callback):
     def __init__(self) -> None:
         self.began = ""
         self.journal: Journal | None = None
+        self.exports: Exports | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Launchers send it to their processes; the journal's lock stays here."""
-        return {"began": self.began, "journal": None}
+        """Launchers send it to their processes; the journal's lock and the exports' thread stay here."""
+        return {"began": self.began, "journal": None, "exports": None}
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Notes the time: failures of earlier commands in the same folder are not this one's."""
@@ -47,6 +49,8 @@ class ClosingTable(Callback):
             sys.exit()
         if self.journal is not None:
             self.journal.begin()
+        if takes_wishes(config.hydra):
+            self.exports = Exports()
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Notes the job's turn, in whatever process a launcher ran it."""
@@ -55,6 +59,8 @@ class ClosingTable(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Prints and, where a job failed, exits. Only records count: jobs may have run in other processes."""
+        if self.exports is not None:
+            self.exports.finish()
         if self.journal is not None:
             self.journal.end(through=True)
         sweep = Path(config.paths.runs) / config.sweep_name

@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING
+from omegaconf import MISSING, OmegaConf
+
+from conf.machine import jobs_at_once
 
 
 @dataclass
@@ -45,6 +47,8 @@ class ExportConfig:
 
     enabled: bool = False
     """As part of a training job; `python -m export` does it anyway."""
+    background: bool = True
+    """In a grid on this machine, beside the next trainings; files are then timed after the last one."""
     checkpoint: str = "best"
     """best or last."""
     max_accuracy_drop: float = 0.01
@@ -231,7 +235,8 @@ class StudyConfig:
 
 
 def register() -> None:
-    """Makes the schemas known to Hydra."""
+    """Makes the schemas known to Hydra, and what its files may ask of the machine."""
+    OmegaConf.register_new_resolver("jobs_at_once", jobs_at_once, replace=True)
     store = ConfigStore.instance()
     store.store(name="schema", node=TrainConfig)
     store.store(name="predict_schema", node=PredictConfig)

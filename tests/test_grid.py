@@ -106,10 +106,10 @@ def test_a_sweep_file_runs_as_a_grid_without_m(place):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", ["joblib", "submitit_local", "ray_local"])
+@pytest.mark.parametrize("launcher", ["side_by_side", "submitit_local", "ray_local"])
 def test_launchers_give_the_same_records(place, first, launcher):
     words = {
-        "joblib": ["hydra.launcher.n_jobs=2"],
+        "side_by_side": ["hydra.launcher.n_jobs=2"],
         "submitit_local": ["hydra.launcher.timeout_min=10"],
         "ray_local": ["+hydra.launcher.ray.init.num_cpus=2"],
     }[launcher]
