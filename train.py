@@ -67,7 +67,7 @@ def train(cfg: DictConfig, point: Point) -> None:
     samples.images(cfg.resolution)  # cut now: a broken photo is answered before the long imports
     say_start(point, cfg, samples)
     resume = prepare_resume(point.folder, samples.fingerprint)
-    update_record(point.folder, lambda _: opening(point, samples) | {"resumed": resume is not None})
+    update_record(point.folder, lambda old: opening(point, samples, old if resume else {}))
     ready = time.perf_counter()
     result = fit_and_score(cfg, point, samples, resume)
     result["seconds"] = {"data": ready - began} | result["seconds"]
@@ -81,6 +81,7 @@ def train(cfg: DictConfig, point: Point) -> None:
 def fit_and_score(cfg: DictConfig, point: Point, samples: "Samples", resume: Path | None) -> Record:
     """Trains from the point's start, or goes on from the last whole epoch of an interrupted run; then tests."""
     from conf.build import build_data, build_module, build_trainer, forget_last_job, log_final, seed_everything
+    from conf.speeding import take_way
     from lightning_modules.callbacks import History
     from sweeps.curves import keep_epochs, read_epochs
     from sweeps.search import Judge
@@ -91,11 +92,12 @@ def fit_and_score(cfg: DictConfig, point: Point, samples: "Samples", resume: Pat
     seed_everything(cfg.seed)
     module = build_module(cfg, point.start, len(samples.class_names), ordered=samples.ordered)
     data = build_data(cfg, samples)
+    way = take_way(cfg, point, module, data)
     judge = None if cfg.trial is None else Judge(point.folder.parent, cfg.trial)
     history = History(judge)
     epochs_file = point.folder / "metrics.csv"
     earlier = read_epochs(epochs_file) if resume else []
-    trainer = build_trainer(cfg, point, history, resumed=resume is not None)
+    trainer = build_trainer(cfg, point, history, resumed=resume is not None, precision=way.precision)
     try:
         trainer.fit(module, data, ckpt_path=resume)
     finally:

@@ -88,8 +88,9 @@ def main() -> None:
     parser.add_argument("--photos", required=True, help="a rendered folder, such as data/synthetic_screens-…")
     parser.add_argument("--weights", type=Path, default=Path("weights"))
     parser.add_argument("--cache", default=".cache")
-    parser.add_argument("--resolution", type=int, default=96)
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--resolution", type=int, default=64)
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--only", default="", help="the variants whose name has this in it")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("runs/mobilenetv2"))
     arguments = parser.parse_args()
@@ -97,7 +98,7 @@ def main() -> None:
     path = arguments.out / "mobilenetv2.json"
     found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     for seed in range(arguments.seeds):
-        for name in VARIANTS:
+        for name in [name for name in VARIANTS if arguments.only in name]:
             key = f"{name}, seed {seed}"
             if key not in found:
                 found[key] = trained(name, seed, arguments)
@@ -114,7 +115,7 @@ def trained(name: str, seed: int, arguments: argparse.Namespace) -> dict[str, An
         cfg = compose("train", overrides=[
             "backbone=mobilenetv2", "width=1.0", f"resolution={arguments.resolution}", "batch_size=32",
             "datamodule=phone_photos", f"datamodule.root={arguments.photos}", "datamodule.val_folds=4",
-            f"datamodule.cache={arguments.cache}", "augmentation=heavy", "optimizer.lr=0.001", "schedule=constant",
+            f"datamodule.cache={arguments.cache}", "augmentation=heavy", "augmentation.backend=batched", "optimizer.lr=0.001", "schedule=constant",
             f"seed={seed}", *overrides,
         ])  # fmt: skip
     spec = BackboneSpec.from_config(dict(cfg.backbone.spec))

@@ -75,7 +75,9 @@ def build_data(cfg: DictConfig, samples: "Samples") -> "CellDataModule":
     )
 
 
-def build_trainer(cfg: DictConfig, point: "Point", history: "History", *, resumed: bool) -> "pl.Trainer":
+def build_trainer(
+    cfg: DictConfig, point: "Point", history: "History", *, resumed: bool, precision: str
+) -> "pl.Trainer":
     """A quiet trainer with the run's callbacks and logger; a resumed run goes on in the W&B run that it began."""
     from lightning_modules.callbacks import ProgressLine, checkpoints
 
@@ -98,6 +100,7 @@ def build_trainer(cfg: DictConfig, point: "Point", history: "History", *, resume
             remember(point.folder, sys.modules["wandb"].run)
     trainer: pl.Trainer = instantiate(
         cfg.trainer,
+        precision=precision,
         callbacks=[history, ProgressLine(), *averaging, *kept],
         logger=logger,
         enable_progress_bar=False,

@@ -23,6 +23,7 @@ RESULT_FREE = {
     "trainer.accelerator",
     "ahead",
     "resident",
+    "speed",
     "datamodule.root",
     "datamodule.cache",
     "datamodule.folder",

@@ -91,6 +91,8 @@ class TrainConfig:
     """Batches augmented on a thread beside the training; 0 augments between the steps."""
     resident: bool | None = None
     """Whether all cells lie on the network's device; None: on a GPU, where they fit and nothing but it augments them."""
+    speed: str = "auto"
+    """auto: a long training takes the precision, memory format and compiler that measure fastest here; plain: none of it."""
     overwrite: bool = False
     """Train again where a finished record says that it has been done."""
     retry_failed: bool = False

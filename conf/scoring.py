@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from lightning_modules.grading import GradingModule
 
 
-def opening(point: Point, samples: "Samples") -> Record:
-    """What a record holds from the start of its run."""
+def opening(point: Point, samples: "Samples", before: Record) -> Record:
+    """What a record holds from the start of its run; `before` is the record of an interrupted one that goes on, or empty."""
     data: dict[str, Any] = {
         "fingerprint": samples.fingerprint,
         "class_names": list(samples.class_names),
@@ -25,7 +25,8 @@ def opening(point: Point, samples: "Samples") -> Record:
     }
     data["sources"] = samples.table.groupby("part").source_id.nunique().to_dict()
     where = {"versions": versions(), "device": {"processor": processor()}}
-    return point.identity | {"status": Status.RUNNING, "error": "", "data": data} | where
+    kept = {key: before[key] for key in ("speed",) if key in before} | {"resumed": bool(before)}
+    return point.identity | {"status": Status.RUNNING, "error": "", "data": data} | where | kept
 
 
 def score(

@@ -15,6 +15,7 @@ from heads.grades import GradeHead
 from lightning_modules.backbones.base import Backbone
 from lightning_modules.fine_tuning import FineTuning
 from lightning_modules.networks import GradeNetwork
+from lightning_modules.speed import PLAIN, Way, adopt, in_layout
 
 OptimizerFactory = Callable[[Iterable[dict[str, Any]]], Optimizer]
 ScheduleFactory = Callable[[Optimizer, int], LRScheduler | None]
@@ -94,7 +95,8 @@ class GradingModule(pl.LightningModule):
         self.fine_tuning = FineTuning() if fine_tuning is None else fine_tuning
         self.label_smoothing = label_smoothing
         self.mixup = _mixup(mixup, head.num_classes) if mixup else None
-        self.network = GradeNetwork(backbone, head.num_outputs, dropout).to(memory_format=torch.channels_last)
+        self.network = GradeNetwork(backbone, head.num_outputs, dropout)
+        self.compute(PLAIN, 0)
         self.optimizer_factory, self.schedule_factory, self.seed = (optimizer, schedule, seed)
         classes = head.num_classes
         self.val_loss = torch.tensor(0.0)
@@ -109,8 +111,15 @@ class GradingModule(pl.LightningModule):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Raw pixels `(B, C, H, W)` → logits `(B, O)`."""
-        logits: Tensor = self.network(pixels)
+        whole = self.training and len(pixels) == self.compiled_for
+        call = self.network if whole or not self.way.compiled else self.network.forward
+        logits: Tensor = call(in_layout(pixels, self.way))
         return logits
+
+    def compute(self, way: Way, batch_size: int) -> None:
+        """Steps of whole batches are computed this way from now on; precision is the trainer's."""
+        self.way, self.compiled_for = way, batch_size
+        adopt(self.network, way)
 
     def on_train_epoch_start(self) -> None:
         """Dropout draws from (seed, epoch): a run resumed at an epoch goes on as if undisturbed."""

@@ -78,6 +78,8 @@ def test_the_record_holds_what_the_design_promises(single):
     assert sum(map(sum, (record["data"]["cells"][part] for part in ("train", "val", "test")))) == 90
     assert record["versions"]["torch"]
     assert record["seconds"]["fit"] > 0
+    assert record["speed"]["precision"] == "32-true"
+    assert record["speed"]["measured"]["32-true, channels last"]["step_s"] > 0
     assert record["peak_memory_bytes"] > 1e8
     assert len(record["history"]) == 2
     best = max(epoch["val/accuracy"] for epoch in record["history"])
