@@ -71,7 +71,10 @@ def bootstrap_interval(
 ) -> dict[str, tuple[float, float]]:
     """95 % percentile intervals over resampled sources: cells of one device are not independent.
 
-    `figures` maps names to functions of (labels, grades).
+    Where every draw is 1, or 0, there is nothing to resample: the interval is then the exact binomial one (Clopper and
+    Pearson 1934) of as many right, or wrong, answers as there are sources.
+
+    `figures` maps names to functions of (labels, grades), shares from 0 to 1.
     """
     rng = np.random.default_rng(seed)
     _, source = np.unique(source_ids, return_inverse=True)
@@ -81,7 +84,17 @@ def bootstrap_interval(
         chosen = np.concatenate([members[number] for number in rng.integers(len(members), size=len(members))])
         for name, figure in figures.items():
             draws[name].append(figure(labels[chosen], grades[chosen]))
-    return {name: tuple(np.percentile(values, [2.5, 97.5]).tolist()) for name, values in draws.items()}
+    return {name: _percentiles(values, len(members)) for name, values in draws.items()}
+
+
+def _percentiles(values: list[float], sources: int) -> tuple[float, float]:
+    least = 0.025 ** (1 / sources)
+    if min(values) == 1:
+        return least, 1.0
+    if max(values) == 0:
+        return 0.0, 1 - least
+    low, high = np.percentile(values, [2.5, 97.5])
+    return float(low), float(high)
 
 
 def epoch_metrics(history: list[dict[str, float]]) -> dict[str, float]:

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
@@ -61,6 +62,15 @@ def test_intervals_cover_the_value_and_widen_with_fewer_sources():
     clustered = np.where(np.arange(400) < 200, labels, 1 - labels)
     low, high = bootstrap_interval(labels, clustered, blocks, figure)["accuracy"]
     assert high - low > 0.5
+
+
+def test_all_right_is_no_certainty():
+    figure = {"accuracy": lambda labels, grades: np.mean(labels == grades)}
+    labels, ids = np.ones(66, int), np.arange(66).astype(str)
+    low, high = bootstrap_interval(labels, labels, ids, figure)["accuracy"]
+    assert (low, high) == (pytest.approx(binomtest(66, 66).proportion_ci(method="exact").low), 1)
+    low, high = bootstrap_interval(labels, 1 - labels, np.repeat(["a", "b", "c"], 22), figure)["accuracy"]
+    assert (low, high) == (0, pytest.approx(binomtest(0, 3).proportion_ci(method="exact").high))
 
 
 def test_the_theses_accuracy_is_the_mean_of_the_ten_best_epochs():
