@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from scipy.stats import binomtest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 from sklearn.metrics import f1_score
 from torch import tensor
 from torchmetrics.functional.classification import multiclass_calibration_error
