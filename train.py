@@ -10,7 +10,9 @@ from omegaconf import DictConfig
 from conf.again import ended_before
 from conf.command_line import answer, say_start, stop_or_report
 from conf.exporting import export_within
+from conf.follower import followed
 from conf.point import Point, make_point
+from conf.ranks import largest_memory_bytes, together
 from conf.schema import register
 from conf.scoring import draw_mistakes, opening, score
 from sweeps.record import (
@@ -22,7 +24,6 @@ from sweeps.record import (
     prepare_resume,
     update_record,
 )
-from sweeps.surroundings import peak_memory_bytes
 from sweeps.wandb_runs import closing
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def train(cfg: DictConfig, point: Point) -> None:
     ready = time.perf_counter()
     result = fit_and_score(cfg, point, samples, resume)
     result["seconds"] = {"data": ready - began} | result["seconds"]
-    result["peak_memory_bytes"] = peak_memory_bytes()
+    result["peak_memory_bytes"] = largest_memory_bytes()
     update_record(point.folder, lambda record: record | {"status": Status.DONE, "error": ""} | result)
     metrics = result.get("metrics", {})
     shown = ", ".join(f"{name} {metrics[name]:.3f}" for name in HEADLINE if name in metrics)
@@ -90,9 +91,10 @@ def fit_and_score(cfg: DictConfig, point: Point, samples: "Samples", resume: Pat
     history = History(judge)
     epochs_file = point.folder / "metrics.csv"
     earlier = read_epochs(epochs_file) if resume else []
-    trainer = build_trainer(cfg, point, history, resumed=resume is not None)
     try:
-        trainer.fit(module, data, ckpt_path=resume)
+        with together(cfg, point, samples.fingerprint, resume) as processes:
+            trainer = build_trainer(cfg, point, history, resumed=resume is not None, processes=processes)
+            trainer.fit(module, data, ckpt_path=resume)
     finally:
         keep_epochs(epochs_file, earlier)
     fitted = time.perf_counter()
@@ -107,4 +109,5 @@ def fit_and_score(cfg: DictConfig, point: Point, samples: "Samples", resume: Pat
 
 
 if __name__ == "__main__":
-    answer(main, "train")
+    if not followed():
+        answer(main, "train")
