@@ -68,7 +68,7 @@ def wrong_processes(cfg: DictConfig) -> str:
         return f"batch_size={cfg.batch_size}: want a multiple of the {world} processes that share it (trainer.devices)"
     place = launched()
     started = place.world if place else trainer.devices
-    if world > 1 and world != started:
+    if world != started:
         return (
             f"trainer.devices={trainer.devices}, trainer.num_nodes={trainer.num_nodes}: {world} processes, started are "
             f"{started}; want torchrun or srun to start train.py once for each device of each machine"

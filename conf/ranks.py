@@ -164,7 +164,7 @@ def together(cfg: DictConfig, point: "Point", fingerprint: str, resume: Path | N
         trouble = crew.trouble()
         if not crew.launched:
             crew.end()
-        if trouble and isinstance(error, Exception) and not isinstance(error, RankError):
+        if trouble and isinstance(error, RuntimeError) and not isinstance(error, RankError):  # of a lost connection
             raise RankError(trouble) from error
         raise
 
