@@ -11,25 +11,16 @@ from conf.again import ended_before
 from conf.background import are_taken, wish
 from conf.command_line import answer, say_start, stop_or_report
 from conf.exporting import export_within
+from conf.follower import followed
 from conf.point import Point, make_point
+from conf.ranks import largest_memory_bytes, together
 from conf.schema import register
-from conf.scoring import draw_mistakes, opening, score
-from sweeps.record import (
-    Record,
-    Status,
-    failure_recorded,
-    hold,
-    is_done,
-    prepare_resume,
-    update_record,
-)
-from sweeps.surroundings import peak_memory_bytes
+from conf.scoring import draw_mistakes, headline, opening, score
+from sweeps.record import Record, Status, failure_recorded, hold, is_done, prepare_resume, update_record
 from sweeps.wandb_runs import closing
 
 if TYPE_CHECKING:
     from datamodules.samples import Samples
-
-HEADLINE = ("val/accuracy", "val/last/accuracy", "test/accuracy")
 
 register()
 
@@ -38,14 +29,13 @@ register()
 def main(cfg: DictConfig) -> str:
     """One job. Its record says how it ended; a failure ends a single run, but not the grid around it."""
     point = make_point(cfg)
-    folder, later = point.folder, False
+    folder, wanted = point.folder, False
     with stop_or_report(folder), hold(folder), failure_recorded(folder, point.identity), closing(folder):
         train(cfg, point)
-        done = cfg.export.enabled and is_done(folder)
-        later = done and are_taken(cfg)
-        if done and not later:
+        wanted = cfg.export.enabled and is_done(folder)
+        if wanted and not are_taken(cfg):
             export_within(folder, cfg)
-    if later:
+    if wanted and are_taken(cfg):
         wish(folder, cfg)
     return str(folder)
 
@@ -71,11 +61,9 @@ def train(cfg: DictConfig, point: Point) -> None:
     ready = time.perf_counter()
     result = fit_and_score(cfg, point, samples, resume)
     result["seconds"] = {"data": ready - began} | result["seconds"]
-    result["peak_memory_bytes"] = peak_memory_bytes()
+    result["peak_memory_bytes"] = largest_memory_bytes()
     update_record(point.folder, lambda record: record | {"status": Status.DONE, "error": ""} | result)
-    metrics = result.get("metrics", {})
-    shown = ", ".join(f"{name} {metrics[name]:.3f}" for name in HEADLINE if name in metrics)
-    print(f"{shown or result['error']}: {point.folder}")
+    print(f"{headline(result)}: {point.folder}")
 
 
 def fit_and_score(cfg: DictConfig, point: Point, samples: "Samples", resume: Path | None) -> Record:
@@ -83,7 +71,7 @@ def fit_and_score(cfg: DictConfig, point: Point, samples: "Samples", resume: Pat
     from conf.build import build_data, build_module, build_trainer, forget_last_job, log_final, seed_everything
     from conf.speeding import take_way
     from lightning_modules.callbacks import History
-    from sweeps.curves import keep_epochs, read_epochs
+    from sweeps.curves import kept_epochs
     from sweeps.search import Judge
 
     assert point.start is not None
@@ -92,16 +80,13 @@ def fit_and_score(cfg: DictConfig, point: Point, samples: "Samples", resume: Pat
     seed_everything(cfg.seed)
     module = build_module(cfg, point.start, len(samples.class_names), ordered=samples.ordered)
     data = build_data(cfg, samples)
-    way = take_way(cfg, point, module, data)
+    take_way(cfg, point, module, data)
     judge = None if cfg.trial is None else Judge(point.folder.parent, cfg.trial)
     history = History(judge)
-    epochs_file = point.folder / "metrics.csv"
-    earlier = read_epochs(epochs_file) if resume else []
-    trainer = build_trainer(cfg, point, history, resumed=resume is not None, precision=way.precision)
-    try:
+    curves = kept_epochs(point.folder / "metrics.csv", go_on=resume is not None)
+    with curves, together(cfg, point, samples.fingerprint, resume) as processes:
+        trainer = build_trainer(cfg, point, history, resume, module.way.precision, processes)
         trainer.fit(module, data, ckpt_path=resume)
-    finally:
-        keep_epochs(epochs_file, earlier)
     fitted = time.perf_counter()
     if history.stopped:
         return {"status": Status.PRUNED, "error": history.stopped, "history": history.epochs,
@@ -114,4 +99,5 @@ def fit_and_score(cfg: DictConfig, point: Point, samples: "Samples", resume: Pat
 
 
 if __name__ == "__main__":
-    answer(main, "train")
+    if not followed():
+        answer(main, "train")

@@ -199,7 +199,7 @@ def run_gridlite(
             ahead=cfg.ahead,
         )
         point: Any = type("Folder", (), {"folder": Path(runs)})
-        trainer = build_trainer(cfg, point, History(), resumed=False, precision=cfg.trainer.precision)
+        trainer = build_trainer(cfg, point, History(), None, cfg.trainer.precision)
         trainer.callbacks.insert(0, _turns(len(data.train_dataloader())))  # type: ignore[attr-defined]
         print("@ready", flush=True)
         trainer.fit(network_of(settings), data)

@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from datamodules.samples import Samples
     from lightning_modules.backbones.base import Backbone
     from lightning_modules.callbacks import History
+    from lightning_modules.data_parallel import Processes
     from lightning_modules.grading import GradingModule
 
 
@@ -76,9 +78,14 @@ def build_data(cfg: DictConfig, samples: "Samples") -> "CellDataModule":
 
 
 def build_trainer(
-    cfg: DictConfig, point: "Point", history: "History", *, resumed: bool, precision: str
+    cfg: DictConfig,
+    point: "Point",
+    history: "History",
+    resume: Path | None,
+    precision: str,
+    processes: "Processes | None" = None,
 ) -> "pl.Trainer":
-    """A quiet trainer with the run's callbacks and logger; a resumed run goes on in the W&B run that it began."""
+    """A quiet trainer with the run's callbacks and logger; a run that goes on, from `resume`, does so in its W&B run."""
     from lightning_modules.callbacks import ProgressLine, checkpoints
 
     quiet()
@@ -91,23 +98,45 @@ def build_trainer(
         averaging.append(EMAWeightAveraging(decay=cfg.callbacks.ema))
     OmegaConf.register_new_resolver("run_folder", lambda: str(point.folder), replace=True)
     OmegaConf.register_new_resolver("run_name", lambda: point.folder.name, replace=True)
-    begin = partial(prepare, point.folder, resumed=resumed, offline=bool(cfg.logger and cfg.logger.get("offline")))
+    begin = partial(
+        prepare, point.folder, resumed=resume is not None, offline=bool(cfg.logger and cfg.logger.get("offline"))
+    )
     OmegaConf.register_new_resolver("wandb_id", begin, replace=True)
     logger: Any = instantiate(cfg.logger) if cfg.logger else False
     if logger:
         logger.log_hyperparams(point.config)
         if "wandb" in sys.modules and sys.modules["wandb"].run is not None:
             remember(point.folder, sys.modules["wandb"].run)
-    trainer: pl.Trainer = instantiate(
-        cfg.trainer,
+    trainer: pl.Trainer = factory(cfg.trainer, without=("strategy",))(
         precision=precision,
         callbacks=[history, ProgressLine(), *averaging, *kept],
         logger=logger,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
+        **_parallel(cfg, processes),
     )
     return trainer
+
+
+def _parallel(cfg: DictConfig, processes: "Processes | None") -> dict[str, Any]:
+    """What a trainer is told of the other processes."""
+    if processes is None:
+        return {}
+    from inspect import signature
+
+    from pytorch_lightning.strategies import DDPStrategy
+    from torch.nn.parallel import DistributedDataParallel
+
+    from lightning_modules.data_parallel import SyncedLayers
+
+    # torch 2.15 has renamed it; no buffer differs between processes
+    buffers = {"forward_sync_buffers", "broadcast_buffers"} & signature(DistributedDataParallel).parameters.keys()
+    settings: dict[str, Any] = {max(buffers): False}
+    settings["find_unused_parameters"] = bool(cfg.fine_tuning.head_epochs or cfg.fine_tuning.top_epochs)
+    strategy = DDPStrategy(**settings)
+    layers = SyncedLayers(on_gpu=processes.on_gpu)
+    return {"strategy": strategy, "plugins": [processes, layers], "use_distributed_sampler": False}
 
 
 def log_final(trainer: "pl.Trainer", metrics: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from conf.launch import wrong_processes
 from lightning_modules.backbones.spec import BackboneSpec, Start, WeightsError, resolve_start
 
 RESULT_FREE = {
@@ -21,6 +22,9 @@ RESULT_FREE = {
     "callbacks.keep_best",
     "callbacks.keep_last",
     "trainer.accelerator",
+    "trainer.strategy",
+    "trainer.devices",
+    "trainer.num_nodes",
     "ahead",
     "resident",
     "speed",
@@ -38,7 +42,10 @@ RESULT_FREE = {
     "sweep",
     "finalist",
 }
-"""Keys that leave a run's result as it is; the start and the data are covered by their own fingerprints."""
+"""Keys that leave a run's result as it is; the start and the data are covered by their own fingerprints.
+
+Several processes hold the batch of one together, so how many they are may change when a run goes on.
+"""
 
 
 FIRST = ("backbone", "width", "resolution", "encoding", "augmentation", "imbalance", "fold", "seed")
@@ -116,10 +123,14 @@ def _problem(cfg: DictConfig, spec: BackboneSpec) -> ValueError | None:
         ("resolution", cfg.resolution, spec.stride, f"{spec.name} divides it by {spec.stride}"),
         ("batch_size", cfg.batch_size, 2, "batch normalisation has no spread over one sample"),
         ("trainer.max_epochs", cfg.trainer.max_epochs, 1, "nothing would be trained"),
+        ("trainer.devices", cfg.trainer.devices, 1, "a process each"),
+        ("trainer.num_nodes", cfg.trainer.num_nodes, 1, "machines"),
     )
     for key, value, least, why in limits:
         if value < least:
             return ValueError(f"{key}={value}: want at least {least}: {why}")
+    if wrong := wrong_processes(cfg):
+        return ValueError(wrong)
     encoding = HydraConfig.get().runtime.choices["encoding"]
     if not cfg.datamodule.get("ordered", True) and encoding != "one_hot":
         return ValueError(
@@ -132,6 +143,7 @@ def _problem(cfg: DictConfig, spec: BackboneSpec) -> ValueError | None:
 def config_hash(plain: dict[str, Any], start: Start | None) -> str:
     """SHA-256 over the configuration without the result-free keys, and the content of the starting weights."""
     kept = _without(plain, RESULT_FREE) | {"start": start.identity if start else None}
+    kept["trainer"] |= {"devices": 1}  # part of every hash before trainer=ddp
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
@@ -143,19 +155,22 @@ def _without(tree: dict[str, Any], keys: set[str], prefix: str = "") -> dict[str
     }
 
 
-def _changes_result(key: str) -> bool:
-    return not any(key == free or key.startswith(f"{free}.") for free in RESULT_FREE - {"backbone.weights"})
+def _changes_result(key: str, value: str = "") -> bool:
+    return (key, value) != ("trainer", "ddp") and not any(
+        key == free or key.startswith(f"{free}.") for free in RESULT_FREE - {"backbone.weights"}
+    )
 
 
 def _overrides() -> list[tuple[str, str]]:
     pairs = [override.lstrip("+").split("=", 1) for override in HydraConfig.get().overrides.task]
-    return [(pair[0], pair[1]) for pair in pairs if len(pair) == 2 and _changes_result(pair[0])]
+    return [(pair[0], pair[1]) for pair in pairs if len(pair) == 2 and _changes_result(*pair)]
 
 
 def _axes(cfg: DictConfig) -> dict[str, Any]:
     choices = HydraConfig.get().runtime.choices
     groups = {name: choice for name, choice in choices.items() if name in cfg and _changes_result(name)}
     groups.pop("callbacks", None)
+    groups |= {"trainer": "default"} if choices.get("trainer") == "ddp" else {}
     scalars = {name: cfg[name] for name in ("resolution", "width", "batch_size", "seed", "fold")}
     others = {key: value for key, value in _overrides() if "." in key}
     return {**groups, **scalars, **others}

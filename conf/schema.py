@@ -18,7 +18,12 @@ class TrainerConfig:
     """Thesis, section 4.3."""
     accelerator: str = "auto"
     """cpu, gpu or auto."""
+    strategy: str = "auto"
+    """auto: one process; ddp: one for each device, all on the same run."""
     devices: int = 1
+    """GPUs, or processes on the CPU, of one machine."""
+    num_nodes: int = 1
+    """Machines; above 1, torchrun or srun starts train.py on each."""
     precision: str = "32-true"
     """bf16-mixed pays on GPUs and on CPUs with AMX; without, it measured slower."""
     gradient_clip_val: float | None = None

@@ -12,6 +12,14 @@ if TYPE_CHECKING:
     from datamodules.samples import Samples
     from lightning_modules.grading import GradingModule
 
+HEADLINE = ("val/accuracy", "val/last/accuracy", "test/accuracy")
+
+
+def headline(result: Record) -> str:
+    """What a finished training is told by, or why there is nothing to tell."""
+    metrics = result.get("metrics", {})
+    return ", ".join(f"{name} {metrics[name]:.3f}" for name in HEADLINE if name in metrics) or str(result["error"])
+
 
 def opening(point: Point, samples: "Samples", before: Record) -> Record:
     """What a record holds from the start of its run; `before` is the record of an interrupted one that goes on, or empty."""

@@ -1,6 +1,5 @@
 """Hands cells to Lightning: batches of raw uint8 pixels, plain labels and weights."""
 
-import math
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,11 +11,12 @@ import numpy.typing as npt
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset
 
 from datamodules.augmentation import Augmentation
 from datamodules.batched import BatchedAugmentation
 from datamodules.imbalance import Unbalanced
+from datamodules.sampling import Batches, EpochSampler, Shares
 
 
 class CellBatch(NamedTuple):
@@ -61,39 +61,15 @@ class CellDataset(Dataset[CellBatch]):
 
     def __getitems__(self, keys: list[tuple[int, int]]) -> CellBatch:
         """A whole batch at once: one gather, no collating sample by sample."""
-        indices = np.array([index for _, index in keys])
+        indices = np.array([index for _, index in keys], np.intp)
         images = self.arrays.images[indices]
-        if self.augmentation is not None and self.augmentation.changes:
+        if keys and self.augmentation is not None and self.augmentation.changes:
             self.augmentation.on_batch(images, indices, len(self.arrays.labels), self.seed, keys[0][0])
         return CellBatch(
             torch.from_numpy(images).permute(0, 3, 1, 2),
             torch.from_numpy(self.arrays.labels[indices]),
             torch.from_numpy(self.weights[indices]),
         )
-
-
-class EpochSampler(Sampler[tuple[int, int]]):
-    """Yields (epoch, index) in an order drawn from (seed, epoch); Lightning sets the epoch.
-
-    A last batch of one sample is dropped: batch normalisation has no spread over one.
-    """
-
-    def __init__(self, indices: npt.NDArray[np.intp], batch_size: int, seed: int) -> None:
-        single = len(indices) % batch_size == 1 and len(indices) > 1
-        self.indices, self.seed, self.epoch = indices, seed, 0
-        self.length = len(indices) - single
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning at the start of each epoch, and after a resume."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        rng = np.random.default_rng([self.seed, self.epoch])
-        for index in rng.permutation(self.indices)[: self.length]:
-            yield self.epoch, int(index)
 
 
 class Ahead:
@@ -109,7 +85,7 @@ class Ahead:
 
     def __init__(self, loader: DataLoader[CellBatch], batches: int = 2) -> None:
         self.loader, self.batches = loader, batches
-        self.sampler = loader.sampler  # where Lightning sets the epoch
+        self.batch_sampler = loader.batch_sampler  # where Lightning sets the epoch
 
     def __len__(self) -> int:
         return len(self.loader)
@@ -129,29 +105,26 @@ class Resident:
     Args:
         images: all cells `(N, S, S, 3)` uint8, on the device.
         dataset: their labels and weights; its augmentation is none or batched.
-        keys: yields (epoch, index).
+        batches: lists of (epoch, index).
 
     """
 
-    def __init__(self, images: Tensor, dataset: CellDataset, keys: Any, batch_size: int) -> None:
-        self.images, self.cells, self.keys, self.batch_size = images, dataset, keys, batch_size
-        if isinstance(keys, EpochSampler):
-            self.sampler = keys  # where Lightning sets the epoch
+    def __init__(self, images: Tensor, dataset: CellDataset, batches: Batches) -> None:
+        self.images, self.cells = images, dataset
+        self.batch_sampler = batches  # where Lightning sets the epoch
         self.labels = torch.from_numpy(np.array(dataset.arrays.labels)).to(images.device)  # pandas gives read-only ones
         self.weights = torch.from_numpy(dataset.weights).to(images.device)
 
     def __len__(self) -> int:
-        return math.ceil(len(self.keys) / self.batch_size)
+        return len(self.batch_sampler)
 
     def __iter__(self) -> Iterator[CellBatch]:
-        keys = list(self.keys)
-        indices = np.array([index for _, index in keys], np.int64)
-        for at in range(0, len(indices), self.batch_size):
-            places = indices[at : at + self.batch_size]
+        for keys in self.batch_sampler:
+            places = np.array([index for _, index in keys], np.int64)
             here = torch.from_numpy(places).to(self.images.device, non_blocking=True)
             images = self.images[here].permute(0, 3, 1, 2)
             augmentation = self.cells.augmentation
-            if isinstance(augmentation, BatchedAugmentation):
+            if keys and isinstance(augmentation, BatchedAugmentation):
                 draws = augmentation.draw(len(self.labels), (self.cells.seed, keys[0][0]))
                 images = augmentation.on_tensors(images, draws, places)
             yield CellBatch(images, self.labels[here], self.weights[here])
@@ -192,25 +165,36 @@ class CellDataModule(pl.LightningDataModule):
         members = np.flatnonzero(self.arrays.parts == "train")
         shown = self.imbalance.epoch_indices(self.arrays.labels[members], self.arrays.num_classes)
         dataset = CellDataset(self.arrays, self.class_weights, self.augmentation, self.seed)
-        sampler = EpochSampler(members[shown], self.batch_size, self.seed)
+        rank, world = self._processes()
+        batches = Shares(EpochSampler(members[shown], self.batch_size, self.seed), self.batch_size, rank, world)
         cells = self._on_device()
         if cells is not None:
-            return Resident(cells, dataset, sampler, self.batch_size)
-        loader = self._loader(dataset, sampler, self.batch_size)
+            return Resident(cells, dataset, batches)
+        loader = self._loader(dataset, batches)
         return Ahead(loader, self.ahead) if self.ahead and self.augmentation.changes else loader
 
     def val_dataloader(self) -> DataLoader[CellBatch] | Resident:
-        """The val part in order."""
-        return self.part_dataloader("val")
+        """The val part in order; of several processes each has some of its batches, an empty one where there are none."""
+        rank, world = self._processes()
+        return self._loader_of(self._batches("val")[rank::world] or [[]])
 
     def part_dataloader(self, part: str) -> DataLoader[CellBatch] | Resident:
         """Any part in order, as it is, every weight 1."""
-        members = [(0, int(index)) for index in np.flatnonzero(self.arrays.parts == part)]
+        return self._loader_of(self._batches(part))
+
+    def _batches(self, part: str) -> list[list[tuple[int, int]]]:
+        keys = [(0, int(index)) for index in np.flatnonzero(self.arrays.parts == part)]
+        return [keys[at : at + 2 * self.batch_size] for at in range(0, len(keys), 2 * self.batch_size)]
+
+    def _loader_of(self, batches: list[list[tuple[int, int]]]) -> DataLoader[CellBatch] | Resident:
         dataset = CellDataset(self.arrays, np.ones(self.arrays.num_classes))
         cells = self._on_device()
-        if cells is not None:
-            return Resident(cells, dataset, members, 2 * self.batch_size)
-        return self._loader(dataset, members, 2 * self.batch_size)
+        return self._loader(dataset, batches) if cells is None else Resident(cells, dataset, batches)
+
+    def _processes(self) -> tuple[int, int]:
+        """Which process of how many this is."""
+        trainer = getattr(self, "trainer", None)
+        return (trainer.global_rank, trainer.world_size) if trainer is not None else (0, 1)
 
     def _on_device(self) -> Tensor | None:
         """All cells where the network is, or None where they stay in main memory."""
@@ -227,8 +211,8 @@ class CellDataModule(pl.LightningDataModule):
         self._cells = torch.from_numpy(np.array(self.arrays.images)).to(device)  # a copy: mapped files are read-only
         return self._cells
 
-    def _loader(self, dataset: CellDataset, sampler: Any, batch_size: int) -> DataLoader[CellBatch]:
-        return DataLoader(dataset, batch_size=batch_size, sampler=sampler, collate_fn=_identity)
+    def _loader(self, dataset: CellDataset, batches: Batches) -> DataLoader[CellBatch]:
+        return DataLoader(dataset, batch_sampler=batches, collate_fn=_identity)
 
 
 def _identity(batch: Any) -> Any:

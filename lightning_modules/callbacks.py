@@ -34,8 +34,9 @@ class History(Callback):
         figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
         seconds = time.perf_counter() - self._started
         self.epochs.append({"epoch": trainer.current_epoch, "seconds": round(seconds, 3), **figures})
-        if self.judge is not None and trainer.current_epoch + 1 < (trainer.max_epochs or 0):
-            self.stopped = self.judge(self.epochs)
+        if trainer.current_epoch + 1 < (trainer.max_epochs or 0):
+            why = self.judge(self.epochs) if self.judge is not None else ""
+            self.stopped = trainer.strategy.broadcast(why)  # of several processes the first has the judge
             trainer.should_stop = trainer.should_stop or bool(self.stopped)
 
     def state_dict(self) -> dict[str, Any]:
@@ -55,6 +56,8 @@ class ProgressLine(Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Opens the bar, at the epoch that a resumed run has reached."""
+        if not trainer.is_global_zero:
+            return
         total = int(trainer.num_training_batches)
         self._bar = tqdm(
             total=total * (trainer.max_epochs or 1),

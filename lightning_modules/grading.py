@@ -13,6 +13,7 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from heads.grades import GradeHead
 from lightning_modules.backbones.base import Backbone
+from lightning_modules.data_parallel import Rows, summed
 from lightning_modules.fine_tuning import FineTuning
 from lightning_modules.networks import GradeNetwork
 from lightning_modules.speed import PLAIN, Way, adopt, in_layout
@@ -127,27 +128,29 @@ class GradingModule(pl.LightningModule):
         self.fine_tuning.freeze(self.network, self.current_epoch)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Weighted loss of one batch, a scalar."""
-        images, labels, weights = self._softened(batch)
-        logits = self(images).float()
+        """Weighted loss of one batch, a scalar; of the whole batch where several processes hold its rows."""
+        rows = Rows.of(len(batch.labels))
+        images, labels, weights = self._softened(batch, rows)
+        logits = rows.gather(self(images).float())
         loss = self.head.loss(logits, labels, weights)
         right = (self.head.decode(logits.detach()) == hard(labels)).float().mean()
-        self.log("train/loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(logits))
-        self.log("train/accuracy", right, on_step=False, on_epoch=True, batch_size=len(logits))
+        figures = {"train/loss": loss.detach(), "train/accuracy": right}
+        self.log_dict(figures, on_step=False, on_epoch=True, batch_size=len(logits), sync_dist=True)
         return loss
 
-    def _softened(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Images `(B, C, H, W)`, labels `(B,)` or `(B, K)` and weights `(B,)` as they are trained on."""
+    def _softened(self, batch: Batch, rows: Rows) -> tuple[Tensor, Tensor, Tensor]:
+        """As they are trained on: this process's images `(b, C, H, W)`, all labels `(B,)` or `(B, K)` and weights `(B,)`."""
+        images, labels, weights = batch.images, rows.gather(batch.labels), rows.gather(batch.weights)
         if not self.label_smoothing and self.mixup is None:
-            return batch.images, batch.labels, batch.weights
-        votes = self.head.soft_labels(batch.labels)
+            return images, labels, weights
+        votes = self.head.soft_labels(labels)
         votes = (1 - self.label_smoothing) * votes + self.label_smoothing / self.head.num_classes
         if self.mixup is None:
-            return batch.images, votes, batch.weights
+            return images, votes, weights
         # a row's sum carries the sample's weight through the blending
-        images, blended = self.mixup(batch.images.float(), votes * batch.weights[:, None])
+        images, blended = self.mixup(rows.gather(images).float(), votes * weights[:, None])
         weights = blended.sum(dim=1)
-        return images, blended / weights[:, None].clamp(min=1e-12), weights
+        return rows.own(images), blended / weights[:, None].clamp(min=1e-12), weights
 
     def on_train_epoch_end(self) -> None:
         """Raises FloatingPointError once the loss is no number, which no later epoch could mend."""
@@ -163,6 +166,8 @@ class GradingModule(pl.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Adds one batch to the epoch's metrics."""
+        if not len(batch.labels):
+            return
         logits = self(batch.images).float()
         losses = self.head.sample_losses(logits, batch.labels)
         self.val_loss += torch.stack([losses.sum(), losses.new_tensor(len(losses))])
@@ -170,8 +175,8 @@ class GradingModule(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Logs the val metrics."""
-        self.log("val/loss", self.val_loss[0] / self.val_loss[1])
-        self.log_dict(self.val_metrics.compute())
+        total, count = summed(self.val_loss)
+        self.log_dict({"val/loss": total / count, **self.val_metrics.compute()}, sync_dist=True)
         self.val_metrics.reset()
 
     def predict_step(self, batch: Batch, batch_idx: int) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,8 @@
 """Learning curves of one run as a picture."""
 
 import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +62,17 @@ def read_epochs(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def keep_epochs(path: Path, earlier: list[dict[str, str]]) -> None:
-    """Puts rows of before a resume above those that the logger wrote after it, which starts its file anew."""
+@contextmanager
+def kept_epochs(path: Path, *, go_on: bool) -> Iterator[None]:
+    """Where a run goes on, puts earlier rows above those that the logger writes inside, which starts its file anew."""
+    earlier = read_epochs(path) if go_on else []
+    try:
+        yield
+    finally:
+        _join_epochs(path, earlier)
+
+
+def _join_epochs(path: Path, earlier: list[dict[str, str]]) -> None:
     later = read_epochs(path)
     first = min((int(row["epoch"]) for row in later if row.get("epoch")), default=None)
     rows = [row for row in earlier if row.get("epoch") and (first is None or int(row["epoch"]) < first)] + later

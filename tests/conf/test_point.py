@@ -28,7 +28,8 @@ def changed(path, value):
 
 
 @pytest.mark.parametrize(
-    "path", ["paths.runs", "sweep_name", "trainer.accelerator", "datamodule.root", "backbone.weights"]
+    "path",
+    ["paths.runs", "sweep_name", "trainer.accelerator", "trainer.devices", "datamodule.root", "backbone.weights"],
 )
 def test_where_and_how_it_runs_leaves_the_hash(path):
     assert config_hash(changed(path, "other"), START) == config_hash(CONFIG, START)

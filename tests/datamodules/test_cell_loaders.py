@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from datamodules.augmentation import Augmentation, heavy, light, none
-from datamodules.cell_loaders import Ahead, CellArrays, CellBatch, CellDataModule, CellDataset, EpochSampler, Resident
+from datamodules.cell_loaders import Ahead, CellArrays, CellBatch, CellDataModule, CellDataset, Resident
 from datamodules.imbalance import ClassWeights, Oversampling, Unbalanced
+from datamodules.sampling import EpochSampler, Shares
 
 SIDE = 8
 PARTS = ["train"] * 21 + ["val"] * 10 + ["test"] * 6
@@ -43,8 +44,8 @@ def of_part(part: str) -> list[int]:
 
 
 def epoch_of(loader: DataLoader[CellBatch] | Ahead, epoch: int) -> list[CellBatch]:
-    assert isinstance(loader.sampler, EpochSampler)
-    loader.sampler.set_epoch(epoch)
+    assert isinstance(loader.batch_sampler, Shares)
+    loader.batch_sampler.sampler.set_epoch(epoch)
     return list(loader)
 
 

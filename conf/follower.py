@@ -1,0 +1,96 @@
+"""What the processes beside rank 0 do: `python -m conf.follower <rank> <world> <port>`, or train.py under torchrun or srun.
+
+They train along and leave record, loggers and screen to rank 0.
+"""
+
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+import warnings
+from contextlib import suppress
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from conf.launch import Place, launched
+from conf.ranks import PATIENCE, group
+from conf.schema import register
+from sweeps.record import one_line
+from sweeps.surroundings import peak_memory_bytes
+
+if TYPE_CHECKING:
+    from torch._C._distributed_c10d import Store
+
+
+def followed() -> bool:
+    """Whether this is one of a launch's processes beside rank 0; returns when rank 0 has ended."""
+    place = launched()
+    if place is None or not place.rank:
+        return False
+    follow(place)
+    return True
+
+
+def follow(place: Place) -> None:
+    """Joins in every job that rank 0 hands out. Ends the process where one fails, once rank 0 knows why."""
+    warnings.simplefilter("ignore")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    store = place.store()
+    for number in count():
+        job = store.get(f"job/{number}")
+        if not job:
+            store.add("left", 1)
+            return
+        try:
+            work(pickle.loads(job), place, store, number)
+        except BaseException as error:
+            with suppress(Exception):
+                store.compare_set(f"error/{number}", "", f"rank {place.rank}: {one_line(error)}")
+                if launched():
+                    _wait_until_over(store)
+            os._exit(1)
+
+
+def work(job: tuple[Any, ...], place: Place, store: "Store", number: int) -> None:
+    """One job, as rank 0 does it, up to the end of its training."""
+    from hydra.utils import instantiate
+
+    cfg, point, fingerprint, resume = job
+    samples = instantiate(cfg.datamodule).load()
+    if samples.fingerprint != fingerprint:
+        raise ValueError(f"the data are not rank 0's here (fingerprint {samples.fingerprint}, rank 0's {fingerprint})")
+    samples.images(cfg.resolution)
+
+    from conf.build import build_data, build_module, build_trainer, forget_last_job, seed_everything
+    from lightning_modules.callbacks import History
+
+    forget_last_job()
+    store.set(f"ready/{number}/{place.rank}", "")
+    with group(cfg, place, store, number) as processes:
+        seed_everything(cfg.seed)
+        module = build_module(cfg, point.start, len(samples.class_names), ordered=samples.ordered)
+        data = build_data(cfg, samples)
+        trainer = build_trainer(cfg, point, History(), resume, cfg.trainer.precision, processes)
+        trainer.fit(module, data, ckpt_path=resume)
+    store.set(f"peak/{number}/{place.rank}", str(peak_memory_bytes()))
+
+
+def _wait_until_over(store: "Store") -> None:
+    """A launcher ends all processes with the first that fails: rank 0 has a record to write before."""
+    until = time.monotonic() + PATIENCE
+    while not store.check(["over"]) and time.monotonic() < until:
+        time.sleep(0.05)
+
+
+def _end_with_rank_0() -> None:
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    register()
+    threading.Thread(target=_end_with_rank_0, daemon=True).start()
+    rank, world, port = map(int, sys.argv[1:])
+    follow(Place(rank, world, rank, 0, "127.0.0.1", port, hosts=False))

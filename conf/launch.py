@@ -1,0 +1,76 @@
+"""Which processes there are: those that torchrun or srun started, or those that rank 0 starts itself."""
+
+import os
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig
+
+if TYPE_CHECKING:
+    from torch._C._distributed_c10d import Store
+
+LONG = timedelta(days=30)
+"""For as long as rank 0 lives the others wait for its next job."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which of a command's processes this is, and where they meet."""
+
+    rank: int
+    world: int
+    """How many there are."""
+    local_rank: int
+    node: int
+    address: str
+    port: int
+    hosts: bool
+    """Whether the store where they meet is this process's."""
+    run: str = ""
+    """Tells several starts by one launcher apart."""
+
+    def store(self) -> "Store":
+        """Where the processes leave words for each other."""
+        from torch._C._distributed_c10d import PrefixStore, TCPStore
+
+        store = TCPStore(self.address, self.port, is_master=self.hosts, timeout=LONG, wait_for_workers=False)
+        return PrefixStore(f"gridlite{self.run}", store)
+
+
+def launched() -> Place | None:
+    """Where torchrun or srun has put this process; None where neither has started several."""
+    known = os.environ
+    if "TORCHELASTIC_RUN_ID" in known and int(known["WORLD_SIZE"]) > 1:
+        rank = int(known["RANK"])
+        hosts = rank == 0 and known.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
+        return Place(rank, int(known["WORLD_SIZE"]), int(known["LOCAL_RANK"]), int(known["GROUP_RANK"]),
+                     known["MASTER_ADDR"], int(known["MASTER_PORT"]), hosts, known["TORCHELASTIC_RESTART_COUNT"])  # fmt: skip
+    if int(known.get("SLURM_STEP_NUM_TASKS", "1")) > 1:
+        from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+
+        slurm = SLURMEnvironment()
+        rank = slurm.global_rank()
+        return Place(rank, int(known["SLURM_STEP_NUM_TASKS"]), slurm.local_rank(), slurm.node_rank(),
+                     slurm.main_address, slurm.main_port, rank == 0)  # fmt: skip
+    return None
+
+
+def wrong_processes(cfg: DictConfig) -> str:
+    """What cannot be about the number of processes, one line; empty where nothing."""
+    trainer = cfg.trainer
+    world = trainer.devices * trainer.num_nodes
+    if trainer.strategy not in ("auto", "ddp"):
+        return f"trainer.strategy={trainer.strategy}: want auto or ddp"
+    if world > 1 and trainer.strategy != "ddp":
+        return f"trainer.devices={trainer.devices}, trainer.num_nodes={trainer.num_nodes}: several want trainer=ddp"
+    if cfg.batch_size % world:
+        return f"batch_size={cfg.batch_size}: want a multiple of the {world} processes that share it (trainer.devices)"
+    place = launched()
+    started = place.world if place else trainer.devices
+    if world != started:
+        return (
+            f"trainer.devices={trainer.devices}, trainer.num_nodes={trainer.num_nodes}: {world} processes, started are "
+            f"{started}; want torchrun or srun to start train.py once for each device of each machine"
+        )
+    return ""
