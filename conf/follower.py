@@ -8,14 +8,13 @@ import pickle
 import signal
 import sys
 import threading
-import time
 import warnings
 from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from conf.launch import Place, launched
-from conf.ranks import PATIENCE, group
+from conf.ranks import group
 from conf.schema import register
 from sweeps.record import one_line
 from sweeps.surroundings import peak_memory_bytes
@@ -27,14 +26,17 @@ if TYPE_CHECKING:
 def followed() -> bool:
     """Whether this is one of a launch's processes beside rank 0; returns when rank 0 has ended."""
     place = launched()
-    if place is None or not place.rank:
+    if place is None:
         return False
-    follow(place)
-    return True
+    import torch.distributed  # noqa: F401  at its end rank 0 needs it, when it is too late to import it
+
+    if place.rank:
+        follow(place)
+    return place.rank > 0
 
 
 def follow(place: Place) -> None:
-    """Joins in every job that rank 0 hands out. Ends the process where one fails, once rank 0 knows why."""
+    """Joins in every job that rank 0 hands out. Ends the process where one fails; rank 0 is told why."""
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     store = place.store()
@@ -48,9 +50,8 @@ def follow(place: Place) -> None:
         except BaseException as error:
             with suppress(Exception):
                 store.compare_set(f"error/{number}", "", f"rank {place.rank}: {one_line(error)}")
-                if launched():
-                    _wait_until_over(store)
-            os._exit(1)
+                store.add("left", 1)
+            os._exit(0)  # with another code a launcher ends rank 0 too, before it has written why
 
 
 def work(job: tuple[Any, ...], place: Place, store: "Store", number: int) -> None:
@@ -75,13 +76,6 @@ def work(job: tuple[Any, ...], place: Place, store: "Store", number: int) -> Non
         trainer = build_trainer(cfg, point, History(), resume, cfg.trainer.precision, processes)
         trainer.fit(module, data, ckpt_path=resume)
     store.set(f"peak/{number}/{place.rank}", str(peak_memory_bytes()))
-
-
-def _wait_until_over(store: "Store") -> None:
-    """A launcher ends all processes with the first that fails: rank 0 has a record to write before."""
-    until = time.monotonic() + PATIENCE
-    while not store.check(["over"]) and time.monotonic() < until:
-        time.sleep(0.05)
 
 
 def _end_with_rank_0() -> None:

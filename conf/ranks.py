@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 60.0
-"""Seconds that a failed process waits for rank 0 to write why, and rank 0 for the others to leave."""
+"""Seconds that rank 0, where the processes meet, waits for the others to leave."""
 
 
 class RankError(RuntimeError):
@@ -98,7 +98,6 @@ class Crew:
             process.wait()
             errors.close()
         if self.launched:
-            self.store.set("over", "")
             self.store.set(f"job/{self.job + 1}", "")
             until = time.monotonic() + PATIENCE
             while self.place.hosts and self.store.add("left", 0) < self.place.world - 1 and time.monotonic() < until:
