@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 DEMO_RUNS ?= runs
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help setup demo try export-tflite bench-phone phone study report sheet test test-slow lint format lock bench bench-export bench-sweep clean
+.PHONY: help setup demo try export-tflite bench-phone phone study report sheet test test-slow lint format lock bench bench-peers bench-scaling bench-export bench-sweep clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -65,6 +65,12 @@ lock: setup ## pin the newest packages that fit pyproject.toml
 
 bench: setup ## training throughput against a bare loop and Keras, as ratios
 	@$(PY) -m benchmarks.train_throughput
+
+bench-peers: setup ## [PHOTOS=<folder of class folders> QUICK=1]: training against Keras, Lightning and Ultralytics
+	@$(PY) -m benchmarks.peers $(if $(PHOTOS),--photos '$(PHOTOS)') $(if $(QUICK),--quick)
+
+bench-scaling: setup ## [QUICK=1]: cost of 1, 10 and 100 times the data, and of 1 to 64 points of a grid
+	@$(PY) -m benchmarks.scaling $(if $(QUICK),--quick)
 
 bench-export: setup ## conversion time and latency of our files against TensorFlow's converter, as ratios
 	@$(PY) -m benchmarks.export

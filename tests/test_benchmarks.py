@@ -1,0 +1,73 @@
+"""What the benchmarks compute from what they have measured."""
+
+import numpy as np
+import pytest
+
+from benchmarks.cases import CASES, evenly, noise, read
+from benchmarks.peers import COLUMNS, YOLO, rows
+from benchmarks.turns import Epoch, ratios, seconds_to, speeds, spread
+
+
+def epochs(*train_seconds, accuracies=None, peak_mb=100):
+    """Epochs of which each takes a second beside its training."""
+    reached = accuracies or [0.0] * len(train_seconds)
+    return [
+        Epoch(train, train + 1, accuracy, peak_mb * 10**6)
+        for train, accuracy in zip(train_seconds, reached, strict=True)
+    ]
+
+
+def test_the_first_epoch_warms_up():
+    assert speeds(epochs(99, 2, 4), images=8) == [4, 2]
+
+
+def test_ratios_are_of_rounds():
+    assert ratios([6, 8], [3, 2]) == [2, 4]
+    assert spread([4, 1, 2]) == "2.00 [1.00, 4.00]"
+    with pytest.raises(ValueError, match="zip"):
+        ratios([1], [1, 2])
+
+
+def test_seconds_to_an_accuracy_are_of_whole_epochs_from_the_first_on():
+    seen = epochs(5, 2, 2, accuracies=[0.1, 0.8, 0.5])
+    assert seconds_to(seen, 0.8) == 6 + 3
+    assert seconds_to(seen, 0.1) == 6
+    assert seconds_to(seen, 0.9) is None
+
+
+def test_a_row_compares_shares_of_the_bare_loop_of_the_same_network():
+    seen = {
+        "bare": epochs(9, 1, 1),
+        "bare yolo": epochs(9, 2, 2),
+        "ultralytics": epochs(9, 8, 8, accuracies=[0.5, 0.9, 0.7], peak_mb=900),
+        "keras": epochs(9, 2, 4),
+        "gridlite none": epochs(9, 1, 1),
+        "gridlite batched": epochs(9, 2, 2),
+    }
+    found = {row[0]: dict(zip(COLUMNS, row, strict=True)) for row in rows(seen, 16, 0.8)}
+    assert list(found) == list(seen)
+    assert found["ultralytics"]["images/s"] == "2.0 [2.0, 2.0]"
+    assert found["ultralytics"]["of its bare loop"] == "0.25 [0.25, 0.25]"
+    assert found["ultralytics"]["gridlite / it"] == "2.00 [2.00, 2.00]"
+    assert found["keras"]["gridlite / it"] == "3.00 [2.00, 4.00]"
+    assert found["gridlite batched"]["gridlite / it"] == ""
+    assert [found["ultralytics"][name] for name in ("s to {}", "best", "peak MB")] == ["19.0", "0.900", "900"]
+    assert found["keras"]["s to {}"] == "-"
+    without = {peer: seen[peer] for peer in seen if peer not in YOLO}
+    assert [row[0] for row in rows(without, 16, 0.8)] == ["bare", "keras", "gridlite none", "gridlite batched"]
+
+
+def test_classes_are_drawn_evenly_as_far_as_they_go():
+    labels = np.array([0] * 90 + [1] * 8 + [2] * 2)
+    chosen = evenly(labels, 30, np.random.default_rng(0))
+    assert len(set(chosen.tolist())) == 30
+    assert np.bincount(labels[chosen]).tolist() == [20, 8, 2]
+
+
+def test_images_come_back_as_they_were_written(tmp_path):
+    case = CASES["efficientnet_b0-224"]
+    noise(case, tmp_path)
+    pictures = read(tmp_path)
+    assert pictures.classes == 5
+    assert pictures.part("train")[0].shape == (case.train, 224, 224, 3)
+    assert len(pictures.part("val")[1]) == case.val
