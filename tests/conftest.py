@@ -1,8 +1,15 @@
 """What several test files start from."""
 
+import os
+
 import pytest
 
 from tests.drawn import draw_screens
+
+
+def pytest_configure():
+    """One thread each, before torch is loaded: workers that share the cores spend most of their time waiting else."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,6 @@
 """Timing exported files again, on this machine and on a phone, as a person starts it."""
 
-import os
 import shutil
-import subprocess
 import sys
 
 import pytest
@@ -12,7 +10,8 @@ from sweeps.record import find_runs
 from tests.export.latency.scripted_phone import ScriptedPhone
 from tests.export.latency.test_adb import SCRIPT, adb, port  # noqa: F401
 from tests.sweeps.made import add_run
-from tests.test_train import HERE, SMALL, record_of, run
+from tests.test_train import SMALL, record_of, run
+from tests.warm import run_plain, run_warm
 
 FILES = ["float32", "int8"]
 HOST = ["latency.host.runs=5", "latency.host.warmup_runs=1"]
@@ -26,11 +25,8 @@ def sweep(place):
     return place / "runs" / "bench"
 
 
-def bench(*words, check=0):
-    done = subprocess.run(
-        [sys.executable, "-m", "export.latency", *map(str, words)], cwd=HERE, capture_output=True, text=True, timeout=280,
-        env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False,
-    )  # fmt: skip
+def bench(*words, start=run_warm, check=0):
+    done = start("-m", "export.latency", *words, env={"OMP_NUM_THREADS": "1"})
     assert done.returncode == check, done.stdout + done.stderr
     return done
 
@@ -50,7 +46,7 @@ def test_the_same_setting_again_replaces_its_entry_and_another_joins_it(sweep):
 
 
 def test_a_sweep_stands_for_its_front(sweep):
-    done = bench(f"front={sweep}", *HOST)
+    done = bench(f"front={sweep}", *HOST, start=run_plain)
     assert done.stderr == ""
     assert "int8" in done.stdout
 
@@ -71,10 +67,8 @@ def test_a_phone_joins_the_host_in_the_record(sweep, port, tmp_path):  # noqa: F
         phones = [(one["delegate"], one["threads"]) for one in entries if one["device"] == "Acme Scripted 1"]
         assert phones == [("xnnpack", 1), ("xnnpack", 2), ("gpu", 1)]
         assert len(entries) == 4
-    report = subprocess.run(
-        [sys.executable, "-m", "sweeps", "report", str(sweep)], cwd=HERE, capture_output=True, text=True, check=True
-    )
-    assert report.stderr == ""
+    report = run_warm("-m", "sweeps", "report", sweep)
+    assert (report.returncode, report.stderr) == (0, "")
     page = (sweep / "report.html").read_text()
     assert "timed on Acme Scripted 1" in page
     adb("disconnect", phone.serial, port=port)

@@ -1,11 +1,8 @@
 """`python -m export` and `export=all` as people type them."""
 
 import json
-import os
 import pickle
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +12,8 @@ import torch
 
 from export.runtime import TfliteModel, read_file
 from sweeps.record import find_runs, update_record
-from tests.test_train import HERE, SMALL, record_of, run
+from tests.test_train import SMALL, record_of, run
+from tests.warm import HERE, run_plain, run_warm
 
 KINDS = ["float32", "float16", "dynamic", "int8"]
 
@@ -34,11 +32,8 @@ def copy(exported, tmp_path):
     return Path(shutil.copytree(exported[1], tmp_path / "run"))
 
 
-def export(*words, check=None):
-    done = subprocess.run(
-        [sys.executable, "-m", "export", *map(str, words)], cwd=HERE, capture_output=True, text=True, timeout=280,
-        env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False,
-    )  # fmt: skip
+def export(*words, start=run_warm, check=None):
+    done = start("-m", "export", *words, env={"OMP_NUM_THREADS": "1"})
     if check is not None:
         assert done.returncode == check, done.stdout + done.stderr
     return done
@@ -110,7 +105,7 @@ def test_the_same_job_does_not_export_again(place, exported):
 
 
 def test_one_kind_can_be_added(place, copy):
-    done = export(f"run={copy}", "quantization=int8_plain", f"paths.cache={place}/cache", check=0)
+    done = export(f"run={copy}", "quantization=int8_plain", f"paths.cache={place}/cache", start=run_plain, check=0)
     assert done.stderr == ""
     assert "int8_plain.tflite" in done.stdout
     assert done.stdout.splitlines()[-1] == f"files: {copy}/export"
@@ -207,15 +202,16 @@ def test_what_cannot_be_exported_gets_one_line(place, copy, harm):
     ],
 )
 def test_a_wrong_word_gets_one_line(words, wanted, code):
-    done = export(*words, check=code)
+    done = export(*words, start=run_plain, check=code)
     assert wanted in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not Path("/nowhere").exists()
 
 
-def test_an_interrupted_export_leaves_no_half_file(place, copy):
+def test_an_interrupted_export_leaves_no_half_file(place, copy, tmp_path):
     shutil.rmtree(copy / "export")
-    program = (
+    program = tmp_path / "program.py"
+    program.write_text(
         "import os, sys, export.pipeline as p, pathlib\n"
         "write = pathlib.Path.write_bytes\n"
         "def half(self, data):\n"
@@ -225,24 +221,25 @@ def test_an_interrupted_export_leaves_no_half_file(place, copy):
         f"sys.argv = ['export', 'run={copy}', 'paths.cache={place}/cache']\n"
         "import runpy; runpy.run_module('export', run_name='__main__', alter_sys=False)\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=HERE, capture_output=True, timeout=200, check=False)
+    done = run_warm(program)
     assert done.returncode == 9, done.stderr
     whole = {path.name for path in (copy / "export").iterdir() if not path.name.startswith(".")}
     assert whole == {"model.onnx", "float32.tflite"}
     read_file(copy / "export" / "float32.tflite")
 
 
-def test_no_tensorflow_and_for_help_no_torch_is_imported(place, copy):
-    program = (
+def test_no_tensorflow_and_for_help_no_torch_is_imported(place, copy, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
         "import sys, runpy\n"
         f"sys.argv = ['export', 'run={copy}', 'paths.cache={place}/cache']\n"
         "runpy.run_module('export', run_name='__main__', alter_sys=False)\n"
-        "assert 'tensorflow' not in sys.modules and 'torch' in sys.modules\n"
+        "assert 'tensorflow' not in sys.modules and 'export.quantize' in sys.modules\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=HERE, capture_output=True, text=True, check=False)
+    done = run_warm(program)  # what it finds imported counts as well
     assert done.returncode == 0, done.stderr
     program = "import sys, export.__main__\nassert not {'torch', 'tensorflow', 'onnx'} & sys.modules.keys()"
-    done = subprocess.run([sys.executable, "-c", program], cwd=HERE, capture_output=True, text=True, check=False)
+    done = run_plain("-c", program)
     assert done.returncode == 0, done.stderr
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from sweeps.record import find_runs
 from tests.drawn import draw_screens
-from tests.test_train import HERE, SMALL, record_of, run
+from tests.test_train import SMALL, record_of, run
+from tests.warm import HERE, Warm
 
 GRID = ["-m", *SMALL, "trainer.max_epochs=1", "sweep_name=grid"]
 
@@ -83,14 +84,12 @@ def test_what_failed_is_tried_again_only_when_asked(place):
 
 def test_two_commands_share_a_grid(place):
     words = [*GRID, "sweep_name=shared", "encoding=one_hot,ordinal,coral,corn", "trainer.max_epochs=2"]
-    line = [sys.executable, "train.py", *words, f"paths.runs={place}/runs", f"paths.cache={place}/cache",
+    line = ["train.py", *words, f"paths.runs={place}/runs", f"paths.cache={place}/cache",
             f"datamodule.root={place}/screens"]  # fmt: skip
-    both = [
-        subprocess.Popen(line, cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)
-    ]
-    said = [process.communicate(timeout=280) for process in both]
-    assert [process.returncode for process in both] == [0, 0], said
-    trained = sum(out.count("val/accuracy 0.") for out, _ in said)
+    both = [Warm(*line) for _ in range(2)]
+    done = [command.wait() for command in both]
+    assert [one.returncode for one in done] == [0, 0], done
+    trained = sum(one.stdout.count("val/accuracy 0.") for one in done)
     assert trained == 4
     assert [record_of(folder)["status"] for folder in folders(place, "shared")] == ["done"] * 4
 

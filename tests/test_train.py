@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from types import ModuleType
 
 import pandas as pd
@@ -16,8 +15,8 @@ from sweeps.curves import read_epochs
 from sweeps.record import find_runs
 from tests.drawn import draw_screens
 from tests.sweeps.offline_wandb import read_back
+from tests.warm import HERE, run_plain, run_warm
 
-HERE = Path(__file__).parent.parent
 SMALL = [
     "datamodule=phone_photos",
     "datamodule.folds=3",
@@ -31,15 +30,12 @@ SMALL = [
 ]
 
 
-def run(place, *words, script="train.py", check=None):
+def run(place, *words, script="train.py", start=run_warm, check=None):
     paths = [] if script == "predict.py" else [f"paths.runs={place}/runs", f"paths.cache={place}/cache"]
     data = [] if any(w.startswith("datamodule.root") for w in words) or script == "predict.py" else [
         f"datamodule.root={place}/screens"
     ]  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, script, *words, *paths, *data], cwd=HERE, capture_output=True, text=True, timeout=280,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "WANDB_MODE": "offline"}, check=False,
-    )  # fmt: skip
+    done = start(script, *words, *paths, *data, env={"OMP_NUM_THREADS": "1", "WANDB_MODE": "offline"})
     if check is not None:
         assert done.returncode == check, done.stdout + done.stderr
     return done
@@ -52,7 +48,7 @@ def record_of(folder):
 @pytest.fixture(scope="module")
 def single(place):
     """One finished run and what it printed."""
-    done = run(place, *SMALL, "sweep_name=single", "logger=csv", check=0)
+    done = run(place, *SMALL, "sweep_name=single", "logger=csv", start=run_plain, check=0)
     (folder,) = find_runs(place / "runs" / "single")
     return done, folder
 
@@ -108,9 +104,8 @@ def test_a_finished_run_is_not_done_again(place, single):
 
 def test_predict_agrees_with_the_record(place, single):
     _, folder = single
-    done = run(
-        place, f"run={folder}", f"input={place}/screens", f"output={place}/out.csv", script="predict.py", check=0
-    )
+    words = [f"run={folder}", f"input={place}/screens", f"output={place}/out.csv"]
+    done = run(place, *words, script="predict.py", start=run_plain, check=0)
     assert "accuracy" in done.stdout
     table = pd.read_csv(place / "out.csv")
     assert len(table) == 90
@@ -121,7 +116,8 @@ def test_predict_agrees_with_the_record(place, single):
 
 def test_a_grid_records_failures_and_points_that_cannot_exist(place):
     done = run(place, "-m", *[word for word in SMALL if not word.startswith("width")], "trainer.max_epochs=1",
-               "backbone=mobilenet,efficientnet_lite0", "width=0.25", "resolution=32,16", "sweep_name=grid")  # fmt: skip
+               "backbone=mobilenet,efficientnet_lite0", "width=0.25", "resolution=32,16", "sweep_name=grid",
+               start=run_plain)  # fmt: skip
     assert done.returncode == 1
     records = [record_of(path) for path in find_runs(place / "runs" / "grid")]
     by = {(r["axes"]["backbone"], r["axes"]["resolution"]): r for r in records}
@@ -156,7 +152,7 @@ def test_a_grid_over_folds_closes_with_pooled_figures(place):
     ],
 )
 def test_a_wrong_override_gets_one_line_with_the_valid_names(place, words, expected):
-    done = run(place, *words, "datamodule=phone_photos", check=2)
+    done = run(place, *words, "datamodule=phone_photos", start=run_plain, check=2)
     assert expected in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
@@ -173,9 +169,8 @@ def test_a_wrong_override_gets_one_line_with_the_valid_names(place, words, expec
 )
 def test_bad_input_gets_one_line_and_a_failed_record_before_torch(place, words, expected):
     began = time.perf_counter()
-    done = run(
-        place, *SMALL, f"sweep_name=bad{abs(hash(tuple(words)))}", f"paths.weights={place}/none", *words, check=1
-    )
+    words = [f"sweep_name=bad{abs(hash(tuple(words)))}", f"paths.weights={place}/none", *words]
+    done = run(place, *SMALL, *words, start=run_plain, check=1)
     assert time.perf_counter() - began < 30
     assert expected in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -227,7 +222,7 @@ def test_an_exploding_loss_stops_and_is_recorded(place):
 
 def test_wandb_offline_holds_the_run(place):
     words = ["logger=wandb", "sweep_name=wandb", "export=all", "quantization=float32"]
-    done = run(place, *SMALL, *words, check=0)
+    done = run(place, *SMALL, *words, start=run_plain, check=0)
     assert done.stderr == ""
     (folder,) = find_runs(place / "runs" / "wandb")
     record, told = record_of(folder), read_back(folder)

@@ -1,8 +1,6 @@
 """From cells to a device's grade, and a photographed phone as a command."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -14,7 +12,8 @@ from datamodules.screen_grid import Grid, cut_cells, resize
 from export.grading import GradingError, device_grade, grade_photo, read_rules
 from export.runtime import TfliteModel
 from sweeps.record import find_runs
-from tests.test_train import HERE, SMALL, run
+from tests.test_train import SMALL, run
+from tests.warm import HERE, run_plain, run_warm
 
 LABELS = ["no damage", "minor scratches", "major scratches", "minor cracks", "major cracks"]
 RULES = OmegaConf.to_container(OmegaConf.load(HERE / "conf" / "rules" / "default.yaml"))
@@ -66,11 +65,8 @@ def photo(place):
     return screens.files[0], screens.photos[0].corners
 
 
-def grade(*words, check=0):
-    done = subprocess.run(
-        [sys.executable, "-m", "export.grade", *map(str, words)], cwd=HERE, capture_output=True, text=True, check=False,
-        timeout=120,
-    )  # fmt: skip
+def grade(*words, start=run_warm, check=0):
+    done = start("-m", "export.grade", *words)
     assert done.returncode == check, done.stdout + done.stderr
     return done
 
@@ -98,7 +94,7 @@ def test_the_command_prints_a_grid_and_writes_the_json(folder, photo, tmp_path):
         f"corners={corners.ravel().round(1).tolist()}",
         f"json={tmp_path}/out.json",
     ]
-    done = grade(*words)
+    done = grade(*words, start=run_plain)
     assert done.stderr == ""
     *grid, last, _ = done.stdout.splitlines()
     assert len(grid) == 5
