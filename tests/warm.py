@@ -124,9 +124,7 @@ def _run_to_the_end(line, env, said):
         file = os.open(path, os.O_WRONLY | os.O_CREAT)
         os.dup2(file, descriptor)
     code = _exit_code_of(line)
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread() and not thread.daemon:
-            thread.join()
+    threading._shutdown()  # what waits for its end is told, then waited for, as in any process
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
