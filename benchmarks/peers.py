@@ -109,7 +109,7 @@ def rows(seen: Mapping[str, Sequence[Epoch]], images: int, accuracy: float) -> l
                 peer,
                 spread(measured[peer], 1),
                 spread(shares[peer]),
-                "" if peer.startswith("gridlite") else spread(ratios(ours, shares[peer])),
+                "" if peer.startswith(("gridlite", "bare yolo")) else spread(ratios(ours, shares[peer])),
                 "-" if seconds is None else f"{seconds:.1f}",
                 f"{max(epoch.accuracy for epoch in epochs):.3f}",
                 f"{max(epoch.peak_bytes for epoch in epochs) / 1e6:.0f}",
