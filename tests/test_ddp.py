@@ -26,6 +26,8 @@ from tests.test_train import HERE, SMALL, record_of, run
 
 WORDS = [*SMALL, "batch_size=14", "trainer.precision=64-true", "encoding=corn", "imbalance=class_weights",
          "task.mixup=0.2"]  # fmt: skip
+LONG = [*WORDS, "fine_tuning=frozen", "callbacks.ema=0.9", "trainer.max_epochs=12"]
+"""One layer on frozen features: as many steps as one likes, and no rounding grows."""
 DDP = ["trainer=ddp", "trainer.accelerator=cpu"]
 LAUNCH = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
@@ -143,7 +145,7 @@ def test_a_grid_trains_each_point_in_four_processes(place, watched):
 def stopped_after_an_epoch(place, sweep):
     """Kills a run in two processes the hard way once its first checkpoint is there."""
     job = subprocess.Popen(
-        [sys.executable, "train.py", *WORDS, *DDP, "trainer.max_epochs=12", "callbacks.ema=0.9", f"sweep_name={sweep}",
+        [sys.executable, "train.py", *LONG, *DDP, f"sweep_name={sweep}",
          f"paths.runs={place}/runs", f"paths.cache={place}/cache", f"datamodule.root={place}/screens"],
         cwd=HERE, env=os.environ | {"OMP_NUM_THREADS": "1"},
     )  # fmt: skip
@@ -156,11 +158,10 @@ def stopped_after_an_epoch(place, sweep):
 
 @pytest.mark.slow
 def test_a_killed_run_goes_on_in_as_many_processes_as_one_likes(place, watched):
-    words = [*WORDS, "trainer.max_epochs=12", "callbacks.ema=0.9"]
-    run(place, *words, "sweep_name=whole", check=0)
+    run(place, *LONG, "sweep_name=whole", check=0)
     for sweep, more in (("on_two", DDP), ("on_one", [])):
         stopped_after_an_epoch(place, sweep)
-        run(place, *words, *more, f"sweep_name={sweep}", check=0)
+        run(place, *LONG, *more, f"sweep_name={sweep}", check=0)
         assert record_of(only_run(place, sweep))["resumed"]
         assert_same_result(only_run(place, sweep), only_run(place, "whole"))
 
