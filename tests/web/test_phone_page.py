@@ -3,8 +3,6 @@
 import json
 import shutil
 import ssl
-import subprocess
-import sys
 
 import cv2
 import httpx
@@ -25,6 +23,7 @@ from export.runtime import TfliteModel
 from sweeps.record import find_runs
 from tests.datamodules.test_outline import mask_of, quad
 from tests.test_train import SMALL, record_of, run
+from tests.warm import run_warm
 from tests.web.served import HERE, phone, served
 from web.browser import measure
 from web.runtime import RuntimeMissingError, fetch_runtime
@@ -237,10 +236,7 @@ def test_smoothing_is_three_stages_of_the_factor(address):
 
 
 def test_a_browser_of_this_machine_is_one_more_place(folder):
-    done = subprocess.run(
-        [sys.executable, "-m", "export.latency", f"run={folder}", "latency=browser", "files=[int8]"], cwd=HERE,
-        capture_output=True, text=True, check=False, timeout=200,
-    )  # fmt: skip
+    done = run_warm("-m", "export.latency", f"run={folder}", "latency=browser", "files=[int8]")
     assert (done.returncode, done.stderr) == (0, "")
     found = [one for one in record_of(folder)["exports"]["int8"]["latency"] if one["device"].endswith("cores")]
     assert {one["runs"] for one in found if one["runtime"].startswith("LiteRT.js")} == {100}
