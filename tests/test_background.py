@@ -3,13 +3,12 @@
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 from sweeps.record import find_runs
-from tests.test_train import HERE, SMALL, record_of, run
+from tests.test_train import SMALL, record_of, run
+from tests.warm import Warm
 
 LINE = ["-m", *SMALL, "trainer.max_epochs=1", "export=all", "quantization=float32"]
 
@@ -29,17 +28,15 @@ def child(pid, name):
 
 
 def test_a_killed_exporter_is_told_and_the_same_command_makes_its_files(place):
-    line = [*LINE, "encoding=one_hot,ordinal", "sweep_name=killed", "hydra/launcher=side_by_side"]
-    words = [*line, f"paths.runs={place}/runs", f"paths.cache={place}/cache", f"datamodule.root={place}/screens"]
-    with subprocess.Popen(
-        [sys.executable, "train.py", *words], cwd=HERE, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as grid:
-        os.kill(child(grid.pid, "conf.export_worker"), signal.SIGKILL)
-        errors = grid.communicate(timeout=200)[1]
+    line = [*LINE, "encoding=one_hot,ordinal", "sweep_name=killed"]
+    paths = [f"paths.runs={place}/runs", f"paths.cache={place}/cache", f"datamodule.root={place}/screens"]
+    grid = Warm("train.py", *line, *paths)
+    os.kill(child(grid.pid, "conf.export_worker"), signal.SIGKILL)
+    done = grid.wait(timeout=200)
     runs = find_runs(place / "runs" / "killed")
     first, second = map(record_of, runs)
-    assert grid.returncode == 1
-    assert errors.count("the exporting process ended with code -9") == errors.count("\n") == 1
+    assert done.returncode == 1
+    assert done.stderr.count("the exporting process ended with code -9") == done.stderr.count("\n") == 1
     assert [first["status"], second["status"]] == ["done", "done"]
     assert sorted(len(record.get("exports", {})) for record in (first, second)) == [0, 1]
 

@@ -13,6 +13,7 @@ from heads.one_hot import OneHot
 from lightning_modules import schedules
 from lightning_modules.backbones.mobilenet import MobileNet
 from lightning_modules.backbones.spec import BackboneSpec, Start
+from lightning_modules.data_parallel import Rows
 from lightning_modules.fine_tuning import FineTuning
 from lightning_modules.grading import GradingModule
 from lightning_modules.networks import GradeNetwork
@@ -104,10 +105,10 @@ def test_smoothing_and_mixup_keep_images_labels_and_weights_together():
     torch.manual_seed(0)
     images = torch.tensor([10.0, 200.0, 50.0]).view(3, 1, 1, 1).expand(3, 3, 8, 8).to(torch.uint8)
     batch = batch_of(images, torch.tensor([0, 1, 2]), torch.tensor([1.0, 3.0, 0.5]))
-    _, labels, weights = module_of(label_smoothing=0.3)._softened(batch)
+    _, labels, weights = module_of(label_smoothing=0.3)._softened(batch, Rows((len(batch.labels),)))
     torch.testing.assert_close(labels, torch.eye(3) * 0.7 + 0.1)
     assert torch.equal(weights, batch.weights)
-    mixed, labels, weights = module_of(mixup=0.4)._softened(batch)
+    mixed, labels, weights = module_of(mixup=0.4)._softened(batch, Rows((len(batch.labels),)))
     # each row is a blend of two samples with one share, in pixels, in label and in weight alike
     for row in range(3):
         first, second = row, (row - 1) % 3
@@ -124,7 +125,7 @@ def test_smoothing_and_mixup_keep_images_labels_and_weights_together():
 
 def test_nothing_asked_for_changes_nothing():
     batch = batch_of(torch.zeros(2, 3, 8, 8, dtype=torch.uint8), torch.tensor([0, 1]), torch.ones(2))
-    images, labels, weights = module_of()._softened(batch)
+    images, labels, weights = module_of()._softened(batch, Rows((len(batch.labels),)))
     assert images is batch.images
     assert labels is batch.labels
     assert weights is batch.weights

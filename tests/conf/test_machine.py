@@ -1,0 +1,35 @@
+"""How many jobs a machine takes."""
+
+import psutil
+import pytest
+
+from conf import machine
+
+
+@pytest.mark.parametrize(
+    ("cores", "free_gib", "gpus", "jobs"),
+    [
+        (2, 24, [], 2),
+        (16, 9.5, [], 6),  # memory ends first
+        (1, 0.3, [], 1),
+        (16, 100, [139.0], 16),
+        (64, 900, [139.0, 10.0], 34),  # on the first GPU, at 4 GiB each
+        (16, 100, [3.0], 1),
+    ],
+)
+def test_jobs_fill_cores_memory_and_gpu(monkeypatch, cores, free_gib, gpus, jobs):
+    free = psutil.virtual_memory()._replace(available=int(free_gib * 2**30))
+    monkeypatch.setattr(machine, "cores", lambda: cores)
+    monkeypatch.setattr(machine.psutil, "virtual_memory", lambda: free)
+    monkeypatch.setattr(machine, "free_gpu_gib", lambda: gpus)
+    assert machine.jobs_at_once(4) == jobs
+
+
+def test_what_nvidia_smi_says_is_read(monkeypatch, tmp_path):
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\nprintf '142643\\n1024\\n'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert machine.free_gpu_gib() == [pytest.approx(139.3, abs=0.01), 1.0]
+    tool.write_text("#!/bin/sh\necho 'NVIDIA-SMI has failed'\nexit 9\n")
+    assert machine.free_gpu_gib() == []
