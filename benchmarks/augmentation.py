@@ -67,7 +67,7 @@ def timed(name: str, cells: npt.NDArray[np.uint8], rounds: int) -> dict[str, flo
     """Seconds per batch of each form."""
     places = np.arange(len(cells))
     whole = FORMS[name](backend="batched")
-    single = FORMS[name]()
+    single = FORMS[name](backend="albumentations")
     tensors = torch.from_numpy(cells).permute(0, 3, 1, 2)
     forms: dict[str, Any] = {
         "albumentations": lambda epoch: single.on_batch(cells.copy(), places, len(cells), 0, epoch),

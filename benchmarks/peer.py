@@ -24,7 +24,7 @@ PEERS: dict[str, Loop] = {
     "gridlite none": partial(gridlite, words=["augmentation=none"]),
     "gridlite light": partial(gridlite, words=["augmentation=light"]),
     "gridlite heavy": partial(gridlite, words=["augmentation=heavy"]),
-    "gridlite batched": partial(gridlite, words=["augmentation=heavy", "augmentation.backend=batched"]),
+    "gridlite single": partial(gridlite, words=["augmentation=heavy", "augmentation.backend=albumentations"]),
 }
 
 

@@ -8,10 +8,10 @@ bare, bare yolo: a plain loop over tensors in memory that augments nothing, with
 keras: `fit` from memory; augmented: its own layers over tf.data.
 lightning: a plain module, torchvision's ImageFolder and transforms v2, a worker process per core.
 ultralytics: `yolo classify` with its own augmentation, images cached in memory.
-gridlite: train.py's own parts; batched is heavy with augmentation.backend=batched.
+gridlite: train.py's own parts; single is heavy with augmentation.backend=albumentations, image by image.
 
 *Of its bare loop* is the speed as a share of the same network's in its bare loop. *gridlite / it* compares these
-shares, which for one network is the ratio of the speeds: none against peers that do not augment, batched against those
+shares, which for one network is the ratio of the speeds: none against peers that do not augment, heavy against those
 that do. Seconds to an accuracy are whole epochs, validation and checkpoint included, from the first on. Peak memory is
 the largest resident set, worker processes' own memory included.
 """
@@ -34,7 +34,7 @@ from benchmarks.turns import Epoch, ratios, seconds_to, speeds, spread, take_tur
 from benchmarks.ultralytics_loops import INSTALL, installed
 
 YOLO = ("bare yolo", "ultralytics")
-AUGMENTS = ("keras augmented", "lightning", "ultralytics", "gridlite light", "gridlite heavy", "gridlite batched")
+AUGMENTS = ("keras augmented", "lightning", "ultralytics", "gridlite light", "gridlite heavy", "gridlite single")
 COLUMNS = ("peer", "images/s", "of its bare loop", "gridlite / it", "s to {}", "best", "peak MB")
 
 
@@ -102,7 +102,7 @@ def rows(seen: Mapping[str, Sequence[Epoch]], images: int, accuracy: float) -> l
     }
     found = []
     for peer, epochs in seen.items():
-        ours = shares["gridlite batched" if peer in AUGMENTS else "gridlite none"]
+        ours = shares["gridlite heavy" if peer in AUGMENTS else "gridlite none"]
         seconds = seconds_to(epochs, accuracy)
         found.append(
             [

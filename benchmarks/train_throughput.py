@@ -15,7 +15,7 @@ from benchmarks.cases import CASES, noise
 from benchmarks.peer import command
 from benchmarks.turns import ratios, speeds, spread, take_turns
 
-PEERS = ("bare", "gridlite none", "gridlite light", "gridlite heavy", "keras")
+PEERS = ("bare", "gridlite none", "gridlite light", "gridlite heavy", "gridlite single", "keras")
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
 """The thesis's three levels of augmentation (Table 4.3), and one for photos of things: the only module that knows
 albumentations.
 
-albumentations is archived and pinned; it draws and applies, we fix the order, the ranges and the seeds. `backend=batched`
-draws the same from the same ranges for a whole epoch at once, in `batched`, several times as fast.
+albumentations is archived and pinned; it draws and applies, we fix the order, the ranges and the seeds. `backend=batched`,
+the default of light and heavy, draws from the same ranges for a whole epoch at once, in `batched`, several times as fast.
 """
 
 import math
@@ -160,13 +160,13 @@ def _light_operations() -> list[A.BasicTransform]:
     return [A.RandomRotate90(p=1), A.HorizontalFlip(p=0.5)]
 
 
-def light(backend: str = "albumentations") -> Augmentation | BatchedAugmentation:
+def light(backend: str = "batched") -> Augmentation | BatchedAugmentation:
     """Rotation by 0, 90, 180 or 270 degrees and horizontal flip."""
     _must_be_known(backend)
     return BatchedAugmentation() if backend == "batched" else Augmentation(_light_operations())
 
 
-def heavy(each: float = 0.8, backend: str = "albumentations") -> Augmentation | BatchedAugmentation:
+def heavy(each: float = 0.8, backend: str = "batched") -> Augmentation | BatchedAugmentation:
     """`light`, then small rotation, translation and shear without loss, brightness and hue. Table 4.3."""
     _must_be_known(backend)
     if backend == "batched":

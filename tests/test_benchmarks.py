@@ -42,7 +42,7 @@ def test_a_row_compares_shares_of_the_bare_loop_of_the_same_network():
         "ultralytics": epochs(9, 8, 8, accuracies=[0.5, 0.9, 0.7], peak_mb=900),
         "keras": epochs(9, 2, 4),
         "gridlite none": epochs(9, 1, 1),
-        "gridlite batched": epochs(9, 2, 2),
+        "gridlite heavy": epochs(9, 2, 2),
     }
     found = {row[0]: dict(zip(COLUMNS, row, strict=True)) for row in rows(seen, 16, 0.8)}
     assert list(found) == list(seen)
@@ -50,11 +50,11 @@ def test_a_row_compares_shares_of_the_bare_loop_of_the_same_network():
     assert found["ultralytics"]["of its bare loop"] == "0.25 [0.25, 0.25]"
     assert found["ultralytics"]["gridlite / it"] == "2.00 [2.00, 2.00]"
     assert found["keras"]["gridlite / it"] == "3.00 [2.00, 4.00]"
-    assert found["gridlite batched"]["gridlite / it"] == ""
+    assert found["gridlite heavy"]["gridlite / it"] == ""
     assert [found["ultralytics"][name] for name in ("s to {}", "best", "peak MB")] == ["19.0", "0.900", "900"]
     assert found["keras"]["s to {}"] == "-"
     without = {peer: seen[peer] for peer in seen if peer not in YOLO}
-    assert [row[0] for row in rows(without, 16, 0.8)] == ["bare", "keras", "gridlite none", "gridlite batched"]
+    assert [row[0] for row in rows(without, 16, 0.8)] == ["bare", "keras", "gridlite none", "gridlite heavy"]
 
 
 def test_classes_are_drawn_evenly_as_far_as_they_go():

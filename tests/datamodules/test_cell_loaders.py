@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from datamodules.augmentation import Augmentation, heavy, light, none
+from datamodules.augmentation import BACKENDS, Augmentation, heavy, light, none
 from datamodules.cell_loaders import Ahead, CellArrays, CellBatch, CellDataModule, CellDataset, Resident
 from datamodules.imbalance import ClassWeights, Oversampling, Unbalanced
 from datamodules.sampling import EpochSampler, Shares
@@ -128,14 +128,17 @@ def test_oversampling_shows_every_class_equally_and_the_train_part_only() -> Non
     assert set(shown) == set(of_part("train"))
 
 
-def test_augmentation_follows_seed_epoch_and_sample() -> None:
-    cells, augmentation = arrays(), light()
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_augmentation_follows_seed_epoch_and_sample(backend: str) -> None:
+    cells, augmentation = arrays(), light(backend)
     for epoch in (0, 2):
         plain = epoch_of(module(seed=11).train_dataloader(), epoch)
-        augmented = epoch_of(module(light(), seed=11).train_dataloader(), epoch)
+        augmented = epoch_of(module(light(backend), seed=11).train_dataloader(), epoch)
         seen = torch.cat([batch.images for batch in augmented]).permute(0, 2, 3, 1).numpy()
         for image, number in zip(seen, numbers(plain), strict=True):
-            np.testing.assert_array_equal(image, augmentation(cells.images[number], (11, epoch, number)))
+            alone = cells.images[number][None].copy()
+            augmentation.on_batch(alone, np.array([number]), len(cells.labels), 11, epoch)
+            np.testing.assert_array_equal(image, alone[0])
 
 
 def test_the_cells_themselves_are_never_changed() -> None:
@@ -287,6 +290,8 @@ def test_cells_on_the_device_are_augmented_there() -> None:
     assert there.part_dataloader("val").images is there.train_dataloader().images
 
 
-@pytest.mark.parametrize(("augmentation", "resident"), [(none(), None), (heavy(), True), (none(), False)])
+@pytest.mark.parametrize(
+    ("augmentation", "resident"), [(none(), None), (heavy(backend="albumentations"), True), (none(), False)]
+)
 def test_cells_stay_in_memory_where_that_is_better(augmentation: Augmentation, resident: bool | None) -> None:
     assert not isinstance(module(augmentation, resident=resident).train_dataloader(), Resident)
