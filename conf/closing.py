@@ -36,6 +36,9 @@ class ClosingTable(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Notes the time: failures of earlier commands in the same folder are not this one's."""
+        if config.hydra.launcher.get("n_jobs") == 0:
+            print("error: hydra.launcher.n_jobs=0: want a number of jobs, or -1 for one per core", file=sys.stderr)
+            sys.exit(2)
         self.began = datetime.now(UTC).isoformat(timespec="seconds")
         line = list(config.hydra.overrides.task)
         sweep = Path(config.paths.runs) / config.sweep_name

@@ -17,7 +17,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sweeps.record import RunIsBusyError, one_line
+from sweeps.record import RunIsBusyError, one_line, wrapped
 
 if TYPE_CHECKING:
     from conf.point import Point
@@ -89,7 +89,7 @@ def stop_or_report(folder: Path) -> Iterator[None]:
         print(f"left to another process: {folder}")  # two commands may share a grid
     except Exception as error:
         trace = folder / "error.txt"
-        where = f" (traceback: {trace})" if trace.exists() and not isinstance(error, ValueError) else ""
+        where = f" (traceback: {trace})" if trace.exists() and not isinstance(wrapped(error), ValueError) else ""
         print(f"error: {one_line(error)}{where}", file=sys.stderr)
         if not in_grid():
             sys.exit(1)

@@ -198,8 +198,15 @@ def failure_recorded(folder: Path, identity: Record) -> Iterator[None]:
         raise
 
 
+def wrapped(error: BaseException) -> BaseException:
+    """What went wrong in what Hydra built, rather than that something did."""
+    hidden = type(error).__name__ == "InstantiationException" and error.__cause__ is not None
+    return error.__cause__ if hidden else error  # type: ignore[return-value]
+
+
 def one_line(error: BaseException) -> str:
     """An error as the one line that a person is shown."""
+    error = wrapped(error)
     text = " ".join(str(error).split())
     plain = isinstance(error, ValueError | FloatingPointError | OSError | RuntimeError) and text
     return text if plain else f"{type(error).__name__}: {text}" if text else type(error).__name__

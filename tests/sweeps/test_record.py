@@ -4,6 +4,8 @@ import threading
 import zipfile
 
 import pytest
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
 
 from sweeps.record import (
     RecordError,
@@ -154,6 +156,12 @@ def test_runs_are_found_by_their_records(tmp_path):
 )
 def test_one_line(error, line):
     assert one_line(error) == line
+
+
+def test_what_hydra_built_speaks_for_itself():
+    with pytest.raises(InstantiationException) as caught:
+        instantiate({"_target_": "datamodules.augmentation.heavy", "backend": "gpu"})
+    assert one_line(caught.value) == "augmentation.backend=gpu: want one of batched, albumentations"
 
 
 def test_the_record_is_plain_json(tmp_path):
