@@ -1,5 +1,6 @@
 """How a network trains fastest on a device: precision, memory format and compiler, measured on steps of its own."""
 
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 STEPS, WARM_STEPS = 3, 1
 LONG_S = 120.0
 """A training that takes no longer runs plain: what could be saved is not worth looking for."""
-LONG_ENOUGH_TO_COMPILE_S = 1800.0
+LONG_ENOUGH_TO_COMPILE_S = 600.0
 """Compiling takes a minute or more on a CPU, only to be tried."""
 GAIN = 0.1
 """Share of the time that a way has to save to be taken: less is noise."""
@@ -144,6 +145,8 @@ def adopt(network: nn.Module, way: Way) -> nn.Module:
     """The network itself, laid out and compiled so; `network.forward` stays uncompiled."""
     network.to(memory_format=torch.channels_last if way.channels_last else torch.contiguous_format)
     if way.compiled:
+        # it says that there is no CUDA where there is none
+        logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
         network.compile(mode=way.compiled, dynamic=False)
     return network
 
