@@ -29,13 +29,12 @@ register()
 def main(cfg: DictConfig) -> str:
     """One job. Its record says how it ended; a failure ends a single run, but not the grid around it."""
     point = make_point(cfg)
-    folder, wanted = point.folder, False
+    folder = point.folder
     with stop_or_report(folder), hold(folder), failure_recorded(folder, point.identity), closing(folder):
         train(cfg, point)
-        wanted = cfg.export.enabled and is_done(folder)
-        if wanted and not are_taken(cfg):
+        if cfg.export.enabled and is_done(folder) and not are_taken(cfg):
             export_within(folder, cfg)
-    if wanted and are_taken(cfg):
+    if cfg.export.enabled and are_taken(cfg):  # another job of this grid may train the same run, for other files
         wish(folder, cfg)
     return str(folder)
 

@@ -17,7 +17,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from sweeps.record import RecordError, failure_recorded
+from sweeps.record import RecordError, failure_recorded, is_live
 
 VARIABLE = "_GRIDLITE_EXPORTS_FILE"
 """Names the file of wishes to the processes of a grid."""
@@ -35,7 +35,7 @@ def are_taken(cfg: DictConfig) -> bool:
 
 
 def wish(folder: Path, cfg: DictConfig) -> None:
-    """Asks for the files of a done run, whose lock the job holds no more."""
+    """Asks for the files of a run, whose lock the job holds no more; one that is not done by then gets none."""
     kept = OmegaConf.masked_copy(cfg, ["export", "quantization", "latency", "paths", "overwrite"])
     root = cfg.datamodule.get("root")
     line = {"folder": str(folder), "root": root, "cfg": OmegaConf.to_container(kept, resolve=True)}
@@ -70,12 +70,15 @@ class Exports:
     def _serve(self) -> None:
         worker: Worker | None = None
         timed: list[str] = []
+        waiting: list[str] = []
         while True:
             last = self.through.is_set()  # asked first: what was wished before it is in the file
-            wishes = self.file.read_text().split("\n")[self.taken : -1]
-            bar = tqdm(wishes, unit="run", desc="exporting", leave=False, disable=None if last else True)
-            for line in bar:
-                self.taken += 1
+            new = self.file.read_text().split("\n")[self.taken : -1]
+            self.taken += len(new)
+            busy = [] if last else [line for line in waiting + new if is_live(Path(json.loads(line)["folder"]))]
+            ready = [line for line in waiting + new if line not in busy]
+            waiting = busy
+            for line in tqdm(ready, unit="run", desc="exporting", leave=False, disable=None if last else True):
                 worker = worker or Worker()
                 if worker.does("convert", line):
                     timed.append(line)

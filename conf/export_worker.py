@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from conf.background import STOPPED
 from conf.benching import keep
 from conf.exporting import export_within
-from sweeps.record import RunIsBusyError, failure_recorded, hold, one_line, read_record
+from sweeps.record import RunIsBusyError, failure_recorded, hold, is_done, one_line, read_record
 from sweeps.wandb_runs import again
 
 
@@ -34,8 +34,9 @@ def main() -> None:
 
 def convert(folder: Path, wish: dict[str, Any]) -> None:
     """What the job's `export_within` would have done, without timing."""
-    cfg = OmegaConf.create(wish["cfg"] | {"latency": {}, "datamodule": {"root": wish["root"]}})
-    export_within(folder, cfg)
+    if is_done(folder):
+        cfg = OmegaConf.create(wish["cfg"] | {"latency": {}, "datamodule": {"root": wish["root"]}})
+        export_within(folder, cfg)
 
 
 def time_files(folder: Path, wish: dict[str, Any]) -> None:
