@@ -67,7 +67,9 @@ class Spy:
                 frames = sys._current_frames()
                 self.looks += 1
                 self.seen[kind(frames.get(self.main))] += 1
-                self.busy += any(augments(frame) for thread, frame in frames.items() if thread != self.main)
+                self.busy += any(
+                    called_by(frame, "__getitems__") for thread, frame in frames.items() if thread != self.main
+                )
             time.sleep(EVERY_S)
 
 
@@ -76,26 +78,17 @@ def kind(frame: FrameType | None) -> str:
     while frame is not None:
         for name, parts in KINDS.items():
             if any(part in frame.f_code.co_filename for part in parts):
-                if name == "forward and loss" and validates(frame):
+                if name == "forward and loss" and called_by(frame, "validation_step"):
                     return "validation"
                 return name
         frame = frame.f_back
     return "else"
 
 
-def validates(frame: FrameType | None) -> bool:
-    """Whether a function was called by a validation step."""
+def called_by(frame: FrameType | None, name: str) -> bool:
+    """Whether a function of that name called this one, however far up, or is it."""
     while frame is not None:
-        if frame.f_code.co_name == "validation_step":
-            return True
-        frame = frame.f_back
-    return False
-
-
-def augments(frame: FrameType | None) -> bool:
-    """Whether a thread prepares a batch."""
-    while frame is not None:
-        if frame.f_code.co_name == "__getitems__":
+        if frame.f_code.co_name == name:
             return True
         frame = frame.f_back
     return False
