@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 DEMO_RUNS ?= runs
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help setup demo try export-tflite bench-phone phone study report sheet test test-slow lint format lock bench bench-peers bench-scaling bench-export bench-sweep clean
+.PHONY: help setup demo annotate agreement doubtful import-labels export-labels try export-tflite bench-phone phone study report sheet test test-slow lint format lock bench bench-peers bench-scaling bench-export bench-sweep clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -37,6 +37,22 @@ study: setup ## STUDY=reduced|full, PHOTOS=<folder>: the whole study; the same a
 
 try: setup ## DATA=<folder of class folders>: look, probe, train, export, report; which file to take (minutes)
 	@$(PY) quickstart.py data='"$(DATA)"'
+
+annotate: setup ## DATA=<folder of photos> [ANNOTATOR= ROUND= RUN= HOST=0.0.0.0]: grade the cells of phones in a browser
+	@$(PY) annotate.py data='"$(DATA)"' $(if $(ANNOTATOR),annotator='"$(ANNOTATOR)"') $(if $(ROUND),round=$(ROUND)) \
+	  $(if $(RUN),run='"$(RUN)"') $(if $(HOST),host=$(HOST) https=true)
+
+agreement: setup ## DATA=<annotated folder>: how far annotators and rounds agree
+	@$(PY) -m annotation agreement --data '$(DATA)'
+
+doubtful: setup ## DATA=<annotated folder> RUNS=<sweep with folds>: list labels that trained networks doubt
+	@$(PY) -m annotation doubtful --data '$(DATA)' --runs '$(RUNS)'
+
+import-labels: setup ## DATA=<folder of photos> FROM=<csv, COCO json, or folder per class> [ARGS=--category scratch=1]
+	@$(PY) -m annotation import --data '$(DATA)' --from '$(FROM)' $(ARGS)
+
+export-labels: setup ## DATA=<annotated folder> TO=<csv or COCO json>
+	@$(PY) -m annotation export --data '$(DATA)' --to '$(TO)'
 
 report: setup ## SWEEP=<folder>: one report.html of a sweep (no SWEEP: the latest)
 	@$(PY) -m sweeps report $(if $(SWEEP),'$(SWEEP)')

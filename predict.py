@@ -6,28 +6,21 @@
 import csv
 import sys
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import hydra
 import numpy as np
-import numpy.typing as npt
 from omegaconf import DictConfig
 
 from conf.command_line import answer, stop_or_report, want
-from conf.exporting import load_run
+from conf.graders import Grader, grader_of
 from conf.schema import register
 from datamodules.decoding import SUFFIXES, centre_square, decode
 from datamodules.photo_folder import DataError, cell_name, checked_corners, read_photo_folder
 from datamodules.screen_grid import Grid, Image, cut_cells, resize
-from sweeps.record import RecordError, read_record
-
-if TYPE_CHECKING:
-    from lightning_modules.grading import GradingModule
 
 Sample = tuple[dict[str, Any], Image]
-Images = npt.NDArray[Any]
 
 register()
 
@@ -39,9 +32,7 @@ def main(cfg: DictConfig) -> None:
     given = Path(cfg.run)
     folder = given.parent if given.suffix == ".tflite" else given
     with stop_or_report(folder):
-        if cfg.checkpoint not in ("best", "last"):
-            raise RecordError(f"checkpoint={cfg.checkpoint}: want best or last")
-        grader: Grader = FileGrader(given) if given.suffix == ".tflite" else RunGrader(given, cfg.checkpoint)
+        grader = grader_of(given, cfg.checkpoint)
         samples = list(read_samples(Path(cfg.input), grader))
         rows = grade(samples, grader, cfg.batch_size)
         path = Path(cfg.output) if cfg.output else folder / f"predictions-{Path(cfg.input).resolve().name}.csv"
@@ -54,60 +45,6 @@ def main(cfg: DictConfig) -> None:
         right = sum(row["grade"] == row["label"] for row in known)
         accuracy = f"accuracy {right / len(known):.3f} over {len(known)} labelled images, " if known else ""
         print(f"{accuracy}{len(rows)} graded: {path}")
-
-
-class Grader(Protocol):
-    """What grades images, and what has to be known to cut and name them."""
-
-    resolution: int
-    labels: list[str]
-    preparation: dict[str, Any]
-    """As `Samples.preparation` has it."""
-
-    def grade(self, images: Images) -> tuple[Images, Images]:
-        """Raw RGB `(B, S, S, 3)` → grades `(B,)` and probabilities `(B, K)`."""
-
-
-class RunGrader:
-    """A checkpoint of a run, by torch, which is imported when it is first needed."""
-
-    def __init__(self, folder: Path, checkpoint: str) -> None:
-        self.record = read_record(folder)
-        self.checkpoint = folder / "checkpoints" / f"{checkpoint}.ckpt"
-        self.resolution, self.labels = (
-            int(self.record["config"]["resolution"]),
-            list(self.record["data"]["class_names"]),
-        )
-        self.preparation = self.record["data"]["preparation"]
-
-    def grade(self, images: Images) -> tuple[Images, Images]:
-        """By the module in eval mode."""
-        import torch
-
-        from lightning_modules.inference import grade_images
-
-        return grade_images(self.module, [torch.from_numpy(images).permute(0, 3, 1, 2)])
-
-    @cached_property
-    def module(self) -> "GradingModule":
-        """With its checkpoint loaded."""
-        return load_run(self.record, self.checkpoint)
-
-
-class FileGrader:
-    """An exported file, by the LiteRT runtime, without torch."""
-
-    def __init__(self, path: Path) -> None:
-        from export.runtime import TfliteModel, read_file
-
-        data, described = read_file(path)
-        self.model = TfliteModel(data)
-        self.resolution, self.labels = int(described["resolution"]), list(described["labels"])
-        self.preparation = {key: described[key] for key in ("crop", "grid")}
-
-    def grade(self, images: Images) -> tuple[Images, Images]:
-        """One image after the other, as a phone does."""
-        return self.model.grade(images)
 
 
 def read_samples(root: Path, grader: Grader) -> Iterator[Sample]:

@@ -63,9 +63,8 @@ def build_data(cfg: DictConfig, samples: "Samples") -> "CellDataModule":
     from datamodules.cell_loaders import CellArrays, CellDataModule
 
     table = samples.table
-    arrays = CellArrays(
-        samples.images(cfg.resolution), table.label.to_numpy(), table.part.to_numpy(str), len(samples.class_names)
-    )
+    labels, parts = table.label.to_numpy(), table.part.to_numpy(str)
+    arrays = CellArrays(samples.images(cfg.resolution), labels, parts, len(samples.class_names), samples.votes)
     return CellDataModule(
         arrays,
         augmentation=instantiate(cfg.augmentation),

@@ -6,6 +6,8 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
+from conf import commands
+from conf.commands import ExportConfig
 from conf.machine import jobs_at_once
 
 
@@ -44,20 +46,6 @@ class CallbacksConfig:
     """The figure, the higher the better, by which the best epoch is chosen."""
     ema: float | None = None
     """Validated and kept is a running average of the weights, of which this share stays at each step; None: no average."""
-
-
-@dataclass
-class ExportConfig:
-    """How a trained run becomes phone files."""
-
-    enabled: bool = False
-    """As part of a training job; `python -m export` does it anyway."""
-    background: bool = True
-    """In a grid on this machine, beside the next trainings; files are then timed after the last one."""
-    checkpoint: str = "best"
-    """best or last."""
-    max_accuracy_drop: float = 0.01
-    """A file that loses more accuracy than this against torch is marked."""
 
 
 @dataclass
@@ -106,150 +94,16 @@ class TrainConfig:
     """Number of the job in a search that prunes; set by hydra/sweeper=optuna."""
 
 
-@dataclass
-class PredictConfig:
-    """What predict.py reads."""
-
-    run: str = MISSING
-    """A run's folder, the one with record.json, or an exported .tflite file."""
-    input: str = MISSING
-    """A folder of images, each one cell, or of phone photos (photos.csv and photos/)."""
-    output: str | None = None
-    """The csv to write; None writes predictions.csv into the input folder's name under the run."""
-    checkpoint: str = "best"
-    """best or last."""
-    batch_size: int = 32
-    """Images per step."""
-
-
-@dataclass
-class ExportRunConfig:
-    """What `python -m export` reads."""
-
-    run: str | None = None
-    """A run's folder; None takes the best run of the latest sweep under paths.runs."""
-    root: str | None = None
-    """Where the run's data lies now; None takes the folder that its record names."""
-    export: ExportConfig = field(default_factory=ExportConfig)
-    quantization: Any = MISSING
-    latency: Any = MISSING
-    paths: Any = MISSING
-
-
-@dataclass
-class BenchConfig:
-    """What `python -m export.latency` reads."""
-
-    run: str | None = None
-    """A run's folder: all its files."""
-    front: str | None = None
-    """A sweep's folder: the files on its front, one run of each point; None and no run: the latest sweep's."""
-    files: list[str] | None = None
-    """Kinds of files, such as int8; None takes all."""
-    latency: Any = MISSING
-    paths: Any = MISSING
-
-
-@dataclass
-class WebConfig:
-    """What `python -m web` reads."""
-
-    run: str | None = None
-    """A run's folder: all its files."""
-    front: str | None = None
-    """A sweep's folder: the files on its front; None and no run: the latest sweep's."""
-    files: list[str] | None = None
-    """Kinds of files, such as int8; None takes all."""
-    root: str | None = None
-    """Where the runs' data lies now; None takes the folder that their records name."""
-    host: str = "127.0.0.1"
-    """What is listened on; 0.0.0.0 lets phones on the same network in."""
-    port: int = 8765
-    https: bool = False
-    """With a certificate of an authority of this machine; cameras and threads want it, except on localhost."""
-    rules: Any = MISSING
-    paths: Any = MISSING
-
-
-@dataclass
-class GradeConfig:
-    """What `python -m export.grade` reads."""
-
-    photo: str = MISSING
-    """An image file that shows a phone."""
-    run: str = MISSING
-    """A run's folder, or an exported .tflite file."""
-    file: str | None = None
-    """Which of the run's files; None takes int8, else float32."""
-    corners: list[float] | None = None
-    """x and y of four corners, clockwise from the start of the upper short side; None finds them."""
-    json: str | None = None
-    """A file to write all of it to."""
-    rules: Any = MISSING
-
-
-@dataclass
-class QuickstartConfig:
-    """What quickstart.py reads."""
-
-    data: str | None = None
-    """A folder of class folders, or of train, val and test folders of them."""
-    candidates: list[str] = field(default_factory=list)
-    """Backbones as overrides, from cheap to dear."""
-    common: list[str] = field(default_factory=list)
-    """Overrides of every training."""
-    most: int = 3
-    """How many are trained."""
-    epochs: int | None = None
-    """Of each training; None: by the number of pictures."""
-    sweep_name: str | None = None
-    """Folder under paths.runs; None: try-<name of the data's folder>."""
-    paths: Any = MISSING
-
-
-@dataclass
-class StudyStages:
-    """What a study consists of."""
-
-    sweep_name: str = MISSING
-    """Folder under paths.runs that all its runs lie in."""
-    common: list[str] = field(default_factory=list)
-    """Overrides of every training."""
-    screen: list[list[str]] = field(default_factory=list)
-    """The grids of stage 1, each a list of overrides."""
-    most_finalists: int = 3
-    """How many points of the front go on."""
-    seeds: int = 1
-    """Repetitions of every point of stage 2."""
-    beyond: list[str] = field(default_factory=list)
-    """Grids after stage 2, each one override."""
-
-
-@dataclass
-class StudyConfig:
-    """What study.py reads."""
-
-    study: StudyStages = field(default_factory=StudyStages)
-    paths: Any = MISSING
-    finalists: list[str] | None = None
-    """Overrides of each finalist, such as "backbone=mobilenet width=0.5 resolution=128"; None asks the front."""
-    common: list[str] = field(default_factory=list)
-    """More overrides of every training."""
-    photos: str | None = None
-    """A folder of real phone photos on which the finalists are trained too, 5 folds."""
-    dry_run: bool = False
-    """Print the commands and run none."""
-
-
 def register() -> None:
     """Makes the schemas known to Hydra, and what its files may ask of the machine."""
     OmegaConf.register_new_resolver("jobs_at_once", jobs_at_once, replace=True)
     store = ConfigStore.instance()
     store.store(name="schema", node=TrainConfig)
-    store.store(name="predict_schema", node=PredictConfig)
-    store.store(name="export_schema", node=ExportRunConfig)
-    store.store(name="bench_schema", node=BenchConfig)
-    store.store(name="web_schema", node=WebConfig)
-    store.store(name="grade_schema", node=GradeConfig)
-    store.store(name="study_schema", node=StudyConfig)
-    store.store(name="quickstart_schema", node=QuickstartConfig)
+    store.store(name="predict_schema", node=commands.PredictConfig)
+    store.store(name="export_schema", node=commands.ExportRunConfig)
+    store.store(name="bench_schema", node=commands.BenchConfig)
+    store.store(name="web_schema", node=commands.WebConfig)
+    store.store(name="annotate_schema", node=commands.AnnotateConfig)
+    store.store(name="grade_schema", node=commands.GradeConfig)
+    store.store(name="study_schema", node=commands.StudyConfig)
+    store.store(name="quickstart_schema", node=commands.QuickstartConfig)

@@ -25,7 +25,7 @@ class CellBatch(NamedTuple):
     images: Tensor
     """Raw RGB, uint8 `(B, 3, S, S)`, channels last in memory."""
     labels: Tensor
-    """Grades, int64 `(B,)`."""
+    """Grades, int64 `(B,)`, or votes, float32 `(B, K)`."""
     weights: Tensor
     """Weight in the loss, float32 `(B,)`."""
 
@@ -37,14 +37,16 @@ class CellArrays:
     images: npt.NDArray[np.uint8]
     """`(N, S, S, 3)`."""
     labels: npt.NDArray[np.int64]
-    """`(N,)`."""
+    """`(N,)`; -1 where there is none."""
     parts: npt.NDArray[np.str_]
-    """`(N,)`: train, val or test."""
+    """`(N,)`: train, val, test, or empty without a label."""
     num_classes: int
+    votes: npt.NDArray[np.int64] | None = None
+    """`(N, K)`: trained on instead of the labels."""
 
 
 class CellDataset(Dataset[CellBatch]):
-    """Cells by (epoch, index); the epoch only moves the augmentation's draw."""
+    """Cells by (epoch, index); the epoch only moves the augmentation's draw. Without one, for scoring, votes are not used."""
 
     def __init__(
         self,
@@ -54,6 +56,8 @@ class CellDataset(Dataset[CellBatch]):
         seed: int = 0,
     ) -> None:
         self.arrays, self.augmentation, self.seed = arrays, augmentation, seed
+        votes = arrays.votes if augmentation is not None else None
+        self.targets = arrays.labels if votes is None else votes.astype(np.float32)
         self.weights = class_weights[arrays.labels].astype(np.float32)
 
     def __getitem__(self, key: tuple[int, int]) -> CellBatch:
@@ -67,7 +71,7 @@ class CellDataset(Dataset[CellBatch]):
             self.augmentation.on_batch(images, indices, len(self.arrays.labels), self.seed, keys[0][0])
         return CellBatch(
             torch.from_numpy(images).permute(0, 3, 1, 2),
-            torch.from_numpy(self.arrays.labels[indices]),
+            torch.from_numpy(self.targets[indices]),
             torch.from_numpy(self.weights[indices]),
         )
 
@@ -112,7 +116,7 @@ class Resident:
     def __init__(self, images: Tensor, dataset: CellDataset, batches: Batches) -> None:
         self.images, self.cells = images, dataset
         self.batch_sampler = batches  # where Lightning sets the epoch
-        self.labels = torch.from_numpy(np.array(dataset.arrays.labels)).to(images.device)  # pandas gives read-only ones
+        self.labels = torch.from_numpy(np.array(dataset.targets)).to(images.device)  # pandas gives read-only ones
         self.weights = torch.from_numpy(dataset.weights).to(images.device)
 
     def __len__(self) -> int:

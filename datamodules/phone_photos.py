@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from datamodules.cell_cache import cells_at, fingerprint_pixels
-from datamodules.photo_folder import Photo, PhotoFolder, cell_name, read_photo_folder
+from datamodules.photo_folder import DataError, Photo, PhotoFolder, cell_name, read_photo_folder
 from datamodules.samples import SPLIT_VERSION, Division, Samples
 from datamodules.screen_grid import Grid
 from datamodules.splits import assign_parts, spread
@@ -33,6 +33,8 @@ class Cells(Samples):
     cache: Path
     pixels: str
     """16 hex digits over the pixels alone: the name of the cache."""
+    by_votes: bool = False
+    """Whether a cell is trained on with the share of votes that each grade got."""
 
     @property
     def preparation(self) -> dict[str, Any]:
@@ -44,6 +46,8 @@ class Cells(Samples):
         """Also over the corners of the photos."""
         digest = hashlib.blake2b(self.pixels.encode(), digest_size=8)
         digest.update(self.folder.labels.tobytes())
+        if self.votes is not None:
+            digest.update(self.votes.tobytes())
         settings = [SPLIT_VERSION, asdict(self.division), self.class_names]
         digest.update(json.dumps([settings, [photo.source_id for photo in self.folder.photos]]).encode())
         return digest.hexdigest()
@@ -52,9 +56,30 @@ class Cells(Samples):
         """All cells, RGB `(cells, resolution, resolution, 3)`, memory-mapped; built on first use."""
         return cells_at(self.folder, self.pixels, resolution, self.cache)
 
+    @property
+    def votes(self) -> npt.NDArray[np.int64] | None:
+        """As in `Samples`; a cell that nobody voted on has one vote for its label."""
+        if not self.by_votes:
+            return None
+        assert self.folder.votes is not None
+        labels = self.folder.labels.ravel()
+        counts = self.folder.votes.reshape(len(labels), -1).copy()
+        alone = np.flatnonzero((counts.sum(axis=1) == 0) & (labels >= 0))
+        counts[alone, labels[alone]] = 1
+        return counts
+
+    @property
+    def notes(self) -> list[str]:
+        """As in `Samples`."""
+        without, missing = self.folder.unlabelled, int((self.folder.labels < 0).sum())
+        lines = [f"{missing} cells of {self.folder.root} have no label and take part in nothing"] if missing else []
+        if without:
+            lines.append(f"{len(without)} photos of {self.folder.root} have no label yet, the first: {without[0]}")
+        return lines
+
     @cached_property
     def table(self) -> "pd.DataFrame":
-        """As in `Samples`, a row per cell, with its photo, row and col."""
+        """As in `Samples`, a row per cell, with its photo, row and col; the part of a cell without a label is empty."""
         import pandas as pd  # takes seconds to import: bad data and finished runs are answered before
 
         photos, grid = self.folder.photos, self.folder.grid
@@ -62,7 +87,11 @@ class Cells(Samples):
         sources = np.array([photo.source_id for photo, _, _ in spots])
         labels = self.folder.labels.ravel()
         by = self.division
-        parts = assign_parts(labels, sources, fold=by.fold, folds=by.folds, val_folds=by.val_folds, seed=by.seed)
+        known = labels >= 0
+        parts = np.full(len(labels), "", "<U5")
+        parts[known] = assign_parts(
+            labels[known], sources[known], fold=by.fold, folds=by.folds, val_folds=by.val_folds, seed=by.seed
+        )
         train = np.flatnonzero(parts == "train")
         chosen = train[spread(labels[train], sources[train], by.calibration_cells, by.seed)]
         return pd.DataFrame(
@@ -94,6 +123,8 @@ class PhonePhotos:
         columns, rows, cell_px: the grid.
         folds, val_folds, split_seed, fold: see `splits.assign_parts`.
         calibration_cells: size of the calibration part.
+        labels: what is trained on: `settled` (one grade a cell) or `votes` (the share of votes that each grade got); every
+            part is scored on the settled ones.
         groups: name → pattern of photo names; figures are also reported per group. Photos that no pattern fits are
             grouped by their `kind`.
 
@@ -114,7 +145,11 @@ class PhonePhotos:
         fold: int,
         calibration_cells: int,
         groups: Mapping[str, str],
+        labels: str = "settled",
     ) -> None:
+        if labels not in ("settled", "votes"):
+            raise DataError(f"datamodule.labels={labels}: want settled or votes")
+        self.labels = labels
         self.root, self.cache = Path(root), Path(cache)
         self.class_names = tuple(class_names)
         self.grid = Grid(columns, rows, cell_px)
@@ -124,5 +159,7 @@ class PhonePhotos:
     def load(self) -> Cells:
         """Reads and checks the folder. Raises DataError on the first thing that is wrong."""
         folder = read_photo_folder(self.root, self.grid, len(self.class_names))
+        if self.labels == "votes" and folder.votes is None:
+            raise DataError(f"{self.root / 'cells.csv'}: no column votes, which datamodule.labels=votes trains on")
         pixels = fingerprint_pixels(folder)
-        return Cells(folder, self.class_names, self.division, self.groups, self.cache, pixels)
+        return Cells(folder, self.class_names, self.division, self.groups, self.cache, pixels, self.labels == "votes")

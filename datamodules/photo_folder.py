@@ -1,4 +1,6 @@
-"""Reads and checks a data set of screens on disk: `photos.csv`, `cells.csv`, and `photos/` or ready-cut `cells/`.
+"""Reads and checks a data set of screens on disk: `photos.csv`, `cells.csv`, and the photos or ready-cut `cells/`.
+
+The photos lie in `photos/`, or beside photos.csv where there is no such folder.
 
 Nothing here needs torch: bad data is answered before it is imported.
 """
@@ -15,6 +17,10 @@ from datamodules.screen_grid import Grid, check_corners
 
 CORNER_COLUMNS = ("x_tl", "y_tl", "x_tr", "y_tr", "x_br", "y_br", "x_bl", "y_bl")
 TRUE_WORDS = {"1", "true", "yes"}
+NO_LABEL = "NA"
+"""In cells.csv: a cell that nobody could grade, or not yet."""
+MISSING = -2
+"""While cells.csv is read: no line has said anything of this cell."""
 
 
 class DataError(ValueError):
@@ -38,12 +44,17 @@ class Photo:
 
 @dataclass(frozen=True)
 class PhotoFolder:
-    """A checked data set: photos in the order of `photos.csv`, labels `(photos, rows · columns)`."""
+    """A checked data set: photos in the order of `photos.csv`."""
 
     root: Path
     grid: Grid
     photos: list[Photo]
     labels: npt.NDArray[np.int64]
+    """`(photos, rows · columns)`; -1 where cells.csv says NA: the cell takes part in nothing."""
+    votes: npt.NDArray[np.int64] | None
+    """`(photos, rows · columns, K)`: how many said each grade, where cells.csv has a column of votes."""
+    unlabelled: list[str]
+    """Photos that are left out because none of their cells has a label yet."""
     ready_cut: bool
     files: list[Path] = field(repr=False)
     """The image files that the pixels come from: one per photo, or one per cell."""
@@ -52,19 +63,28 @@ class PhotoFolder:
 def read_photo_folder(root: Path, grid: Grid, num_classes: int, *, labelled: bool = True) -> PhotoFolder:
     """Reads the folder form of the design.
 
-    Photos marked `unusable` are left out with their cells. Where `labelled` is false cells.csv may be missing; the
-    labels are then all -1. Raises DataError on the first thing that is wrong.
+    Photos marked `unusable` are left out with their cells, and those without any label. A cell whose label is NA has
+    none on purpose. Where `labelled` is false cells.csv may be missing; the labels are then all -1. Raises DataError on
+    the first thing that is wrong.
     """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder (datamodule.root): want photos.csv, cells.csv and photos/ or cells/")
     ready_cut = not (root / "photos").is_dir() and (root / "cells").is_dir()
     photos, unusable = _read_photos(root / "photos.csv", ready_cut)
+    votes, without = None, []
     if labelled or (root / "cells.csv").exists():
-        labels = _read_labels(root / "cells.csv", photos, unusable, grid, num_classes)
+        labels, votes = _read_labels(root / "cells.csv", photos, unusable, grid, num_classes)
     else:
         labels = np.full((len(photos), grid.cells), -1, np.int64)
+    if labelled:
+        known: npt.NDArray[np.bool_] = np.asarray((labels >= 0).any(axis=1))
+        without = [photo.name for photo, has in zip(photos, known, strict=True) if not has]
+        photos = [photo for photo, has in zip(photos, known, strict=True) if has]
+        labels, votes = labels[known], votes if votes is None else votes[known]
+        if not photos:
+            raise DataError(f"{root / 'cells.csv'}: none of the {len(without)} photos has a label")
     files = _image_files(root, photos, grid, ready_cut)
-    return PhotoFolder(root, grid, photos, labels, ready_cut, files)
+    return PhotoFolder(root, grid, photos, labels, votes, without, ready_cut, files)
 
 
 def _rows(path: Path, wanted: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
@@ -130,9 +150,11 @@ def _size(row: dict[str, str], where: str) -> tuple[int, int] | None:
 
 def _read_labels(
     path: Path, photos: list[Photo], unusable: set[str], grid: Grid, num_classes: int
-) -> npt.NDArray[np.int64]:
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64] | None]:
     index = {photo.name: number for number, photo in enumerate(photos)}
-    labels = np.full((len(photos), grid.cells), -1, np.int64)
+    labels = np.full((len(photos), grid.cells), MISSING, np.int64)
+    votes = np.zeros((len(photos), grid.cells, num_classes), np.int64)
+    voted = False
     for line, row in _rows(path, ("photo", "row", "col", "label")):
         where = f"{path}, line {line}"
         if row["photo"] in unusable:
@@ -142,16 +164,26 @@ def _read_labels(
         cell_row = _whole(row, "row", grid.rows, where)
         cell_col = _whole(row, "col", grid.columns, where)
         cell = index[row["photo"]], cell_row * grid.columns + cell_col
-        if labels[cell] != -1:
+        if labels[cell] != MISSING:
             raise DataError(f"{where}: cell ({cell_row}, {cell_col}) of {row['photo']} is labelled twice")
-        labels[cell] = _whole(row, "label", num_classes, where)
-    gaps = np.argwhere(labels == -1)
+        labels[cell] = -1 if row["label"].strip() == NO_LABEL else _whole(row, "label", num_classes, where)
+        if row.get("votes"):
+            votes[cell] = _votes(row["votes"], num_classes, where)
+            voted = True
+    gaps = np.argwhere(labels == MISSING)
     if len(gaps):
         photo, cell = gaps[0]
         more = f" ({len(gaps)} cells are missing in all)" if len(gaps) > 1 else ""
         spot = divmod(int(cell), grid.columns)
         raise DataError(f"{path}: photo {photos[photo].name} has no label for cell {spot}{more}")
-    return labels
+    return labels, votes if voted else None
+
+
+def _votes(text: str, num_classes: int, where: str) -> list[int]:
+    counts = text.split()
+    if len(counts) != num_classes or not all(count.isdecimal() for count in counts):
+        raise DataError(f"{where}: votes={text!r}: want {num_classes} counts, one for each label, such as 0 2 1 0 0")
+    return [int(count) for count in counts]
 
 
 def _whole(row: dict[str, str], name: str, limit: int, where: str) -> int:
@@ -165,8 +197,17 @@ def _whole(row: dict[str, str], name: str, limit: int, where: str) -> int:
 
 
 def cell_name(photo: str, row: int, col: int) -> str:
-    """Name of a cell everywhere: `<photo stem>_r<row>_c<col>`."""
-    return f"{Path(photo).stem}_r{row}_c{col}"
+    """Name of a cell everywhere: `<photo stem>_r<row>_c<col>`; of a photo in a subfolder, with the folder's name."""
+    return f"{_stem(photo)}_r{row}_c{col}"
+
+
+def _stem(photo: str) -> str:
+    return Path(photo).with_suffix("").as_posix().replace("/", "__")
+
+
+def photo_file(root: Path, name: str) -> Path:
+    """Where a photo of a data set lies: in `photos/`, or beside photos.csv where there is no such folder."""
+    return (root / "photos" if (root / "photos").is_dir() else root) / name
 
 
 def _image_files(root: Path, photos: list[Photo], grid: Grid, ready_cut: bool) -> list[Path]:
@@ -178,11 +219,11 @@ def _image_files(root: Path, photos: list[Photo], grid: Grid, ready_cut: bool) -
             for col in range(grid.columns)
         ]
     else:
-        files = [root / "photos" / photo.name for photo in photos]
+        files = [photo_file(root, photo.name) for photo in photos]
     missing = next((file for file in files if not file.is_file()), None)
     if missing is not None:
         raise DataError(f"{missing}: no such file, though photos.csv lists it")
-    stems = Counter(Path(photo.name).stem for photo in photos)
+    stems = Counter(_stem(photo.name) for photo in photos)
     stem, count = stems.most_common(1)[0]
     if count > 1:
         raise DataError(f"{root / 'photos.csv'}: {count} photos are called {stem}; their cells would share a name")
@@ -197,5 +238,6 @@ def checked_corners(photo: Photo, width: int, height: int, path: Path) -> npt.ND
     try:
         check_corners(photo.corners, width, height)
     except ValueError as error:
-        raise DataError(f"{path.parent.parent / 'photos.csv'}, photo {photo.name}: {error}") from None
+        root = next((parent for parent in path.parents if (parent / "photos.csv").exists()), path.parent)
+        raise DataError(f"{root / 'photos.csv'}, photo {photo.name}: {error}") from None
     return photo.corners

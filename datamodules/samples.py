@@ -53,8 +53,8 @@ class Samples(ABC):
     @abstractmethod
     def table(self) -> "pd.DataFrame":
         """One row per sample, in the order of the pixels. Columns: sample (its name), source_id (what is never on
-        both sides of a split), group (figures are also given per group; may be empty), label, part, calibration
-        (whether the sample, always of the train part, belongs to the calibration part too).
+        both sides of a split), group (figures are also given per group; may be empty), label (-1: none), part (empty
+        without a label), calibration (whether the sample, always of the train part, belongs to the calibration part too).
 
         Raises DataError where the division leaves a part empty or the train part with one class.
         """
@@ -62,6 +62,11 @@ class Samples(ABC):
     @abstractmethod
     def images(self, resolution: int) -> npt.NDArray[np.uint8]:
         """All samples, RGB `(N, resolution, resolution, 3)`, memory-mapped; built on first use."""
+
+    @property
+    def votes(self) -> npt.NDArray[np.int64] | None:
+        """How many said each class `(N, K)`, where that is what is trained on; None where the labels are."""
+        return None
 
     @property
     def left_out(self) -> list[str]:

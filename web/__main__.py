@@ -23,11 +23,9 @@ def main(cfg: DictConfig) -> None:
     with stop_or_report(Path(cfg.run or cfg.front or cfg.paths.runs)):
         chosen = files_to_time(cfg.run, cfg.front, cfg.paths.runs, cfg.files)
 
-        import uvicorn
-
-        from web.addresses import certificate, listen, qr, reachable
         from web.app import create_app
         from web.runtime import fetch_runtime, runtime_version
+        from web.serving import serve
         from web.shelf import ShelfFile
 
         fetch_runtime()
@@ -40,23 +38,7 @@ def main(cfg: DictConfig) -> None:
         ]
         plain = [rule | {"of": [str(label) for label in rule.get("of", [])]} for rule in rules]
         app = create_app(shelf, token, version=runtime_version(), rules=plain)
-        listening = listen(cfg.host, cfg.port)
-        names, server = reachable(cfg.host), None
-        if cfg.https:
-            server, authority = certificate(Path(cfg.paths.cache) / "https", ["localhost", "127.0.0.1", *names])
-            print(f"authority that the phone has to trust: {authority}")
-        addresses = [
-            f"{'https' if cfg.https else 'http'}://{f'[{name}]' if ':' in name else name}:{cfg.port}/?token={token}"
-            for name in names
-        ]
-        print(f"{len(shelf)} files\n{qr(addresses[0])}")
-        for address in addresses:
-            print(f"open {address}")
-        if names == ["127.0.0.1"]:
-            print(f"a phone on USB reaches it after: adb reverse tcp:{cfg.port} tcp:{cfg.port}")
-        print("stop with ctrl-c", flush=True)
-        config = uvicorn.Config(app, log_level="error", ssl_certfile=server, ssl_keyfile=server)
-        uvicorn.Server(config).run(sockets=[listening])
+        serve(app, token, f"{len(shelf)} files", cfg.host, cfg.port, Path(cfg.paths.cache) if cfg.https else None)
 
 
 def knows(rules: Any, data: dict[str, Any]) -> bool:

@@ -1,48 +1,22 @@
 """The app: pages and files for a phone, timings and grades back. Everything wants the token."""
 
-import base64
-import hashlib
 import json
-import re
-import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
-from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi import Depends, FastAPI, HTTPException, Query, Response
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, Field
-from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.staticfiles import StaticFiles
 
 from export.latency.result import Entry, entry, times_of
 from export.outline.network_file import FILE
 from sweeps.record import one_line
+from web.guard import PAGES, explain, guard, page_of
 
 HERE = Path(__file__).parent
 MODULES = HERE / "phone" / "node_modules" / "@litertjs"
-MOST_BYTES = 2_000_000
-"""Of a request; a page sends figures, never pictures."""
-COOKIE = "gridlite-token-{scheme}-{port}"
-"""Of two apps on one machine each keeps its own: cookies know hosts, not ports, and HTTP cannot replace HTTPS's."""
-IMPORTMAP = re.search(
-    r'<script type="importmap">(.*?)</script>', (HERE / "pages" / "bench.html").read_text(), re.DOTALL
-)
-assert IMPORTMAP
-MAP_HASH = base64.b64encode(hashlib.sha256(IMPORTMAP[1].encode()).digest()).decode()
-"""The one script that stands within the pages: where the runtime's modules are."""
-HEADERS = {
-    # threads in WebAssembly want a page that nothing foreign can reach into
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Embedder-Policy": "require-corp",
-    "Content-Security-Policy": "default-src 'self'; script-src 'self' 'wasm-unsafe-eval' "
-    f"'sha256-{MAP_HASH}'; style-src 'self'; "
-    "img-src 'self' blob: data:; media-src 'self' blob:; worker-src 'self' blob:; object-src 'none'; base-uri 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
-
 Word = Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f<>]*$")]
 Ms = Annotated[float, Field(gt=0, lt=1e6, allow_inf_nan=False)]
 
@@ -131,8 +105,8 @@ def create_app(
         if file.about()["sha256"] != measured.sha256:
             raise HTTPException(409, "this file has been exported again since the page was opened: reload it")
 
-    _guard(app, token)
-    _explain(app)
+    guard(app, token, "make phone")
+    explain(app)
 
     @app.get("/api/files")
     def files() -> Response:
@@ -201,71 +175,14 @@ def create_app(
         return JSONResponse({})
 
     for name in ("", "bench", "live", "grade"):
-        page = HERE / "pages" / f"{name or 'bench'}.html"
-        app.get(f"/{name}")(_page(page))
+        page = PAGES / f"{name or 'bench'}.html"
+        app.get(f"/{name}")(page_of(page))
 
     @app.get("/offline.js")
     def offline() -> FileResponse:
-        return FileResponse(HERE / "pages" / "offline.js")
+        return FileResponse(PAGES / "offline.js")
 
-    app.mount("/static", StaticFiles(directory=HERE / "pages"), "static")
+    app.mount("/static", StaticFiles(directory=PAGES), "static")
     if MODULES.is_dir():
         app.mount("/litert", StaticFiles(directory=MODULES), "litert")
     return app
-
-
-def _guard(app: FastAPI, token: str) -> None:
-    """Lets in who has the token, with requests of a page's size, and sends HEADERS with every answer."""
-
-    @app.middleware("http")
-    async def guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        cookie = COOKIE.format(scheme=request.url.scheme, port=request.url.port or "")
-        answer: Response
-        given = request.query_params.get("token") or request.cookies.get(cookie) or ""
-        if not secrets.compare_digest(given.encode(), token.encode()):
-            answer = _stranger(request)
-        elif (
-            "transfer-encoding" in request.headers
-            or int(request.headers.get("content-length") or 0) > MOST_BYTES
-            or (request.method == "POST" and "content-length" not in request.headers)
-        ):
-            answer = JSONResponse({"error": f"at most {MOST_BYTES} bytes"}, 413)
-        else:
-            try:
-                answer = await call_next(request)
-            except Exception as error:  # a run that was removed, a record that was damaged: say so, stay up
-                answer = JSONResponse({"error": one_line(error)}, 500)
-            if request.query_params.get("token"):
-                https = request.url.scheme == "https"
-                answer.set_cookie(cookie, token, httponly=True, samesite="strict", secure=https)
-        answer.headers.update(HEADERS)
-        answer.headers.setdefault("Cache-Control", "no-cache")  # else an old page measures with a new runtime's name
-        return answer
-
-
-def _stranger(request: Request) -> Response:
-    """A page for a person, one line for a page's parts."""
-    text = "open the address with the token that make phone printed"
-    if "text/html" not in request.headers.get("accept", ""):
-        return JSONResponse({"error": text}, 401)
-    page = f"""<!doctype html><meta name="viewport" content="width=device-width"><title>gridlite</title>
-<p>gridlite was started again since, or this address lacks its token.</p><p>Please {text}, or scan its code.</p>"""
-    return Response(page, 401, media_type="text/html")
-
-
-def _explain(app: FastAPI) -> None:
-    """Answers every refusal with one line under `error`."""
-
-    @app.exception_handler(RequestValidationError)
-    async def wrong(_: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if part != "body")
-        return JSONResponse({"error": f"{where}: {first['msg']}" if where else str(first["msg"])}, 422)
-
-    @app.exception_handler(StarletteHTTPException)
-    async def refused(_: Request, error: StarletteHTTPException) -> JSONResponse:
-        return JSONResponse({"error": str(error.detail)}, error.status_code)
-
-
-def _page(path: Path) -> Callable[[], FileResponse]:
-    return lambda: FileResponse(path, headers={"Cache-Control": "no-cache"})

@@ -11,7 +11,8 @@ from fastapi.testclient import TestClient
 from sweeps.record import read_record, update_record
 from tests.sweeps.made import add_run
 from web.addresses import listen
-from web.app import COOKIE, MOST_BYTES, create_app
+from web.app import create_app
+from web.guard import COOKIE, MOST_BYTES
 from web.shelf import ShelfFile
 
 TOKEN = "a-token"

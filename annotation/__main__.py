@@ -1,0 +1,135 @@
+"""`python -m annotation agreement|doubtful|import|export --data <folder>`: what annotators agree on, and labels in and out."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+from annotation import agreement, exchange
+from annotation.book import Book
+from annotation.doubts import doubts, write_doubts
+from annotation.log import AnnotationError
+from annotation.photos import Photos
+from conf.schema import register
+from datamodules.screen_grid import Grid
+from sweeps.record import RecordError
+
+register()
+
+
+def main() -> None:
+    """Reads the command line and answers."""
+    arguments, overrides = _parser().parse_known_args()
+    try:
+        book = _book(arguments.data, overrides)
+        print(
+            "\n".join(
+                {"agreement": _agreement, "doubtful": _doubtful, "import": _import, "export": _export}[
+                    arguments.command
+                ](book, arguments)
+            )
+        )
+    except (AnnotationError, RecordError, OSError) as error:
+        sys.exit(f"error: {error}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m annotation", description="Labels of photos of phones.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="agreement|doubtful|import|export")
+    for name, help_ in (
+        ("agreement", "kappa, alpha, agreement by class and by annotator"),
+        ("doubtful", "lists labels that networks doubt, for the review page"),
+        ("import", "takes in labels: a csv, a COCO .json, or a folder per class"),
+        ("export", "writes labels: a csv or a COCO .json"),
+    ):
+        command = commands.add_parser(name, help=help_)
+        command.add_argument("--data", type=Path, required=True, help="the annotated folder")
+        if name == "doubtful":
+            command.add_argument("--runs", type=Path, required=True, help="a sweep's folder with folds, or a run's")
+        elif name == "import":
+            command.add_argument("--from", dest="source", type=Path, required=True, help="csv, COCO json or folder")
+            command.add_argument(
+                "--category", action="append", default=[], metavar="NAME=GRADE",
+                help="what a COCO category means: scratch=1,2@0.05 is grade 1, from 5 %% of a cell on grade 2",
+            )  # fmt: skip
+        elif name == "export":
+            command.add_argument("--to", type=Path, required=True, help="a .csv or .json to write")
+    return parser
+
+
+def _book(data: Path, overrides: list[str]) -> Book:
+    """The folder in the classes and grid of the configured data set, as annotate.py has it."""
+    wrong = [word for word in overrides if not word.startswith("datamodule")]
+    if wrong:
+        raise AnnotationError(f"{wrong[0]}: no such option; overrides begin with datamodule")
+    with initialize_config_dir(str(Path(__file__).parents[1] / "conf"), version_base="1.3"):
+        cfg: DictConfig = compose("annotate", overrides)
+    given = cfg.datamodule
+    return Book(Photos(data), list(given.class_names), Grid(given.columns, given.rows, given.cell_px))
+
+
+def _agreement(book: Book, _: argparse.Namespace) -> list[str]:
+    return agreement.lines(agreement.agreement(book.state, len(book.class_names)), book.class_names)
+
+
+def _doubtful(book: Book, arguments: argparse.Namespace) -> list[str]:
+    rows = doubts(book, arguments.runs)
+    path = write_doubts(book.photos.root, rows)
+    return [
+        f"{len(rows)} labels that the networks doubt, the most doubtful first: {path}",
+        "walk through them: make annotate, then Review",
+    ]
+
+
+def _import(book: Book, arguments: argparse.Namespace) -> list[str]:
+    source: Path = arguments.source
+    left: list[str] = []
+    if source.is_dir():
+        said, left = exchange.from_folders(book, source)
+    elif source.suffix == ".json":
+        meaning = {}
+        for one in arguments.category:
+            name, _, text = one.rpartition("=")
+            meaning[name] = exchange.category(text)
+        said, left = exchange.from_coco(book, source, meaning, lambda name: _outline(book, name))
+    else:
+        said = exchange.from_table(book, source)
+    if said:
+        book.say(said)
+    cells = sum(one.cell is not None for one in said)
+    return [
+        *(f"left out: {line}" for line in left),
+        f"{cells} cells of {len({one.photo for one in said})} photos: {book.log.path}",
+    ]
+
+
+def _outline(book: Book, name: str) -> npt.NDArray[np.float64] | None:
+    """As it was set, else as it is found."""
+    given = book.state[name].corners
+    if given is not None:
+        return np.array(given).reshape(4, 2)
+    from datamodules.outline import OutlineError
+    from export.outline.find import find
+
+    picture = book.photos.pixels(name)
+    try:
+        return np.clip(find(picture).corners, 0, [picture.shape[1], picture.shape[0]])
+    except OutlineError:
+        return None
+
+
+def _export(book: Book, arguments: argparse.Namespace) -> list[str]:
+    target: Path = arguments.to
+    if target.suffix not in (".csv", ".json"):
+        raise AnnotationError(f"--to {target}: want a name that ends with .csv or .json (COCO)")
+    if target.suffix == ".json":
+        return [f"{exchange.to_coco(book, target)} polygons: {target}"]
+    return [f"{exchange.to_table(book, target)} cells: {target}"]
+
+
+if __name__ == "__main__":
+    main()

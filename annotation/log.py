@@ -1,0 +1,131 @@
+"""`annotations.csv`: an append-only log of who said what of which photo and cell, the truth that the tables come from.
+
+One line is one statement. A later one of the same person, round, cell and field replaces an earlier one; nothing is ever
+removed, so the log is also the history. Several processes may append to it at once.
+"""
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+COLUMNS = ("time", "annotator", "round", "photo", "row", "col", "field", "value")
+LOCK_S = 30.0
+
+
+class AnnotationError(ValueError):
+    """Something in a folder of photos or its annotations is wrong; one line that names the file, line or value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One line of the log."""
+
+    annotator: str
+    round: int
+    photo: str
+    """As photos.csv names it."""
+    field: str
+    """Of a cell: `label` or `settled`; of a photo: `corners`, or a column of photos.csv."""
+    value: str
+    """Empty takes back what was said before."""
+    cell: tuple[int, int] | None = None
+    """Row and column, None for what is said of the whole photo."""
+    time: str = ""
+    """ISO 8601, UTC; filled in when it is written."""
+
+
+class Log:
+    """The log of a folder; `read` gives what came since the last call, whoever wrote it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "annotations.csv"
+        self._lock = FileLock(folder / ".annotations.lock", timeout=LOCK_S)
+        self._offset = 0
+        self._line = 0
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """No other process appends meanwhile. May be held again by who holds it. Raises AnnotationError when another
+        process keeps it.
+        """
+        try:
+            with self._lock:
+                yield
+        except Timeout:
+            raise AnnotationError(f"{self.path}: another process has held it for {LOCK_S:g} s") from None
+
+    def append(self, statements: Iterable[Statement]) -> None:
+        """Writes them at the end, all of them on the disk when this returns. Raises OSError when they cannot be."""
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        for one in statements:
+            row, col = one.cell if one.cell is not None else ("", "")
+            # a line is a statement: no value holds a line break, so a torn end is seen
+            value = " ".join(one.value.splitlines())
+            writer.writerow([one.time or now, one.annotator, one.round, one.photo, row, col, one.field, value])
+        with self.held():
+            self._append_bytes(text.getvalue().encode())
+
+    def _append_bytes(self, data: bytes) -> None:
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            size = os.fstat(handle).st_size
+            if not size:
+                data = (",".join(COLUMNS) + "\n").encode() + data
+            elif os.pread(handle, 1, size - 1) != b"\n":  # a process was killed while it wrote
+                data = b"\n" + data
+            try:
+                written = os.write(handle, data)
+                if written < len(data):
+                    raise OSError(f"{self.path}: only {written} of {len(data)} bytes could be written: disk full?")
+                os.fsync(handle)
+            except OSError:
+                os.ftruncate(handle, size)  # all or nothing
+                raise
+        finally:
+            os.close(handle)
+
+    def read(self) -> list[Statement]:
+        """The statements since the last call. Raises AnnotationError for a line that is none."""
+        try:
+            with self.path.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                if size < self._offset:
+                    raise AnnotationError(f"{self.path}: has become shorter; it only ever grows: start again")
+                file.seek(self._offset)
+                data = file.read()
+        except FileNotFoundError:
+            return []
+        whole = data[: data.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        try:
+            lines = whole.decode().split("\n")[:-1]
+        except UnicodeDecodeError as error:
+            raise AnnotationError(f"{self.path}: not UTF-8 text ({error.reason})") from None
+        return [one for one in map(self._parsed, lines) if one is not None]
+
+    def _parsed(self, text: str) -> Statement | None:
+        self._line += 1
+        if self._line == 1:
+            if tuple(text.lstrip("\ufeff").split(",")) != COLUMNS:
+                raise AnnotationError(f"{self.path}: its first line is not {','.join(COLUMNS)}")
+            return None
+        values = next(csv.reader([text]), [])
+        if len(values) != len(COLUMNS):
+            return None  # torn by a killed process: its statement was never answered for
+        time, annotator, number, photo, row, col, field, value = values
+        try:
+            cell = (int(row), int(col)) if row else None
+            return Statement(annotator, int(number), photo, field, value, cell, time)
+        except ValueError:
+            raise AnnotationError(
+                f"{self.path}, line {self._line}: round={number!r}, row={row!r}, col={col!r}: want whole numbers"
+            ) from None

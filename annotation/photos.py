@@ -1,0 +1,116 @@
+"""The photos of a folder: what there is to annotate, and what is left out with the reason."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from threading import Lock
+
+from PIL import ExifTags, UnidentifiedImageError
+from PIL import Image as PillowImage
+
+from annotation.log import AnnotationError
+from datamodules.decoding import SUFFIXES, decode
+from datamodules.photo_folder import DataError, photo_file
+from datamodules.screen_grid import Image
+
+HELD = 12
+"""Decoded photos that are kept in memory: the open one, its neighbours, and those of a few others at work."""
+
+
+@dataclass(frozen=True)
+class PhotoFile:
+    """One readable photo."""
+
+    name: str
+    """Relative to the folder of photos, with slashes: what photos.csv calls it."""
+    path: Path
+    width: int
+    height: int
+    """Pixels, turned as its EXIF says."""
+    taken: datetime | None
+    """By its EXIF."""
+
+
+class Photos:
+    """The readable photos under a folder, in the order of their names.
+
+    Args:
+        root: holds `photos/`, or the photos themselves, in subfolders or not.
+
+    Raises AnnotationError where there is no such folder or no photo in it.
+
+    """
+
+    def __init__(self, root: Path) -> None:
+        if not root.is_dir():
+            raise AnnotationError(f"{root}: no such folder: want one with photos of phones")
+        self.root = root
+        self.base = photo_file(root, "").resolve()
+        self.left_out: list[str] = []
+        self.files: dict[str, PhotoFile] = {}
+        for path in sorted(self.base.rglob("*")):
+            if path.suffix.lower() in SUFFIXES and path.is_file() and not self._hidden(path):
+                self._take(path)
+        if not self.files:
+            raise AnnotationError(f"{root}: no readable photo in it; want {', '.join(sorted(SUFFIXES))}")
+        self._decoded: OrderedDict[str, Image] = OrderedDict()
+        self._lock = Lock()
+
+    def _hidden(self, path: Path) -> bool:
+        inner = path.relative_to(self.base)
+        return any(part.startswith(".") for part in inner.parts) or (
+            self.base == self.root and inner.parts[0] == "cells"
+        )
+
+    def _take(self, path: Path) -> None:
+        name = path.relative_to(self.base).as_posix()
+        if not path.resolve().is_relative_to(self.base):
+            self.left_out.append(f"{name}: a link to somewhere outside the folder")
+        elif any(ord(letter) < 32 or letter in "\u2028\u2029" for letter in name):
+            self.left_out.append(f"{name!r}: its name holds a line break or control character")
+        else:
+            try:
+                self.files[name] = _looked_at(name, path)
+            except (OSError, ValueError, SyntaxError, PillowImage.DecompressionBombError) as error:
+                why = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
+                self.left_out.append(f"{name}: {why}")
+
+    def __getitem__(self, name: str) -> PhotoFile:
+        """The photo of that name. Raises AnnotationError where it is none of this folder's."""
+        found = self.files.get(name)
+        if found is None:
+            raise AnnotationError(f"{name}: no photo of {self.base}")
+        return found
+
+    def pixels(self, name: str) -> Image:
+        """`(H, W, 3)` RGB; the last few stay in memory. Raises AnnotationError for a file that turns out broken."""
+        file = self[name]
+        with self._lock:
+            if name in self._decoded:
+                self._decoded.move_to_end(name)
+                return self._decoded[name]
+        try:
+            picture = decode(file.path)
+        except DataError as error:
+            raise AnnotationError(str(error)) from None
+        with self._lock:
+            self._decoded[name] = picture
+            while len(self._decoded) > HELD:
+                self._decoded.popitem(last=False)
+        return picture
+
+
+def _looked_at(name: str, path: Path) -> PhotoFile:
+    """Size and time from the file's head; its pixels are not decoded yet."""
+    with PillowImage.open(path) as picture:
+        width, height = picture.size
+        exif = picture.getexif()
+    if exif.get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8):
+        width, height = height, width
+    given = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)
+    try:
+        taken = datetime.strptime(str(given), "%Y:%m:%d %H:%M:%S") if given else None
+    except ValueError:
+        taken = None
+    return PhotoFile(name, path, width, height, taken)

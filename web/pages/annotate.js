@@ -1,0 +1,237 @@
+// One photo at a time: its outline, its cells, a key for each grade. Every change is sent at once.
+import { Saver, ask, at, colourOf, element, phoneAddress } from './saving.js';
+import { Outline } from './corners.js';
+
+const folder = await ask('/api/folder');
+const { rows, columns } = folder.grid;
+const classes = folder.class_names.length;
+const stored = JSON.parse(localStorage.getItem('gridlite-annotator') || '{}');
+const me = { annotator: folder.annotator || '', round: folder.round };
+const message = (text) => { at('message').textContent = text; at('message').hidden = !text; };
+const saver = new Saver(folder.folder, (text, bad) => { at('saved').textContent = text; at('saved').className = bad ? 'error' : ''; });
+saver.refused = (id, why) => { message(why); known.delete(id); if (photo?.id === id) open(place); };
+addEventListener('beforeunload', (event) => { if (saver.waiting.length) event.preventDefault(); });
+
+let [queue, place, photo, cell, undone] = [[], 0, null, 0, []];
+const known = new Map();
+const fetched = (id) => { if (!known.has(id)) known.set(id, ask(`/api/photos/${id}?annotator=${encodeURIComponent(me.annotator)}&round=${me.round}`)); return known.get(id); };
+const outline = new Outline(at('photo'), at('outline'), at('loupe'), (corners) => change([{ field: 'corners', value: corners.flat().map((one) => one.toFixed(1)).join(' ') }]));
+
+for (let number = 0; number <= classes; number += 1) {
+  const value = number < classes ? String(number) : folder.unusable;
+  const swatch = element('i'); swatch.style.background = colourOf(value, classes);
+  const button = element('button', { type: 'button' }, swatch, number < classes ? folder.class_names[number] : 'cannot be graded', element('kbd', { textContent: number < classes ? number : 'X' }));
+  button.dataset.value = value;
+  button.addEventListener('click', () => grade(value));
+  at('palette').append(button);
+}
+at('cells').style.gridTemplate = `repeat(${rows}, 1fr) / repeat(${columns}, 1fr)`;
+for (let number = 0; number < rows * columns; number += 1) {
+  const button = element('button', { type: 'button', role: 'gridcell', tabIndex: -1 }, element('span'));
+  button.addEventListener('click', () => { select(number); });
+  at('cells').append(button);
+}
+at('rest').replaceChildren(`Rest: ${folder.class_names[0]} `, element('kbd', { textContent: 'F' }));
+const KEYS = [[`0 … ${classes - 1}`, 'grade the cell, go on'], ['X', 'cannot be graded'], ['Delete', 'take a grade back'], ['arrows', 'another cell'], ['F', `the rest: ${folder.class_names[0]}`], ['A', 'the rest as proposed'], ['Z', 'undo'], ['Enter, N', 'next photo'], ['P', 'photo before'], ['T', 'turn half round'], ['O', 'find the outline'], ['+ −', 'zoom']];
+for (const [key, text] of KEYS) at('keys').append(element('dt', {}, element('kbd', { textContent: key })), element('dd', { textContent: text }));
+
+// Applies changes here and sends them; `before` undoes them.
+function change(changes, { undoing = false } = {}) {
+  const before = changes.map((one) => ({ ...one, value: valueOf(one) }));
+  const sent = [...changes];
+  if (!photo.set && photo.corners && changes.some((one) => one.field === 'label')) {
+    if (!changes.some((one) => one.field === 'corners')) sent.unshift({ field: 'corners', value: photo.corners.flat().map((one) => one.toFixed(1)).join(' ') });
+    photo.set = true;
+  }
+  if (!photo.device && at('device').value.trim() && !changes.some((one) => one.field === 'source_id')) { photo.device = at('device').value.trim(); sent.push({ field: 'source_id', value: photo.device }); }
+  for (const one of changes) apply(one);
+  if (!undoing) undone.push({ id: photo.id, changes: before, cell });
+  saver.put(photo.id, me.annotator, me.round, sent);
+  refresh();
+  draw();
+}
+const numberOf = (one) => one.row * columns + one.col;
+const placeOf = (number) => ({ row: Math.floor(number / columns), col: number % columns });
+function valueOf(one) {
+  if (one.field === 'label') return photo.labels[numberOf(one)];
+  if (one.field === 'corners') return photo.corners && photo.set ? photo.corners.flat().map((value) => value.toFixed(1)).join(' ') : '';
+  return one.field === 'source_id' ? photo.device : one.field === 'unusable' ? (photo.unusable ? '1' : '') : photo.comment;
+}
+function apply(one) {
+  if (one.field === 'label') photo.labels[numberOf(one)] = one.value;
+  else if (one.field === 'corners') { if (one.value) { const values = one.value.split(' ').map(Number); photo.corners = [0, 2, 4, 6].map((start) => values.slice(start, start + 2)); photo.set = true; photo.why = ''; } else photo.set = false; }
+  else if (one.field === 'source_id') photo.device = one.value;
+  else if (one.field === 'unusable') photo.unusable = Boolean(one.value);
+  else photo.comment = one.value;
+}
+function refresh() {
+  const entry = queue[place];
+  entry.graded = photo.labels.filter(Boolean).length;
+  entry.unusable = photo.unusable;
+  entry.device = photo.device;
+}
+
+function grade(value) {
+  if (!photo?.corners) { message('Put the corners on the phone first.'); return; }
+  change([{ field: 'label', value, ...placeOf(cell) }]);
+  if (value && cell < photo.labels.length - 1) select(cell + 1);
+}
+function fill(valueFor) {
+  if (!photo?.corners) { message('Put the corners on the phone first.'); return; }
+  const changes = photo.labels.flatMap((value, number) => (value ? [] : [{ field: 'label', value: valueFor(number), ...placeOf(number) }]));
+  if (changes.length) change(changes);
+}
+const guess = (number) => { const chances = photo.proposed?.[number]; return chances ? String(chances.indexOf(Math.max(...chances))) : ''; };
+const accept = () => { if (photo.proposed) fill(guess); };
+async function undo() {
+  const last = undone.pop();
+  if (!last) return;
+  if (last.id !== photo.id) await open(queue.findIndex((one) => one.id === last.id));
+  change(last.changes, { undoing: true });
+  select(last.cell);
+}
+function turn() {
+  if (!photo?.corners) return;
+  const turned = [2, 3, 0, 1].map((corner) => photo.corners[corner]);
+  const labels = [...photo.labels].reverse().flatMap((value, number) => (value === photo.labels[number] ? [] : [{ field: 'label', value, ...placeOf(number) }]));
+  if (photo.proposed) photo.proposed = [...photo.proposed].reverse();
+  change([{ field: 'corners', value: turned.flat().map((one) => one.toFixed(1)).join(' ') }, ...labels]);
+}
+async function find() {
+  const found = await ask(`/api/photos/${photo.id}/outline`);
+  if (!found.corners) { message(found.why); return; }
+  change([{ field: 'corners', value: found.corners.flat().map((one) => one.toFixed(1)).join(' ') }]);
+}
+
+function select(number) { cell = Math.min(Math.max(number, 0), rows * columns - 1); draw(); }
+function draw() {
+  const done = queue.filter((one) => one.unusable || one.graded === one.cells).length;
+  at('progress').max = queue.length; at('progress').value = done;
+  at('count').textContent = `${done} of ${queue.length} photos done`;
+  [...at('strip').children].forEach((dot, number) => {
+    const one = queue[number];
+    dot.className = one.unusable ? 'out' : one.graded === one.cells ? 'done' : one.graded ? 'some' : '';
+    if (number === place) dot.setAttribute('aria-current', 'true'); else dot.removeAttribute('aria-current');
+  });
+  [...at('cells').children].forEach((button, number) => {
+    const [value, proposed] = [photo.labels[number], guess(number)];
+    const badge = button.firstChild;
+    const chances = photo.proposed?.[number];
+    badge.textContent = value === folder.unusable ? '✕' : value || (proposed ? `${proposed}? ${Math.round(100 * Math.max(...chances))} %` : '');
+    badge.className = value ? '' : 'guess';
+    badge.hidden = !value && !proposed;
+    badge.style.background = colourOf(value, classes);
+    button.setAttribute('aria-selected', number === cell);
+    button.setAttribute('aria-label', `row ${placeOf(number).row + 1}, column ${placeOf(number).col + 1}: ${value === '' ? 'not graded' : folder.class_names[value] || 'cannot be graded'}`);
+    button.style.boxShadow = value && number !== cell ? `inset 0 0 0 2px ${colourOf(value, classes)}` : '';
+  });
+  for (const button of at('palette').children) button.setAttribute('aria-pressed', button.dataset.value === photo.labels[cell]);
+  at('undo').disabled = !undone.length;
+  at('accept').hidden = !photo.proposed;
+  const address = photo.corners ? phoneAddress(photo.id, photo.corners) : '';
+  if (at('flat').getAttribute('src') !== address) { if (address) at('flat').src = address; else at('flat').removeAttribute('src'); }
+  at('phone').hidden = !address;
+  outline.show(photo);
+  at('hint').textContent = photo.corners ? (photo.set ? '' : 'Outline found by itself: drag a corner where it is off.') : `${photo.why}. Drag the corners onto the phone's.`;
+  lens();
+}
+function lens() {
+  at('flat').style.filter = `brightness(${at('brightness').value}) contrast(${at('contrast').value})`;
+  const { row, col } = placeOf(cell);
+  at('phone').style.transformOrigin = `${100 * (col + 0.5) / columns}% ${100 * (row + 0.5) / rows}%`;
+  at('phone').style.transform = `scale(${at('zoom').value})`;
+}
+
+let opening = 0;
+async function open(number) {
+  const mine = ++opening;
+  place = Math.min(Math.max(number, 0), queue.length - 1);
+  const { id } = queue[place];
+  let next;
+  try { next = await fetched(id); } catch (error) { known.delete(id); if (mine === opening) message(error.message); return; }
+  if (mine !== opening) return;
+  message('');
+  photo = next;
+  for (const one of saver.of(id)) if (one.field !== 'settled') apply(one);
+  cell = Math.max(photo.labels.indexOf(''), 0);
+  at('name').textContent = photo.name; at('name').title = photo.name;
+  at('picture').src = `/api/photos/${id}/photo.jpg`;
+  at('device').value = photo.device || photo.suggested;
+  at('because').textContent = !photo.device && photo.because ? `suggested: ${photo.because}` : '';
+  at('devices').replaceChildren(...photo.devices.map((value) => element('option', { value })));
+  at('comment').value = photo.comment;
+  at('unusable').checked = photo.unusable;
+  at('bench').hidden = false;
+  draw();
+  document.body.dataset.photo = photo.name;
+  const after = queue[place + 1];
+  if (after) fetched(after.id).then((later) => { for (const address of [`/api/photos/${after.id}/photo.jpg`, later.corners && phoneAddress(after.id, later.corners)]) if (address) new Image().src = address; }).catch(() => known.delete(after.id));
+}
+// Suggestions depend on what was said of other photos: what was fetched ahead is asked for again.
+function go(step) {
+  if (place + step < 0 || place + step >= queue.length) { if (step > 0) message(`That was the last photo. ${queue.filter((one) => !one.unusable && one.graded < one.cells).length} still have cells without a grade.`); return; }
+  saveFields();
+  const id = queue[place + step].id;
+  known.get(id)?.then((one) => { if (!one.device && !one.labels.some(Boolean)) known.delete(id); }).catch(() => {}).finally(() => open(place + step)) || open(place + step);
+}
+function saveFields() {
+  const changes = [];
+  const device = at('device').value.trim();
+  if (device && device !== photo.device && (photo.labels.some(Boolean) || device !== photo.suggested)) changes.push({ field: 'source_id', value: device });
+  if (at('comment').value.trim() !== photo.comment) changes.push({ field: 'comment', value: at('comment').value.trim() });
+  if (changes.length) change(changes);
+}
+at('device').addEventListener('change', saveFields);
+at('comment').addEventListener('change', saveFields);
+at('unusable').addEventListener('change', () => change([{ field: 'unusable', value: at('unusable').checked ? '1' : '' }]));
+for (const id of ['brightness', 'contrast', 'zoom']) at(id).addEventListener('input', lens);
+at('plain').addEventListener('click', () => { for (const id of ['brightness', 'contrast', 'zoom']) at(id).value = 1; lens(); });
+at('rest').addEventListener('click', () => fill(() => '0'));
+at('accept').addEventListener('click', accept);
+at('undo').addEventListener('click', undo);
+at('previous').addEventListener('click', () => go(-1));
+at('next').addEventListener('click', () => go(1));
+at('turn').addEventListener('click', turn);
+at('find').addEventListener('click', find);
+at('who').addEventListener('click', enter);
+at('lens').addEventListener('wheel', (event) => { if (!event.ctrlKey && at('zoom').value === '1') return; event.preventDefault(); zoom(-Math.sign(event.deltaY)); }, { passive: false });
+function zoom(step) { at('zoom').value = Number(at('zoom').value) + 0.5 * step; lens(); }
+
+const SHORT = { x: () => grade(folder.unusable), delete: () => grade(''), backspace: () => grade(''), f: () => fill(() => '0'), a: accept, z: undo, enter: () => go(1), n: () => go(1), p: () => go(-1), t: turn, o: find, '+': () => zoom(1), '-': () => zoom(-1), arrowleft: () => select(cell - 1), arrowright: () => select(cell + 1), arrowup: () => select(cell >= columns ? cell - columns : cell), arrowdown: () => select(cell < columns * (rows - 1) ? cell + columns : cell) };
+addEventListener('keydown', (event) => {
+  const typing = ['INPUT', 'TEXTAREA', 'SELECT'].includes(event.target.tagName) && event.target.type !== 'range' && event.target.type !== 'checkbox';
+  if (at('door').open || !photo || event.altKey || event.metaKey || event.target.classList?.contains('handle')) return;
+  if (typing) { if (event.key === 'Enter' || event.key === 'Escape') event.target.blur(); return; }
+  const name = event.key.toLowerCase();
+  if (event.ctrlKey && name !== 'z') return;
+  const number = /^\d$/.test(name) ? Number(name) : -1;
+  if (number >= 0) { if (number < classes) grade(name); return; }
+  if (!SHORT[name]) return;
+  event.preventDefault();
+  SHORT[name]();
+});
+
+async function enter() {
+  at('annotator').value = me.annotator || stored.annotator || '';
+  at('round').value = me.round;
+  at('annotators').replaceChildren(...folder.annotators.map((value) => element('option', { value })));
+  at('door').showModal();
+  await new Promise((done) => { at('door').addEventListener('close', done, { once: true }); });
+  const name = at('annotator').value.trim();
+  if (!name) { enter(); return; }
+  [me.annotator, me.round] = [name, Math.min(Math.max(Math.round(Number(at('round').value)) || 1, 1), 99)];
+  localStorage.setItem('gridlite-annotator', JSON.stringify(me));
+  await begin();
+}
+async function begin() {
+  at('who').textContent = `${me.annotator} · round ${me.round}`;
+  known.clear(); undone = [];
+  try { queue = await ask(`/api/queue?annotator=${encodeURIComponent(me.annotator)}&round=${me.round}`); } catch (error) { message(error.message); return; }
+  at('strip').replaceChildren(...queue.map((one, number) => { const dot = element('button', { title: one.name, type: 'button', ariaLabel: one.name }); dot.addEventListener('click', () => { saveFields(); open(number); }); return dot; }));
+  const first = queue.findIndex((one) => !one.unusable && one.graded < one.cells);
+  await open(Math.max(first, 0));
+  if (first < 0) message('Every photo is done. Click a square above to look at one again.');
+  if (folder.left_out.length) at('count').title = `left out: ${folder.left_out.join('; ')}`;
+}
+document.body.dataset.ready = 'yes';
+if (me.annotator) await begin(); else await enter();
