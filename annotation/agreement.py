@@ -24,7 +24,7 @@ class Agreement:
     per_class: list[float]
     """For each class, of the times that one of two said it, how often the other did (specific agreement, Fleiss 1981)."""
     per_voter: list[tuple[Voter, int, float]]
-    """A voter, the cells of theirs that have a settled label, and the share that they graded so."""
+    """A voter, the cells of theirs that others graded too and that are settled, and the share that they graded so."""
 
 
 def ratings(state: State, classes: int) -> tuple[list[Voter], Ratings, Ratings]:
@@ -57,9 +57,10 @@ def agreement(state: State, classes: int) -> Agreement:
          float((given[one, shared] == given[other, shared]).mean()))
         for one, other, shared in both if shared.any()
     ]  # fmt: skip
+    several = (~np.isnan(given)).sum(axis=0) > 1
     per_voter = []
     for voter, row in zip(voters, given, strict=True):
-        known = ~np.isnan(row) & ~np.isnan(settled)
+        known = several & ~np.isnan(row) & ~np.isnan(settled)
         if known.any():
             per_voter.append((voter, int(known.sum()), float((row[known] == settled[known]).mean())))
     return Agreement(voters, alpha(given), pairs, specific(given, classes), per_voter)

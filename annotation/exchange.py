@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,8 +111,6 @@ def from_coco(
         what is said of every cell of every photo in the file, and a line for each image that could not be placed.
 
     """
-    from pycocotools.mask import decode, frPyObjects, merge
-
     whole = _json(path)
     meaning = {str(name): Category(((grade, LEAST_SHARE),)) for grade, name in enumerate(book.class_names)} | dict(
         categories
@@ -138,10 +137,8 @@ def from_coco(
             continue
         grades: npt.NDArray[np.int64] = np.zeros(len(book.cells), np.int64)
         for one in drawn.get(image["id"], []):
-            shape = one.get("segmentation") or _box(one["bbox"])
-            encoded = frPyObjects(shape, file.height, file.width)
-            mask = decode(merge(encoded) if isinstance(encoded, list) else encoded)
-            shares = _shares(book, np.asarray(mask, np.uint8), corners)
+            mask = _mask(one.get("segmentation") or _box(one["bbox"]), file.height, file.width)
+            shares = _shares(book, mask, corners)
             for grade, least in meaning[names[one["category_id"]]].steps:
                 grades = np.where(shares >= least, np.maximum(grades, grade), grades)
         if book.state[photo].corners is None:
@@ -207,6 +204,17 @@ def to_coco(book: Book, path: Path) -> int:
             })  # fmt: skip
     path.write_text(json.dumps({"images": images, "annotations": annotations, "categories": categories}, indent=1))
     return len(annotations)
+
+
+def _mask(shape: Any, height: int, width: int) -> npt.NDArray[np.uint8]:
+    """Polygons, or run lengths in numbers or letters, → `(height, width)` of 0 and 1."""
+    from pycocotools.mask import decode, frPyObjects, merge
+
+    packed = isinstance(shape, dict) and isinstance(shape["counts"], str)
+    encoded = shape if packed else frPyObjects(shape, height, width)
+    with warnings.catch_warnings():  # pycocotools 2.0.11 hands NumPy 2 arrays in the way of NumPy 1
+        warnings.filterwarnings("ignore", message="__array__ implementation", category=DeprecationWarning)
+        return np.array(decode(merge(encoded) if isinstance(encoded, list) else encoded), np.uint8)
 
 
 def _shares(book: Book, mask: npt.NDArray[np.uint8], corners: Corners) -> npt.NDArray[np.float64]:

@@ -69,7 +69,7 @@ class Log:
         for one in statements:
             row, col = one.cell if one.cell is not None else ("", "")
             # a line is a statement: no value holds a line break, so a torn end is seen
-            value = " ".join(one.value.splitlines())
+            value = " ".join(one.value.split())
             writer.writerow([one.time or now, one.annotator, one.round, one.photo, row, col, one.field, value])
         with self.held():
             self._append_bytes(text.getvalue().encode())

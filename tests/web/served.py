@@ -15,10 +15,17 @@ HERE = Path(__file__).parent.parent.parent
 
 
 @contextmanager
-def served(*words: str) -> Iterator[str]:
+def served(*words: str, command: tuple[str, ...] = ("-m", "web")) -> Iterator[str]:
     """The address that a started app prints."""
+    with started(*words, command=command) as (address, _):
+        yield address
+
+
+@contextmanager
+def started(*words: str, command: tuple[str, ...]) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The address that a started app prints, and its process."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "web", *words], cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [sys.executable, *command, *words], cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     try:
@@ -30,7 +37,7 @@ def served(*words: str) -> Iterator[str]:
                 break
         found = re.search(r"open (\S+)", "".join(said))
         assert found, "".join(said) + (process.stderr.read() if process.stderr else "")
-        yield found[1]
+        yield found[1], process
     finally:
         process.terminate()
         process.communicate(timeout=30)
@@ -38,7 +45,8 @@ def served(*words: str) -> Iterator[str]:
 
 @contextmanager
 def phone(browser: str, *, trusted: Path | None = None, **settings: Any) -> Iterator[Any]:
-    """A page of 412 × 915 points in headless Chromium, with a camera that shows a moving disc.
+    """A page of 412 × 915 points, unless the settings say otherwise, in headless Chromium, with a camera that shows a
+    moving disc.
 
     Args:
         browser: the command.
@@ -57,9 +65,9 @@ def phone(browser: str, *, trusted: Path | None = None, **settings: Any) -> Iter
         known = hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
         flags.append(f"--ignore-certificate-errors-spki-list={base64.b64encode(known).decode()}")
     with sync_playwright() as tools:
-        started = tools.chromium.launch(executable_path=browser, args=flags)
-        context = started.new_context(viewport={"width": 412, "height": 915}, has_touch=True, **settings)
+        browsing = tools.chromium.launch(executable_path=browser, args=flags)
+        context = browsing.new_context(**{"viewport": {"width": 412, "height": 915}, "has_touch": True} | settings)
         page = context.new_page()
         page.set_default_timeout(60_000)
         yield page
-        started.close()
+        browsing.close()

@@ -143,13 +143,21 @@ function lens() {
 }
 
 let opening = 0;
+let busy = false; // between two photos; keys typed meanwhile are meant for the next one
+const typed = [];
 async function open(number) {
   const mine = ++opening;
+  busy = true;
+  try { await openNow(number, () => mine === opening); } finally { if (mine === opening) busy = false; }
+  while (!busy && typed.length) press(typed.shift());
+}
+async function openNow(number, wanted) {
+  const before = place;
   place = Math.min(Math.max(number, 0), queue.length - 1);
   const { id } = queue[place];
   let next;
-  try { next = await fetched(id); } catch (error) { known.delete(id); if (mine === opening) message(error.message); return; }
-  if (mine !== opening) return;
+  try { next = await fetched(id); } catch (error) { known.delete(id); if (wanted()) { place = before; typed.length = 0; message(error.message); } return; }
+  if (!wanted()) return;
   message('');
   photo = next;
   for (const one of saver.of(id)) if (one.field !== 'settled') apply(one);
@@ -167,12 +175,16 @@ async function open(number) {
   const after = queue[place + 1];
   if (after) fetched(after.id).then((later) => { for (const address of [`/api/photos/${after.id}/photo.jpg`, later.corners && phoneAddress(after.id, later.corners)]) if (address) new Image().src = address; }).catch(() => known.delete(after.id));
 }
-// Suggestions depend on what was said of other photos: what was fetched ahead is asked for again.
-function go(step) {
-  if (place + step < 0 || place + step >= queue.length) { if (step > 0) message(`That was the last photo. ${queue.filter((one) => !one.unusable && one.graded < one.cells).length} still have cells without a grade.`); return; }
+async function go(step) {
+  if (place + step >= queue.length) { message(`That was the last photo. ${queue.filter((one) => !one.unusable && one.graded < one.cells).length} still have cells without a grade.`); return; }
+  if (place + step < 0) return;
   saveFields();
-  const id = queue[place + step].id;
-  known.get(id)?.then((one) => { if (!one.device && !one.labels.some(Boolean)) known.delete(id); }).catch(() => {}).finally(() => open(place + step)) || open(place + step);
+  busy = true;
+  const { id } = queue[place + step];
+  // suggestions depend on what was said of other photos: what was fetched ahead of that is asked for again
+  const ahead = await known.get(id)?.catch(() => null);
+  if (!ahead || (!ahead.device && saver.waiting.length === 0 && ahead.because.startsWith('a new'))) known.delete(id);
+  await open(place + step);
 }
 function saveFields() {
   const changes = [];
@@ -204,12 +216,14 @@ addEventListener('keydown', (event) => {
   if (typing) { if (event.key === 'Enter' || event.key === 'Escape') event.target.blur(); return; }
   const name = event.key.toLowerCase();
   if (event.ctrlKey && name !== 'z') return;
-  const number = /^\d$/.test(name) ? Number(name) : -1;
-  if (number >= 0) { if (number < classes) grade(name); return; }
-  if (!SHORT[name]) return;
+  if (!/^\d$/.test(name) && !SHORT[name]) return;
   event.preventDefault();
-  SHORT[name]();
+  if (busy) typed.push(name); else press(name);
 });
+function press(name) {
+  if (SHORT[name]) SHORT[name]();
+  else if (Number(name) < classes) grade(name);
+}
 
 async function enter() {
   at('annotator').value = me.annotator || stored.annotator || '';

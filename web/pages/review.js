@@ -45,7 +45,7 @@ function draw() {
   Object.assign(at('large').style, { width: `${columns * times}%`, height: `${rows * times}%`, left: `${-(one.col - margin) * times}%`, top: `${-(one.row - margin) * times}%` });
   Object.assign(at('frame').style, { left: `${100 * one.col / columns}%`, top: `${100 * one.row / rows}%`, width: `${100 / columns}%`, height: `${100 / rows}%` });
   at('large').style.filter = `brightness(${at('brightness').value}) contrast(${at('contrast').value})`;
-  at('next').replaceChildren(one.settled ? 'Next ' : 'Leave open ', element('kbd', { textContent: 'N' }));
+  at('next').replaceChildren(one.settled ? 'Next ' : 'Skip ', element('kbd', { textContent: 'N' }));
   document.body.dataset.case = `${what} ${place}`;
   const after = cases[place + 1];
   if (after) new Image().src = phoneAddress(after.id, after.corners.map(Number));
