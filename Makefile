@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 DEMO_RUNS ?= runs
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help setup demo annotate agreement doubtful import-labels export-labels try export-tflite bench-phone phone study report sheet test test-slow lint format lock bench bench-peers bench-scaling bench-export bench-sweep clean
+.PHONY: help setup demo annotate agreement doubtful import-labels export-labels try export-tflite bench-phone phone study report sheet test test-slow lint format lock bench bench-peers bench-scaling bench-jobs bench-export bench-sweep clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -87,6 +87,9 @@ bench-peers: setup ## [PHOTOS=<folder of class folders> QUICK=1]: training again
 
 bench-scaling: setup ## [QUICK=1]: cost of 1, 10 and 100 times the data, and of 1 to 64 points of a grid
 	@$(PY) -m benchmarks.scaling $(if $(QUICK),--quick)
+
+bench-jobs: setup ## trainings an hour: one after the other with all cores, or one per core
+	@$(PY) -m benchmarks.jobs
 
 bench-export: setup ## conversion time and latency of our files against TensorFlow's converter, as ratios
 	@$(PY) -m benchmarks.export

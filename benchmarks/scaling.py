@@ -71,8 +71,8 @@ def main() -> None:
         grow_grid(Path(scratch), images, (1, 4, 16) if arguments.quick else (1, 4, 16, 64))
 
 
-def draw(folder: Path, count: int) -> None:
-    """Smooth random colours in two classes, a bright and a dark one."""
+def draw(folder: Path, count: int, side: int = SIDE) -> None:
+    """Smooth random colours in two classes, a bright and a dark one, `side` pixels square."""
     import cv2
     import numpy as np
 
@@ -81,14 +81,14 @@ def draw(folder: Path, count: int) -> None:
         (folder / f"class{label}").mkdir(parents=True)
     for place in range(count):
         patches = rng.integers(60 * (place % 2), 196 + 60 * (place % 2), (8, 8, 3), dtype=np.uint8)
-        image = cv2.resize(patches, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+        image = cv2.resize(patches, (side, side), interpolation=cv2.INTER_CUBIC)
         cv2.imwrite(str(folder / f"class{place % 2}" / f"{place}.jpg"), image)
 
 
-def run(place: Path, name: str, *words: str) -> Run:
+def run(place: Path, name: str, *words: str, network: Sequence[str] = SMALL) -> Run:
     """Trains under a sweep's name, watching its memory."""
     own = [f"sweep_name={name}", f"datamodule.root={place / 'images'}", f"paths.runs={place / 'runs'}"]
-    line = [sys.executable, "train.py", *words, *SMALL, *own, f"paths.cache={place / 'cache'}"]
+    line = [sys.executable, "train.py", *words, *network, *own, f"paths.cache={place / 'cache'}"]
     private, resident, began = 0, 0, time.perf_counter()
     with tempfile.TemporaryFile("w+") as said:
         child = psutil.Popen(line, cwd=HERE, stdout=said, stderr=subprocess.STDOUT)

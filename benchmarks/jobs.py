@@ -1,0 +1,63 @@
+"""Trainings an hour: one after the other with all cores, or one per core side by side: `make bench-jobs`.
+
+The same grid of seeds, start-up and closing tests included, both ways in turns; records have to come out the same.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+from statistics import median
+
+import psutil
+from rich.console import Console
+
+from benchmarks.scaling import Run, draw, run, table
+
+NETWORKS = {"mobilenet 0.25, 64 px": ("mobilenet", 0.25, 64), "mobilenet 0.5, 128 px": ("mobilenet", 0.5, 128)}
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=600)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    jobs = 2 * (psutil.cpu_count(logical=False) or 1)
+    shown = table(f"{jobs} trainings of {arguments.epochs} epochs on {arguments.images} images, medians of {arguments.rounds}",
+                  "network", "in turn, s", "side by side, s", "jobs an hour, in turn", "side by side", "ratio")  # fmt: skip
+    for title, (backbone, width, side) in NETWORKS.items():
+        with tempfile.TemporaryDirectory() as scratch:
+            place = Path(scratch)
+            draw(place / "images", arguments.images, side)
+            network = [
+                "datamodule=image_folder", f"backbone={backbone}", "backbone.weights=none", f"width={width}",
+                f"resolution={side}", "augmentation=heavy", "trainer.accelerator=cpu", "logger=none", f"seeds={jobs}",
+                f"trainer.max_epochs={arguments.epochs}",
+            ]  # fmt: skip
+            run(place, "warm", *network, "trainer.max_epochs=1", "-m", network=())
+            turns: list[tuple[Run, Run]] = []
+            for number in range(arguments.rounds):
+                alone = run(place, f"turn{number}", "-m", network=network)
+                beside = run(place, f"side{number}", "-m", "hydra/launcher=side_by_side", network=network)
+                turns.append((alone, beside))
+                _must_agree(alone, beside)
+        one, other = (median(pair[way].seconds for pair in turns) for way in (0, 1))
+        ratio = median(pair[0].seconds / pair[1].seconds for pair in turns)
+        rates = [f"{3600 * jobs / seconds:.0f}" for seconds in (one, other)]
+        shown.add_row(title, f"{one:.1f}", f"{other:.1f}", *rates, f"{ratio:.2f}")
+    Console().print(shown)
+
+
+def _must_agree(alone: Run, beside: Run) -> None:
+    """The same accuracy for the same seed, to what the order of a sum on one thread or two may change."""
+    for run_ in (alone, beside):
+        run_.records.sort(key=lambda record: record["seed"])
+    for one, other in zip(alone.records, beside.records, strict=True):
+        pair = [record["history"][-1]["val/loss"] for record in (one, other)]
+        if abs(pair[0] - pair[1]) > 0.05 * abs(pair[0]):
+            raise SystemExit(f"seed {one['seed']}: val/loss {pair[0]:.4f} in turn, {pair[1]:.4f} side by side")
+
+
+if __name__ == "__main__":
+    main()
