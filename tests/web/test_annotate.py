@@ -6,6 +6,7 @@ import shutil
 import socket
 import time
 from contextlib import contextmanager
+from itertools import pairwise
 
 import httpx
 import numpy as np
@@ -13,12 +14,14 @@ import pytest
 from fastapi.testclient import TestClient
 
 from annotation.log import Log
+from annotation.proposals import doubt
 from datamodules.outline import OutlineError
 from datamodules.photo_folder import read_photo_folder
 from datamodules.screen_grid import Grid
 from sweeps.record import find_runs
 from tests.annotation.made import CORNERS, GRID, book_of, draw_photos, graded, outlined
-from tests.test_train import record_of, run
+from tests.test_train import SMALL, record_of, run
+from tests.warm import run_warm
 from tests.web.served import HERE, phone, started
 from web.annotating import create_annotation_app
 from web.desk import Desk
@@ -412,3 +415,48 @@ def test_pages_answer_the_address_that_is_printed(root, tmp_path):
         assert client.get(address).status_code == 200
         assert client.get(address.replace("/?", "/review?")).status_code == 200
         assert client.get(address.partition("?")[0] + "api/folder").json()["grid"] == {"rows": 5, "columns": 3}
+
+
+@needs_browser
+def test_a_trained_run_proposes_and_the_least_sure_photo_comes_first(place, tmp_path):
+    run(place, *SMALL, "trainer.max_epochs=1", "sweep_name=proposing", check=0)
+    (folder,) = find_runs(place / "runs" / "proposing")
+    root = tmp_path / "again"
+    shutil.copytree(place / "screens" / "photos", root / "photos")
+    shutil.copy(place / "screens" / "photos.csv", root)
+    with desk(root, tmp_path, f"run={folder}", "datamodule.cell_px=64") as (address, _), person(address) as page:
+        shown = page.evaluate("document.body.dataset.photo")
+        queue = httpx_queue(address)
+        assert queue[0] == shown
+        guesses = page.locator("#cells span.guess").all_inner_texts()
+        assert len(guesses) == 15
+        assert all(re.fullmatch(r"[0-4]\? \d+ %", text) for text in guesses)
+        page.keyboard.press("1")
+        page.keyboard.press("a")
+        page.wait_for_selector("#strip button:first-child.done")
+        saved(page)
+    given = {one.cell: one.value for one in said_of(root, "label")}
+    assert given[0, 0] == "1"
+    assert [given[row, col] for row in range(5) for col in range(3)][1:] == [text[0] for text in guesses[1:]]
+    predicted = read_predictions(place, folder)
+    doubts = {name: doubt(chances) for name, chances in predicted.items()}
+    assert set(queue) == set(doubts)
+    assert all(doubts[one] >= doubts[other] - 2e-4 for one, other in pairwise(queue))  # the desk keeps four digits
+
+
+def httpx_queue(address):
+    with httpx.Client(follow_redirects=True) as client:
+        client.get(address)
+        answer = client.get(address.partition("?")[0] + "api/queue", params={"annotator": "anna", "round": 1})
+        return [one["name"] for one in answer.json()]
+
+
+def read_predictions(place, folder):
+    """Photo → probabilities `(15, 5)`, by predict.py."""
+    out = place / "predicted.csv"
+    run_warm("predict.py", f"run={folder}", f"input={place}/screens", f"output={out}", env={})
+    found: dict[str, list[list[float]]] = {}
+    with out.open() as file:
+        for row in csv.DictReader(file):
+            found.setdefault(row["file"], []).append([float(row[key]) for key in row if key.startswith("p_")])
+    return {name: np.array(chances) for name, chances in found.items()}
