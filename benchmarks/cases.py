@@ -28,6 +28,14 @@ CASES = {
     "mobilenet-0.5-128": Case("mobilenet", 0.5, 128, 32, 416, 128),
     "efficientnet_b0-224": Case("efficientnet_b0", 1.0, 224, 8, 128, 64),
 }
+EVERY = CASES | {
+    f"{backbone}-128": Case(backbone, 1.0, 128, 32, 256, 64)
+    for backbone in (
+        "mobilenetv2", "mobilenetv3_small", "mobilenetv4_conv_small", "efficientnet_lite0", "efficientnet_b1",
+        "efficientnet_b2",
+    )
+} | {"mobilenet-0.25-96": Case("mobilenet", 0.25, 96, 32, 1024, 128)}  # fmt: skip
+"""Every backbone, some too small for a loop's own work not to show."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks.cases import CASES, Case, Pictures, read
+from benchmarks.cases import EVERY, Case, Pictures, read
 from benchmarks.keras_loops import keras, keras_augmented
 from benchmarks.loops import bare, gridlite, lightning
 from benchmarks.turns import Turn
@@ -35,4 +35,4 @@ def command(peer: str, case: str, folder: Path, epochs: int) -> list[str]:
 
 if __name__ == "__main__":
     name, case, folder, epochs = sys.argv[1:]
-    PEERS[name](CASES[case], read(Path(folder)), int(epochs), Turn())
+    PEERS[name](EVERY[case], read(Path(folder)), int(epochs), Turn())

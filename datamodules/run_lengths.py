@@ -60,5 +60,3 @@ def _runs(text: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         first, second = (f"{starts[at] + 1} {ends[at] - starts[at]}" for at in (over[0], over[0] + 1))
         raise RunLengthError(f"runs {first} and {second} overlap")
     return starts, ends
-
-
