@@ -75,8 +75,11 @@ def propose_all(desk: "Desk") -> None:
         return
     from tqdm import tqdm
 
-    for name in tqdm(desk.names, desc="proposing grades", unit="photo", leave=False, disable=None):
+    names = tqdm(desk.book.photos.files, desc="proposing grades", unit="photo", leave=False, disable=None)
+    for number, name in enumerate(names, 1):
         desk.proposed(name)
+        if number % 50 == 0:  # what is done stays done
+            desk.proposals.keep()
     desk.proposals.keep()
 
 

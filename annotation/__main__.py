@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from annotation import agreement, exchange
 from annotation.book import Book
 from annotation.doubts import doubts, write_doubts
-from annotation.log import AnnotationError
+from annotation.log import AnnotationError, LogError
 from annotation.photos import Photos
 from conf.schema import register
 from datamodules.screen_grid import Grid
@@ -25,7 +25,7 @@ def main() -> None:
     """Reads the command line and answers."""
     arguments, overrides = _parser().parse_known_args()
     try:
-        book = _book(arguments.data, overrides)
+        book = _book(arguments.data, overrides, writes=arguments.command == "import")
         print(
             "\n".join(
                 {"agreement": _agreement, "doubtful": _doubtful, "import": _import, "export": _export}[
@@ -33,7 +33,7 @@ def main() -> None:
                 ](book, arguments)
             )
         )
-    except (AnnotationError, RecordError, OSError) as error:
+    except (AnnotationError, LogError, RecordError, OSError) as error:
         sys.exit(f"error: {error}")
 
 
@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _book(data: Path, overrides: list[str]) -> Book:
+def _book(data: Path, overrides: list[str], *, writes: bool) -> Book:
     """The folder in the classes and grid of the configured data set, as annotate.py has it."""
     wrong = [word for word in overrides if not word.startswith("datamodule")]
     if wrong:
@@ -69,7 +69,7 @@ def _book(data: Path, overrides: list[str]) -> Book:
     with initialize_config_dir(str(Path(__file__).parents[1] / "conf"), version_base="1.3"):
         cfg: DictConfig = compose("annotate", overrides)
     given = cfg.datamodule
-    return Book(Photos(data), list(given.class_names), Grid(given.columns, given.rows, given.cell_px))
+    return Book(Photos(data), list(given.class_names), Grid(given.columns, given.rows, given.cell_px), writes=writes)
 
 
 def _agreement(book: Book, _: argparse.Namespace) -> list[str]:

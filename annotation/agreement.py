@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from annotation.state import State, Voter
+from annotation.state import IMPORTED, State, Voter
 
 Ratings = npt.NDArray[np.float64]
 
@@ -24,30 +24,32 @@ class Agreement:
     per_class: list[float]
     """For each class, of the times that one of two said it, how often the other did (specific agreement, Fleiss 1981)."""
     per_voter: list[tuple[Voter, int, float]]
-    """A voter, the cells of theirs that others graded too and that are settled, and the share that they graded so."""
+    """A voter, the cells of theirs that were settled or decided by two or more votes, and the share that they graded so."""
 
 
 def ratings(state: State, classes: int) -> tuple[list[Voter], Ratings, Ratings]:
-    """Voters; their grades `(voters, cells)`, NaN where they gave none; settled grades `(cells,)`, NaN where open.
+    """Voters; their grades `(voters, cells)`, NaN where they gave none; what came out `(cells,)`, NaN where that is open.
 
-    Cells that somebody graded, of all photos; who called a cell unusable gave it no grade.
+    Cells that somebody graded, of all photos that are not left out; who called a cell unusable gave it no grade. What
+    came out is the settled grade, or what most votes of two or more people's say.
     """
     voters = state.voters()
-    cells = [(one, cell) for one in state.photos.values() for cell in one.votes if one.votes[cell]]
+    cells = [(one, cell) for one in state.photos.values() if not one.left_out for cell in one.votes if one.votes[cell]]
     given = np.full((len(voters), len(cells)), np.nan)
-    settled = np.full(len(cells), np.nan)
+    outcome = np.full(len(cells), np.nan)
     known = {str(grade): float(grade) for grade in range(classes)}
     for at, (one, cell) in enumerate(cells):
         for voter, value in one.votes[cell].items():
             given[voters.index(voter), at] = known.get(value, np.nan)
-        if not one.disagrees(cell) or cell in one.settled:
-            settled[at] = known.get(one.label(cell), np.nan)
-    return voters, given, settled
+        people = sum(voter[0] != IMPORTED for voter in one.votes[cell])
+        if cell in one.settled or people > 1:
+            outcome[at] = known.get(one.label(cell), np.nan)
+    return voters, given, outcome
 
 
 def agreement(state: State, classes: int) -> Agreement:
     """Over all cells that have been graded more than once. What was imported counts as a voter here."""
-    voters, given, settled = ratings(state, classes)
+    voters, given, outcome = ratings(state, classes)
     both = [
         (one, other, ~np.isnan(given[one]) & ~np.isnan(given[other]))
         for one, other in combinations(range(len(voters)), 2)
@@ -57,12 +59,11 @@ def agreement(state: State, classes: int) -> Agreement:
          float((given[one, shared] == given[other, shared]).mean()))
         for one, other, shared in both if shared.any()
     ]  # fmt: skip
-    several = (~np.isnan(given)).sum(axis=0) > 1
     per_voter = []
     for voter, row in zip(voters, given, strict=True):
-        known = several & ~np.isnan(row) & ~np.isnan(settled)
+        known = ~np.isnan(row) & ~np.isnan(outcome)
         if known.any():
-            per_voter.append((voter, int(known.sum()), float((row[known] == settled[known]).mean())))
+            per_voter.append((voter, int(known.sum()), float((row[known] == outcome[known]).mean())))
     return Agreement(voters, alpha(given), pairs, specific(given, classes), per_voter)
 
 
@@ -118,5 +119,5 @@ def lines(found: Agreement, class_names: Sequence[str]) -> list[str]:
         if not np.isnan(share):
             text.append(f"{label}: said by one, by the other too {share:.1%}")
     for voter, cells, share in found.per_voter:
-        text.append(f"{name(voter)}: as settled {share:.1%} of {cells} cells")
+        text.append(f"{name(voter)}: as came out {share:.1%} of {cells} cells")
     return text

@@ -3,7 +3,9 @@
 import csv
 import io
 import shutil
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
 
@@ -14,6 +16,8 @@ from datamodules.photo_folder import CORNER_COLUMNS, NO_LABEL, TRUE_WORDS
 from datamodules.screen_grid import Grid, check_corners
 
 KNOWN = ("photo", *PHOTO_FIELDS, "width", "height", *CORNER_COLUMNS)
+RESERVED = ("row", "col", "label", "settled", "votes", "corners", "turned")
+"""What statements are about: no further column of photos.csv may be called so."""
 
 
 class Book:
@@ -23,74 +27,109 @@ class Book:
         photos: of the folder; photos.csv, cells.csv and annotations.csv are written beside them.
         class_names: grades from best to worst.
         grid: how a phone is divided.
+        writes: whether anything may be written; who only reads needs no folder that can be written.
 
     Tables that were there before are taken into the log at the first start, and copies of them are kept.
 
     """
 
-    def __init__(self, photos: Photos, class_names: Sequence[str], grid: Grid) -> None:
+    def __init__(self, photos: Photos, class_names: Sequence[str], grid: Grid, *, writes: bool = True) -> None:
         self.photos, self.class_names, self.grid = photos, tuple(class_names), grid
         self.log, self.state = Log(photos.root), State()
         self.cells: list[Cell] = [(row, col) for row in range(grid.rows) for col in range(grid.columns)]
         self._thread = RLock()
         self._lines: dict[str, tuple[str, str]] = {}
         self._extra: list[str] = []
+        if not writes:
+            self._take_in(self.log.read() if self.log.path.exists() else self._tables())
+            return
         try:
             with self._thread, self.log.held():
                 if not self.log.path.exists():
                     self._import_tables()
-                self._catch_up(derive=True)
+                self._take_in(self.log.read())
+                self._write_tables()
         except OSError as error:
             raise AnnotationError(f"{photos.root}: cannot write here ({error.strerror})") from None
 
-    def refresh(self) -> State:
-        """What everybody has said up to now."""
+    @contextmanager
+    def reading(self) -> Iterator[State]:
+        """What everybody has said up to now; nothing changes meanwhile, so do nothing slow."""
         with self._thread:
-            self._catch_up(derive=False)
-            return self.state
+            self._take_in(self.log.read())
+            yield self.state
 
-    def say(self, statements: Iterable[Statement]) -> None:
+    def say(self, statements: Iterable[Statement], defaults: Iterable[Statement] = ()) -> None:
         """Logs statements, all on the disk when this returns, and rewrites the tables.
 
+        Args:
+            statements: in their order.
+            defaults: of whole photos, said only where nobody has said anything else yet.
+
         Raises AnnotationError for a photo, cell or value that does not exist; nothing is written then.
+
         """
-        said = list(statements)
-        for one in said:
+        said, assumed = list(statements), list(defaults)
+        for one in (*said, *assumed):
             self.check(one)
         with self._thread, self.log.held():
-            self.log.append(said)
-            self._catch_up(derive=True)
+            self._take_in(self.log.read())
+            self.log.append([*(one for one in assumed if not self._is_known(one)), *said])
+            self._take_in(self.log.read())
+            self._derive()
+
+    def turn(self, photo: str, annotator: str, number: int) -> None:
+        """The phone is the other way up: its corners turn, and everybody's grades stay on their glass."""
+        self.say([Statement(annotator, number, photo, "turned", f"{self.grid.rows}x{self.grid.columns}")])
 
     def check(self, said: Statement) -> None:
         """Raises AnnotationError for a statement that could not be trained on."""
         file = self.photos[said.photo]
-        if said.field in ("label", "settled"):
-            if said.cell not in self.cells:
-                raise AnnotationError(f"cell {said.cell}: the grid has {self.grid.rows} rows of {self.grid.columns}")
-            labels = [str(label) for label in range(len(self.class_names))]
-            if said.value not in ("", UNUSABLE, *labels):
-                raise AnnotationError(f"{said.field}={said.value}: want {', '.join(labels)} or {UNUSABLE}")
+        if said.field in ("label", "settled", "votes"):
+            self._check_cell(said)
         elif said.field == "corners" and said.value:
             _check_outline(said.value, file.width, file.height)
-        elif said.field not in ("corners", *PHOTO_FIELDS, *self._extra):
+        elif said.field not in ("corners", "turned", *PHOTO_FIELDS, *self._extra):
             raise AnnotationError(f"{said.field}: nothing that is said of photos; want {', '.join(PHOTO_FIELDS)}")
+
+    def _check_cell(self, said: Statement) -> None:
+        if said.cell not in self.cells:
+            raise AnnotationError(f"cell {said.cell}: the grid has {self.grid.rows} rows of {self.grid.columns}")
+        labels = [str(label) for label in range(len(self.class_names))]
+        if said.field == "votes":
+            counts = said.value.split()
+            if len(counts) != len(labels) or not all(count.isdecimal() for count in counts):
+                raise AnnotationError(f"votes={said.value!r}: want {len(labels)} counts, one for each label")
+        elif said.value not in ("", UNUSABLE, *labels):
+            raise AnnotationError(f"{said.field}={said.value}: want {', '.join(labels)} or {UNUSABLE}")
 
     def complete(self, photo: str) -> bool:
         """Whether training could read this photo: it has an outline and a device."""
         one = self.state[photo]
         return one.corners is not None and bool(one.columns.get("source_id"))
 
-    def _catch_up(self, *, derive: bool) -> None:
-        touched = self.state.apply(self.log.read())
+    def _is_known(self, said: Statement) -> bool:
+        one = self.state[said.photo]
+        return one.corners is not None if said.field == "corners" else bool(one.columns.get(said.field))
+
+    def _take_in(self, statements: Iterable[Statement]) -> None:
+        touched = self.state.apply(statements)
+        if touched - self.photos.files.keys():
+            self.photos.scan()  # another process knows photos that were added since
         for name in touched & self.photos.files.keys():
             columns = self.state[name].columns
             self._extra += [key for key in columns if key not in KNOWN and key not in self._extra]
             self._lines.pop(name, None)
-        if derive:
+
+    def _derive(self) -> None:
+        """Rewrites the tables. What was said stands all the same where that fails: the next change tries again."""
+        try:
             self._write_tables()
+        except OSError as error:
+            print(f"warning: photos.csv and cells.csv are behind: {error}", file=sys.stderr)
 
     def _write_tables(self) -> None:
-        rows = [self._lines_of(name) for name in self.photos.files if self.complete(name)]
+        rows = [self._lines_of(name) for name in self.state.photos if name in self.photos.files and self.complete(name)]
         header = ",".join((*KNOWN, *self._extra))
         _replace(self.photos.root / "photos.csv", "".join([header + "\n", *(photo for photo, _ in rows)]))
         _replace(
@@ -103,67 +142,93 @@ class Book:
             one, file = self.state[name], self.photos[name]
             assert one.corners is not None
             known = {"photo": name, "width": file.width, "height": file.height, **one.columns}
-            known |= dict(zip(CORNER_COLUMNS, (f"{number:g}" for number in one.corners), strict=True))
+            known |= dict(zip(CORNER_COLUMNS, map(_plain, one.corners), strict=True))
             photo = _csv([[known.get(key, "") for key in (*KNOWN, *self._extra)]])
             cells = [] if one.left_out else [[name, *cell, *self._label_and_votes(one, cell)] for cell in self.cells]
             self._lines[name] = photo, _csv(cells)
         return self._lines[name]
 
     def _label_and_votes(self, one: PhotoState, cell: Cell) -> tuple[str, str]:
-        label = one.label(cell)
-        given = list(one.votes_of(cell).values())
-        counts = [given.count(str(grade)) for grade in range(len(self.class_names))]
+        """What is trained on: one grade, and how many said each; a settled grade counts as much as all votes together."""
+        label, given = one.label(cell), one.votes_of(cell)
+        if cell in one.counts and all(voter[0] == IMPORTED for voter in given):
+            counts = [int(count) for count in one.counts[cell].split()]
+        else:
+            counts = [list(given.values()).count(str(grade)) for grade in range(len(self.class_names))]
+        if one.settled.get(cell, UNUSABLE) != UNUSABLE:
+            counts[int(one.settled[cell])] += max(sum(counts), 1)
         return NO_LABEL if label in ("", UNUSABLE) else label, " ".join(map(str, counts)) if any(counts) else ""
 
     def _import_tables(self) -> None:
-        """What photos.csv and cells.csv say already, as the first statements of the log."""
-        said = []
-        for name, written in (("photos.csv", self._imported_photo), ("cells.csv", self._imported_cell)):
+        said = self._tables()
+        for name in ("photos.csv", "cells.csv"):
             path = self.photos.root / name
             if path.exists():
                 shutil.copy2(path, path.with_name(f"{path.stem}.before{path.suffix}"))
-                with path.open(newline="", encoding="utf-8-sig") as file:
-                    for number, row in enumerate(csv.DictReader(file), 2):
-                        said += written(row, f"{path}, line {number}")
         if said:
             self.log.append(said)
 
+    def _tables(self) -> list[Statement]:
+        """What photos.csv and cells.csv say that were there before."""
+        said: list[Statement] = []
+        for name, wanted, written in (
+            ("photos.csv", ("photo",), self._imported_photo), ("cells.csv", ("photo", "row", "col", "label"), self._imported_cell)
+        ):  # fmt: skip
+            path = self.photos.root / name
+            if not path.exists():
+                continue
+            with path.open(newline="", encoding="utf-8-sig") as file:
+                reader = csv.DictReader(file)
+                if missing := [column for column in wanted if column not in (reader.fieldnames or [])]:
+                    raise AnnotationError(f"{path}: no column {', '.join(missing)}")
+                for number, row in enumerate(reader, 2):
+                    said += written({key: value or "" for key, value in row.items() if key}, f"{path}, line {number}")
+        return said
+
     def _imported_photo(self, row: dict[str, str], where: str) -> list[Statement]:
-        name = row.get("photo") or ""
+        name = row["photo"]
         if name not in self.photos.files:
             self.photos.left_out.append(f"{name or '(no name)'}: {where} lists it, and there is no such readable photo")
-        self._extra += [key for key in row if key and key not in KNOWN and key not in self._extra]
-        corners = [row.get(key) or "" for key in CORNER_COLUMNS]
-        said = []
-        if all(corners):
-            said.append(Statement(IMPORTED, 0, name, "corners", " ".join(corners)))
+        self._extra += [key for key in row if key not in (*KNOWN, *RESERVED, *self._extra)]
+        corners = [row.get(key, "").strip() for key in CORNER_COLUMNS]
+        said = [Statement(IMPORTED, 0, name, "corners", " ".join(corners))] if all(corners) else []
         for key in (*PHOTO_FIELDS, *self._extra):
-            value = row.get(key) or ""
+            value = row.get(key, "")
             if key == "unusable":
                 value = "1" if value.strip().lower() in TRUE_WORDS else ""
             if value:
                 said.append(Statement(IMPORTED, 0, name, key, value))
-        for one in said:
-            self._check_import(one, where)
-        return said
+        return self._checked(said, where)
 
     def _imported_cell(self, row: dict[str, str], where: str) -> list[Statement]:
         try:
             cell = int(row["row"]), int(row["col"])
-            label = row["label"].strip()
-        except (KeyError, TypeError, ValueError, AttributeError):
-            raise AnnotationError(f"{where}: want photo,row,col,label with whole numbers") from None
-        said = Statement(IMPORTED, 0, row["photo"], "label", "" if label == NO_LABEL else label, cell)
-        self._check_import(said, where)
-        return [said] if said.value else []
+        except ValueError:
+            raise AnnotationError(f"{where}: row and col have to be whole numbers") from None
+        given = {"label": row["label"].strip(), "votes": row.get("votes", "").strip()}
+        if given["label"] == NO_LABEL:
+            given["label"] = ""
+        said = [Statement(IMPORTED, 0, row["photo"], field, value, cell) for field, value in given.items() if value]
+        return self._checked(said, where)
 
-    def _check_import(self, said: Statement, where: str) -> None:
-        if said.photo not in self.photos.files:
-            return  # kept in the log all the same
+    def _checked(self, said: list[Statement], where: str) -> list[Statement]:
+        """Of photos that are gone, what can be kept is kept: they may come back."""
         try:
-            self.check(said)
+            for one in said:
+                if one.photo in self.photos.files:
+                    self.check(one)
+                elif one.field == "corners":
+                    _check_outline(one.value, 10**6, 10**6)
+                elif one.cell is not None:
+                    self._check_cell(one)
         except AnnotationError as error:
             raise AnnotationError(f"{where}: {error}") from None
+        return said
+
+
+def _plain(number: float) -> str:
+    """All digits of a coordinate, and no `.0`."""
+    return str(int(number)) if number == int(number) else repr(number)
 
 
 def _check_outline(text: str, width: int, height: int) -> None:

@@ -58,7 +58,8 @@ def suggest(
         the device of the photo most like it, or a new name: its folder's, or `device-<n>`.
 
     """
-    near = [name for name in known if name in files and name != photo.name]
+    near = sorted((name for name in known if name in files and name != photo.name),
+                  key=lambda name: -_by_name(photo.name, name) - _by_time(photo.taken, files[name].taken))  # fmt: skip
     best, why, most = "", "", LEAST
     for other in near:
         points = {"name": _by_name(photo.name, other), "time": _by_time(photo.taken, files[other].taken)}
@@ -74,8 +75,11 @@ def suggest(
     folder = photo.name.rpartition("/")[0]
     if folder and folder not in known.values():
         return folder.replace("/", "-"), "its folder"
-    taken = {int(found[1]) for value in known.values() if (found := re.fullmatch(r"device-(\d+)", value))}
-    return f"device-{max(taken, default=0) + 1}", "a new phone, like none so far"
+    # numbered by the photo, so that two people at once never give two phones one name
+    number = 1 + list(files).index(photo.name)
+    while f"device-{number}" in known.values():
+        number += len(files)
+    return f"device-{number}", "a new phone, like none so far"
 
 
 def _by_name(one: str, other: str) -> float:

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from annotation.book import Book
 from annotation.log import AnnotationError, Statement
 from annotation.state import IMPORTED, UNUSABLE
 from datamodules.decoding import SUFFIXES
+from datamodules.photo_folder import photo_stem
 from datamodules.screen_grid import rectify, split_cells
 
 MARGIN = 0.02
@@ -57,7 +59,7 @@ def from_table(book: Book, path: Path) -> list[Statement]:
             where = f"{path}, line {number}"
             try:
                 cell = int(row["row"]), int(row["col"])
-                turn = int(row.get("round") or 0)
+                turn = int(row.get("round") or (1 if row.get("annotator") else 0))
             except (TypeError, ValueError):
                 raise AnnotationError(f"{where}: row, col and round have to be whole numbers") from None
             label = _label(book, (row["label"] or "").strip(), where)
@@ -77,6 +79,10 @@ def from_folders(book: Book, root: Path) -> tuple[list[Statement], list[str]]:
 
     """
     stems = {Path(name).stem: name for name in book.photos.files}
+    for stem, count in Counter(Path(name).stem for name in book.photos.files).items():
+        if count > 1:
+            del stems[stem]  # which of them is meant?
+    stems |= {photo_stem(name): name for name in book.photos.files}
     said, left = [], []
     folders = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
     if not folders:

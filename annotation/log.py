@@ -23,6 +23,10 @@ class AnnotationError(ValueError):
     """Something in a folder of photos or its annotations is wrong; one line that names the file, line or value."""
 
 
+class LogError(RuntimeError):
+    """The log cannot be used now: held by another process, or damaged. What was to be said has not been said."""
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One line of the log."""
@@ -32,7 +36,7 @@ class Statement:
     photo: str
     """As photos.csv names it."""
     field: str
-    """Of a cell: `label` or `settled`; of a photo: `corners`, or a column of photos.csv."""
+    """Of a cell: `label`, `settled` or `votes`; of a photo: `corners`, `turned`, or a column of photos.csv."""
     value: str
     """Empty takes back what was said before."""
     cell: tuple[int, int] | None = None
@@ -52,14 +56,14 @@ class Log:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """No other process appends meanwhile. May be held again by who holds it. Raises AnnotationError when another
-        process keeps it.
+        """No other process appends meanwhile. May be held again by who holds it. Raises LogError when another process
+        keeps it.
         """
         try:
             with self._lock:
                 yield
         except Timeout:
-            raise AnnotationError(f"{self.path}: another process has held it for {LOCK_S:g} s") from None
+            raise LogError(f"{self.path}: another process has held it for {LOCK_S:g} s") from None
 
     def append(self, statements: Iterable[Statement]) -> None:
         """Writes them at the end, all of them on the disk when this returns. Raises OSError when they cannot be."""
@@ -77,11 +81,10 @@ class Log:
     def _append_bytes(self, data: bytes) -> None:
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         try:
-            size = os.fstat(handle).st_size
+            size = _whole_lines(handle)
+            os.ftruncate(handle, size)  # a process was killed while it wrote, and never said that it had
             if not size:
                 data = (",".join(COLUMNS) + "\n").encode() + data
-            elif os.pread(handle, 1, size - 1) != b"\n":  # a process was killed while it wrote
-                data = b"\n" + data
             try:
                 written = os.write(handle, data)
                 if written < len(data):
@@ -94,38 +97,50 @@ class Log:
             os.close(handle)
 
     def read(self) -> list[Statement]:
-        """The statements since the last call. Raises AnnotationError for a line that is none."""
+        """The statements since the last call. Raises LogError for a line that is none."""
         try:
             with self.path.open("rb") as file:
                 size = os.fstat(file.fileno()).st_size
                 if size < self._offset:
-                    raise AnnotationError(f"{self.path}: has become shorter; it only ever grows: start again")
+                    raise LogError(f"{self.path}: has become shorter; it only ever grows: start again")
                 file.seek(self._offset)
                 data = file.read()
         except FileNotFoundError:
             return []
         whole = data[: data.rfind(b"\n") + 1]
-        self._offset += len(whole)
         try:
             lines = whole.decode().split("\n")[:-1]
         except UnicodeDecodeError as error:
-            raise AnnotationError(f"{self.path}: not UTF-8 text ({error.reason})") from None
-        return [one for one in map(self._parsed, lines) if one is not None]
+            raise LogError(f"{self.path}: not UTF-8 text ({error.reason})") from None
+        said = [one for number, line in enumerate(lines, self._line + 1) if (one := self._parsed(line, number))]
+        self._offset += len(whole)
+        self._line += len(lines)
+        return said
 
-    def _parsed(self, text: str) -> Statement | None:
-        self._line += 1
-        if self._line == 1:
+    def _parsed(self, text: str, line: int) -> Statement | None:
+        if line == 1:
             if tuple(text.lstrip("\ufeff").split(",")) != COLUMNS:
-                raise AnnotationError(f"{self.path}: its first line is not {','.join(COLUMNS)}")
+                raise LogError(f"{self.path}: its first line is not {','.join(COLUMNS)}")
             return None
         values = next(csv.reader([text]), [])
         if len(values) != len(COLUMNS):
-            return None  # torn by a killed process: its statement was never answered for
+            raise LogError(f"{self.path}, line {line}: {len(values)} values; want {','.join(COLUMNS)}")
         time, annotator, number, photo, row, col, field, value = values
         try:
             cell = (int(row), int(col)) if row else None
-            return Statement(annotator, int(number), photo, field, value, cell, time)
+            said = Statement(annotator, int(number), photo, field, value, cell, time)
+            if field == "corners" and value:
+                _, *_ = map(float, value.split())
         except ValueError:
-            raise AnnotationError(
-                f"{self.path}, line {self._line}: round={number!r}, row={row!r}, col={col!r}: want whole numbers"
+            raise LogError(
+                f"{self.path}, line {line}: round={number!r}, row={row!r}, col={col!r}, {field}={value!r}: want numbers"
             ) from None
+        return said
+
+
+def _whole_lines(handle: int) -> int:
+    """Bytes of a file up to the end of its last whole line."""
+    size = os.fstat(handle).st_size
+    tail = os.pread(handle, 65_536, max(size - 65_536, 0))
+    end = tail.rfind(b"\n") + 1
+    return 0 if not end and size <= len(tail) else max(size - len(tail), 0) + end

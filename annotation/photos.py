@@ -11,11 +11,13 @@ from PIL import Image as PillowImage
 
 from annotation.log import AnnotationError
 from datamodules.decoding import SUFFIXES, decode
-from datamodules.photo_folder import DataError, photo_file
+from datamodules.photo_folder import DataError, photo_file, photo_stem
 from datamodules.screen_grid import Image
 
-HELD = 12
-"""Decoded photos that are kept in memory: the open one, its neighbours, and those of a few others at work."""
+HELD_BYTES = 400_000_000
+"""Of decoded photos that are kept in memory: the open one, its neighbours, and those of a few others at work."""
+UNREADABLE = frozenset({".heic", ".heif", ".avif", ".dng", ".cr2", ".nef", ".arw"})
+"""What phones and cameras write and Pillow does not read."""
 
 
 @dataclass(frozen=True)
@@ -49,32 +51,52 @@ class Photos:
         self.base = photo_file(root, "").resolve()
         self.left_out: list[str] = []
         self.files: dict[str, PhotoFile] = {}
-        for path in sorted(self.base.rglob("*")):
-            if path.suffix.lower() in SUFFIXES and path.is_file() and not self._hidden(path):
-                self._take(path)
-        if not self.files:
-            raise AnnotationError(f"{root}: no readable photo in it; want {', '.join(sorted(SUFFIXES))}")
+        self._stems: dict[str, str] = {}
+        self._refused: set[Path] = set()
         self._decoded: OrderedDict[str, Image] = OrderedDict()
         self._lock = Lock()
+        self.scan()
+        if not self.files:
+            raise AnnotationError(f"{root}: no readable photo in it; want {', '.join(sorted(SUFFIXES))}")
+
+    def scan(self) -> None:
+        """Takes in photos that were added since."""
+        with self._lock:
+            known = {file.path for file in self.files.values()} | self._refused
+            for path in sorted(self.base.rglob("*")):
+                wanted = path.suffix.lower() in SUFFIXES | UNREADABLE
+                if wanted and path not in known and path.is_file() and not self._hidden(path):
+                    self._take(path)
 
     def _hidden(self, path: Path) -> bool:
         inner = path.relative_to(self.base)
-        return any(part.startswith(".") for part in inner.parts) or (
-            self.base == self.root and inner.parts[0] == "cells"
-        )
+        beside = self.base == self.root.resolve()
+        return any(part.startswith(".") for part in inner.parts) or (beside and inner.parts[0] == "cells")
 
     def _take(self, path: Path) -> None:
         name = path.relative_to(self.base).as_posix()
-        if not path.resolve().is_relative_to(self.base):
-            self.left_out.append(f"{name}: a link to somewhere outside the folder")
-        elif any(ord(letter) < 32 or letter in "\u2028\u2029" for letter in name):
-            self.left_out.append(f"{name!r}: its name holds a line break or control character")
-        else:
+        why = self._problem(name, path)
+        if not why:
             try:
-                self.files[name] = _looked_at(name, path)
+                file = _looked_at(name, path)
             except (OSError, ValueError, SyntaxError, PillowImage.DecompressionBombError) as error:
                 why = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
-                self.left_out.append(f"{name}: {why}")
+        if why:
+            self._refused.add(path)
+            self.left_out.append(f"{name if name.isprintable() else ascii(name)}: {why}")
+        else:
+            self.files[name] = file
+            self._stems[photo_stem(name)] = name
+
+    def _problem(self, name: str, path: Path) -> str:
+        if not path.resolve().is_relative_to(self.base):
+            return "a link to somewhere outside the folder"
+        if not name.isprintable():  # line breaks, and bytes that are no UTF-8
+            return "its name holds letters that a table cannot"
+        if path.suffix.lower() in UNREADABLE:
+            return f"{path.suffix[1:].upper()} is not read: save it as JPEG"
+        other = self._stems.get(photo_stem(name))
+        return f"its cells would be named as those of {other}" if other else ""
 
     def __getitem__(self, name: str) -> PhotoFile:
         """The photo of that name. Raises AnnotationError where it is none of this folder's."""
@@ -96,7 +118,7 @@ class Photos:
             raise AnnotationError(str(error)) from None
         with self._lock:
             self._decoded[name] = picture
-            while len(self._decoded) > HELD:
+            while len(self._decoded) > 1 and sum(one.nbytes for one in self._decoded.values()) > HELD_BYTES:
                 self._decoded.popitem(last=False)
         return picture
 

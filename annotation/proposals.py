@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
@@ -48,6 +49,7 @@ class Proposals:
         if list(grader.labels) != list(class_names):
             raise AnnotationError(f"run={name}: grades {', '.join(grader.labels)}, not {', '.join(class_names)}")
         self.grader, self.name, self.grid = grader, name, grid
+        self._lock = Lock()
         cache.mkdir(parents=True, exist_ok=True)
         self._path = cache / f"proposals-{mark}.json"
         self._known: dict[str, list[list[float]]] = json.loads(self._path.read_text()) if self._path.exists() else {}
@@ -62,6 +64,10 @@ class Proposals:
 
         """
         place = f"{key} {hashlib.sha256(np.asarray(corners, np.float64).tobytes()).hexdigest()[:16]}"
+        with self._lock:  # interpreters answer one at a time
+            return self._asked(picture, place, corners)
+
+    def _asked(self, picture: Callable[[], Image], place: str, corners: npt.NDArray[np.float64]) -> Probabilities:
         if place not in self._known:
             side = self.grader.resolution
             cells = np.stack([resize(cell, (side, side)) for cell in cut_cells(picture(), corners, self.grid)])

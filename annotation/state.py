@@ -1,7 +1,7 @@
 """What the log says now: outlines, sources and comments of photos, votes and settled labels of cells."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from annotation.log import Statement
@@ -27,17 +27,32 @@ class PhotoState:
     votes: dict[Cell, dict[Voter, str]] = field(default_factory=dict)
     settled: dict[Cell, str] = field(default_factory=dict)
     """By a review; stands above all votes."""
+    counts: dict[Cell, str] = field(default_factory=dict)
+    """Votes that a cells.csv had which was there before: how many said each grade."""
 
     def apply(self, said: Statement) -> None:
         """One more statement."""
         if said.field == "corners":
             self.corners = tuple(map(float, said.value.split())) if said.value else None
+        elif said.field == "turned":
+            self._turn(said.value)
         elif said.cell is None:
             _put(self.columns, said.field, said.value)
         elif said.field == "settled":
             _put(self.settled, said.cell, said.value)
+        elif said.field == "votes":
+            _put(self.counts, said.cell, said.value)
         else:
             _put(self.votes.setdefault(said.cell, {}), (said.annotator, said.round), said.value)
+
+    def _turn(self, grid: str) -> None:
+        """The phone is the other way up: everybody's grades stay on the glass that they were given for."""
+        rows, columns = map(int, grid.split("x"))
+        if self.corners is not None:
+            self.corners = self.corners[4:] + self.corners[:4]
+        self.votes = _turned(self.votes, rows, columns)
+        self.settled = _turned(self.settled, rows, columns)
+        self.counts = _turned(self.counts, rows, columns)
 
     @property
     def left_out(self) -> bool:
@@ -71,6 +86,10 @@ def _put[Key](where: dict[Key, str], key: Key, value: str) -> None:
         where.pop(key, None)
 
 
+def _turned[Value](given: dict[Cell, Value], rows: int, columns: int) -> dict[Cell, Value]:
+    return {(rows - 1 - row, columns - 1 - col): value for (row, col), value in given.items()}
+
+
 class State:
     """All photos by name."""
 
@@ -88,7 +107,7 @@ class State:
     def __getitem__(self, photo: str) -> PhotoState:
         return self.photos.get(photo) or PhotoState()
 
-    def sources(self) -> Mapping[str, str]:
+    def sources(self) -> dict[str, str]:
         """Photo → its device, where that was said."""
         return {name: one.columns["source_id"] for name, one in self.photos.items() if one.columns.get("source_id")}
 

@@ -198,10 +198,11 @@ def _whole(row: dict[str, str], name: str, limit: int, where: str) -> int:
 
 def cell_name(photo: str, row: int, col: int) -> str:
     """Name of a cell everywhere: `<photo stem>_r<row>_c<col>`; of a photo in a subfolder, with the folder's name."""
-    return f"{_stem(photo)}_r{row}_c{col}"
+    return f"{photo_stem(photo)}_r{row}_c{col}"
 
 
-def _stem(photo: str) -> str:
+def photo_stem(photo: str) -> str:
+    """What the names of a photo's cells begin with."""
     return Path(photo).with_suffix("").as_posix().replace("/", "__")
 
 
@@ -223,7 +224,7 @@ def _image_files(root: Path, photos: list[Photo], grid: Grid, ready_cut: bool) -
     missing = next((file for file in files if not file.is_file()), None)
     if missing is not None:
         raise DataError(f"{missing}: no such file, though photos.csv lists it")
-    stems = Counter(_stem(photo.name) for photo in photos)
+    stems = Counter(photo_stem(photo.name) for photo in photos)
     stem, count = stems.most_common(1)[0]
     if count > 1:
         raise DataError(f"{root / 'photos.csv'}: {count} photos are called {stem}; their cells would share a name")

@@ -10,22 +10,27 @@ from starlette.staticfiles import StaticFiles
 
 from annotation import agreement
 from annotation.doubts import read_doubts
-from annotation.log import AnnotationError
-from annotation.state import UNUSABLE
+from annotation.log import AnnotationError, LogError
+from annotation.state import IMPORTED, UNUSABLE
 from web.desk import Desk
 from web.guard import PAGES, explain, guard, page_of
 
-Name = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f<>\"]*$")]
+NAME = r"^[^\x00-\x1f\x7f<>\"]*$"
+Name = Annotated[str, Field(min_length=1, max_length=40, pattern=NAME)]
 Round = Annotated[int, Field(ge=1, le=99)]
+Version = Annotated[str, Query(max_length=60)]
+"""Of a photo's file, so that a browser keeps no picture of another one."""
 
 
 class Change(BaseModel, extra="forbid"):
     """One thing that is said of a cell, where row and col are given, or of the photo."""
 
-    field: Annotated[str, Field(pattern="^(label|settled|corners|source_id|comment|unusable|kind)$")]
+    field: Annotated[str, Field(pattern="^(label|settled|corners|turned|source_id|comment|unusable|kind)$")]
     value: Annotated[str, Field(max_length=2000)]
     row: Annotated[int | None, Field(ge=0, le=1000)] = None
     col: Annotated[int | None, Field(ge=0, le=1000)] = None
+    default: bool = False
+    """Said only where nobody has said anything else of the photo yet."""
 
 
 class Said(BaseModel, extra="forbid"):
@@ -54,14 +59,19 @@ def create_annotation_app(desk: Desk, token: str, *, annotator: str | None = Non
     async def wrong(_: Request, error: AnnotationError) -> JSONResponse:
         return JSONResponse({"error": str(error)}, 422)
 
+    @app.exception_handler(LogError)
+    async def busy(_: Request, error: LogError) -> JSONResponse:
+        return JSONResponse({"error": str(error)}, 503)
+
     @app.exception_handler(OSError)
     async def unwritten(_: Request, error: OSError) -> JSONResponse:
-        return JSONResponse({"error": f"not saved: {error}"}, 507)
+        return JSONResponse({"error": str(error)}, 507)
 
-    def known(number: int) -> str:
-        if not 0 <= number < len(desk.names):
-            raise HTTPException(404, f"there are {len(desk.names)} photos, not {number}")
-        return desk.names[number]
+    def known(photo: str) -> str:
+        try:
+            return desk.name_of(photo)
+        except KeyError:
+            raise HTTPException(404, "this folder has no such photo any more: reload the page") from None
 
     Photo = Annotated[str, Depends(known)]  # noqa: N806  a type
     Who = Annotated[str, Query(min_length=1, max_length=40)]  # noqa: N806
@@ -69,44 +79,48 @@ def create_annotation_app(desk: Desk, token: str, *, annotator: str | None = Non
     @app.get("/api/folder")
     def folder() -> dict[str, Any]:
         book = desk.book
+        with book.reading() as state:
+            annotators = sorted({voter[0] for voter in state.voters() if voter[1]})
         return {
-            "folder": book.photos.root.resolve().name, "class_names": book.class_names, "unusable": UNUSABLE,
+            "folder": desk.folder, "class_names": book.class_names, "unusable": UNUSABLE,
             "grid": {"rows": book.grid.rows, "columns": book.grid.columns}, "left_out": book.photos.left_out,
             "annotator": annotator, "round": first_round, "model": desk.proposals.name if desk.proposals else None,
-            "annotators": sorted({voter[0] for voter in book.refresh().voters() if voter[1]}),
+            "annotators": annotators,
         }  # fmt: skip
 
     @app.get("/api/queue")
     def queue(annotator: Who, round: Round) -> list[dict[str, Any]]:
         return desk.queue(annotator, round)
 
-    @app.get("/api/photos/{number}")
+    @app.get("/api/photos/{photo}")
     def photo(name: Photo, annotator: Who, round: Round) -> dict[str, Any]:
         return desk.photo(name, annotator, round)
 
-    @app.post("/api/photos/{number}")
+    @app.post("/api/photos/{photo}")
     def say(name: Photo, said: Said) -> dict[str, Any]:
+        if said.annotator == IMPORTED:
+            raise HTTPException(422, f"annotator: {IMPORTED} is who labels from elsewhere belong to; take another name")
         desk.say(name, said.annotator, said.round, [change.model_dump() for change in said.changes])
         return {}
 
-    @app.get("/api/photos/{number}/outline")
+    @app.get("/api/photos/{photo}/outline")
     def outline(name: Photo) -> dict[str, Any]:
         corners, why = desk.found(name)
         return {"corners": None if corners is None else corners.tolist(), "why": why}
 
-    @app.get("/api/photos/{number}/photo.jpg")
-    def picture(name: Photo, side: Annotated[int, Query(ge=64, le=2400)] = 1400) -> Response:
-        return _jpeg(lambda: desk.jpeg(name, None, side))
+    @app.get("/api/photos/{photo}/photo.jpg")
+    def picture(name: Photo, side: Annotated[int, Query(ge=64, le=2400)] = 1400, v: Version = "") -> Response:
+        return _jpeg(lambda: desk.jpeg(name, v, None, side))
 
-    @app.get("/api/photos/{number}/phone.jpg")
-    def phone(name: Photo, corners: Annotated[str, Query(max_length=300)]) -> Response:
+    @app.get("/api/photos/{photo}/phone.jpg")
+    def phone(name: Photo, corners: Annotated[str, Query(max_length=300)], v: Version = "") -> Response:
         try:
             numbers = tuple(float(one) for one in corners.split())
         except ValueError:
             numbers = ()
         if len(numbers) != 8:
             raise HTTPException(422, "corners: want eight numbers")
-        return _jpeg(lambda: desk.jpeg(name, numbers, 0))
+        return _jpeg(lambda: desk.jpeg(name, v, numbers, 0))
 
     @app.get("/api/review/disagreements")
     def disagreements() -> list[dict[str, Any]]:
@@ -118,7 +132,7 @@ def create_annotation_app(desk: Desk, token: str, *, annotator: str | None = Non
 
     @app.get("/api/review/agreement")
     def agreed() -> dict[str, Any]:
-        found = agreement.agreement(desk.book.refresh(), len(desk.book.class_names))
+        found = desk.agreement()
         return {
             "alpha": _number(found.alpha),
             "pairs": [[agreement.name(one), agreement.name(other), cells, _number(kappa), alike]
@@ -134,7 +148,7 @@ def create_annotation_app(desk: Desk, token: str, *, annotator: str | None = Non
 
 
 def _jpeg(make: Callable[[], bytes]) -> Response:
-    # the address holds the corners: what it shows changes only with the file
+    # the address holds the corners and the file's size and time: what it shows never changes
     return Response(make(), media_type="image/jpeg", headers={"Cache-Control": "private, max-age=600"})
 
 

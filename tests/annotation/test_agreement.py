@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from annotation.agreement import agreement, alpha, kappa, lines, specific
+from annotation.log import Statement
 from annotation.state import State
 from tests.annotation.made import NAMES, graded
 
@@ -67,6 +68,14 @@ def test_figures_of_a_folder():
     ((one, other, cells, _, alike),) = found.pairs
     assert (one, other, cells, alike) == (("anna", 1), ("bob", 1), 2, 0.5)
     assert found.per_voter == [(("anna", 1), 1, 1.0), (("bob", 1), 1, 1.0)], "open disagreements say nothing of anybody"
+    state.apply(graded("a.png", {(0, 1): "2"}, who="cleo"))
+    assert {voter[0]: share for voter, _, share in agreement(state, 5).per_voter} == {
+        "anna": 0.5,
+        "bob": 1,
+        "cleo": 1,
+    }
+    state.apply([Statement("x", 1, "a.png", "unusable", "1")])
+    assert agreement(state, 5).pairs == []
     text = lines(found, NAMES)
     assert text[1].startswith("anna, round 1 / bob, round 1: kappa ")
     assert text[1].endswith("(quadratic), alike 50.0% of 2 cells")

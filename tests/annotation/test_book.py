@@ -1,6 +1,8 @@
 """From statements to the tables that training reads."""
 
 import csv
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -139,7 +141,8 @@ def test_another_process_is_heard_and_its_grades_are_not_overwritten(root):
     other.say([*outlined("photo1.png", "d9"), *graded("photo1.png", all_cells("2"), who="bob")])
     mine.say(graded("photo0.png", {(0, 0): "3"}))
     assert read_photo_folder(root, GRID, 5).labels.tolist() == [[3] + [1] * 14, [2] * 15]
-    assert mine.refresh()["photo1.png"].label((0, 0)) == "2"
+    with mine.reading() as state:
+        assert state["photo1.png"].label((0, 0)) == "2"
 
 
 def test_tables_that_a_killed_process_left_behind_the_log_are_made_anew(root):
@@ -203,6 +206,112 @@ def test_a_folder_without_photos_is_refused_by_name(tmp_path, make):
         root.mkdir()
     with pytest.raises(AnnotationError, match=r"set: no (such folder|readable photo)"):
         Photos(root)
+
+
+def test_a_turned_phone_keeps_everybodys_grades_on_their_glass(root):
+    book = book_of(root)
+    book.say([*outlined("photo0.png"), *graded("photo0.png", {(0, 0): "1", (4, 1): "2"})])
+    book.say(
+        [*graded("photo0.png", {(0, 0): "3"}, who="bob"), Statement("bob", 1, "photo0.png", "settled", "4", (0, 0))]
+    )
+    book.turn("photo0.png", "anna", 1)
+    assert label(root, row=4, col=2) == "4"
+    assert label(root, row=0, col=1) == "2"
+    assert read_photo_folder(root, GRID, 5).photos[0].corners[0].tolist() == [140, 210]
+    book.turn("photo0.png", "anna", 1)
+    assert label(root) == "4"
+    assert book_of(root).state["photo0.png"].corners == tuple(map(float, CORNERS.split()))
+
+
+def test_defaults_yield_to_what_somebody_has_said(root):
+    book = book_of(root)
+    found = [
+        Statement("a", 1, "photo0.png", "corners", "21 11 139 11 139 209 21 209"),
+        Statement("a", 1, "photo0.png", "source_id", "x"),
+    ]
+    book.say(graded("photo0.png", {(0, 0): "1"}), found)
+    assert book.state["photo0.png"].columns["source_id"] == "x"
+    other = book_of(root)
+    other.say(outlined("photo0.png", "y"))
+    book.say(graded("photo0.png", {(0, 1): "1"}), found)
+    assert book.state["photo0.png"].columns["source_id"] == "y"
+    assert book.state["photo0.png"].corners == tuple(map(float, CORNERS.split()))
+
+
+def test_a_settled_grade_counts_as_much_as_all_votes(root):
+    book = book_of(root)
+    book.say([*outlined("photo0.png"), *graded("photo0.png", {(0, 0): "1"})])
+    book.say(graded("photo0.png", {(0, 0): "1"}, who="bob"))
+    book.say([Statement("cleo", 1, "photo0.png", "settled", "4", (0, 0))])
+    assert cells_of(root)["photo0.png", 0, 0]["votes"] == "0 2 0 0 2"
+
+
+def test_votes_corners_and_order_of_tables_that_were_there_are_kept_to_the_digit(tmp_path):
+    root = draw_screens(tmp_path / "set", sources=3)
+    lines = (root / "photos.csv").read_text().splitlines()
+    lines[1] = lines[1].replace(",10,10,", ",10.123456789,10,", 1)
+    (root / "photos.csv").write_text("\n".join([lines[0], *reversed(lines[1:])]) + "\n")
+    cells = (root / "cells.csv").read_text().splitlines()
+    (root / "cells.csv").write_text(
+        "\n".join([cells[0] + ",votes", cells[1] + ",3 1 0 0 1", *(one + "," for one in cells[2:])]) + "\n"
+    )
+    before = read_photo_folder(root, GRID, 5)
+    book_of(root)
+    after = read_photo_folder(root, GRID, 5)
+    assert [one.name for one in after.photos] == [one.name for one in before.photos]
+    for one, other in zip(before.photos, after.photos, strict=True):
+        np.testing.assert_array_equal(one.corners, other.corners)
+    np.testing.assert_array_equal(before.labels, after.labels)
+    assert cells_of(root)["screen0.png", 0, 0]["votes"] == "3 1 0 0 1"
+
+
+def test_who_only_reads_writes_nothing(tmp_path):
+    root = draw_screens(tmp_path / "set", sources=3)
+    before = sorted(path.name for path in root.iterdir())
+    book = Book(Photos(root), NAMES, GRID, writes=False)
+    assert sorted(path.name for path in root.iterdir()) == before
+    assert sum(len(one.votes) for one in book.state.photos.values()) == 45
+
+
+def test_photos_added_by_another_process_are_not_dropped_from_the_tables(root):
+    mine = book_of(root)
+    draw_photos(root.parent / "more", 4)
+    (root.parent / "more" / "photos" / "photo3.png").rename(root / "photos" / "photo3.png")
+    book_of(root).say([*outlined("photo3.png", "d9"), *graded("photo3.png", all_cells("1"))])
+    mine.say([*outlined("photo0.png"), *graded("photo0.png", all_cells("2"))])
+    assert {one.name for one in read_photo_folder(root, GRID, 5).photos} == {"photo0.png", "photo3.png"}
+
+
+def test_tables_that_cannot_be_written_lose_no_statement(root, monkeypatch, capsys):
+    book = book_of(root)
+    monkeypatch.setattr(
+        "annotation.book._replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
+    book.say([*outlined("photo0.png"), *graded("photo0.png", all_cells("1"))])
+    assert "photos.csv and cells.csv are behind" in capsys.readouterr().err
+    monkeypatch.undo()
+    assert book_of(root).state["photo0.png"].label((0, 0)) == "1"
+    assert label(root) == "1"
+
+
+def test_names_that_tables_cannot_hold_and_formats_that_are_not_read_are_named(root):
+    first = (root / "photos" / "photo0.png").read_bytes()
+    for name in (b"caf\xe9.png", b"photo1.jpg", b"new.HEIC"):
+        (root / "photos" / os.fsdecode(name)).write_bytes(first)
+    photos = Photos(root)
+    assert len(photos.files) == 3
+    said = "\n".join(photos.left_out)
+    assert said.encode()
+    assert "letters that a table cannot" in said
+    assert "HEIC is not read: save it as JPEG" in said
+    assert "its cells would be named as those of photo1.jpg" in said or "as those of photo1.png" in said
+
+
+def test_cells_beside_photos_in_the_folder_itself_are_no_photos(tmp_path, monkeypatch):
+    draw_photos(tmp_path / "set", 2, folder=".")
+    draw_photos(tmp_path / "set", 2, folder="cells")
+    monkeypatch.chdir(tmp_path)
+    assert list(Photos(Path("set")).files) == ["photo0.png", "photo1.png"]
 
 
 def test_a_listed_photo_that_is_gone_is_named_and_its_labels_stay_in_the_log(tmp_path):

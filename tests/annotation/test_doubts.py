@@ -139,7 +139,9 @@ def test_the_same_looks_are_the_same_phone(tmp_path):
     known = {"photo1.png": "mine"}
     assert suggested("again.png", known, looks)[0] == "mine"
     assert suggested("again.png", known, looks)[1] == "like photo1.png by looks"
-    assert suggested("other.png", known, looks) == ("device-1", "a new phone, like none so far")
+    assert suggested("other.png", known, looks) == ("device-1", "a new phone, like none so far"), (
+        "numbered by the photo"
+    )
 
 
 def test_folders_bursts_and_numbers():
@@ -149,4 +151,4 @@ def test_folders_bursts_and_numbers():
     assert suggested("c.jpg", {"a9.jpg": "x"}, times=times)[0] == "device-1"
     assert suggested("phone 12/2.jpg", {"phone 12/1.jpg": "twelve"})[0] == "twelve"
     assert suggested("phone 13/2.jpg", {"phone 12/1.jpg": "twelve"}) == ("phone 13", "its folder")
-    assert suggested("z.jpg", {"y.jpg": "device-4"})[0] == "device-5"
+    assert suggested("z.jpg", {"y.jpg": "device-1"})[0] == "device-3", "never another photo's number"

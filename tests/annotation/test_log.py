@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from annotation.log import COLUMNS, AnnotationError, Log, Statement
+from annotation.log import COLUMNS, Log, LogError, Statement
 
 
 def said(value="1", who="anna", photo="a.jpg", cell=(0, 1)):
@@ -39,15 +39,28 @@ def test_each_reader_gets_what_came_since(tmp_path):
     assert [each.value for each in one.read()] == ["2", "3"]
 
 
-def test_a_line_torn_by_a_kill_is_no_statement_and_harms_no_other(tmp_path):
+@pytest.mark.parametrize("cut", [1, 10, 40, 47, 48, 50])
+def test_a_line_torn_by_a_kill_is_no_statement_and_harms_no_other(tmp_path, cut):
     log = Log(tmp_path)
     log.append([said("1")])
-    with log.path.open("ab") as file:
-        file.write(b"2026-01-01T00:00:00.000Z,anna,1,a.jp")
+    whole = log.path.read_bytes()
+    log.append([Statement("anna", 1, "a.jpg", "comment", "é")])
+    torn = log.path.read_bytes()[: len(whole) + cut]
+    log.path.write_bytes(torn)
     assert [each.value for each in Log(tmp_path).read()] == ["1"]
     log.append([said("4")])
     assert [each.value for each in Log(tmp_path).read()] == ["1", "4"]
     assert [each.value for each in log.read()] == ["1", "4"]
+
+
+def test_a_log_that_another_process_holds_is_said_and_nothing_is_lost(tmp_path):
+    holder, log = Log(tmp_path), Log(tmp_path)
+    log._lock.timeout = 0.2
+    with holder.held(), pytest.raises(LogError, match=r"annotations\.csv: another process has held it"):
+        log.append([said("1")])
+    assert log.read() == []
+    log.append([said("1")])
+    assert [each.value for each in log.read()] == ["1"]
 
 
 def test_a_full_disk_writes_all_or_nothing(tmp_path):
@@ -116,11 +129,13 @@ def test_a_killed_writer_has_written_all_that_it_said_it_had(tmp_path):
     [
         ("photo,label\n", "its first line is not time,annotator"),
         (",".join(COLUMNS) + "\nt,anna,one,a.jpg,0,0,label,1\n", "line 2: round='one'"),
+        (",".join(COLUMNS) + "\nt,anna,1,a.jpg\n", "line 2: 4 values; want time,annotator"),
+        (",".join(COLUMNS) + "\nt,anna,1,a.jpg,,,corners,1 2 x\n", "corners='1 2 x': want numbers"),
         (",".join(COLUMNS) + "\nt,anna,1,a.jpg,x,0,label,1\n", "line 2: round='1', row='x'"),
     ],
 )
 def test_a_file_that_is_no_log_is_refused_by_line(tmp_path, text, wanted):
     (tmp_path / "annotations.csv").write_text(text)
-    with pytest.raises(AnnotationError, match=r"annotations\.csv") as refusal:
+    with pytest.raises(LogError, match=r"annotations\.csv") as refusal:
         Log(tmp_path).read()
     assert wanted in str(refusal.value)

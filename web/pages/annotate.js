@@ -1,5 +1,5 @@
 // One photo at a time: its outline, its cells, a key for each grade. Every change is sent at once.
-import { Saver, ask, at, colourOf, element, phoneAddress } from './saving.js';
+import { Saver, ask, at, colourOf, element, phoneAddress, photoAddress, written } from './saving.js';
 import { Outline } from './corners.js';
 
 const folder = await ask('/api/folder');
@@ -7,15 +7,21 @@ const { rows, columns } = folder.grid;
 const classes = folder.class_names.length;
 const stored = JSON.parse(localStorage.getItem('gridlite-annotator') || '{}');
 const me = { annotator: folder.annotator || '', round: folder.round };
-const message = (text) => { at('message').textContent = text; at('message').hidden = !text; };
-const saver = new Saver(folder.folder, (text, bad) => { at('saved').textContent = text; at('saved').className = bad ? 'error' : ''; });
-saver.refused = (id, why) => { message(why); known.delete(id); if (photo?.id === id) open(place); };
-addEventListener('beforeunload', (event) => { if (saver.waiting.length) event.preventDefault(); });
-
 let [queue, place, photo, cell, undone] = [[], 0, null, 0, []];
 const known = new Map();
-const fetched = (id) => { if (!known.has(id)) known.set(id, ask(`/api/photos/${id}?annotator=${encodeURIComponent(me.annotator)}&round=${me.round}`)); return known.get(id); };
-const outline = new Outline(at('photo'), at('outline'), at('loupe'), (corners) => change([{ field: 'corners', value: corners.flat().map((one) => one.toFixed(1)).join(' ') }]));
+const message = (text) => { at('message').textContent = text; at('message').hidden = !text; };
+const saver = new Saver(folder.folder, (text, bad) => { at('saved').textContent = text; at('saved').className = bad ? 'error' : ''; }, async (id, why) => {
+  known.delete(id);
+  if (photo?.id === id) await open(place);
+  message(why);
+});
+saver.adopted = (ids) => { for (const id of ids) known.delete(id); if (photo && ids.includes(photo.id)) open(place); };
+addEventListener('beforeunload', (event) => { if (saver.waiting.length) event.preventDefault(); });
+
+
+const address = (id) => `/api/photos/${id}?annotator=${encodeURIComponent(me.annotator)}&round=${me.round}`;
+const fetched = (id) => { if (!known.has(id)) known.set(id, ask(address(id))); return known.get(id); };
+const outline = new Outline(at('photo'), at('outline'), at('loupe'), (corners) => change([{ field: 'corners', value: written(corners) }]));
 
 for (let number = 0; number <= classes; number += 1) {
   const value = number < classes ? String(number) : folder.unusable;
@@ -37,32 +43,46 @@ for (const [key, text] of KEYS) at('keys').append(element('dt', {}, element('kbd
 
 // Applies changes here and sends them; `before` undoes them.
 function change(changes, { undoing = false } = {}) {
-  const before = changes.map((one) => ({ ...one, value: valueOf(one) }));
+  const before = changes.map((one) => ({ ...one, value: valueOf(one) })).reverse();
   const sent = [...changes];
-  if (!photo.set && photo.corners && changes.some((one) => one.field === 'label')) {
-    if (!changes.some((one) => one.field === 'corners')) sent.unshift({ field: 'corners', value: photo.corners.flat().map((one) => one.toFixed(1)).join(' ') });
-    photo.set = true;
-  }
-  if (!photo.device && at('device').value.trim() && !changes.some((one) => one.field === 'source_id')) { photo.device = at('device').value.trim(); sent.push({ field: 'source_id', value: photo.device }); }
+  const grades = changes.some((one) => one.field === 'label' && one.value);
+  if (grades && photo.corners && !photo.set) sent.unshift({ field: 'corners', value: written(photo.corners), default: true });
+  const device = at('device').value.trim();
+  if (grades && !photo.device && device) sent.push({ field: 'source_id', value: device, default: true });
   for (const one of changes) apply(one);
+  if (grades) { photo.set ||= Boolean(photo.corners); photo.device ||= device; }
   if (!undoing) undone.push({ id: photo.id, changes: before, cell });
   saver.put(photo.id, me.annotator, me.round, sent);
   refresh();
   draw();
+  if (folder.model && changes.some((one) => one.field === 'corners')) proposeAgain(photo);
+}
+// The network looks at the cells within the corners of now.
+async function proposeAgain(shown) {
+  shown.proposed = null;
+  await saver.idle();
+  const { proposed } = await ask(address(shown.id)).catch(() => ({ proposed: null }));
+  shown.proposed = proposed;
+  if (shown === photo) draw();
 }
 const numberOf = (one) => one.row * columns + one.col;
 const placeOf = (number) => ({ row: Math.floor(number / columns), col: number % columns });
 function valueOf(one) {
   if (one.field === 'label') return photo.labels[numberOf(one)];
-  if (one.field === 'corners') return photo.corners && photo.set ? photo.corners.flat().map((value) => value.toFixed(1)).join(' ') : '';
-  return one.field === 'source_id' ? photo.device : one.field === 'unusable' ? (photo.unusable ? '1' : '') : photo.comment;
+  if (one.field === 'corners') return photo.corners && photo.set ? written(photo.corners) : '';
+  return one.field === 'source_id' ? photo.device : one.field === 'unusable' ? (photo.unusable ? '1' : '') : one.field === 'comment' ? photo.comment : '';
 }
 function apply(one) {
   if (one.field === 'label') photo.labels[numberOf(one)] = one.value;
-  else if (one.field === 'corners') { if (one.value) { const values = one.value.split(' ').map(Number); photo.corners = [0, 2, 4, 6].map((start) => values.slice(start, start + 2)); photo.set = true; photo.why = ''; } else photo.set = false; }
-  else if (one.field === 'source_id') photo.device = one.value;
+  else if (one.field === 'corners') {
+    if (one.value) { const values = one.value.split(' ').map(Number); photo.corners = [0, 2, 4, 6].map((start) => values.slice(start, start + 2)); photo.set = true; } else { photo.corners = photo.auto; photo.set = false; }
+  } else if (one.field === 'turned') {
+    photo.corners = [2, 3, 0, 1].map((corner) => photo.corners[corner]);
+    photo.labels.reverse();
+    photo.proposed?.reverse();
+  } else if (one.field === 'source_id') photo.device = one.value;
   else if (one.field === 'unusable') photo.unusable = Boolean(one.value);
-  else photo.comment = one.value;
+  else if (one.field === 'comment') photo.comment = one.value;
 }
 function refresh() {
   const entry = queue[place];
@@ -84,23 +104,32 @@ function fill(valueFor) {
 const guess = (number) => { const chances = photo.proposed?.[number]; return chances ? String(chances.indexOf(Math.max(...chances))) : ''; };
 const accept = () => { if (photo.proposed) fill(guess); };
 async function undo() {
+  outline.flush();
   const last = undone.pop();
   if (!last) return;
   if (last.id !== photo.id) await open(queue.findIndex((one) => one.id === last.id));
+  if (last.id !== photo?.id) { undone.push(last); return; }
   change(last.changes, { undoing: true });
+  for (const one of last.changes) { if (one.field === 'source_id') at('device').value = one.value || photo.suggested; if (one.field === 'comment') at('comment').value = one.value; if (one.field === 'unusable') at('unusable').checked = photo.unusable; }
   select(last.cell);
 }
+// Everybody's grades turn with the phone: the app does that.
 function turn() {
   if (!photo?.corners) return;
-  const turned = [2, 3, 0, 1].map((corner) => photo.corners[corner]);
-  const labels = [...photo.labels].reverse().flatMap((value, number) => (value === photo.labels[number] ? [] : [{ field: 'label', value, ...placeOf(number) }]));
-  if (photo.proposed) photo.proposed = [...photo.proposed].reverse();
-  change([{ field: 'corners', value: turned.flat().map((one) => one.toFixed(1)).join(' ') }, ...labels]);
+  outline.flush();
+  if (!photo.set) change([{ field: 'corners', value: written(photo.corners) }]);
+  change([{ field: 'turned', value: '' }]);
 }
 async function find() {
-  const found = await ask(`/api/photos/${photo.id}/outline`);
-  if (!found.corners) { message(found.why); return; }
-  change([{ field: 'corners', value: found.corners.flat().map((one) => one.toFixed(1)).join(' ') }]);
+  const shown = photo;
+  try {
+    const found = await ask(`/api/photos/${shown.id}/outline`);
+    if (shown !== photo) return; // another photo is open by now
+    if (!found.corners) { message(found.why); return; }
+    const turned = [2, 3, 0, 1].map((corner) => found.corners[corner]);
+    const far = (corners) => corners.reduce((sum, [x, y], corner) => sum + Math.hypot(x - photo.corners[corner][0], y - photo.corners[corner][1]), 0);
+    change([{ field: 'corners', value: written(photo.corners && far(turned) < far(found.corners) ? turned : found.corners) }]);
+  } catch (error) { message(error.message); }
 }
 
 function select(number) { cell = Math.min(Math.max(number, 0), rows * columns - 1); draw(); }
@@ -128,9 +157,9 @@ function draw() {
   for (const button of at('palette').children) button.setAttribute('aria-pressed', button.dataset.value === photo.labels[cell]);
   at('undo').disabled = !undone.length;
   at('accept').hidden = !photo.proposed;
-  const address = photo.corners ? phoneAddress(photo.id, photo.corners) : '';
-  if (at('flat').getAttribute('src') !== address) { if (address) at('flat').src = address; else at('flat').removeAttribute('src'); }
-  at('phone').hidden = !address;
+  const flat = photo.corners ? phoneAddress(photo, photo.corners) : '';
+  if (at('flat').getAttribute('src') !== flat) { if (flat) at('flat').src = flat; else at('flat').removeAttribute('src'); }
+  at('phone').hidden = !flat;
   outline.show(photo);
   at('hint').textContent = photo.corners ? (photo.set ? '' : 'Outline found by itself: drag a corner where it is off.') : `${photo.why}. Drag the corners onto the phone's.`;
   lens();
@@ -160,10 +189,11 @@ async function openNow(number, wanted) {
   if (!wanted()) return;
   message('');
   photo = next;
-  for (const one of saver.of(id)) if (one.field !== 'settled') apply(one);
+  photo.auto = photo.set ? null : photo.corners;
+  for (const one of saver.of(id, me.annotator, me.round)) apply(one);
   cell = Math.max(photo.labels.indexOf(''), 0);
   at('name').textContent = photo.name; at('name').title = photo.name;
-  at('picture').src = `/api/photos/${id}/photo.jpg`;
+  at('picture').src = photoAddress(photo);
   at('device').value = photo.device || photo.suggested;
   at('because').textContent = !photo.device && photo.because ? `suggested: ${photo.because}` : '';
   at('devices').replaceChildren(...photo.devices.map((value) => element('option', { value })));
@@ -173,7 +203,7 @@ async function openNow(number, wanted) {
   draw();
   document.body.dataset.photo = photo.name;
   const after = queue[place + 1];
-  if (after) fetched(after.id).then((later) => { for (const address of [`/api/photos/${after.id}/photo.jpg`, later.corners && phoneAddress(after.id, later.corners)]) if (address) new Image().src = address; }).catch(() => known.delete(after.id));
+  if (after) fetched(after.id).then((later) => { for (const one of [photoAddress(later), later.corners && phoneAddress(later, later.corners)]) if (one) new Image().src = one; }).catch(() => known.delete(after.id));
 }
 async function go(step) {
   if (place + step >= queue.length) { message(`That was the last photo. ${queue.filter((one) => !one.unusable && one.graded < one.cells).length} still have cells without a grade.`); return; }
@@ -181,12 +211,14 @@ async function go(step) {
   saveFields();
   busy = true;
   const { id } = queue[place + step];
-  // suggestions depend on what was said of other photos: what was fetched ahead of that is asked for again
+  // a device is suggested by what was said of other photos: what was fetched before that is asked for again
   const ahead = await known.get(id)?.catch(() => null);
-  if (!ahead || (!ahead.device && saver.waiting.length === 0 && ahead.because.startsWith('a new'))) known.delete(id);
+  if (!ahead?.device && !ahead?.labels.some(Boolean)) { await Promise.race([saver.idle(), new Promise((done) => { setTimeout(done, 1500); })]); known.delete(id); }
   await open(place + step);
 }
 function saveFields() {
+  outline.flush();
+  if (!photo) return;
   const changes = [];
   const device = at('device').value.trim();
   if (device && device !== photo.device && (photo.labels.some(Boolean) || device !== photo.suggested)) changes.push({ field: 'source_id', value: device });
@@ -212,13 +244,13 @@ function zoom(step) { at('zoom').value = Number(at('zoom').value) + 0.5 * step; 
 const SHORT = { x: () => grade(folder.unusable), delete: () => grade(''), backspace: () => grade(''), f: () => fill(() => '0'), a: accept, z: undo, enter: () => go(1), n: () => go(1), p: () => go(-1), t: turn, o: find, '+': () => zoom(1), '-': () => zoom(-1), arrowleft: () => select(cell - 1), arrowright: () => select(cell + 1), arrowup: () => select(cell >= columns ? cell - columns : cell), arrowdown: () => select(cell < columns * (rows - 1) ? cell + columns : cell) };
 addEventListener('keydown', (event) => {
   const typing = ['INPUT', 'TEXTAREA', 'SELECT'].includes(event.target.tagName) && event.target.type !== 'range' && event.target.type !== 'checkbox';
-  if (at('door').open || !photo || event.altKey || event.metaKey || event.target.classList?.contains('handle')) return;
+  if (at('door').open || !queue.length || event.altKey || event.metaKey || event.target.classList?.contains('handle')) return;
   if (typing) { if (event.key === 'Enter' || event.key === 'Escape') event.target.blur(); return; }
   const name = event.key.toLowerCase();
   if (event.ctrlKey && name !== 'z') return;
   if (!/^\d$/.test(name) && !SHORT[name]) return;
   event.preventDefault();
-  if (busy) typed.push(name); else press(name);
+  if (busy) typed.push(name); else if (photo) press(name);
 });
 function press(name) {
   if (SHORT[name]) SHORT[name]();
@@ -226,6 +258,8 @@ function press(name) {
 }
 
 async function enter() {
+  saveFields();
+  busy = true;
   at('annotator').value = me.annotator || stored.annotator || '';
   at('round').value = me.round;
   at('annotators').replaceChildren(...folder.annotators.map((value) => element('option', { value })));
@@ -239,7 +273,7 @@ async function enter() {
 }
 async function begin() {
   at('who').textContent = `${me.annotator} · round ${me.round}`;
-  known.clear(); undone = [];
+  known.clear(); undone = []; typed.length = 0; photo = null; at('bench').hidden = true; delete document.body.dataset.photo;
   try { queue = await ask(`/api/queue?annotator=${encodeURIComponent(me.annotator)}&round=${me.round}`); } catch (error) { message(error.message); return; }
   at('strip').replaceChildren(...queue.map((one, number) => { const dot = element('button', { title: one.name, type: 'button', ariaLabel: one.name }); dot.addEventListener('click', () => { saveFields(); open(number); }); return dot; }));
   const first = queue.findIndex((one) => !one.unusable && one.graded < one.cells);

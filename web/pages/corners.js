@@ -1,4 +1,6 @@
 // A photo's outline: four corners that can be dragged, or moved by arrow keys once they have the focus.
+import { photoAddress } from './saving.js';
+
 const svg = (tag, settings) => { const made = document.createElementNS('http://www.w3.org/2000/svg', tag); for (const [name, value] of Object.entries(settings)) made.setAttribute(name, value); return made; };
 const NAMES = ['top left', 'top right', 'bottom right', 'bottom left'];
 const LOUPE = { side: 130, times: 3 };
@@ -11,6 +13,7 @@ export class Outline {
   }
 
   show(photo) {
+    if (this.later && photo.id === this.photo.id) return; // a corner is being moved by keys
     this.photo = photo;
     this.corners = (photo.corners || [[0.25, 0.1], [0.75, 0.1], [0.75, 0.9], [0.25, 0.9]].map(([x, y]) => [x * photo.width, y * photo.height])).map((one) => [...one]);
     const now = JSON.stringify([photo.id, this.corners, photo.set]);
@@ -36,8 +39,9 @@ export class Outline {
         press.preventDefault();
         this.put(number, this.corners[number].map((one, axis) => one + step[axis] * (press.shiftKey ? 10 : 1)));
         clearTimeout(this.later);
-        this.later = setTimeout(() => this.tell(), 400);
+        this.later = setTimeout(() => this.flush(), 400);
       });
+      handle.addEventListener('blur', () => this.flush());
       this.drawing.append(handle);
     });
     this.place();
@@ -60,10 +64,18 @@ export class Outline {
     const [left, top] = [x / this.photo.width * box.width, y / this.photo.height * box.height];
     const half = LOUPE.side / 2;
     Object.assign(this.loupe.style, {
-      backgroundImage: `url("/api/photos/${this.photo.id}/photo.jpg?side=2400")`, backgroundSize: `${box.width * LOUPE.times}px ${box.height * LOUPE.times}px`,
+      backgroundImage: `url("${photoAddress(this.photo, 2400)}")`, backgroundSize: `${box.width * LOUPE.times}px ${box.height * LOUPE.times}px`,
       backgroundPosition: `${half - left * LOUPE.times}px ${half - top * LOUPE.times}px`, left: `${left + (left > box.width / 2 ? -LOUPE.side - 24 : 24)}px`, top: `${Math.min(Math.max(top - half, 0), box.height - LOUPE.side)}px`,
     });
     this.loupe.hidden = false;
+  }
+
+  // Tells of what keys have moved, before something else happens.
+  flush() {
+    if (!this.later) return;
+    clearTimeout(this.later);
+    this.later = null;
+    this.tell();
   }
 
   tell() { this.shown = ''; this.moved(this.corners.map((one) => [...one])); }

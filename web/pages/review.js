@@ -4,15 +4,18 @@ import { Saver, ask, at, colourOf, element, phoneAddress } from './saving.js';
 const folder = await ask('/api/folder');
 const { rows, columns } = folder.grid;
 const classes = folder.class_names.length;
-const saver = new Saver(folder.folder, (text, bad) => { at('saved').textContent = text; at('saved').className = bad ? 'error' : ''; });
+let [cases, place, what] = [[], 0, 'disagreements'];
 const message = (text) => { at('message').textContent = text; at('message').hidden = !text; };
-saver.refused = (_, why) => message(why);
+const saver = new Saver(folder.folder, (text, bad) => { at('saved').textContent = text; at('saved').className = bad ? 'error' : ''; }, (id, why, changes) => {
+  for (const one of cases) if (one.id === id && changes.some((each) => each.row === one.row && each.col === one.col)) one.settled = one.before;
+  draw();
+  message(why);
+});
 const stored = JSON.parse(localStorage.getItem('gridlite-annotator') || '{}');
 at('annotator').value = folder.annotator || stored.annotator || '';
 at('annotators').append(...folder.annotators.map((value) => element('option', { value })));
 const name = (value) => (value === folder.unusable ? 'cannot be graded' : value === '' ? 'open' : folder.class_names[value]);
 
-let [cases, place, what] = [[], 0, 'disagreements'];
 for (let number = 0; number <= classes; number += 1) {
   const value = number < classes ? String(number) : folder.unusable;
   const swatch = element('i'); swatch.style.background = colourOf(value, classes);
@@ -38,7 +41,7 @@ function draw() {
   if (one.settled) votes.push(line('settled', one.settled));
   at('votes').replaceChildren(...votes);
   for (const button of at('palette').children) button.setAttribute('aria-pressed', button.dataset.value === one.settled);
-  const address = phoneAddress(one.id, one.corners.map(Number));
+  const address = phoneAddress(one, one.corners);
   for (const id of ['large', 'flat']) if (at(id).getAttribute('src') !== address) at(id).src = address;
   const margin = 0.25; // of a cell, all around: what a crack comes from shows
   const times = 100 / (1 + 2 * margin);
@@ -48,7 +51,7 @@ function draw() {
   at('next').replaceChildren(one.settled ? 'Next ' : 'Skip ', element('kbd', { textContent: 'N' }));
   document.body.dataset.case = `${what} ${place}`;
   const after = cases[place + 1];
-  if (after) new Image().src = phoneAddress(after.id, after.corners.map(Number));
+  if (after) new Image().src = phoneAddress(after, after.corners);
 }
 function settle(value) {
   const one = cases[place];
@@ -56,6 +59,7 @@ function settle(value) {
   if (!one) return;
   if (!who) { message('Say who settles it first.'); at('annotator').focus(); return; }
   message('');
+  one.before = one.settled;
   one.settled = value;
   saver.put(one.id, who, folder.round, [{ field: 'settled', value, row: one.row, col: one.col }]);
   go(1);
@@ -75,7 +79,7 @@ function figures(found) {
     element('h2', { textContent: `Krippendorff's alpha ${found.alpha?.toFixed(3) ?? '–'}` }), element('p', { textContent: 'Ordinal, over all cells graded more than once. 0.8 and above is usually relied on, below 0.67 nothing should be concluded.' }),
     element('h2', { textContent: 'Two by two' }), table(['annotators', 'cells', 'kappa, quadratic', 'graded alike'], found.pairs.map(([one, other, cells, kappa, alike]) => [`${one} / ${other}`, cells, kappa?.toFixed(3) ?? '–', percent(alike)])),
     element('h2', { textContent: 'By class' }), element('p', { textContent: 'Of the times that one said it, how often the other did.' }), table(['class', 'agreement'], found.per_class.map((share, number) => [folder.class_names[number], percent(share)])),
-    element('h2', { textContent: 'By annotator' }), table(['annotator', 'cells', 'as settled'], found.per_annotator.map(([who, cells, share]) => [who, cells, percent(share)])),
+    element('h2', { textContent: 'By annotator' }), element('p', { textContent: 'Of the cells that were settled, or decided by two or more votes.' }), table(['annotator', 'cells', 'as it came out'], found.per_annotator.map(([who, cells, share]) => [who, cells, percent(share)])),
   );
 }
 async function show(which) {

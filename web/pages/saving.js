@@ -1,41 +1,71 @@
 // Changes go to the app one after the other, in their order; what could not be sent yet survives a closed browser.
+const TAB = Math.random().toString(36).slice(2);
+const DEAD_MS = 4000; // a tab that still tries says so every 1.5 s
+
 export class Saver {
-  constructor(folder, show) {
-    this.key = `gridlite-unsaved-${folder}`;
-    this.show = show;
-    this.waiting = JSON.parse(localStorage.getItem(this.key) || '[]');
-    this.running = false;
+  // show(text, bad) tells how it stands; refused(id, why, changes) is called for what the app will never take.
+  constructor(folder, show, refused) {
+    Object.assign(this, { prefix: `gridlite-unsaved-${folder}-`, show, refused, waiting: [], running: false });
+    this.key = this.prefix + TAB;
+    this.adopt();
     if (this.waiting.length) this.send();
   }
 
-  // changes: [{field, value, row?, col?}] of photo `id`.
+  // Takes over what tabs left behind that are closed.
+  adopt() {
+    const before = this.waiting.length;
+    for (const key of Object.keys(localStorage).filter((one) => one.startsWith(this.prefix) && one !== this.key)) {
+      let left = {};
+      try { left = JSON.parse(localStorage.getItem(key)); } catch { /* nothing that could be read */ }
+      if (Date.now() - (left.at || 0) < DEAD_MS) { setTimeout(() => { this.adopt(); this.send(); }, DEAD_MS); continue; }
+      this.waiting.push(...(left.waiting || []));
+      localStorage.removeItem(key);
+    }
+    this.keep();
+    if (this.waiting.length > before) this.adopted?.(this.waiting.slice(before).map((one) => one.id));
+  }
+
+  // changes: [{field, value, row?, col?, default?}] of photo `id`.
   put(id, annotator, round, changes) {
     this.waiting.push({ id, body: { annotator, round, changes } });
     this.keep();
     this.send();
   }
 
-  keep() { localStorage.setItem(this.key, JSON.stringify(this.waiting)); }
+  keep() {
+    try {
+      if (this.waiting.length) localStorage.setItem(this.key, JSON.stringify({ at: Date.now(), waiting: this.waiting }));
+      else localStorage.removeItem(this.key);
+    } catch (error) { this.show(`the browser keeps nothing: ${error.message}`, true); }
+  }
 
-  // Changes of this photo that the app does not know yet.
-  of(id) { return this.waiting.filter((one) => one.id === id).flatMap((one) => one.body.changes); }
+  // Changes of this photo by this annotator that the app does not know yet.
+  of(id, annotator, round) { return this.waiting.filter((one) => one.id === id && one.body.annotator === annotator && one.body.round === round).flatMap((one) => one.body.changes); }
+
+  async idle() { while (this.waiting.length && this.running) await new Promise((done) => { setTimeout(done, 10); }); }
 
   async send() {
     if (this.running) return;
     this.running = true;
-    this.show('saving…');
     while (this.waiting.length) {
+      this.show('saving…');
       const { id, body } = this.waiting[0];
       let problem = '';
       try {
         const answer = await fetch(`/api/photos/${id}`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
         if (!answer.ok) {
           problem = (await answer.json().catch(() => ({}))).error || `the app answered ${answer.status}`;
-          if (answer.status === 422) { this.waiting.shift(); this.keep(); this.refused?.(id, problem); continue; } // nonsense stays nonsense
+          if ([404, 413, 422].includes(answer.status)) { // nonsense stays nonsense
+            this.waiting.shift();
+            this.keep();
+            this.refused(id, `not saved: ${problem}`, body.changes);
+            continue;
+          }
         }
       } catch { problem = 'the app does not answer'; }
       if (problem) {
         this.show(`not saved: ${problem}; trying again`, true);
+        this.keep();
         await new Promise((done) => { setTimeout(done, 1500); });
         continue;
       }
@@ -56,4 +86,6 @@ export async function ask(address) {
 export const at = (id) => document.getElementById(id);
 export function element(tag, settings = {}, ...children) { const made = Object.assign(document.createElement(tag), settings); made.append(...children); return made; }
 export const colourOf = (grade, count) => (grade === '' ? 'transparent' : Number.isNaN(Number(grade)) ? '#ced4da' : `hsl(${130 - 130 * grade / Math.max(count - 1, 1)} 75% 52%)`);
-export const phoneAddress = (id, corners) => `/api/photos/${id}/phone.jpg?corners=${corners.flat().map((one) => Number(one).toFixed(1)).join('%20')}`;
+export const written = (corners) => corners.flat().map((one) => Number(one).toFixed(1)).join(' ');
+export const photoAddress = (photo, side = 1400) => `/api/photos/${photo.id}/photo.jpg?side=${side}&v=${photo.version}`;
+export const phoneAddress = (photo, corners) => `/api/photos/${photo.id}/phone.jpg?v=${photo.version}&corners=${encodeURIComponent(written(corners))}`;
