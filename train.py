@@ -44,8 +44,8 @@ def train(cfg: DictConfig, point: Point) -> None:
     if point.problem is not None:
         raise point.problem
     if point.start is None:
-        ending = {"status": Status.NOT_APPLICABLE, "error": point.not_applicable}
-        update_record(point.folder, lambda _: point.identity | ending)
+        ending = point.identity | {"status": Status.NOT_APPLICABLE, "error": point.not_applicable}
+        update_record(point.folder, lambda _: ending)
         print(f"not applicable: {point.not_applicable}")
         return
     began = time.perf_counter()
@@ -59,8 +59,7 @@ def train(cfg: DictConfig, point: Point) -> None:
     update_record(point.folder, lambda old: opening(point, samples, old if resume else {}))
     ready = time.perf_counter()
     result = fit_and_score(cfg, point, samples, resume)
-    result["seconds"] = {"data": ready - began} | result["seconds"]
-    result["peak_memory_bytes"] = largest_memory_bytes()
+    result |= {"seconds": {"data": ready - began} | result["seconds"], "peak_memory_bytes": largest_memory_bytes()}
     update_record(point.folder, lambda record: record | {"status": Status.DONE, "error": ""} | result)
     print(f"{headline(result)}: {point.folder}")
 
@@ -80,8 +79,7 @@ def fit_and_score(cfg: DictConfig, point: Point, samples: "Samples", resume: Pat
     module = build_module(cfg, point.start, len(samples.class_names), ordered=samples.ordered)
     data = build_data(cfg, samples)
     take_way(cfg, point, module, data)
-    judge = None if cfg.trial is None else Judge(point.folder.parent, cfg.trial)
-    history = History(judge)
+    history = History(None if cfg.trial is None else Judge(point.folder.parent, cfg.trial))
     curves = kept_epochs(point.folder / "metrics.csv", go_on=resume is not None)
     with curves, together(cfg, point, samples.fingerprint, resume) as processes:
         trainer = build_trainer(cfg, point, history, resume, module.way.precision, processes)
@@ -90,8 +88,7 @@ def fit_and_score(cfg: DictConfig, point: Point, samples: "Samples", resume: Pat
     if history.stopped:
         return {"status": Status.PRUNED, "error": history.stopped, "history": history.epochs,
                 "seconds": {"fit": fitted - began}}  # fmt: skip
-    metrics = score(module, data, point, samples, history.epochs)
-    log_final(trainer, metrics)
+    metrics = log_final(trainer, score(module, data, point, samples, history.epochs))
     mistakes = draw_mistakes(point.folder, cfg.resolution, samples)
     seconds = {"fit": fitted - began, "test": time.perf_counter() - fitted}
     return {"metrics": metrics, "mistakes": mistakes, "history": history.epochs, "seconds": seconds}

@@ -138,11 +138,12 @@ def _parallel(cfg: DictConfig, processes: "Processes | None") -> dict[str, Any]:
     return {"strategy": strategy, "plugins": [processes, layers], "use_distributed_sampler": False}
 
 
-def log_final(trainer: "pl.Trainer", metrics: Mapping[str, Any]) -> None:
-    """Hands the figures that the record gets to the logger too, as `final/<name>`."""
+def log_final(trainer: "pl.Trainer", metrics: dict[str, Any]) -> dict[str, Any]:
+    """Hands the figures that the record gets to the logger too, as `final/<name>`; and on."""
     if trainer.logger is not None:
         scalars = {f"final/{name}": value for name, value in metrics.items() if isinstance(value, int | float)}
         trainer.logger.log_metrics(scalars, step=trainer.global_step)
+    return metrics
 
 
 def forget_last_job() -> None:

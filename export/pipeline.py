@@ -5,7 +5,6 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +23,9 @@ from export.latency.result import Entry, merged, timed
 from export.quantization_aware import quantization_aware
 from export.quantize import FloatFile
 from export.runtime import METADATA, TfliteModel
+from export.scores import Scored
 from lightning_modules.grading import GradingModule
 from lightning_modules.inference import grade_images
-from sweeps.metrics import grade_metrics
 from sweeps.record import Record, one_line, update_record
 
 Quantization = Callable[[FloatFile], bytes]
@@ -40,24 +39,6 @@ FORMAT_VERSION = 1
 
 class ExportError(ValueError):
     """A run that cannot be exported; the message says why."""
-
-
-@dataclass(frozen=True)
-class Scored:
-    """What torch says of the val and test cells, and what is needed to hold a file against it."""
-
-    columns: pd.DataFrame
-    """sample, source_id, group, part, label; a row per cell."""
-    images: npt.NDArray[np.uint8]
-    """`(N, S, S, 3)`."""
-    grades: npt.NDArray[np.int64]
-    probabilities: npt.NDArray[np.float64]
-
-    @cached_property
-    def accuracy(self) -> dict[str, float]:
-        """Torch's, per part."""
-        right = self.columns.label.to_numpy() == self.grades
-        return {part: float(right[self.columns.part == part].mean()) for part in self.columns.part.unique()}
 
 
 @dataclass(frozen=True)
@@ -202,34 +183,16 @@ class Export:
             "checkpoint": self.checkpoint,
             "tensors": flatbuffer.tensors_by_type(data),
             "operators_outside_int8": flatbuffer.operators_outside_int8(data),
-            **self.figures(scored, grades, probabilities),
+            **scored.figures(
+                grades,
+                probabilities,
+                ordered=self.record["data"].get("ordered", True),
+                most_lost=self.max_accuracy_drop,
+            ),
             "latency": timed(data, self.latencies),
         }
         columns = scored.columns.assign(file=name, grade=grades, probabilities=list(probabilities))
         return entry, columns
-
-    def figures(
-        self, scored: Scored, grades: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float32]
-    ) -> dict[str, Any]:
-        """Metrics per part as training has them, agreement with torch, and whether too much was lost."""
-        labels, parts = scored.columns.label.to_numpy(), scored.columns.part
-        figures: dict[str, Any] = {
-            "agreement": float(np.mean(grades == scored.grades)),
-            "max_probability_difference": float(np.abs(probabilities - scored.probabilities).max()),
-            "mean_probability_difference": float(np.abs(probabilities - scored.probabilities).mean()),
-        }
-        lost = []
-        for part in parts.unique():
-            here = (parts == part).to_numpy()
-            ordered = self.record["data"].get("ordered", True)
-            chances = probabilities[here].astype(np.float64)
-            found = grade_metrics(labels[here], grades[here], chances, ordered=ordered)
-            figures |= {f"{part}/{key}": value for key, value in found.items()}
-            drop = scored.accuracy[part] - found["accuracy"]
-            figures[f"{part}/accuracy_drop"] = drop
-            if drop > self.max_accuracy_drop:
-                lost.append(f"{100 * drop:.1f} points of {part} accuracy")
-        return figures | {"marked": f"loses {' and '.join(lost)} against torch" if lost else ""}
 
     def metadata(self, name: str) -> bytes:
         """What a phone needs to know of the file, as JSON."""

@@ -324,7 +324,9 @@ def test_a_killed_app_and_a_closed_browser_lose_nothing(root, tmp_path):
     ):
         page.goto(address)
         enter(page, "anna")
-        page.wait_for_selector("#cells button:nth-child(3) span:text-is('3')")  # once the closed tab has been silent for 4 s
+        page.wait_for_selector(
+            "#cells button:nth-child(3) span:text-is('3')"
+        )  # once the closed tab has been silent for 4 s
         saved(page)
     assert [(one.value, one.cell) for one in said_of(root, "label")] == [("1", (0, 0)), ("2", (0, 1)), ("3", (0, 2))]
 
