@@ -29,19 +29,13 @@ def rank(labels: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float64]) 
         probabilities: `(N, K)`, of networks that did not see these samples.
 
     Returns:
-        the order `(N,)`, and each sample's quality `(N,)`, 0 to 1: the network's probability of the label, adjusted for how
-        sure it usually is of that class (Northcutt et al. 2021; adjusted self-confidence as in cleanlab).
+        the order `(N,)`, and each sample's quality `(N,)`, 0 to 1: the probability of its label (self-confidence, Northcutt et
+        al. 2021). Adjusted by how sure the networks usually are of a class it found fewer: `benchmarks.label_errors`.
 
     """
     from cleanlab.rank import get_label_quality_scores
 
-    present = np.unique(labels)
-    # cleanlab wants every class among the labels; an absent one keeps its share of no sample
-    place = {int(label): number for number, label in enumerate(present)}
-    shares = probabilities[:, present] + 1e-6
-    shares /= shares.sum(axis=1, keepdims=True)
-    own = np.array([place[int(label)] for label in labels])
-    quality = get_label_quality_scores(own, shares, method="self_confidence", adjust_pred_probs=True)
+    quality = get_label_quality_scores(labels, probabilities, method="self_confidence")
     return np.argsort(quality, kind="stable"), np.asarray(quality)
 
 

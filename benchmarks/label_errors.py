@@ -2,7 +2,7 @@
 
 A fifth of the labels of a rendered set are replaced by another class, drawn evenly. Networks are trained on five folds of
 it, wrong labels included; the labels are listed in the order of `make doubtful`, and the replaced ones among the first 100
-are counted, beside what chance and plain confidence would find.
+are counted, beside what chance and cleanlab's adjustment by class would find.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cleanlab.rank import get_label_quality_scores
 from omegaconf import OmegaConf
 
 from annotation.book import Book
@@ -87,12 +88,17 @@ def report(root: Path, runs: Path, wrong: set[Key]) -> None:
     ranked: list[Key] = [row[:3] for row in doubts(book, runs)]
     said = held_out(find_runs(runs))
     labels = {(name, *cell): int(one.label(cell)) for name, one in book.state.photos.items() for cell in book.cells}
-    plain = sorted(labels, key=lambda key: said[cell_name(*key)][labels[key]])
+    keys = list(labels)
+    chances = np.stack([said[cell_name(*key)] for key in keys])
+    adjusted = get_label_quality_scores(
+        np.array(list(labels.values())), chances, method="self_confidence", adjust_pred_probs=True
+    )
+    by_class = [keys[at] for at in np.argsort(adjusted, kind="stable")]
     print(f"{len(wrong)} of {len(labels)} labels are wrong; found among the first")
     for count in (SHOWN, 2 * SHOWN, 5 * SHOWN, len(wrong)):
-        found, confident = (len(wrong & set(order[:count])) for order in (ranked, plain))
+        found, other = (len(wrong & set(order[:count])) for order in (ranked, by_class))
         chance = count * len(wrong) / len(labels)
-        print(f"{count:5}: {found} ({found / count:.0%}); by plain confidence {confident}, by chance {chance:.0f}")
+        print(f"{count:5}: {found} ({found / count:.0%}); adjusted by class {other}, by chance {chance:.0f}")
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ def test_every_real_table_row_is_the_index_mask_beside_it():
     with zipfile.ZipFile(REAL / "neu_seg.zip") as archive:
         names = sorted(name for name in archive.namelist() if name.startswith("masks/") and name.endswith(".png"))
         assert len(names) == 4470
-        for name in names[::3]:
+        for name in names[::10]:
             index = np.asarray(Image.open(io.BytesIO(archive.read(name))))
             masks = made.masks(f"{Path(name).stem}.jpg", *index.shape)
             np.testing.assert_array_equal(np.where(masks.any(0), 1 + masks.argmax(0), 0), index, err_msg=name)
