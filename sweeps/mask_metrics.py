@@ -1,0 +1,82 @@
+"""Figures of merit of masks, from counts of pixels alone: N images, K classes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Counts = npt.NDArray[np.int64]
+LEAST_SHARE = 200 / (128 * 800)
+"""Of an image's pixels, above which it counts as having a class (seed 002, chapter 6: 200 of 102,400)."""
+
+
+@dataclass(frozen=True)
+class PixelCounts:
+    """What all figures come from, each `(N, K)`."""
+
+    both: Counts
+    """Pixels that are in the true and the given mask."""
+    true: Counts
+    given: Counts
+    pixels: int
+    """Of an image."""
+
+    @classmethod
+    def of(cls, true: npt.NDArray[np.bool_], given: npt.NDArray[np.bool_]) -> "PixelCounts":
+        """Counts of masks `(N, K, H, W)`."""
+        axes = (2, 3)
+        return cls((true & given).sum(axes), true.sum(axes), given.sum(axes), true.shape[2] * true.shape[3])
+
+
+def mask_metrics(counts: PixelCounts, least_share: float = LEAST_SHARE) -> dict[str, Any]:
+    """Everything that a record says of one part.
+
+    Returns:
+        dice: the mean over all images and classes, 1 where a class is in neither mask (Kaggle's rule for Severstal);
+        dice_pooled: over all pixels of all images and classes at once, which is how Keras code counts a batch (the
+        published figures); iou: intersection over union by Kaggle's rule for empty masks; subset_accuracy: images whose labels
+        are all right; label_accuracy: labels that are right; per_class lists of dice (Kaggle's), dice_pooled, dice_present
+        (mean over the images that truly have it), iou, images (that have it); label_confusion: per class [[true
+        negatives, false positives], [false negatives, true positives]]. A label is more than `least_share` of the pixels; a
+        true one is any pixel at all.
+
+    """
+    dice = _ratio(2 * counts.both, counts.true + counts.given)
+    iou = _ratio(counts.both, counts.true + counts.given - counts.both)
+    has, said = counts.true > 0, counts.given > least_share * counts.pixels
+    pooled = _pooled(counts)
+    return {
+        "dice": float(dice.mean()),
+        "dice_pooled": _pooled_all(counts),
+        "iou": float(iou.mean()),
+        "subset_accuracy": float((has == said).all(axis=1).mean()),
+        "label_accuracy": float((has == said).mean()),
+        "per_class": {
+            "dice": dice.mean(axis=0).tolist(),
+            "dice_pooled": pooled.tolist(),
+            "dice_present": [
+                float(dice[has[:, at], at].mean()) if has[:, at].any() else None for at in range(has.shape[1])
+            ],
+            "iou": iou.mean(axis=0).tolist(),
+            "images": has.sum(axis=0).tolist(),
+        },
+        "label_confusion": [_confusion(has[:, at], said[:, at]) for at in range(has.shape[1])],
+    }
+
+
+def _ratio(above: Counts, below: Counts) -> npt.NDArray[np.float64]:
+    """1 where there is nothing to find and nothing was found."""
+    return np.where(below == 0, 1.0, above / np.maximum(below, 1))
+
+
+def _pooled(counts: PixelCounts) -> npt.NDArray[np.float64]:
+    return _ratio(2 * counts.both.sum(axis=0), (counts.true + counts.given).sum(axis=0))
+
+
+def _pooled_all(counts: PixelCounts) -> float:
+    return float(_ratio(np.array([2 * counts.both.sum()]), np.array([(counts.true + counts.given).sum()]))[0])
+
+
+def _confusion(has: npt.NDArray[np.bool_], said: npt.NDArray[np.bool_]) -> list[list[int]]:
+    return [[int((~has & ~said).sum()), int((~has & said).sum())], [int((has & ~said).sum()), int((has & said).sum())]]
