@@ -1,0 +1,125 @@
+"""Hot-rolled steel strips with three kinds of defects: the NEU surface defect database with pixel masks."""
+
+import hashlib
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+from PIL import Image as PillowImage
+
+from datamodules.mask_samples import MaskSamples
+from datamodules.photo_folder import DataError
+from datamodules.run_lengths import Mask
+from datamodules.samples import Division
+from datamodules.severstal import masks_of_table
+
+
+class NeuSeg:
+    """Reads neu_seg.zip, or its folders `images`, `masks` and `splits`.
+
+    Args:
+        root: the folder that holds the zip or the folders.
+        cache: where the zip is unpacked, and where resized images and masks are kept.
+        class_names: of the index masks' values 1, 2, ...
+        truth: `index` (png masks) or `runs` (train_rle.csv): both say the same.
+        use_parts: whether the data set's own lists divide it; else all is divided into folds.
+        folds, val_folds, split_seed, fold: see `splits.assign_parts`.
+        calibration_cells: size of the calibration part.
+        most_train: so many images of the train list alone, spread evenly over it; 0 takes all.
+
+    """
+
+    def __init__(
+        self,
+        root: str,
+        *,
+        cache: str,
+        class_names: Sequence[str],
+        truth: str,
+        use_parts: bool,
+        folds: int,
+        val_folds: int,
+        split_seed: int,
+        fold: int,
+        calibration_cells: int,
+        most_train: int = 0,
+    ) -> None:
+        if truth not in ("index", "runs"):
+            raise DataError(f"datamodule.truth={truth}: want index or runs")
+        self.root, self.cache, self.class_names = Path(root), Path(cache), tuple(map(str, class_names))
+        self.truth, self.use_parts, self.most_train = truth, use_parts, most_train
+        self.division = Division(fold, folds, val_folds, split_seed, calibration_cells)
+
+    def load(self) -> MaskSamples:
+        """Raises DataError on the first thing that is wrong."""
+        folder = self._unpacked()
+        parts = {f"{name}.jpg": part for part in ("train", "val", "test") for name in _listed(folder, self.root, part)}
+        train = [name for name, part in parts.items() if part == "train"]
+        if self.most_train:
+            kept = set(np.array(train)[np.linspace(0, len(train) - 1, self.most_train).astype(int)])
+            parts = {name: part for name, part in parts.items() if part != "train" or name in kept}
+        if self.truth == "index":
+            return self._by_index(folder, parts)
+        given = parts if self.use_parts else {}
+        table = self.root / "train_rle.csv"
+        return masks_of_table(
+            folder / "images", table, sorted(parts), self.class_names, self.division, self.cache, given, 0
+        )
+
+    def _by_index(self, folder: Path, parts: dict[str, str]) -> MaskSamples:
+        from datamodules.image_index import Member, looked_through
+
+        names, classes = sorted(parts), len(self.class_names)
+        index = looked_through(folder / "images", [Member(name, "", "") for name in names], self.cache)
+        kept = [name for name in names if name not in index.broken]
+        digest = hashlib.blake2b(digest_size=4)
+        labels = np.zeros((len(kept), classes), np.bool_)
+
+        def truth(name: str, height: int, width: int) -> Mask:
+            values = np.asarray(PillowImage.open(folder / "masks" / f"{Path(name).stem}.png"))
+            if values.shape != (height, width) or values.max(initial=0) > classes:
+                raise DataError(
+                    f"{folder / 'masks' / Path(name).stem}.png: {values.shape[1]} x {values.shape[0]} pixels with values "
+                    f"to {values.max()}: want {width} x {height}, 0 to {classes}"
+                )
+            return np.asarray(values[None] == np.arange(1, classes + 1)[:, None, None])
+
+        for at, name in enumerate(kept):
+            path = folder / "masks" / f"{Path(name).stem}.png"
+            if not path.is_file():
+                raise DataError(f"{path}: no such file, though {name} is listed")
+            digest.update(path.read_bytes())
+            width, height = index.size[name]
+            labels[at] = truth(name, height, width).any(axis=(1, 2))
+        given = {name: parts[name] for name in kept} if self.use_parts else {}
+        return MaskSamples(folder / "images", kept, self.class_names, index, truth, labels, digest.hexdigest(),
+                           self.division, self.cache, given)  # fmt: skip
+
+    def _unpacked(self) -> Path:
+        """The folder with images and masks; of the zip, unpacked once."""
+        if (self.root / "images").is_dir():
+            return self.root
+        path = self.root / "neu_seg.zip"
+        if not path.is_file():
+            raise DataError(f"{self.root}: no neu_seg.zip and no images in it (datamodule.root)")
+        stat = path.stat()
+        target = self.cache / f"neu_seg-{stat.st_size}-{stat.st_mtime_ns}"
+        self.cache.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.cache / f"{target.name}.lock"):
+            if not (target / ".whole").exists():
+                try:
+                    with zipfile.ZipFile(path) as archive:
+                        archive.extractall(target)
+                except zipfile.BadZipFile as error:
+                    raise DataError(f"{path}: not a readable zip ({error})") from None
+                (target / ".whole").touch()
+        return target
+
+
+def _listed(folder: Path, root: Path, part: str) -> list[str]:
+    path = next((one / "splits" / f"{part}.txt" for one in (folder, root) if (one / "splits").is_dir()), None)
+    if path is None or not path.is_file():
+        raise DataError(f"{root}: no splits/{part}.txt in it")
+    return path.read_text().split()

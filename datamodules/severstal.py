@@ -1,0 +1,92 @@
+"""Steel sheets with four kinds of defects: the data of Severstal's Kaggle competition of 2019."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from datamodules.decoding import SUFFIXES
+from datamodules.defect_table import read_defects
+from datamodules.image_index import Member, looked_through
+from datamodules.mask_samples import MOST_CLASSES, MaskSamples
+from datamodules.photo_folder import DataError
+from datamodules.samples import Division
+
+
+class Severstal:
+    """Reads and checks a folder of images and a table of run lengths.
+
+    Args:
+        root: the folder: `<images>/*.jpg` and `<table>`.
+        cache: where resized images and masks are kept.
+        class_names: what the table numbers from 1.
+        images, table: names within the folder.
+        test_images: about so many, of every set of classes its share, are held back as the test part; 0 makes the
+            fold the test part.
+        folds, val_folds, split_seed, fold: see `splits.assign_parts`.
+        calibration_cells: size of the calibration part.
+
+    """
+
+    def __init__(
+        self,
+        root: str,
+        *,
+        cache: str,
+        class_names: Sequence[str],
+        images: str,
+        table: str,
+        test_images: int,
+        folds: int,
+        val_folds: int,
+        split_seed: int,
+        fold: int,
+        calibration_cells: int,
+    ) -> None:
+        self.root, self.cache, self.class_names = Path(root), Path(cache), tuple(map(str, class_names))
+        self.images, self.table, self.test_images = images, table, test_images
+        self.division = Division(fold, folds, val_folds, split_seed, calibration_cells)
+
+    def load(self) -> MaskSamples:
+        """Reads every file once; later starts find what was seen. Raises DataError on the first thing that is wrong."""
+        folder = self.root / self.images
+        if not folder.is_dir():
+            raise DataError(f"{folder}: no such folder (datamodule.root, datamodule.images): want the images")
+        found = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+        if not found:
+            raise DataError(f"{folder}: no images in it")
+        return masks_of_table(
+            folder, self.root / self.table, found, self.class_names, self.division, self.cache, {}, self.test_images
+        )
+
+
+def masks_of_table(
+    folder: Path,
+    path: Path,
+    names: list[str],
+    class_names: tuple[str, ...],
+    division: Division,
+    cache: Path,
+    given: Mapping[str, str],
+    test_images: int,
+) -> MaskSamples:
+    """Images of a folder with the defects of a table; images that the table does not name have none.
+
+    Raises DataError for a row that names no image, and for runs that do not fit their image.
+    """
+    if not 1 <= len(class_names) <= MOST_CLASSES:
+        raise DataError(f"datamodule.class_names: {len(class_names)} classes; want 1 to {MOST_CLASSES}")
+    table = read_defects(path, len(class_names))
+    index = looked_through(folder, [Member(name, "", "") for name in names], cache)
+    known = {path.name for path in folder.iterdir()}
+    for image, defects in table.defects.items():
+        if image not in known:
+            raise DataError(f"{next(iter(defects.values())).where}: image {image} is not in {folder}")
+    kept = [name for name in names if name not in index.broken]
+    digest = hashlib.blake2b(path.read_bytes(), digest_size=4).hexdigest()
+    samples = MaskSamples(
+        folder, kept, class_names, index, table.masks, table.labels(kept), digest, division, cache, given, test_images
+    )
+    width, height = samples.size
+    for image in kept:
+        table.masks(image, height, width)  # every row is looked at now, not after an hour of training
+    return samples
