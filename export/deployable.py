@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from heads.grades import GradeHead
 from lightning_modules.grading import GradingModule
-from lightning_modules.networks import GradeNetwork
+from lightning_modules.networks import Network
 
 
 class Deployable(nn.Module):
@@ -20,7 +20,7 @@ class Deployable(nn.Module):
 
     """
 
-    def __init__(self, network: GradeNetwork, head: GradeHead) -> None:
+    def __init__(self, network: Network, head: GradeHead) -> None:
         super().__init__()
         self.network, self.head = network, head
 

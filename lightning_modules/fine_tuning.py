@@ -8,7 +8,7 @@ from timm.models import group_parameters
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from lightning_modules.networks import GradeNetwork
+from lightning_modules.networks import Network
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class FineTuning:
         if not 0 < self.rate_decay <= 1:
             raise ValueError(f"fine_tuning.rate_decay={self.rate_decay:g}: want more than 0 and at most 1")
 
-    def freeze(self, network: GradeNetwork, epoch: int) -> None:
+    def freeze(self, network: Network, epoch: int) -> None:
         """Sets what is trained in an epoch, counted from 0; frozen batch norms keep their statistics."""
         if not self.head_epochs and not self.top_epochs:
             return
@@ -56,16 +56,17 @@ class FineTuning:
             if isinstance(module, _BatchNorm) and module.weight is not None and not module.weight.requires_grad:
                 module.eval()
 
-    def rates(self, network: GradeNetwork) -> list[tuple[list[nn.Parameter], float]]:
+    def rates(self, network: Network) -> list[tuple[list[nn.Parameter], float]]:
         """All parameters in groups, each with its share of the learning rate; one group where all have the same."""
         if self.rate_decay == 1:
             return [(list(network.parameters()), 1.0)]
         layers = list(_layers(network))
         shares = [self.rate_decay ** (len(layers) - place) for place in range(len(layers))]
-        return [*zip(layers, shares, strict=True), (list(network.linear.parameters()), 1.0)]
+        above = [parameter for module in network.above for parameter in module.parameters()]
+        return [*zip(layers, shares, strict=True), (above, 1.0)]
 
 
-def _layers(network: GradeNetwork) -> Iterator[list[nn.Parameter]]:
+def _layers(network: Network) -> Iterator[list[nn.Parameter]]:
     """The backbone's parameters, layer by layer from the image upwards, as timm divides its networks."""
     inner: Any = network.backbone.network
     known = dict(inner.named_parameters())

@@ -1,25 +1,19 @@
 """Training of a network that grades cells."""
 
-from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from heads.grades import GradeHead
 from lightning_modules.backbones.base import Backbone
-from lightning_modules.data_parallel import Rows, summed
+from lightning_modules.data_parallel import Rows
 from lightning_modules.fine_tuning import FineTuning
 from lightning_modules.networks import GradeNetwork
-from lightning_modules.speed import PLAIN, Way, adopt, in_layout
-
-OptimizerFactory = Callable[[Iterable[dict[str, Any]]], Optimizer]
-ScheduleFactory = Callable[[Optimizer, int], LRScheduler | None]
+from lightning_modules.trained import OptimizerFactory, ScheduleFactory, TrainedModule
 
 
 class Batch(Protocol):
@@ -54,7 +48,7 @@ class OffByOneAccuracy(Metric):
         return self.near / self.total
 
 
-class GradingModule(pl.LightningModule):
+class GradingModule(TrainedModule):
     """Fits a `GradeNetwork` under one head.
 
     Logged once per epoch: `train/loss`, `train/accuracy`, `val/loss`, `val/accuracy`, `val/off_by_one`,
@@ -87,45 +81,29 @@ class GradingModule(pl.LightningModule):
         fine_tuning: FineTuning | None = None,
         ordered: bool = True,
     ) -> None:
-        super().__init__()
+        classes = head.num_classes
+        super().__init__(
+            GradeNetwork(backbone, head.num_outputs, dropout),
+            optimizer=optimizer,
+            schedule=schedule,
+            seed=seed,
+            fine_tuning=fine_tuning,
+            val_metrics=MetricCollection(
+                {
+                    "accuracy": MulticlassAccuracy(classes, average="micro"),
+                    **({"off_by_one": OffByOneAccuracy()} if ordered else {}),
+                    "macro_f1": MulticlassF1Score(classes, average="macro"),
+                },
+                prefix="val/",
+            ),
+        )
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"task.label_smoothing={label_smoothing:g}: want 0 or more and less than 1")
         if mixup < 0:
             raise ValueError(f"task.mixup={mixup:g}: want 0 or more")
         self.head = head
-        self.fine_tuning = FineTuning() if fine_tuning is None else fine_tuning
         self.label_smoothing = label_smoothing
-        self.mixup = _mixup(mixup, head.num_classes) if mixup else None
-        self.network = GradeNetwork(backbone, head.num_outputs, dropout)
-        self.compute(PLAIN, 0)
-        self.optimizer_factory, self.schedule_factory, self.seed = (optimizer, schedule, seed)
-        classes = head.num_classes
-        self.val_loss = torch.tensor(0.0)
-        self.val_metrics = MetricCollection(
-            {
-                "accuracy": MulticlassAccuracy(classes, average="micro"),
-                **({"off_by_one": OffByOneAccuracy()} if ordered else {}),
-                "macro_f1": MulticlassF1Score(classes, average="macro"),
-            },
-            prefix="val/",
-        )
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Raw pixels `(B, C, H, W)` → logits `(B, O)`."""
-        whole = self.training and len(pixels) == self.compiled_for
-        call = self.network if whole or not self.way.compiled else self.network.forward
-        logits: Tensor = call(in_layout(pixels, self.way))
-        return logits
-
-    def compute(self, way: Way, batch_size: int) -> None:
-        """Steps of whole batches are computed this way from now on; precision is the trainer's."""
-        self.way, self.compiled_for = way, batch_size
-        adopt(self.network, way)
-
-    def on_train_epoch_start(self) -> None:
-        """Dropout draws from (seed, epoch): a run resumed at an epoch goes on as if undisturbed."""
-        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
-        self.fine_tuning.freeze(self.network, self.current_epoch)
+        self.mixup = _mixup(mixup, classes) if mixup else None
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Weighted loss of one batch, a scalar; of the whole batch where several processes hold its rows."""
@@ -152,48 +130,18 @@ class GradingModule(pl.LightningModule):
         weights = blended.sum(dim=1)
         return rows.own(images), blended / weights[:, None].clamp(min=1e-12), weights
 
-    def on_train_epoch_end(self) -> None:
-        """Raises FloatingPointError once the loss is no number, which no later epoch could mend."""
-        loss = self.trainer.callback_metrics["train/loss"]
-        if not torch.isfinite(loss):
-            raise FloatingPointError(
-                f"the training loss is {loss.item()} in epoch {self.current_epoch}: try a smaller optimizer.lr"
-            )
-
-    def on_validation_epoch_start(self) -> None:
-        """Starts the epoch's sums."""
-        self.val_loss = torch.zeros(2, device=self.device)
-
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Adds one batch to the epoch's metrics."""
         if not len(batch.labels):
             return
         logits = self(batch.images).float()
-        losses = self.head.sample_losses(logits, batch.labels)
-        self.val_loss += torch.stack([losses.sum(), losses.new_tensor(len(losses))])
+        self.add_val_losses(self.head.sample_losses(logits, batch.labels))
         self.val_metrics.update(self.head.decode(logits), hard(batch.labels))
-
-    def on_validation_epoch_end(self) -> None:
-        """Logs the val metrics."""
-        total, count = summed(self.val_loss)
-        self.log_dict({"val/loss": total / count, **self.val_metrics.compute()}, sync_dist=True)
-        self.val_metrics.reset()
 
     def predict_step(self, batch: Batch, batch_idx: int) -> tuple[Tensor, Tensor]:
         """Grades `(B,)` and probabilities `(B, K)`."""
         logits = self(batch.images).float()
         return self.head.decode(logits), self.head.probabilities(logits)
-
-    def configure_optimizers(self) -> Any:
-        """The optimizer, with its schedule stepped per batch where there is one."""
-        groups = self.fine_tuning.rates(self.network)
-        optimizer = self.optimizer_factory([{"params": parameters} for parameters, _ in groups])
-        for group, (_, share) in zip(optimizer.param_groups, groups, strict=True):
-            group["lr"] *= share
-        schedule = self.schedule_factory(optimizer, int(self.trainer.estimated_stepping_batches))
-        if schedule is None:
-            return optimizer
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
 def _mixup(alpha: float, classes: int) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:

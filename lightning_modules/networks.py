@@ -27,7 +27,26 @@ class InputScaling(nn.Module):
         return (pixels - self.mean) * self.scale
 
 
-class GradeNetwork(nn.Module):
+class Network(nn.Module):
+    """A backbone and what stands above it; input scaling inside.
+
+    Args:
+        backbone: its features are what the rest works on.
+
+    """
+
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.scaling = InputScaling(backbone.mean, backbone.std)
+
+    @property
+    def above(self) -> list[nn.Module]:
+        """What is always trained, whatever of the backbone is frozen."""
+        raise NotImplementedError
+
+
+class GradeNetwork(Network):
     """Backbone, global average pooling, dropout, one linear layer (thesis, Table 4.5); input scaling inside.
 
     Args:
@@ -37,11 +56,14 @@ class GradeNetwork(nn.Module):
     """
 
     def __init__(self, backbone: Backbone, num_outputs: int, dropout: float) -> None:
-        super().__init__()
-        self.backbone = backbone
+        super().__init__(backbone)
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(backbone.out_channels[-1], num_outputs)
-        self.scaling = InputScaling(backbone.mean, backbone.std)
+
+    @property
+    def above(self) -> list[nn.Module]:
+        """As the base class has it."""
+        return [self.linear]
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Raw pixels 0..255 `(B, C, H, W)` of any dtype → logits `(B, O)`."""
