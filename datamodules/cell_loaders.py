@@ -76,7 +76,7 @@ class CellDataset(Dataset[CellBatch]):
         )
 
 
-class Ahead:
+class Ahead[Batch]:
     """A loader that prepares its next batches on one thread while the present one is trained on.
 
     A thread and no process: OpenCV works outside Python's lock, nothing is copied, and forking a process in which
@@ -87,15 +87,15 @@ class Ahead:
         batches: how many are held ready.
     """
 
-    def __init__(self, loader: DataLoader[CellBatch], batches: int = 2) -> None:
+    def __init__(self, loader: DataLoader[Batch], batches: int = 2) -> None:
         self.loader, self.batches = loader, batches
         self.batch_sampler = loader.batch_sampler  # where Lightning sets the epoch
 
     def __len__(self) -> int:
         return len(self.loader)
 
-    def __iter__(self) -> Iterator[CellBatch]:
-        loader = iter(self.loader)
+    def __iter__(self) -> Iterator[Batch]:
+        loader: Iterator[Any] = iter(self.loader)
         with ThreadPoolExecutor(1) as thread:
             waiting = deque(thread.submit(next, loader, None) for _ in range(self.batches))
             while (batch := waiting.popleft().result()) is not None:
@@ -164,7 +164,7 @@ class CellDataModule(pl.LightningDataModule):
         counts = np.bincount(arrays.labels[arrays.parts == "train"], minlength=arrays.num_classes)
         self.class_weights = imbalance.class_weights(counts)
 
-    def train_dataloader(self) -> DataLoader[CellBatch] | Ahead | Resident:
+    def train_dataloader(self) -> DataLoader[CellBatch] | Ahead[CellBatch] | Resident:
         """The train part, balanced as asked, shuffled and augmented by (seed, epoch, sample)."""
         members = np.flatnonzero(self.arrays.parts == "train")
         shown = self.imbalance.epoch_indices(self.arrays.labels[members], self.arrays.num_classes)

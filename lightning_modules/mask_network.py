@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import torch
 from segmentation_models_pytorch.base import SegmentationHead
 from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
 from torch import Tensor, nn
@@ -52,7 +51,7 @@ class MaskNetwork(Network):
         Raises ValueError for sides that are no multiples of the largest stride.
         """
         height, width = pixels.shape[2:]
-        if not torch.jit.is_tracing() and (height % self.multiple or width % self.multiple):
+        if height % self.multiple or width % self.multiple:
             fitting = [-(-side // self.multiple) * self.multiple for side in (height, width)]
             raise ValueError(
                 f"an image of {width} x {height} pixels: this network wants multiples of {self.multiple}, "

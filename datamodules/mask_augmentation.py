@@ -1,0 +1,71 @@
+"""Changes of an image that its masks follow: turns, mirroring, a little rotation, brightness."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+GREY = 127
+"""Surroundings of a rotated image; they belong to no class."""
+
+
+@dataclass(frozen=True)
+class MaskAugmentation:
+    """What it does depends on (seed, epoch, sample) alone. With all at 0 it does nothing.
+
+    Args:
+        half_turn: probability of 180°.
+        mirror: probability of a flip, along each axis.
+        rotate_deg: drawn uniformly from [-x, x], degrees (published: 10).
+        brightness: grey levels, drawn uniformly from [-x, x].
+        contrast: factor drawn uniformly from [1 - x, 1 + x], around mid-grey.
+
+    """
+
+    half_turn: float = 0.0
+    mirror: float = 0.0
+    rotate_deg: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for probabilities that are none, and negative ranges."""
+        for name in ("half_turn", "mirror"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"augmentation.{name}={getattr(self, name):g}: want 0 to 1")
+        for name in ("rotate_deg", "brightness", "contrast"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"augmentation.{name}={getattr(self, name):g}: want 0 or more")
+
+    @property
+    def changes(self) -> bool:
+        """Whether it does anything."""
+        return any((self.half_turn, self.mirror, self.rotate_deg, self.brightness, self.contrast))
+
+    def on_pair(
+        self, image: npt.NDArray[np.uint8], bits: npt.NDArray[np.uint8], key: tuple[int, int, int]
+    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+        """An image `(H, W, 3)` and its masks' bits `(H, W)`, both changed as (seed, epoch, sample) says."""
+        rng = np.random.default_rng(key)
+        turned, down, across = rng.random(3) < (self.half_turn, self.mirror, self.mirror)
+        flips = slice(None, None, -1 if turned != down else 1), slice(None, None, -1 if turned != across else 1)
+        image, bits = np.ascontiguousarray(image[flips]), np.ascontiguousarray(bits[flips])
+        angle, light, factor = rng.uniform(-1, 1, 3) * (self.rotate_deg, self.brightness, self.contrast)
+        if angle:
+            height, width = bits.shape
+            matrix = np.asarray(cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0))
+            image = _rotated(image, matrix, cv2.INTER_LINEAR, (GREY, GREY, GREY))
+            bits = _rotated(bits, matrix, cv2.INTER_NEAREST, (0, 0, 0))
+        if light or factor:
+            image = np.asarray(cv2.convertScaleAbs(image, alpha=1 + factor, beta=light - GREY * factor), np.uint8)
+        return image, bits
+
+
+def _rotated(
+    picture: npt.NDArray[np.uint8], matrix: npt.NDArray[np.float64], how: int, around: tuple[int, int, int]
+) -> npt.NDArray[np.uint8]:
+    size = picture.shape[1], picture.shape[0]
+    return np.asarray(
+        cv2.warpAffine(picture, matrix, size, flags=how, borderMode=cv2.BORDER_CONSTANT, borderValue=around), np.uint8
+    )
