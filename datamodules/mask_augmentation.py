@@ -54,7 +54,7 @@ class MaskAugmentation:
         angle, light, factor = rng.uniform(-1, 1, 3) * (self.rotate_deg, self.brightness, self.contrast)
         if angle:
             height, width = bits.shape
-            matrix = np.asarray(cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0))
+            matrix = np.asarray(cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0), np.float64)
             image = _rotated(image, matrix, cv2.INTER_LINEAR, (GREY, GREY, GREY))
             bits = _rotated(bits, matrix, cv2.INTER_NEAREST, (0, 0, 0))
         if light or factor:

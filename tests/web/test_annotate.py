@@ -4,6 +4,7 @@ import csv
 import re
 import shutil
 import socket
+import threading
 import time
 from contextlib import contextmanager
 from itertools import pairwise
@@ -12,6 +13,7 @@ import cv2
 import httpx
 import numpy as np
 import pytest
+import uvicorn
 from fastapi.testclient import TestClient
 
 from annotation.log import Log
@@ -107,7 +109,7 @@ def test_nonsense_is_refused_with_one_line_and_nothing_is_kept(client, root, cha
 )  # fmt: skip
 def test_what_is_outside_the_folder_cannot_be_asked_for(root, tmp_path, path):
     (root.parent / "secret").write_text("known to nobody")
-    with desk(root, tmp_path, CLASSES) as (address, _):
+    with here(root) as address:
         host, _, query = address.removeprefix("http://").partition("/")
         with socket.create_connection(
             tuple(host.split(":"))
@@ -211,6 +213,21 @@ def desk(root, tmp_path, *words, port=None):
 
 
 @contextmanager
+def here(root, find=lambda _: QUAD):
+    """The app's address, served by this very process: starting another takes seconds."""
+    app = create_annotation_app(Desk(book_of(root), find), TOKEN)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [free]}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{free.getsockname()[1]}/?token={TOKEN}"
+        finally:
+            server.should_exit = True
+            thread.join(timeout=20)
+
+
+@contextmanager
 def person(address, name="anna", turn=1, **settings):
     with phone(CHROMIUM, **{"viewport": {"width": 1280, "height": 860}, "has_touch": False} | settings) as page:
         problems = []
@@ -257,7 +274,7 @@ def said_of(root, field, annotator="anna"):
 
 @needs_browser
 def test_a_person_drags_corners_grades_takes_back_and_goes_on(root, tmp_path):
-    with desk(root, tmp_path, CLASSES, "datamodule.cell_px=40") as (address, _), person(address) as page:
+    with here(root) as address, person(address) as page:
         opened(page, "photo0.png")
         assert "Outline found by itself" in page.inner_text("#hint")
         for corner, (x, y) in enumerate(QUAD):
@@ -335,7 +352,7 @@ def test_a_killed_app_and_a_closed_browser_lose_nothing(root, tmp_path):
 def test_two_people_at_once_and_the_review_of_what_they_disagree_on(root, tmp_path):
     for number in range(3):
         book_of(root).say(outlined(f"photo{number}.png", f"d{number}", who="x"))
-    with desk(root, tmp_path, CLASSES) as (address, _), person(address, "anna") as page:
+    with here(root) as address, person(address, "anna") as page:
         second = page.context.browser.new_context(viewport={"width": 1280, "height": 860}).new_page()
         second.set_default_timeout(60_000)
         second.goto(address)
@@ -370,7 +387,7 @@ def test_undo_reaches_back_to_the_photo_before_and_turning_takes_everybodys_grad
     for number in range(3):
         book_of(root).say(outlined(f"photo{number}.png", f"d{number}", who="x"))
     book_of(root).say(graded("photo0.png", {(0, 0): "4", (4, 1): "1"}, who="bob"))
-    with desk(root, tmp_path, CLASSES) as (address, _), person(address) as page:
+    with here(root) as address, person(address) as page:
         opened(page, "photo0.png")
         page.keyboard.type("32")
         page.keyboard.press("Enter")
@@ -392,7 +409,7 @@ def test_undo_reaches_back_to_the_photo_before_and_turning_takes_everybodys_grad
 @needs_browser
 def test_another_annotator_at_the_same_desk_starts_blind(root, tmp_path):
     book_of(root).say(outlined("photo0.png", who="x"))
-    with desk(root, tmp_path, CLASSES) as (address, _), person(address) as page:
+    with here(root) as address, person(address) as page:
         opened(page, "photo0.png")
         page.keyboard.type("33")
         page.click("#who")
@@ -409,7 +426,7 @@ def test_another_annotator_at_the_same_desk_starts_blind(root, tmp_path):
 
 @needs_browser
 def test_an_outline_that_somebody_has_set_meanwhile_stays(root, tmp_path):
-    with desk(root, tmp_path, CLASSES) as (address, _), person(address) as page:
+    with here(root) as address, person(address) as page:
         opened(page, "photo0.png")  # its outline has been found, nobody has set it
         book_of(root).say([*outlined("photo0.png", "shop", who="bob"), *graded("photo0.png", {(0, 0): "1"}, who="bob")])
         page.keyboard.type("3")
@@ -423,7 +440,7 @@ def test_an_outline_that_somebody_has_set_meanwhile_stays(root, tmp_path):
 def test_by_finger_on_a_phone(root, tmp_path):
     book_of(root).say(outlined("photo0.png", who="x"))
     with (
-        desk(root, tmp_path, CLASSES) as (address, _),
+        here(root) as address,
         person(address, viewport={"width": 412, "height": 915}, has_touch=True) as page,
     ):
         opened(page, "photo0.png")
@@ -438,7 +455,7 @@ def test_by_finger_on_a_phone(root, tmp_path):
 def test_keys_typed_while_a_photo_loads_are_meant_for_it(root, tmp_path):
     for number in range(3):
         book_of(root).say(outlined(f"photo{number}.png", f"d{number}", who="x"))
-    with desk(root, tmp_path, CLASSES) as (address, _), person(address) as page:
+    with here(root) as address, person(address) as page:
         second = made_of(address, 1)
         page.route(f"**/api/photos/{second}?*", lambda route: (time.sleep(1.0), route.continue_()))
         opened(page, "photo0.png")
@@ -480,7 +497,7 @@ def test_every_real_photo_is_opened_graded_again_and_trained_on(tmp_path):
     assert {one.name: one.source_id for one in again.photos} == {one.name: one.source_id for one in truth.photos}
     run(
         tmp_path, "datamodule=phone_photos", f"datamodule.root={root}", "backbone=mobilenet", "width=0.25",
-        "resolution=32", "backbone.weights=none", "trainer.max_epochs=1", "sweep_name=again", check=0,
+        "resolution=32", "backbone.weights=none", "trainer.max_epochs=1", "sweep_name=again", "datamodule.cell_px=64", check=0,
     )  # fmt: skip
     (folder,) = find_runs(tmp_path / "runs" / "again")
     assert record_of(folder)["status"] == "done"
@@ -507,7 +524,7 @@ def test_a_port_in_use_and_a_folder_that_is_none_are_one_line(root, tmp_path):
 
 
 def test_pages_answer_the_address_that_is_printed(root, tmp_path):
-    with desk(root, tmp_path, CLASSES) as (address, _), httpx.Client(follow_redirects=True) as client:
+    with here(root) as address, httpx.Client(follow_redirects=True) as client:
         assert client.get(address).status_code == 200
         assert client.get(address.replace("/?", "/review?")).status_code == 200
         assert client.get(address.partition("?")[0] + "api/folder").json()["grid"] == {"rows": 5, "columns": 3}
