@@ -18,7 +18,6 @@ const saver = new Saver(folder.folder, (text, bad) => { at('saved').textContent 
 saver.adopted = (ids) => { for (const id of ids) known.delete(id); if (photo && ids.includes(photo.id)) open(place); };
 addEventListener('beforeunload', (event) => { if (saver.waiting.length) event.preventDefault(); });
 
-
 const address = (id) => `/api/photos/${id}?annotator=${encodeURIComponent(me.annotator)}&round=${me.round}`;
 const fetched = (id) => { if (!known.has(id)) known.set(id, ask(address(id))); return known.get(id); };
 const outline = new Outline(at('photo'), at('outline'), at('loupe'), (corners) => change([{ field: 'corners', value: written(corners) }]));
