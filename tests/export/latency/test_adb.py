@@ -75,7 +75,8 @@ def set_up(phone, **switches):
 
 def test_every_setting_of_a_phone_gets_an_entry(plugged, binary, data):
     phone = plugged()
-    found = list(measure(data, benchmark_model=binary, threads=[1, 2, 4], cooldown_s=0, max_spread=5.0))
+    # the scripted phone runs the file for real: on a busy machine one round may take many times as long as another
+    found = list(measure(data, benchmark_model=binary, threads=[1, 2, 4], cooldown_s=0, max_spread=1e9))
     assert [(one["delegate"], one["threads"]) for one in found] == [
         ("xnnpack", 1),
         ("xnnpack", 2),
