@@ -129,6 +129,8 @@ class Book:
             print(f"warning: photos.csv and cells.csv are behind: {error}", file=sys.stderr)
 
     def _write_tables(self) -> None:
+        if not self.state.photos:
+            return  # somebody only had a look
         rows = [self._lines_of(name) for name in self.state.photos if name in self.photos.files and self.complete(name)]
         header = ",".join((*KNOWN, *self._extra))
         _replace(self.photos.root / "photos.csv", "".join([header + "\n", *(photo for photo, _ in rows)]))

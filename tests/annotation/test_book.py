@@ -265,6 +265,11 @@ def test_votes_corners_and_order_of_tables_that_were_there_are_kept_to_the_digit
     assert cells_of(root)["screen0.png", 0, 0]["votes"] == "3 1 0 0 1"
 
 
+def test_who_only_looks_leaves_no_tables(root):
+    book_of(root)
+    assert not list(root.glob("*.csv"))
+
+
 def test_who_only_reads_writes_nothing(tmp_path):
     root = draw_screens(tmp_path / "set", sources=3)
     before = sorted(path.name for path in root.iterdir())
