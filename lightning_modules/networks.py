@@ -1,5 +1,7 @@
 """The plain torch networks that are trained and exported, apart from their Lightning shells."""
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
@@ -27,7 +29,7 @@ class InputScaling(nn.Module):
         return (pixels - self.mean) * self.scale
 
 
-class Network(nn.Module):
+class Network(nn.Module, ABC):
     """A backbone and what stands above it; input scaling inside.
 
     Args:
@@ -41,9 +43,9 @@ class Network(nn.Module):
         self.scaling = InputScaling(backbone.mean, backbone.std)
 
     @property
+    @abstractmethod
     def above(self) -> list[nn.Module]:
         """What is always trained, whatever of the backbone is frozen."""
-        raise NotImplementedError
 
 
 class GradeNetwork(Network):
