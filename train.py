@@ -12,10 +12,10 @@ from conf.background import are_taken, wish
 from conf.command_line import answer, say_start, stop_or_report
 from conf.exporting import export_within
 from conf.follower import followed
-from conf.point import Point, make_point
+from conf.point import Point, make_point, samples_of
 from conf.ranks import largest_memory_bytes, together
 from conf.schema import register
-from conf.scoring import draw_mistakes, headline, opening, score
+from conf.scoring import headline, opening, scored
 from sweeps.record import Record, Status, failure_recorded, hold, is_done, prepare_resume, update_record
 from sweeps.wandb_runs import closing
 
@@ -49,7 +49,7 @@ def train(cfg: DictConfig, point: Point) -> None:
         print(f"not applicable: {point.not_applicable}")
         return
     began = time.perf_counter()
-    samples: Samples = hydra.utils.instantiate(cfg.datamodule).load()
+    samples = samples_of(cfg)
     if ended := ended_before(point.folder, samples.fingerprint, cfg):
         print(f"{ended}: {point.folder}")
         return
@@ -88,10 +88,10 @@ def fit_and_score(cfg: DictConfig, point: Point, samples: "Samples", resume: Pat
     if history.stopped:
         return {"status": Status.PRUNED, "error": history.stopped, "history": history.epochs,
                 "seconds": {"fit": fitted - began}}  # fmt: skip
-    metrics = log_final(trainer, score(module, data, point, samples, history.epochs))
-    mistakes = draw_mistakes(point.folder, cfg.resolution, samples)
+    found = scored(cfg, module, data, point, samples, history.epochs)
+    log_final(trainer, found["metrics"])
     seconds = {"fit": fitted - began, "test": time.perf_counter() - fitted}
-    return {"metrics": metrics, "mistakes": mistakes, "history": history.epochs, "seconds": seconds}
+    return found | {"history": history.epochs, "seconds": seconds}
 
 
 if __name__ == "__main__":

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import pytorch_lightning as pl
 
     from conf.point import Point
-    from datamodules.cell_loaders import CellDataModule
     from datamodules.samples import Samples
     from lightning_modules.backbones.base import Backbone
     from lightning_modules.callbacks import History
@@ -35,11 +34,11 @@ def build_module(
 ) -> "GradingModule":
     """Backbone, head and task of a configuration whose width is filled in; the seed is the caller's to set."""
     cfg = config if isinstance(config, DictConfig) else OmegaConf.create(dict(config))
-    head = factory(cfg.encoding)(num_classes=num_classes)
+    head = factory(cfg.encoding, without=("task",))(num_classes=num_classes)
     backbone = build_backbone(cfg, start)
     optimizer, schedule = instantiate(cfg.optimizer), instantiate(cfg.schedule)
     tuning = instantiate(cfg.fine_tuning) if "fine_tuning" in cfg else None  # older records have none
-    module: GradingModule = factory(cfg.task)(
+    module: GradingModule = factory(cfg.task, without=("monitor", "score"))(
         backbone, head, optimizer=optimizer, schedule=schedule, seed=cfg.seed, fine_tuning=tuning, ordered=ordered
     )
     return module
@@ -58,15 +57,10 @@ def factory(node: DictConfig, without: tuple[str, ...] = ()) -> partial[Any]:
     return made
 
 
-def build_data(cfg: DictConfig, samples: "Samples") -> "CellDataModule":
+def build_data(cfg: DictConfig, samples: "Samples") -> Any:
     """Loaders over a data set at the configuration's resolution."""
-    from datamodules.cell_loaders import CellArrays, CellDataModule
-
-    table = samples.table
-    labels, parts = table.label.to_numpy(), table.part.to_numpy(str)
-    arrays = CellArrays(samples.images(cfg.resolution), labels, parts, len(samples.class_names), samples.votes)
-    return CellDataModule(
-        arrays,
+    return samples.loaders(
+        cfg.resolution,
         augmentation=instantiate(cfg.augmentation),
         imbalance=instantiate(cfg.imbalance),
         batch_size=cfg.batch_size,
@@ -138,12 +132,11 @@ def _parallel(cfg: DictConfig, processes: "Processes | None") -> dict[str, Any]:
     return {"strategy": strategy, "plugins": [processes, layers], "use_distributed_sampler": False}
 
 
-def log_final(trainer: "pl.Trainer", metrics: dict[str, Any]) -> dict[str, Any]:
-    """Hands the figures that the record gets to the logger too, as `final/<name>`; and on."""
+def log_final(trainer: "pl.Trainer", metrics: Mapping[str, Any]) -> None:
+    """Hands the figures that the record gets to the logger too, as `final/<name>`."""
     if trainer.logger is not None:
         scalars = {f"final/{name}": value for name, value in metrics.items() if isinstance(value, int | float)}
         trainer.logger.log_metrics(scalars, step=trainer.global_step)
-    return metrics
 
 
 def forget_last_job() -> None:

@@ -29,11 +29,15 @@ def best_of_latest(runs: Path) -> Path:
 
 
 def load_run(record: Record, checkpoint: Path) -> "GradingModule":
-    """The trained module of a record, on the CPU."""
+    """The trained module of a record, on the CPU. Raises RecordError for one that marks masks."""
     from conf.build import build_module
     from lightning_modules.backbones.spec import Start
     from lightning_modules.inference import load_checkpoint
 
+    if (task := record["config"]["encoding"].get("task", "grading")) != "grading":
+        raise RecordError(
+            f"{checkpoint.parents[1]}: of task={task}; only runs that grade can be exported or predict so far"
+        )
     begun = record["start"]
     eps = float(begun.get("eps", 1e-5))  # older records have none
     start = Start(begun["origin"], begun["padding"], tuple(begun["mean"]), tuple(begun["std"]), eps=eps)

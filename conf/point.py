@@ -4,13 +4,18 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from conf.launch import wrong_processes
+from datamodules.photo_folder import DataError
 from lightning_modules.backbones.spec import BackboneSpec, Start, WeightsError, resolve_start
+
+if TYPE_CHECKING:
+    from datamodules.samples import Samples
 
 RESULT_FREE = {
     "paths",
@@ -101,6 +106,7 @@ def make_point(cfg: DictConfig) -> Point:
     cfg.width = spec.default_width if cfg.width is None else cfg.width
     cfg.resolution = spec.default_resolution if cfg.resolution is None else cfg.resolution
     cfg.batch_size = spec.default_batch_size if cfg.batch_size is None else cfg.batch_size
+    cfg.callbacks.monitor = cfg.callbacks.monitor or cfg.task.get("monitor", "val/accuracy")
     exists = cfg.width in spec.widths
     widths = ", ".join(f"{width:g}" for width in spec.widths)
     reason = "" if exists else f"width={cfg.width:g}: {spec.name} comes at {widths}"
@@ -117,6 +123,17 @@ def make_point(cfg: DictConfig) -> Point:
     return Point(plain, digest, _axes(cfg), _folder(cfg, digest), spec, start, reason, problem)
 
 
+def samples_of(cfg: DictConfig) -> "Samples":
+    """The configured data set, checked. Raises DataError, also where the task has no use for it."""
+    samples: Samples = instantiate(cfg.datamodule).load()
+    choices = HydraConfig.get().runtime.choices
+    if samples.task != choices["task"]:
+        raise DataError(
+            f"datamodule={choices['datamodule']}: is for task={samples.task}, not for task={choices['task']}"
+        )
+    return samples
+
+
 def _problem(cfg: DictConfig, spec: BackboneSpec) -> ValueError | None:
     """The first setting that no training could use."""
     limits = (
@@ -131,7 +148,10 @@ def _problem(cfg: DictConfig, spec: BackboneSpec) -> ValueError | None:
             return ValueError(f"{key}={value}: want at least {least}: {why}")
     if wrong := wrong_processes(cfg):
         return ValueError(wrong)
-    encoding = HydraConfig.get().runtime.choices["encoding"]
+    choices = HydraConfig.get().runtime.choices
+    encoding, task = choices["encoding"], choices["task"]
+    if (meant := cfg.encoding.get("task", "grading")) != task:
+        return ValueError(f"encoding={encoding}: is for task={meant}, not for task={task}")
     if not cfg.datamodule.get("ordered", True) and encoding != "one_hot":
         return ValueError(
             f"encoding={encoding}: datamodule.ordered=false says that the classes have no order; want one_hot, or "

@@ -42,7 +42,7 @@ class CallbacksConfig:
     """checkpoints/best.ckpt, by `monitor`."""
     keep_last: bool = True
     """checkpoints/last.ckpt; what an interrupted run goes on from."""
-    monitor: str = "val/accuracy"
+    monitor: str | None = None
     """The figure, the higher the better, by which the best epoch is chosen."""
     ema: float | None = None
     """Validated and kept is a running average of the weights, of which this share stays at each step; None: no average."""

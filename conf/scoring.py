@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hydra.utils import get_method
+from omegaconf import DictConfig
+
 from conf.point import Point
 from sweeps.record import Record, Status
 from sweeps.surroundings import processor, versions
@@ -12,7 +15,7 @@ if TYPE_CHECKING:
     from datamodules.samples import Samples
     from lightning_modules.grading import GradingModule
 
-HEADLINE = ("val/accuracy", "val/last/accuracy", "test/accuracy")
+HEADLINE = ("val/accuracy", "val/last/accuracy", "test/accuracy", "val/dice", "val/last/dice", "test/dice")
 
 
 def headline(result: Record) -> str:
@@ -35,6 +38,17 @@ def opening(point: Point, samples: "Samples", before: Record) -> Record:
     where = {"versions": versions(), "device": {"processor": processor()}}
     kept = {key: before[key] for key in ("speed",) if key in before} | {"resumed": bool(before)}
     return point.identity | {"status": Status.RUNNING, "error": "", "data": data} | where | kept
+
+
+def scored(
+    cfg: DictConfig, module: Any, data: Any, point: Point, samples: "Samples", history: list[dict[str, float]]
+) -> Record:
+    """`metrics` and `mistakes` of a trained network, by what its task says; predictions and pictures beside the record."""
+    if "score" in cfg.task:
+        found: Record = get_method(cfg.task.score)(module, data, point, samples, history, cfg.resolution)
+        return found
+    metrics = score(module, data, point, samples, history)
+    return {"metrics": metrics, "mistakes": draw_mistakes(point.folder, cfg.resolution, samples)}
 
 
 def score(

@@ -19,10 +19,14 @@ from sweeps.surroundings import processor
 if TYPE_CHECKING:
     from conf.point import Point
     from datamodules.cell_loaders import CellDataModule
+    from datamodules.mask_loaders import MaskDataModule
     from lightning_modules.grading import GradingModule
+    from lightning_modules.segmentation import SegmentationModule
+
+    Trained = GradingModule | SegmentationModule
 
 
-def take_way(cfg: DictConfig, point: "Point", module: "GradingModule", data: "CellDataModule") -> Way:
+def take_way(cfg: DictConfig, point: "Point", module: "Trained", data: "CellDataModule | MaskDataModule") -> Way:
     """Decides, enters it in the record, and has the module compute so. Returns the way, for the trainer's precision."""
     plain = Way(precision=cfg.trainer.precision)
     if cfg.speed not in ("auto", "plain"):
@@ -35,7 +39,7 @@ def take_way(cfg: DictConfig, point: "Point", module: "GradingModule", data: "Ce
         way = plain
     else:
         steps = len(data.train_dataloader()) * int(cfg.trainer.max_epochs)
-        found = _measured(cfg, module, steps, plain)
+        found = _measured(cfg, module, steps, plain, data.arrays.images.shape[1:3])
         way = best(found, steps).way
     module.compute(way, cfg.batch_size)
     said = known or as_record(way, found)
@@ -49,11 +53,11 @@ def device_of(accelerator: str) -> torch.device:
     return torch.device("cuda", 0) if gpu else torch.device("cpu")
 
 
-def _measured(cfg: DictConfig, module: "GradingModule", steps: int, plain: Way) -> list[Measured]:
+def _measured(cfg: DictConfig, module: "Trained", steps: int, plain: Way, size: tuple[int, ...]) -> list[Measured]:
     """From the cache where this network has been measured here for a training of about this length, else measured now."""
     device = device_of(cfg.trainer.accelerator)
     here = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{processor()} x {torch.get_num_threads()}"
-    network = f"{cfg.backbone.spec.name} {cfg.width:g}, {cfg.resolution} px, batch {cfg.batch_size}"
+    network = f"{cfg.backbone.spec.name} {cfg.width:g}, {size[1]} x {size[0]} px, batch {cfg.batch_size}"
     tuning = f"head alone for {cfg.fine_tuning.head_epochs} of {cfg.trainer.max_epochs} epochs"
     length = f"some {2 ** round(math.log2(steps))} steps of {plain.precision}"
     key = "; ".join([here, f"torch {torch.__version__}", network, module.head.__class__.__name__, tuning, length])
@@ -62,19 +66,21 @@ def _measured(cfg: DictConfig, module: "GradingModule", steps: int, plain: Way) 
     with FileLock(file.with_suffix(".lock")):
         kept = _read(file)
         if key not in kept:
-            found = _measure(cfg, module, device, steps, plain)
+            found = _measure(cfg, module, device, steps, plain, size)
             kept[key] = [asdict(one) for one in found]
             write_whole(file, json.dumps(kept, indent=1))
     return [Measured(**{**one, "way": Way(**one["way"])}) for one in kept[key]]
 
 
-def _measure(cfg: DictConfig, module: "GradingModule", device: torch.device, steps: int, plain: Way) -> list[Measured]:
+def _measure(
+    cfg: DictConfig, module: "Trained", device: torch.device, steps: int, plain: Way, size: tuple[int, ...]
+) -> list[Measured]:
     """On one batch of noise, with as much trained as in the last epoch."""
-    shape = (cfg.batch_size, 3, cfg.resolution, cfg.resolution)
+    shape = (cfg.batch_size, 3, *size)
     noise = torch.Generator().manual_seed(0)
     batch = torch.randint(0, 256, shape, dtype=torch.uint8, generator=noise).to(device)
     head, network = deepcopy(module.head).to(device), deepcopy(module.network)
-    labels = torch.arange(cfg.batch_size, device=device) % head.num_classes
+    labels = head.some_labels(batch)
     module.fine_tuning.freeze(network, cfg.trainer.max_epochs - 1)
 
     def loss_of(copied: nn.Module, images: torch.Tensor) -> torch.Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from datamodules.splits import PARTS, assign_parts, spread
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pytorch_lightning as pl
 
 MOST_CLASSES = 8
 """Classes of one image, a bit each in the cache."""
@@ -56,6 +57,22 @@ class MaskSamples(Samples):
     cache: Path
     given: Mapping[str, str]
     test_images: int = 0
+
+    task: ClassVar[str] = "segmentation"
+
+    def loaders(self, resolution: int, **settings: Any) -> "pl.LightningDataModule":
+        """Loaders over the parts; `settings` as `MaskDataModule` has them, and `resident`, which masks have no use for.
+
+        Raises DataError for an augmentation that masks could not follow.
+        """
+        from datamodules.mask_loaders import MaskArrays, MaskDataModule
+
+        augmentation = settings["augmentation"]
+        if augmentation.changes and not hasattr(augmentation, "on_pair"):
+            raise DataError("augmentation: moves images alone; of those whose masks follow there are none and steel")
+        labels, parts = self.table.label.to_numpy(), self.table.part.to_numpy(str)
+        arrays = MaskArrays(self.images(resolution), self.masks(resolution), labels, parts, len(self.class_names))
+        return MaskDataModule(arrays, **{key: value for key, value in settings.items() if key != "resident"})
 
     @property
     def ordered(self) -> bool:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ from datamodules.splits import PARTS
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pytorch_lightning as pl
 
 SPLIT_VERSION = 1
 """Raised when the same settings divide the same data differently."""
@@ -62,6 +63,17 @@ class Samples(ABC):
     @abstractmethod
     def images(self, resolution: int) -> npt.NDArray[np.uint8]:
         """All samples, RGB `(N, resolution, resolution, 3)`, memory-mapped; built on first use."""
+
+    task: ClassVar[str] = "grading"
+    """What can be trained on it: a choice of conf/task."""
+
+    def loaders(self, resolution: int, **settings: Any) -> "pl.LightningDataModule":
+        """Loaders over the parts; `settings` as `CellDataModule` has them."""
+        from datamodules.cell_loaders import CellArrays, CellDataModule
+
+        labels, parts = self.table.label.to_numpy(), self.table.part.to_numpy(str)
+        arrays = CellArrays(self.images(resolution), labels, parts, len(self.class_names), self.votes)
+        return CellDataModule(arrays, **settings)
 
     @property
     def votes(self) -> npt.NDArray[np.int64] | None:

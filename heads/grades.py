@@ -62,6 +62,10 @@ class GradeHead(nn.Module, ABC):
         losses = self.sample_losses(logits, labels)
         return losses.mean() if sample_weights is None else (losses * sample_weights).mean()
 
+    def some_labels(self, images: Tensor) -> Tensor:
+        """Labels for images `(B, C, H, W)` that mean nothing, to time a step with: int64 `(B,)`."""
+        return torch.arange(len(images), device=images.device) % self.num_classes
+
     def soft_labels(self, labels: Tensor) -> Tensor:
         """Labels `(B,)` or `(B, K)` → float distributions over the classes `(B, K)`."""
         if labels.ndim == 1:

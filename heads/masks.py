@@ -46,6 +46,11 @@ class MaskHead(nn.Module, ABC):
         losses = self.sample_losses(logits, masks.to(logits.dtype))
         return losses.mean() if sample_weights is None else (losses * sample_weights).mean()
 
+    def some_labels(self, images: Tensor) -> Tensor:
+        """Masks for images `(B, C, H, W)` that mean nothing, to time a step with: bool `(B, K, H, W)`."""
+        batch, _, height, width = images.shape
+        return torch.zeros(batch, self.num_classes, height, width, dtype=torch.bool, device=images.device)
+
     def probabilities(self, logits: Tensor) -> Tensor:
         """Logits → probabilities, both `(B, K, H, W)`."""
         return logits.sigmoid()

@@ -75,10 +75,11 @@ class ProgressLine(Callback):
             self._bar.update()
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Shows the latest val accuracy."""
-        accuracy = trainer.callback_metrics.get("val/accuracy")
-        if self._bar is not None and accuracy is not None:
-            self._bar.set_postfix_str(f"val accuracy {float(accuracy):.3f}", refresh=False)
+        """Shows the latest val accuracy or Dice."""
+        for name in ("accuracy", "dice"):
+            value = trainer.callback_metrics.get(f"val/{name}")
+            if self._bar is not None and value is not None:
+                self._bar.set_postfix_str(f"val {name} {float(value):.3f}", refresh=False)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Closes the bar."""

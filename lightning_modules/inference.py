@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lightning_modules.grading import GradingModule
 
@@ -31,7 +31,7 @@ def grade_images(
     return torch.cat(grades).numpy(), torch.cat(probabilities).numpy()
 
 
-def load_checkpoint(module: GradingModule, path: Path) -> None:
+def load_checkpoint(module: nn.Module, path: Path) -> None:
     """Fills a module from a Lightning checkpoint, which is read as plain data only: no code in it runs.
 
     Raises CheckpointError when the file is missing, truncated, foreign, or of another configuration.

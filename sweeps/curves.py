@@ -6,11 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sweeps.figures import main_figure, plain
+
 TRAIN, VAL = "#8a8f98", "#0b5fff"
 
 
 def draw_curves(history: list[dict[str, float]], title: str, path: Path, majority: float | None = None) -> None:
-    """Loss and accuracy of train and val per epoch → a PNG of 1200 x 500 pixels.
+    """Loss and accuracy, or Dice, of train and val per epoch → a PNG of 1200 x 500 pixels.
 
     Args:
         history: a record's `history`: epoch, train/loss, train/accuracy, val/loss, val/accuracy.
@@ -25,7 +27,8 @@ def draw_curves(history: list[dict[str, float]], title: str, path: Path, majorit
     FigureCanvasAgg(figure)
     figure.suptitle(title, fontsize=12, x=0.01, ha="left")
     epochs = [int(row["epoch"]) + 1 for row in history]
-    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+    main = plain(main_figure(history[0]))
+    for axes, name in zip(figure.subplots(1, 2), ("loss", main), strict=True):
         for part, colour in (("train", TRAIN), ("val", VAL)):
             values = [row.get(f"{part}/{name}") for row in history]
             axes.plot(epochs, values, color=colour, marker=".", label=part)
@@ -43,8 +46,8 @@ def _mark(axes: Any, name: str, history: list[dict[str, float]], epochs: list[in
     if name == "loss":
         axes.set_ylim(bottom=0)
         return
-    best = max(range(len(history)), key=lambda row: history[row]["val/accuracy"])
-    value = history[best]["val/accuracy"]
+    best = max(range(len(history)), key=lambda row: history[row][f"val/{name}"])
+    value = history[best][f"val/{name}"]
     axes.plot(epochs[best], value, "o", color=VAL, markerfacecolor="white", markersize=9)
     axes.annotate(
         f"best {value:.3f}", (epochs[best], value), (0, 9), textcoords="offset points", ha="center", color=VAL

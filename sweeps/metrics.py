@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sweeps.figures import main_figure
+
 Grades = npt.NDArray[np.int64]
 
 
@@ -101,15 +103,15 @@ def epoch_metrics(history: list[dict[str, float]]) -> dict[str, float]:
     """Figures that come from the course of a training.
 
     `val/accuracy_top10_mean` is the thesis's accuracy: the mean of the ten best epochs (section 4.2); `val/loss` is
-    of the epoch with the best val accuracy, the first such; `val/best_epoch` counts from 0.
+    of the epoch with the best val accuracy, the first such; `val/best_epoch` counts from 0. Of masks it is Dice.
     """
-    accuracies = [row["val/accuracy"] for row in history]
-    best = accuracies.index(max(accuracies))
+    main = main_figure(history[0])
+    values = [row[main] for row in history]
+    best = values.index(max(values))
     return {
         "val/best_epoch": best,
         "val/loss": history[best]["val/loss"],
         "val/last/loss": history[-1]["val/loss"],
-        "val/accuracy_top10_mean": float(np.mean(sorted(accuracies)[-10:])),
-        "train/loss": history[-1]["train/loss"],
-        "train/accuracy": history[-1]["train/accuracy"],
+        f"{main}_top10_mean": float(np.mean(sorted(values)[-10:])),
+        **{name: value for name, value in history[-1].items() if name.startswith("train/")},
     }

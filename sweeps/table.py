@@ -11,6 +11,7 @@ from pyarrow import parquet
 from rich.console import Console
 from rich.table import Table
 
+from sweeps.figures import SHOWN
 from sweeps.files import collect_files, file_rows, pooled_files
 from sweeps.metrics import bootstrap_interval, macro_f1
 from sweeps.record import Record, RecordError, Status, find_runs, read_record, status_of
@@ -106,6 +107,8 @@ def pooled(sweep: Path, table: pd.DataFrame | None = None) -> pd.DataFrame:
         if runs.fold.nunique() < 2 or runs.fold.duplicated().any():
             continue
         frames = [pd.read_parquet(sweep / run / "predictions.parquet") for run in runs.run]
+        if any("grade" not in frame for frame in frames):  # masks: their pixels are pooled in the record's own figures
+            continue
         everything = pd.concat(frames)
         part, checkpoint = ("test", "best") if (everything.part == "test").any() else ("val", "last")
         checkpoint = checkpoint if (everything.checkpoint == checkpoint).any() else everything.checkpoint.iloc[0]
@@ -141,8 +144,7 @@ def print_table(table: pd.DataFrame, sweep: Path, files: pd.DataFrame | None = N
         console.print(f"no runs in {sweep}")
         return
     axes = axis_columns(table)
-    figures = [name for name in ("val/accuracy", "val/off_by_one", "val/macro_f1", "test/accuracy", "test/macro_f1")
-               if name in table]  # fmt: skip
+    figures = [name for name in SHOWN if name in table]
     names = [*axes, *(["start"] if "start" not in axes else []), "status", *figures, "seconds"]
     shown = table[[name for name in names if name in table]]
     _show(console, shown.head(most), f"{sweep}: {len(table)} runs")

@@ -103,11 +103,28 @@ def test_hub_names_and_scaling_are_timms(choice):
                 assert (known.mean, known.std) == (candidate.mean, candidate.std)
 
 
-@pytest.mark.parametrize("choice", [choice for group, choice in CHOICES if group == "encoding"])
+ENCODINGS = [choice for group, choice in CHOICES if group == "encoding"]
+OF_MASKS = [choice for choice in ENCODINGS if composed(f"encoding={choice}").encoding.get("task") == "segmentation"]
+
+
+@pytest.mark.parametrize("choice", OF_MASKS)
+def test_every_encoding_of_masks_keeps_the_head_contract(choice):
+    head = factory(composed(f"encoding={choice}").encoding, without=("task",))(num_classes=3)
+    logits = torch.randn(7, head.num_outputs, 4, 6, requires_grad=True)
+    loss = head.loss(logits, torch.rand(7, 3, 4, 6) > 0.5, torch.ones(7))
+    assert loss.shape == ()
+    loss.backward()
+    assert head.probabilities(logits).shape == head.decode(logits).shape == (7, 3, 4, 6)
+    assert head.decode(logits).dtype == torch.bool
+    assert head.loss(logits, head.some_labels(torch.zeros(7, 3, 4, 6))).isfinite()
+
+
+@pytest.mark.parametrize("choice", [choice for choice in ENCODINGS if choice not in OF_MASKS])
 def test_every_encoding_keeps_the_head_contract(choice):
     head = instantiate(composed(f"encoding={choice}").encoding, num_classes=5)
     logits = torch.randn(7, head.num_outputs, requires_grad=True)
     labels = torch.randint(0, 5, (7,))
+    assert head.loss(logits, head.some_labels(torch.zeros(7, 3, 4, 6))).isfinite()
     loss = head.loss(logits, labels, torch.ones(7))
     assert loss.shape == ()
     loss.backward()

@@ -1,0 +1,23 @@
+"""Which figures a run is judged by: what its training is about decides, and is seen from the names in its record."""
+
+from collections.abc import Iterable
+
+MAIN = ("val/accuracy", "val/dice")
+"""One of these is in every record: grades are judged by accuracy, masks by Dice."""
+SHOWN = (
+    "val/accuracy", "val/off_by_one", "val/macro_f1", "test/accuracy", "test/macro_f1",
+    "val/dice", "val/dice_pooled", "val/iou", "val/subset_accuracy", "val/label_accuracy", "test/dice", "test/dice_pooled",
+    "test/subset_accuracy",
+)  # fmt: skip
+"""What tables show, in this order, of what there is."""
+
+
+def main_figure(names: Iterable[str]) -> str:
+    """The figure that chooses among epochs and points; val/accuracy where there is none yet."""
+    known = set(names)
+    return next((name for name in MAIN if name in known), MAIN[0])
+
+
+def plain(name: str) -> str:
+    """`val/dice` → `dice`."""
+    return name.rpartition("/")[2]
