@@ -1,4 +1,4 @@
-"""Grades of a folder of images: `python predict.py run=runs/adhoc/<job> input=<folder>`.
+"""Grades, or masks, of a folder of images: `python predict.py run=runs/adhoc/<job> input=<folder>`.
 
 `run` is a run's folder or a .tflite file that gridlite exported; the file is all that is needed of it.
 """
@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 
 from conf.command_line import answer, stop_or_report, want
 from conf.graders import Grader, grader_of
+from conf.markers import mark_folder, marker_of, marks
 from conf.schema import register
 from datamodules.decoding import SUFFIXES, centre_square, decode
 from datamodules.photo_folder import DataError, cell_name, checked_corners, read_photo_folder
@@ -27,16 +28,19 @@ register()
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="predict")
 def main(cfg: DictConfig) -> None:
-    """Writes one csv row per image, or per cell of a folder of phone photos, and prints where."""
+    """Writes one csv row per image, per cell of a folder of phone photos, or per mask, and prints where."""
     want(cfg, run="a run's folder or an exported .tflite file", input="a folder of images")
     given = Path(cfg.run)
     folder = given.parent if given.suffix == ".tflite" else given
     with stop_or_report(folder):
+        path = Path(cfg.output) if cfg.output else folder / f"predictions-{Path(cfg.input).resolve().name}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if marks(given):
+            print(mark_folder(Path(cfg.input), marker_of(given, cfg.checkpoint), path))
+            return
         grader = grader_of(given, cfg.checkpoint)
         samples = list(read_samples(Path(cfg.input), grader))
         rows = grade(samples, grader, cfg.batch_size)
-        path = Path(cfg.output) if cfg.output else folder / f"predictions-{Path(cfg.input).resolve().name}.csv"
-        path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", newline="") as file:
             writer = csv.DictWriter(file, list(rows[0]))
             writer.writeheader()

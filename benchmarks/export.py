@@ -122,8 +122,8 @@ def convert(case: str, folder: Path) -> None:
     from export.runtime import TfliteModel
 
     side = CASES[case][2]
-    images, model = pictures(side), deployable(our_module(case), side)
-    (folder / "model.onnx").write_bytes(to_onnx(model, side))
+    images, model = pictures(side), deployable(our_module(case), (side, side))
+    (folder / "model.onnx").write_bytes(to_onnx(model, (side, side)))
     import onnx2tf  # noqa: F401
 
     began = time.perf_counter()
@@ -184,7 +184,7 @@ def our_files(case: str, folder: Path) -> None:
     from export.deployable import deployable
 
     side = CASES[case][2]
-    data = to_float32(to_onnx(deployable(our_module(case), side), side))
+    data = to_float32(to_onnx(deployable(our_module(case), (side, side)), (side, side)))
     source = quantize.FloatFile(data, pictures(side)[:20])
     (folder / "ours float32.tflite").write_bytes(data)
     (folder / "ours float16.tflite").write_bytes(quantize.float16(source))

@@ -38,7 +38,7 @@ def build_module(
     backbone = build_backbone(cfg, start)
     optimizer, schedule = instantiate(cfg.optimizer), instantiate(cfg.schedule)
     tuning = instantiate(cfg.fine_tuning) if "fine_tuning" in cfg else None  # older records have none
-    module: GradingModule = factory(cfg.task, without=("monitor", "score"))(
+    module: GradingModule = factory(cfg.task, without=("monitor", "score", "files"))(
         backbone, head, optimizer=optimizer, schedule=schedule, seed=cfg.seed, fine_tuning=tuning, ordered=ordered
     )
     return module
@@ -84,6 +84,10 @@ def build_trainer(
     quiet()
     folder = point.folder / "checkpoints"
     kept = checkpoints(folder, cfg.callbacks.monitor, cfg.callbacks.keep_best, cfg.callbacks.keep_last)
+    if cfg.callbacks.patience is not None:
+        from pytorch_lightning.callbacks import EarlyStopping
+
+        kept.insert(0, EarlyStopping("val/loss", patience=cfg.callbacks.patience, check_finite=False))
     averaging = []
     if cfg.callbacks.ema is not None:
         from pytorch_lightning.callbacks import EMAWeightAveraging

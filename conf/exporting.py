@@ -3,18 +3,18 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra.utils import instantiate
+from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from sweeps.figures import main_figure, plain
 from sweeps.record import Record, RecordError, Status, find_runs, read_record, status_of
 
 if TYPE_CHECKING:
     from datamodules.samples import Samples
-    from lightning_modules.grading import GradingModule
 
 
 def best_of_latest(runs: Path) -> Path:
-    """The done run with the highest val accuracy of the sweep whose records changed last."""
+    """The done run with the highest val accuracy, or Dice, of the sweep whose records changed last."""
     sweeps = [folder for folder in runs.glob("*/") if find_runs(folder)]
     for sweep in sorted(sweeps, key=lambda folder: max(f.stat().st_mtime for f in folder.glob("*/record.json")))[::-1]:
         done = []
@@ -22,22 +22,19 @@ def best_of_latest(runs: Path) -> Path:
             record = read_record(folder)
             if record["status"] == Status.DONE:
                 metrics = record["metrics"]
-                done.append((float(metrics.get("val/accuracy", metrics.get("val/last/accuracy", 0.0))), folder))
+                name = plain(main_figure(metrics))
+                done.append((float(metrics.get(f"val/{name}", metrics.get(f"val/last/{name}", 0.0))), folder))
         if done:
             return max(done)[1]
     raise RecordError(f"{runs}: no finished run in it; name one with run=<folder>")
 
 
-def load_run(record: Record, checkpoint: Path) -> "GradingModule":
-    """The trained module of a record, on the CPU. Raises RecordError for one that marks masks."""
+def load_run(record: Record, checkpoint: Path) -> Any:
+    """The trained module of a record, on the CPU."""
     from conf.build import build_module
     from lightning_modules.backbones.spec import Start
     from lightning_modules.inference import load_checkpoint
 
-    if (task := record["config"]["encoding"].get("task", "grading")) != "grading":
-        raise RecordError(
-            f"{checkpoint.parents[1]}: of task={task}; only runs that grade can be exported or predict so far"
-        )
     begun = record["start"]
     eps = float(begun.get("eps", 1e-5))  # older records have none
     start = Start(begun["origin"], begun["padding"], tuple(begun["mean"]), tuple(begun["std"]), eps=eps)
@@ -84,8 +81,11 @@ def export_run(folder: Path, cfg: DictConfig, *, root: str | None = None, cache:
     from conf.build import build_data
     from export.pipeline import Export
 
+    task = record["config"]["task"]
+
     export = Export(
-        folder, load_run(record, checkpoint), record, samples, cfg.export.checkpoint, cfg.export.max_accuracy_drop,
+        folder, load_run(record, checkpoint), record, samples, cfg.export.checkpoint,
+        get_class(task.get("files", "export.scores.GradeScores")), cfg.export.max_accuracy_drop,
         instantiate(cfg.quantization), instantiate(cfg.latency),
         lambda: build_data(OmegaConf.create(dict(record["config"])), samples),
     )  # fmt: skip
@@ -111,5 +111,6 @@ def export_within(folder: Path, cfg: DictConfig) -> None:
     wrong = [f"{name}: {entry['error']}" for name, entry in entries.items() if "error" in entry]
     if wrong:
         raise RecordError("; ".join(wrong))
-    shown = ", ".join(f"{name} {entry['val/accuracy']:.3f}" for name, entry in entries.items())
-    print(f"exported, val/accuracy of {shown}: {folder / 'export'}")
+    main = next(main_figure(entry) for entry in entries.values())
+    shown = ", ".join(f"{name} {entry[main]:.3f}" for name, entry in entries.items())
+    print(f"exported, {main} of {shown}: {folder / 'export'}")

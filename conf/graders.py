@@ -39,6 +39,8 @@ class RunGrader:
 
     def __init__(self, folder: Path, checkpoint: str) -> None:
         self.record = read_record(folder)
+        if (task := self.record["config"]["encoding"].get("task", "grading")) != "grading":
+            raise RecordError(f"{folder}: a run of task={task}; want one that grades")
         self.checkpoint = folder / "checkpoints" / f"{checkpoint}.ckpt"
         self.resolution, self.labels = (
             int(self.record["config"]["resolution"]),

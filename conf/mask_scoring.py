@@ -1,5 +1,7 @@
 """What a record says of a network that marks defects: figures per part, counts per image, contours to look at."""
 
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,22 +10,19 @@ import numpy.typing as npt
 
 from conf.point import Point
 from datamodules.mask_samples import MaskSamples
-from sweeps.mask_metrics import PixelCounts, mask_metrics
+from sweeps.mask_metrics import PixelCounts, mask_metrics, mean_dice
 from sweeps.record import Record
 
 if TYPE_CHECKING:
     import pandas as pd
+    from torch import Tensor
 
     from datamodules.mask_loaders import MaskDataModule
     from lightning_modules.segmentation import SegmentationModule
 
-COLOURS = (
-    (255, 77, 79), (64, 169, 255), (250, 219, 20), (115, 209, 61), (179, 127, 235), (255, 146, 46), (54, 207, 201),
-    (247, 89, 171),
-)  # fmt: skip
-"""Of the classes' contours, RGB."""
-SHOWN = 8
-"""Images in the picture: the worst on the val part."""
+WORST = 4
+"""Images of the val part that are drawn, and beside them those at these shares of all, in order of their Dice."""
+QUANTILES = (0.1, 0.25, 0.5, 0.9)
 
 
 def score(
@@ -68,18 +67,21 @@ def counted(
     module: "SegmentationModule", data: "MaskDataModule", part: str
 ) -> tuple[PixelCounts, npt.NDArray[np.uint8]]:
     """Pixels of a part by the module as it is, and the given masks, a bit per class `(N, H, W)`."""
-    import torch
-
     from datamodules.mask_samples import packed
+    from lightning_modules.inference import mark_images
 
-    module.eval()
     found: list[PixelCounts] = []
     given: list[npt.NDArray[np.uint8]] = []
-    with torch.inference_mode():
+    truth: deque[npt.NDArray[np.bool_]] = deque()
+
+    def images() -> Iterator["Tensor"]:
         for batch in data.part_dataloader(part):
-            masks = module.head.decode(module(batch.images.to(module.device)).float()).cpu().numpy()
-            found.append(PixelCounts.of(batch.masks.numpy(), masks))
-            given += [packed(one) for one in masks]
+            truth.append(batch.masks.numpy())
+            yield batch.images
+
+    for masks, _ in mark_images(module, images()):
+        found.append(PixelCounts.of(truth.popleft(), masks.numpy()))
+        given += [packed(one) for one in masks.numpy()]
     both, true, said = (np.concatenate([getattr(one, name) for one in found]) for name in ("both", "true", "given"))
     return PixelCounts(both, true, said, found[0].pixels), np.stack(given)
 
@@ -92,35 +94,26 @@ def _rows(samples: MaskSamples, part: str, counts: PixelCounts) -> "pd.DataFrame
 def draw_contours(
     folder: Path, samples: MaskSamples, resolution: int, counts: PixelCounts, given: npt.NDArray[np.uint8]
 ) -> list[dict[str, Any]]:
-    """The worst images of the val part: true contours on the left, given ones on the right, a colour per class."""
+    """Images of the val part from the worst on: truth and answer, outlined in a colour per class → mistakes.jpg."""
     from PIL import Image
 
-    either = counts.true + counts.given
-    dice = np.where(either == 0, 1.0, 2 * counts.both / np.maximum(either, 1)).mean(axis=1)
-    chosen = np.argsort(dice, kind="stable")[:SHOWN]
-    members = np.flatnonzero(samples.table.part.to_numpy(str) == "val")
-    images, bits = samples.images(resolution), samples.masks(resolution)
-    classes = len(samples.class_names)
-    rows = []
-    for at in chosen:
-        picture = images[members[at]]
-        pair = [outlined(picture, masks, classes) for masks in (bits[members[at]], given[at])]
-        rows.append(
-            np.concatenate([np.pad(one, ((2, 2), (2, 2), (0, 0)), constant_values=255) for one in pair], axis=1)
-        )
-    Image.fromarray(np.concatenate(rows)).save(folder / "mistakes.jpg", quality=90)
-    names = samples.table["sample"].to_numpy(str)
-    return [{"sample": str(names[members[at]]), "dice": float(dice[at])} for at in chosen]
-
-
-def outlined(picture: npt.NDArray[np.uint8], masks: npt.NDArray[np.uint8], classes: int) -> npt.NDArray[np.uint8]:
-    """A copy of `(H, W, 3)` with a contour around every mask of `(H, W)` bits, a colour per class."""
-    import cv2
-
+    from datamodules.contours import beside, in_rows, legend
     from datamodules.mask_samples import unpacked
 
-    drawn = np.array(picture)
-    for colour, mask in zip(COLOURS, unpacked(masks[None], classes)[0], strict=False):
-        contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(drawn, contours, -1, colour, 1)
-    return drawn
+    dice = mean_dice(counts)
+    order = np.argsort(dice, kind="stable")
+    worst = min(WORST, len(order))
+    spread = [round(share * (len(order) - 1)) for share in QUANTILES]
+    chosen = order[sorted({*range(worst), *(place for place in spread if place >= worst)})]
+    members = np.flatnonzero(samples.table.part.to_numpy(str) == "val")
+    images, bits = samples.images(resolution), samples.masks(resolution)
+    names, classes = samples.table["sample"].to_numpy(str), len(samples.class_names)
+    pairs = []
+    for at in chosen:
+        masks = [unpacked(one[None], classes)[0] for one in (bits[members[at]], given[at])]
+        pairs.append(beside(images[members[at]], masks, f"Dice {dice[at]:.2f}  {names[members[at]]}"))
+    sheet = in_rows(pairs)
+    Image.fromarray(np.concatenate([sheet, legend(sheet.shape[1], samples.class_names)])).save(
+        folder / "mistakes.jpg", quality=88
+    )
+    return [{"sample": str(names[members[at]]), "dice": float(dice[at])} for at in chosen]

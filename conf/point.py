@@ -33,6 +33,8 @@ RESULT_FREE = {
     "ahead",
     "resident",
     "speed",
+    "task.score",
+    "task.files",
     "datamodule.root",
     "datamodule.cache",
     "datamodule.folder",
@@ -140,6 +142,11 @@ def _problem(cfg: DictConfig, spec: BackboneSpec) -> ValueError | None:
         ("resolution", cfg.resolution, spec.stride, f"{spec.name} divides it by {spec.stride}"),
         ("batch_size", cfg.batch_size, 2, "batch normalisation has no spread over one sample"),
         ("trainer.max_epochs", cfg.trainer.max_epochs, 1, "nothing would be trained"),
+        *(
+            [("callbacks.patience", cfg.callbacks.patience, 1, "epochs without a lower val/loss")]
+            if cfg.callbacks.patience is not None
+            else []
+        ),
         ("trainer.devices", cfg.trainer.devices, 1, "a process each"),
         ("trainer.num_nodes", cfg.trainer.num_nodes, 1, "machines"),
     )
@@ -164,6 +171,8 @@ def config_hash(plain: dict[str, Any], start: Start | None) -> str:
     """SHA-256 over the configuration without the result-free keys, and the content of the starting weights."""
     kept = _without(plain, RESULT_FREE) | {"start": start.identity if start else None}
     kept["trainer"] |= {"devices": 1}  # part of every hash before trainer=ddp
+    if kept["callbacks"].get("patience") is None:
+        kept["callbacks"].pop("patience", None)  # part of no hash before training could end early
     if kept["datamodule"].get("labels") == "settled":
         del kept["datamodule"]["labels"]  # part of no hash before votes could be trained on
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()

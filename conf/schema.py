@@ -44,6 +44,8 @@ class CallbacksConfig:
     """checkpoints/last.ckpt; what an interrupted run goes on from."""
     monitor: str | None = None
     """The figure, the higher the better, by which the best epoch is chosen."""
+    patience: int | None = None
+    """Training ends when val/loss has not fallen for so many epochs (published for steel: 15); None: it never ends early."""
     ema: float | None = None
     """Validated and kept is a running average of the weights, of which this share stays at each step; None: no average."""
 

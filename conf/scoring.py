@@ -33,6 +33,7 @@ def opening(point: Point, samples: "Samples", before: Record) -> Record:
         "preparation": samples.preparation,
         "left_out": samples.left_out,
         "cells": samples.counts(),
+        "images": samples.table.part.value_counts().to_dict(),
     }
     data["sources"] = samples.table.groupby("part").source_id.nunique().to_dict()
     where = {"versions": versions(), "device": {"processor": processor()}}

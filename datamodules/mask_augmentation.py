@@ -20,6 +20,8 @@ class MaskAugmentation:
         rotate_deg: drawn uniformly from [-x, x], degrees (published: 10).
         brightness: grey levels, drawn uniformly from [-x, x].
         contrast: factor drawn uniformly from [1 - x, 1 + x], around mid-grey.
+        crop_width: pixels, a multiple of 32: training sees a piece so wide, of full height, of each picture; 0: all of it.
+        crop_on_defect: share of pieces that are cut around a pixel of a defect, where there is one.
 
     """
 
@@ -28,10 +30,14 @@ class MaskAugmentation:
     rotate_deg: float = 0.0
     brightness: float = 0.0
     contrast: float = 0.0
+    crop_width: int = 0
+    crop_on_defect: float = 0.5
 
     def __post_init__(self) -> None:
         """Raises ValueError for probabilities that are none, and negative ranges."""
-        for name in ("half_turn", "mirror"):
+        if self.crop_width < 0 or self.crop_width % 32:
+            raise ValueError(f"augmentation.crop_width={self.crop_width}: want 0 or a multiple of 32")
+        for name in ("half_turn", "mirror", "crop_on_defect"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"augmentation.{name}={getattr(self, name):g}: want 0 to 1")
         for name in ("rotate_deg", "brightness", "contrast"):
@@ -41,13 +47,19 @@ class MaskAugmentation:
     @property
     def changes(self) -> bool:
         """Whether it does anything."""
-        return any((self.half_turn, self.mirror, self.rotate_deg, self.brightness, self.contrast))
+        return any((self.half_turn, self.mirror, self.rotate_deg, self.brightness, self.contrast, self.crop_width))
 
     def on_pair(
         self, image: npt.NDArray[np.uint8], bits: npt.NDArray[np.uint8], key: tuple[int, int, int]
     ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-        """An image `(H, W, 3)` and its masks' bits `(H, W)`, both changed as (seed, epoch, sample) says."""
+        """An image `(H, W, 3)` and its masks' bits `(H, W)`, both changed as (seed, epoch, sample) says.
+
+        Raises ValueError for a picture narrower than `crop_width`.
+        """
         rng = np.random.default_rng(key)
+        if self.crop_width:
+            piece = self._piece(bits, np.random.default_rng((*key, 1)))
+            image, bits = image[:, piece], bits[:, piece]
         turned, down, across = rng.random(3) < (self.half_turn, self.mirror, self.mirror)
         flips = slice(None, None, -1 if turned != down else 1), slice(None, None, -1 if turned != across else 1)
         image, bits = np.ascontiguousarray(image[flips]), np.ascontiguousarray(bits[flips])
@@ -60,6 +72,17 @@ class MaskAugmentation:
         if light or factor:
             image = np.asarray(cv2.convertScaleAbs(image, alpha=1 + factor, beta=light - GREY * factor), np.uint8)
         return image, bits
+
+    def _piece(self, bits: npt.NDArray[np.uint8], rng: np.random.Generator) -> slice:
+        """Columns of the piece that training sees."""
+        free = bits.shape[1] - self.crop_width
+        if free < 0:
+            raise ValueError(f"augmentation.crop_width={self.crop_width}: the pictures are {bits.shape[1]} pixels wide")
+        left = int(rng.integers(free + 1))
+        columns = np.flatnonzero(bits.any(axis=0))
+        if len(columns) and rng.random() < self.crop_on_defect:
+            left = int(np.clip(rng.choice(columns) - rng.integers(self.crop_width), 0, free))
+        return slice(left, left + self.crop_width)
 
 
 def _rotated(

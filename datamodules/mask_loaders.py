@@ -37,7 +37,7 @@ class MaskArrays:
     bits: npt.NDArray[np.uint8]
     """`(N, H, W)`, see `mask_samples.packed`."""
     labels: npt.NDArray[np.int64]
-    """`(N,)`: a number for the set of an image's classes."""
+    """`(N,)`: type of each image, see `MaskSamples.types`."""
     parts: npt.NDArray[np.str_]
     """`(N,)`: train, val or test."""
     num_classes: int
@@ -60,8 +60,11 @@ class MaskDataset(Dataset[MaskBatch]):
         indices = np.array([index for _, index in keys], np.intp)
         images, bits = self.arrays.images[indices], self.arrays.bits[indices]
         if self.augmentation is not None and self.augmentation.changes:
-            for at, (epoch, index) in enumerate(keys):
-                images[at], bits[at] = self.augmentation.on_pair(images[at], bits[at], (self.seed, epoch, index))
+            changed = [
+                self.augmentation.on_pair(images[at], bits[at], (self.seed, epoch, index))
+                for at, (epoch, index) in enumerate(keys)
+            ]
+            images, bits = (np.stack(many) for many in zip(*changed, strict=True))
         weights = self.weights[self.arrays.labels[indices]].astype(np.float32)
         masks = unpacked(bits, self.arrays.num_classes)
         return MaskBatch(
@@ -73,7 +76,7 @@ class MaskDataModule(pl.LightningDataModule):
     """Loaders over the parts of a data set.
 
     Args:
-        imbalance: balances the sets of classes that images have.
+        imbalance: balances the types of images.
         batch_size: training samples per step.
         ahead: batches that are augmented beside the training; 0 does it between the steps.
 

@@ -70,8 +70,8 @@ class MaskSamples(Samples):
         augmentation = settings["augmentation"]
         if augmentation.changes and not hasattr(augmentation, "on_pair"):
             raise DataError("augmentation: moves images alone; of those whose masks follow there are none and steel")
-        labels, parts = self.table.label.to_numpy(), self.table.part.to_numpy(str)
-        arrays = MaskArrays(self.images(resolution), self.masks(resolution), labels, parts, len(self.class_names))
+        parts = self.table.part.to_numpy(str)
+        arrays = MaskArrays(self.images(resolution), self.masks(resolution), self.types, parts, len(self.class_names))
         return MaskDataModule(arrays, **{key: value for key, value in settings.items() if key != "resident"})
 
     @property
@@ -81,8 +81,8 @@ class MaskSamples(Samples):
 
     @property
     def preparation(self) -> dict[str, Any]:
-        """The whole picture is one sample."""
-        return {"crop": "none", "grid": None}
+        """The whole picture is one sample; `picture` is its width and height."""
+        return {"crop": "none", "grid": None, "picture": list(self.size)}
 
     @cached_property
     def size(self) -> tuple[int, int]:
@@ -198,6 +198,15 @@ class MaskSamples(Samples):
             labels[rest], sources[rest], fold=by.fold, folds=by.folds, val_folds=val_folds, seed=by.seed
         )
         return parts
+
+    @property
+    def types(self) -> npt.NDArray[np.int64]:
+        """Of each image the rarest of its classes in the train part, K where it has none: what the train part is balanced by."""
+        train = (self.table.part == "train").to_numpy()
+        rarity = np.argsort(np.argsort(self.labels[train].sum(axis=0), kind="stable"))
+        classes = len(self.class_names)
+        rank = np.where(self.labels, rarity, classes)
+        return np.where(self.labels.any(axis=1), np.argsort(rarity)[np.minimum(rank.min(axis=1), classes - 1)], classes)
 
     def counts(self) -> dict[str, list[int]]:
         """Images per class in each part, those without a defect last."""

@@ -64,6 +64,10 @@ class Samples(ABC):
     def images(self, resolution: int) -> npt.NDArray[np.uint8]:
         """All samples, RGB `(N, resolution, resolution, 3)`, memory-mapped; built on first use."""
 
+    def shape(self, resolution: int) -> tuple[int, int]:
+        """Height and width of the images at a resolution."""
+        return resolution, resolution
+
     task: ClassVar[str] = "grading"
     """What can be trained on it: a choice of conf/task."""
 

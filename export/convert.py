@@ -15,19 +15,21 @@ import onnx
 import torch
 
 from export.flatbuffer import fuse_same_padding
+from export.runtime import TfliteModel
 
 OPSET = 17
 """At 18 the axes of a mean became an input, on which squeeze-and-excite fails further down."""
-INPUT, OUTPUTS = "image", ("probabilities", "grade")
+INPUT = "image"
+OUTPUTS = TfliteModel.outputs
 
 
-def to_onnx(model: torch.nn.Module, resolution: int, outputs: Sequence[str] = OUTPUTS) -> bytes:
-    """A deployable model as ONNX, constants folded and paddings inside their convolutions."""
+def to_onnx(model: torch.nn.Module, size: tuple[int, int], outputs: Sequence[str] = OUTPUTS) -> bytes:
+    """A deployable model for images of height and width `size` as ONNX, constants folded, paddings inside convolutions."""
     import onnxoptimizer
     import onnxsim
 
     stream = io.BytesIO()
-    example = torch.zeros(1, resolution, resolution, 3)
+    example = torch.zeros(1, *size, 3)
     with _silence(), torch.inference_mode():
         torch.onnx.export(
             model, (example,), cast(str, stream), dynamo=False, opset_version=OPSET,

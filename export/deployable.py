@@ -7,37 +7,52 @@ from timm.layers import Conv2dSame
 from torch import Tensor, nn
 
 from heads.grades import GradeHead
-from lightning_modules.grading import GradingModule
+from heads.masks import MaskHead
 from lightning_modules.networks import Network
+from lightning_modules.trained import TrainedModule
 
 
 class Deployable(nn.Module):
     """One image, as a camera gives it, to probabilities and grade; scaling and decoding are inside.
 
     Args:
-        network: raw pixels `(B, 3, S, S)` → logits `(B, O)`.
+        network: raw pixels `(B, 3, H, W)` → logits `(B, O)`.
         head: logits → probabilities and grade.
 
     """
 
-    def __init__(self, network: Network, head: GradeHead) -> None:
+    def __init__(self, network: Network, head: GradeHead | MaskHead) -> None:
         super().__init__()
         self.network, self.head = network, head
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Raw RGB 0..255, float `(B, S, S, 3)` → probabilities `(B, K)` and grade, int32 `(B,)`."""
+        """Raw RGB 0..255, float `(B, H, W, 3)` → probabilities `(B, K)` and grade, int32 `(B,)`."""
         logits = self.network(image.permute(0, 3, 1, 2))
         return self.head.probabilities(logits), self.head.decode(logits).int()
 
 
-def deployable(module: GradingModule, resolution: int) -> Deployable:
-    """The deployable model of a trained module, in eval mode, with paddings fixed for its resolution.
+class MaskDeployable(Deployable):
+    """One image to probabilities and mask, pixel by pixel."""
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Raw RGB 0..255, float `(B, H, W, 3)` → probabilities `(B, H, W, K)` and mask, int32 `(B, H, W)`.
+
+        Bit k of a pixel of the mask says whether it belongs to class k.
+        """
+        logits = self.network(image.permute(0, 3, 1, 2))
+        masks = self.head.decode(logits).float()
+        bits = (masks * torch.tensor([2.0**place for place in range(masks.shape[1])]).view(1, -1, 1, 1)).sum(dim=1)
+        return self.head.probabilities(logits).permute(0, 2, 3, 1), bits.int()
+
+
+def deployable(module: TrainedModule, size: tuple[int, int], kind: type[Deployable] = Deployable) -> Deployable:
+    """The deployable model of a trained module, in eval mode, with paddings fixed for its height and width.
 
     The module itself is left as it was.
     """
-    model = Deployable(deepcopy(module.network), deepcopy(module.head))
+    model = kind(deepcopy(module.network), deepcopy(module.head))
     model = model.cpu().eval().to(memory_format=torch.contiguous_format)
-    example = torch.zeros(1, resolution, resolution, 3)
+    example = torch.zeros(1, *size, 3)
     fold_scale(model, example)
     fix_padding(model, example)
     return model.eval()

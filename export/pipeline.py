@@ -11,10 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import torch
 from tqdm import tqdm
 
-from datamodules.cell_loaders import CellDataModule
 from datamodules.samples import Samples
 from export import flatbuffer
 from export.convert import to_float32, to_onnx
@@ -22,10 +20,9 @@ from export.deployable import deployable
 from export.latency.result import Entry, merged, timed
 from export.quantization_aware import quantization_aware
 from export.quantize import FloatFile
-from export.runtime import METADATA, TfliteModel
+from export.runtime import METADATA
 from export.scores import Scored
-from lightning_modules.grading import GradingModule
-from lightning_modules.inference import grade_images
+from lightning_modules.trained import TrainedModule
 from sweeps.record import Record, one_line, update_record
 
 Quantization = Callable[[FloatFile], bytes]
@@ -50,23 +47,25 @@ class Export:
         module: trained, with its checkpoint loaded.
         samples: the run's data, divided as it was for training.
         training_data: loaders as the run had them.
-        max_accuracy_drop: a file that loses more than this against torch, on any part, is marked.
+        scored: what the run's task asks of a file.
+        max_accuracy_drop: a file that loses more than this against torch, on any part, is marked; of masks it is Dice.
 
     """
 
     folder: Path
-    module: GradingModule
+    module: TrainedModule
     record: Record
     samples: Samples
     checkpoint: str
+    scored: type[Scored]
     max_accuracy_drop: float
     quantizations: Mapping[str, Quantization]
     latencies: Mapping[str, Latency]
-    training_data: Callable[[], CellDataModule]
+    training_data: Callable[[], Any]
 
     @property
     def resolution(self) -> int:
-        """Pixels, square."""
+        """Pixels, of the shorter side."""
         return int(self.record["config"]["resolution"])
 
     @property
@@ -83,7 +82,7 @@ class Export:
         self.target.mkdir(parents=True, exist_ok=True)
         with tqdm(total=2 + len(self.quantizations), unit="file", leave=False, disable=None) as bar:
             bar.set_description("torch")
-            scored = self.score_torch()
+            scored = self.scored.by(self.module, self.samples, self.resolution)
             bar.update()
             bar.set_description("float32 from ONNX")
             source = self.convert(scored)
@@ -95,7 +94,7 @@ class Export:
                 frames.append(frame)
                 bar.update()
         frames.append(self.earlier_predictions(entries))
-        whole = pd.concat([frame for frame in frames if frame is not None] or [scored.columns[:0]])
+        whole = pd.concat([frame for frame in frames if frame is not None] or [pd.DataFrame()])
         _replace(self.target / "predictions.parquet", lambda path: whole.to_parquet(path, index=False))
 
         def entered(old: Record) -> Record:
@@ -120,29 +119,25 @@ class Export:
         old = pd.read_parquet(path)
         return old[old.file.isin(known)]
 
-    def score_torch(self) -> Scored:
-        """Grades of the evaluated cells by the torch network."""
-        table = self.samples.table
-        chosen = np.flatnonzero(np.isin(table.part.to_numpy(str), self.samples.evaluated))
-        images = self.samples.images(self.resolution)[chosen]
-        batches = (torch.from_numpy(images[at : at + 64]).permute(0, 3, 1, 2) for at in range(0, len(images), 64))
-        grades, probabilities = grade_images(self.module, batches)
-        columns = table.iloc[chosen][["sample", "source_id", "group", "part", "label"]].reset_index(drop=True)
-        return Scored(columns, images, grades, probabilities)
-
     def convert(self, scored: Scored) -> FloatFile:
         """Writes model.onnx and gives the float32 file, held against torch."""
-        onnx_model = to_onnx(deployable(self.module, self.resolution), self.resolution)
+        onnx_model = self.onnx(self.module)
         _write(self.target / "model.onnx", onnx_model)
         data = to_float32(onnx_model)
-        few = np.random.default_rng(0).permutation(len(scored.images))[:32]
-        worst = float(np.abs(TfliteModel(data).grade(scored.images[few])[1] - scored.probabilities[few]).max())
+        few, wanted = scored.few
+        worst = float(np.abs(scored.model(data).probabilities(scored.images[few]) - wanted).max())
         if not worst <= PARITY:
             raise ExportError(
                 f"{self.folder}: the converted float32 file differs from torch by {worst:.2g} in a probability, "
                 f"more than {PARITY:g}"
             )
-        return FloatFile(data, self.calibration_images, self.retrain)
+        return FloatFile(data, self.calibration_images, self.retrain, scored.model)
+
+    def onnx(self, module: TrainedModule) -> bytes:
+        """The network as it ships, for the size that the data has."""
+        height, width = self.samples.shape(self.resolution)
+        shipped = deployable(module, (height, width), self.scored.shipped)
+        return to_onnx(shipped, (height, width), self.scored.model.outputs)
 
     def retrain(self, epochs: int, lr: float) -> FloatFile:
         """The float32 file of the network tuned under int8's rounding, for the same calibration part."""
@@ -154,12 +149,11 @@ class Export:
                 yield loader
 
         tuned = quantization_aware(self.module, passes(), steps=epochs * len(loader), lr=lr)
-        data = to_float32(to_onnx(deployable(tuned, self.resolution), self.resolution))
-        return FloatFile(data, self.calibration_images)
+        return FloatFile(to_float32(self.onnx(tuned)), self.calibration_images, kind=self.scored.model)
 
     @property
     def calibration_images(self) -> npt.NDArray[np.uint8]:
-        """`(n, S, S, 3)`, in an order in which any leading slice is spread as well."""
+        """`(n, H, W, 3)`, in an order in which any leading slice is spread as well."""
         calibration = np.flatnonzero(self.samples.table.calibration.to_numpy())
         images = self.samples.images(self.resolution)[np.random.default_rng(0).permutation(calibration)]
         return np.asarray(images)
@@ -170,12 +164,13 @@ class Export:
         """One file: its entry in the record and its predictions."""
         try:
             data = flatbuffer.with_metadata(quantization(source), {METADATA: self.metadata(name)})
-            model = TfliteModel(data)
+            model = scored.model(data)
         except ValueError as error:
             return {"error": one_line(error)}, None
         path = self.target / f"{name}.tflite"
         _write(path, data)
-        grades, probabilities = model.grade(scored.images)
+        ordered = self.record["data"].get("ordered", True)
+        figures, answers = scored.judge(model, ordered=ordered, most_lost=self.max_accuracy_drop)
         entry = {
             "path": str(path.relative_to(self.folder)),
             "size_bytes": len(data),
@@ -183,29 +178,26 @@ class Export:
             "checkpoint": self.checkpoint,
             "tensors": flatbuffer.tensors_by_type(data),
             "operators_outside_int8": flatbuffer.operators_outside_int8(data),
-            **scored.figures(
-                grades,
-                probabilities,
-                ordered=self.record["data"].get("ordered", True),
-                most_lost=self.max_accuracy_drop,
-            ),
+            **figures,
             "latency": timed(data, self.latencies),
         }
-        columns = scored.columns.assign(file=name, grade=grades, probabilities=list(probabilities))
-        return entry, columns
+        return entry, answers.assign(file=name)
 
     def metadata(self, name: str) -> bytes:
         """What a phone needs to know of the file, as JSON."""
         config = self.record["config"]
+        height, width = self.samples.shape(self.resolution)
         described = {
             "format_version": FORMAT_VERSION,
-            "task": "grading",
+            "task": self.scored.task,
             "labels": self.record["data"]["class_names"],
             **self.samples.preparation,
             "resolution": self.resolution,
+            "size": [height, width],
             "resize": "area average when both sides shrink, bilinear otherwise",
-            "input": "image: RGB 0..255, float32, 1 x resolution x resolution x 3",
-            "outputs": "probabilities: float32, 1 x labels; grade: int32, index into labels",
+            "input": "image: RGB 0..255, float32, 1 x height x width x 3",
+            "outputs": self.scored.outputs,
+            "threshold": config["encoding"].get("threshold"),
             "quantization": name,
             "axes": self.record["axes"],
             "config_hash": self.record["config_hash"],

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ai_edge_quantizer.quantizer import Quantizer
 
 from export import flatbuffer
-from export.bias_correction import convolution_outputs, correct_biases, float_means
+from export.bias_correction import CONVOLUTIONS, convolution_outputs, correct_biases, float_means
 from export.ranges import ESTIMATORS, Range, Seen, observe
 from export.runtime import TfliteModel
 
@@ -20,7 +20,7 @@ Recipe = list[dict[str, Any]]
 
 CORRECTION_IMAGES = 24
 TOLERANCE = 0.007
-"""Mean absolute change of a probability over blended calibration images at which `float_layers=auto` is content; the
+"""Change of the probabilities of blended calibration images (`TfliteModel.change`) at which `float_layers=auto` is content; the
 correction of biases, which comes after, takes away more than half of it."""
 STEMS = (0, 1, 2, 3, 5, 7, 9, 12, 16)
 """Numbers of leading convolutions that `float_layers=auto` tries, in this order."""
@@ -37,9 +37,11 @@ class FloatFile:
     data: bytes
     """A float32 TFLite file."""
     images: npt.NDArray[np.uint8]
-    """The calibration part, `(n, S, S, 3)`."""
+    """The calibration part, `(n, H, W, 3)`."""
     retrain: "Callable[[int, float], FloatFile] | None" = field(default=None, repr=False)
     """(epochs, rate) → the float32 file of the network tuned under rounding, see `quantization_aware`."""
+    kind: type[TfliteModel] = TfliteModel
+    """How it is read."""
     _ranges: dict[str, dict[str, Range]] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -62,7 +64,7 @@ class FloatFile:
 
     @cached_property
     def blends(self) -> npt.NDArray[np.uint8]:
-        """Means of two calibration images each, `(n - 1, S, S, 3)`, at most 100; one image is its own blend.
+        """Means of two calibration images each, `(n - 1, H, W, 3)`, at most 100; one image is its own blend.
 
         A network is so sure of what it was trained on that rounding hardly shows. Of blends (Zhang et al. 2018,
         "mixup") it is as unsure as of new images.
@@ -72,8 +74,8 @@ class FloatFile:
 
     @cached_property
     def probabilities(self) -> npt.NDArray[np.float32]:
-        """Of the blends, `(n - 1, K)`."""
-        return TfliteModel(self.data).grade(self.blends)[1]
+        """Of the blends, `(n - 1, K)`, of files that mark pixels `(n - 1, H, W, K)`."""
+        return self.kind(self.data).probabilities(self.blends)
 
 
 def float32(source: FloatFile) -> bytes:
@@ -151,8 +153,8 @@ def int8_qat(source: FloatFile, *, epochs: int, lr: float, then: Callable[[Float
 
 
 def probability_change(data: bytes, source: FloatFile) -> float:
-    """Mean absolute difference of a file's probabilities from float32's over blended calibration images."""
-    return float(np.abs(TfliteModel(data).grade(source.blends)[1] - source.probabilities).mean())
+    """How far a file's probabilities lie from float32's over blended calibration images, see `TfliteModel.change`."""
+    return source.kind.change(source.probabilities, source.kind(data).probabilities(source.blends))
 
 
 def _int8(source: FloatFile, estimator: str, per_channel: bool, float_edges: bool, keep_float: list[str]) -> bytes:
@@ -174,15 +176,16 @@ def edges(data: bytes) -> list[str]:
     """Names of the results of all operators before the first convolution and after the last."""
     model = flatbuffer.unpack(data)
     kinds = [flatbuffer.operator_name(model, operator) for operator in flatbuffer.graph(model).operators]
-    places = [place for place, kind in enumerate(kinds) if kind in ("CONV_2D", "DEPTHWISE_CONV_2D")]
+    places = [place for place, kind in enumerate(kinds) if kind in CONVOLUTIONS]
     return _results(model, [*range(places[0]), *range(places[-1] + 1, len(kinds))] if places else [])
 
 
 def _decoding(data: bytes) -> list[str]:
-    """Names of the results of all operators after the classifier, the last FULLY_CONNECTED."""
+    """Names of the results of all operators after the classifier, the last FULLY_CONNECTED, or the last convolution."""
     model = flatbuffer.unpack(data)
     kinds = [flatbuffer.operator_name(model, operator) for operator in flatbuffer.graph(model).operators]
     places = [place for place, kind in enumerate(kinds) if kind == "FULLY_CONNECTED"]
+    places = places or [place for place, kind in enumerate(kinds) if kind in CONVOLUTIONS]
     return _results(model, range(places[-1] + 1, len(kinds)) if places else [])
 
 

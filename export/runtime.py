@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -57,7 +57,7 @@ def _quiet_stderr() -> Iterator[None]:
 
 
 class TfliteModel:
-    """A deployable file (contract 4 of the design) in memory.
+    """A deployable file (contract 4 of the design) in memory: one that grades.
 
     Args:
         data: the file's bytes.
@@ -67,27 +67,58 @@ class TfliteModel:
 
     """
 
+    outputs: ClassVar[tuple[str, str]] = ("probabilities", "grade")
+
     def __init__(self, data: bytes, threads: int = 2) -> None:
         flatbuffer.unpack(data)
         self.interpreter = interpreter_of(data, threads)
-        outputs = {name for one in self.interpreter.get_signature_list().values() for name in one["outputs"]}
-        if not {"probabilities", "grade"} <= outputs:
-            raise flatbuffer.FileError("not a grading file: it lacks the outputs probabilities and grade")
+        given = {name for one in self.interpreter.get_signature_list().values() for name in one["outputs"]}
+        if not set(self.outputs) <= given:
+            raise flatbuffer.FileError(f"it lacks the outputs {' and '.join(self.outputs)}; it gives {_listed(given)}")
         self.run = self.interpreter.get_signature_runner()
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """`(1, S, S, 3)`."""
+        """`(1, H, W, 3)`."""
         return tuple(int(side) for side in self.interpreter.get_input_details()[0]["shape"])
+
+    def answers(self, images: Iterable[npt.NDArray[np.uint8]]) -> Iterator[tuple[npt.NDArray[Any], ...]]:
+        """Raw RGB images `(H, W, 3)` → what the file says of each, in the order of `outputs`, without the batch axis."""
+        for image in images:
+            given = self.run(image=image[None].astype(np.float32))
+            yield tuple(given[name][0].copy() for name in self.outputs)
+
+    def probabilities(self, images: Iterable[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
+        """Raw RGB images `(H, W, 3)` → `(N, K)`, of files that mark pixels `(N, H, W, K)`."""
+        return np.array([chances for chances, _ in self.answers(images)], np.float32)
 
     def grade(self, images: Iterable[npt.NDArray[np.uint8]]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
         """Raw RGB images `(S, S, 3)` → grades `(N,)` and probabilities `(N, K)`."""
-        grades, probabilities = [], []
-        for image in images:
-            given = self.run(image=image[None].astype(np.float32))
-            grades.append(int(given["grade"][0]))
-            probabilities.append(given["probabilities"][0].copy())
-        return np.array(grades, np.int64), np.array(probabilities, np.float32)
+        found = list(self.answers(images))
+        return np.array([grade for _, grade in found], np.int64), np.array([share for share, _ in found], np.float32)
+
+    @staticmethod
+    def change(before: npt.NDArray[np.float32], after: npt.NDArray[np.float32]) -> float:
+        """How far two sets of probabilities lie apart: the mean absolute difference."""
+        return float(np.abs(after - before).mean())
+
+
+class MaskModel(TfliteModel):
+    """A deployable file that marks pixels."""
+
+    outputs: ClassVar[tuple[str, str]] = ("probabilities", "mask")
+
+    @staticmethod
+    def change(before: npt.NDArray[np.float32], after: npt.NDArray[np.float32]) -> float:
+        """Difference over sum of two sets of probabilities: 1 less the Dice of what is neither yes nor no.
+
+        A mean over all pixels would see little but the background.
+        """
+        return float(np.abs(after - before).sum() / max(float((after + before).sum()), 1e-12))
+
+
+def _listed(names: Iterable[str]) -> str:
+    return " and ".join(sorted(names)) or "nothing by name"
 
 
 def read_file(path: Path) -> tuple[bytes, dict[str, Any]]:

@@ -5,19 +5,23 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from sweeps.figures import main_figure, plain
+
 
 def print_files(entries: dict[str, dict[str, Any]]) -> None:
     """A row per file: size, figures of each part, agreement with torch, latency; then what is wrong, a line each."""
-    parts = [part for part in ("val", "test") if any(f"{part}/accuracy" in entry for entry in entries.values())]
+    main = plain(next((main_figure(entry) for entry in entries.values() if "error" not in entry), "val/accuracy"))
+    known = {"accuracy": {"accuracy": "accuracy", "macro_f1": "macro F1"}, "dice": {"dice": "Dice", "iou": "IoU"}}[main]
+    parts = [part for part in ("val", "test") if any(f"{part}/{main}" in entry for entry in entries.values())]
     console = Console(width=None if Console().is_terminal else 160)
     table = Table()
     table.add_column("file")
-    figures = [f"{part} {name}" for part in parts for name in ("accuracy", "macro F1")]
+    figures = [f"{part} {name}" for part in parts for name in known.values()]
     for name in ("kB", *figures, "same as torch", "worst Δp", "ms p50", "ms p90"):
         table.add_column(name, justify="right")
     for name, entry in entries.items():
         if "error" not in entry:
-            table.add_row(f"{name}.tflite", *_row(entry, parts))
+            table.add_row(f"{name}.tflite", *_row(entry, [f"{part}/{name}" for part in parts for name in known]))
     console.print(table)
     for name, entry in entries.items():
         complaint = entry.get("error") or entry.get("marked")
@@ -25,8 +29,8 @@ def print_files(entries: dict[str, dict[str, Any]]) -> None:
             console.print(f"{name}: {complaint}", markup=False, soft_wrap=True)
 
 
-def _row(entry: dict[str, Any], parts: list[str]) -> list[str]:
-    figures = [f"{entry[f'{part}/{name}']:.3f}" for part in parts for name in ("accuracy", "macro_f1")]
+def _row(entry: dict[str, Any], names: list[str]) -> list[str]:
+    figures = [f"{entry[name]:.3f}" for name in names]
     first = entry["latency"][0] if entry["latency"] else None
     known = [first[key] if first else None for key in ("latency_ms_p50", "latency_ms_p90")]
     times = ["–" if value is None else f"{value:.2f}" for value in known]

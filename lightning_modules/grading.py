@@ -84,6 +84,7 @@ class GradingModule(TrainedModule):
         classes = head.num_classes
         super().__init__(
             GradeNetwork(backbone, head.num_outputs, dropout),
+            head,
             optimizer=optimizer,
             schedule=schedule,
             seed=seed,
@@ -101,7 +102,7 @@ class GradingModule(TrainedModule):
             raise ValueError(f"task.label_smoothing={label_smoothing:g}: want 0 or more and less than 1")
         if mixup < 0:
             raise ValueError(f"task.mixup={mixup:g}: want 0 or more")
-        self.head = head
+        self.head: GradeHead = head
         self.label_smoothing = label_smoothing
         self.mixup = _mixup(mixup, classes) if mixup else None
 

@@ -1,7 +1,7 @@
 """Grades and probabilities of many images from a trained network."""
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.grading import GradingModule
+from lightning_modules.trained import TrainedModule
 
 
 class CheckpointError(ValueError):
@@ -19,7 +19,7 @@ class CheckpointError(ValueError):
 
 @torch.inference_mode()
 def grade_images(
-    module: GradingModule, batches: Iterable[Tensor]
+    module: TrainedModule, batches: Iterable[Tensor]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """Raw pixels `(B, 3, S, S)`, batch by batch → grades `(N,)` and probabilities `(N, K)`, in eval mode."""
     module.eval()
@@ -29,6 +29,15 @@ def grade_images(
         grades.append(module.head.decode(logits).cpu())
         probabilities.append(module.head.probabilities(logits).double().cpu())
     return torch.cat(grades).numpy(), torch.cat(probabilities).numpy()
+
+
+@torch.inference_mode()
+def mark_images(module: TrainedModule, batches: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Raw pixels `(B, 3, H, W)`, batch by batch → masks, bool, and probabilities `(B, K, H, W)`, in eval mode."""
+    module.eval()
+    for images in batches:
+        logits = module(images.to(module.device)).float()
+        yield module.head.decode(logits).cpu(), module.head.probabilities(logits).cpu()
 
 
 def load_checkpoint(module: nn.Module, path: Path) -> None:

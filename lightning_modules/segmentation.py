@@ -82,7 +82,7 @@ class SegmentationModule(TrainedModule):
     Logged once per epoch: `train/loss`, `train/dice_pooled`, `val/loss`, `val/dice` (Kaggle's rule), `val/dice_pooled`.
 
     Args:
-        decoder_channels: see `MaskNetwork`.
+        decoder_channels, grey: see `MaskNetwork`.
         freeze_encoder: whether the backbone keeps its weights and statistics (published: it did).
         optimizer, schedule, seed, fine_tuning: see `TrainedModule`.
         ordered: kinds of defects have no order; nothing depends on it.
@@ -94,23 +94,26 @@ class SegmentationModule(TrainedModule):
         backbone: Backbone,
         head: MaskHead,
         *,
-        decoder_channels: Sequence[int],
+        decoder_channels: Sequence[int] | None = None,
         optimizer: OptimizerFactory,
         schedule: ScheduleFactory,
         seed: int,
+        grey: bool = False,
         freeze_encoder: bool = False,
         fine_tuning: FineTuning | None = None,
         ordered: bool = False,
     ) -> None:
         super().__init__(
-            MaskNetwork(backbone, head.num_outputs, decoder_channels),
+            MaskNetwork(backbone, head.num_outputs, decoder_channels, grey=grey),
+            head,
             optimizer=optimizer,
             schedule=schedule,
             seed=seed,
             fine_tuning=fine_tuning,
             val_metrics=MetricCollection({"dice": Dice(), "dice_pooled": PooledDice()}, prefix="val/"),
         )
-        self.head, self.freeze_encoder = head, freeze_encoder
+        self.head: MaskHead = head
+        self.freeze_encoder = freeze_encoder
 
     def on_train_epoch_start(self) -> None:
         """As in the base class; a frozen encoder keeps its weights and statistics."""

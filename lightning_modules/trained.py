@@ -10,6 +10,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import MetricCollection
 
+from heads.grades import GradeHead
+from heads.masks import MaskHead
 from lightning_modules.data_parallel import summed
 from lightning_modules.fine_tuning import FineTuning
 from lightning_modules.networks import Network
@@ -26,6 +28,7 @@ class TrainedModule(pl.LightningModule):
 
     Args:
         network: raw pixels → logits.
+        head: what logits and labels mean.
         optimizer: parameters → optimizer.
         schedule: (optimizer, total steps) → schedule stepped once per batch, or None.
         seed: what a network draws from, together with the epoch.
@@ -37,6 +40,7 @@ class TrainedModule(pl.LightningModule):
     def __init__(
         self,
         network: Network,
+        head: GradeHead | MaskHead,
         *,
         optimizer: OptimizerFactory,
         schedule: ScheduleFactory,
@@ -46,7 +50,7 @@ class TrainedModule(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.fine_tuning = FineTuning() if fine_tuning is None else fine_tuning
-        self.network = network
+        self.network, self.head = network, head
         self.compute(PLAIN, 0)
         self.optimizer_factory, self.schedule_factory, self.seed = (optimizer, schedule, seed)
         self.val_loss = torch.tensor(0.0)

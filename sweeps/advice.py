@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from sweeps.answers import kind_of
 from sweeps.effects import REPEATS
+from sweeps.figures import main_figure
 from sweeps.metrics import bootstrap_interval
 
 
@@ -22,7 +24,7 @@ class Advice:
     val: float
     """Accuracy on the val part, by which it was chosen."""
     test: float | None
-    """Accuracy on the test part, which chose nothing; None where there is none."""
+    """Accuracy, or Dice, on the test part, which chose nothing; None where there is none."""
     low: float
     """95 % bootstrap over sources of `test`, as `high`."""
     high: float
@@ -44,24 +46,26 @@ def advise(sweep: Path, table: pd.DataFrame, files: pd.DataFrame, axes: list[str
         axes: columns that tell points apart.
 
     """
+    figure = main_figure(files)
     keys = [name for name in [*axes, "file", "start"] if name in files and name not in REPEATS]
     found = []
     for _, point in table[table.front].iterrows():
         same = pd.Series(data=True, index=files.index)
         for name in keys:
             same &= files[name].isna() if pd.isna(point[name]) else files[name] == point[name]
-        runs = files[same].drop_duplicates("run").sort_values("val/accuracy", ascending=False)
+        runs = files[same].drop_duplicates("run").sort_values(figure, ascending=False)
         answers = [_tested(sweep / str(run), str(point.file)) for run in runs.run]
         cells = pd.concat(answers)
         test, low, high = None, np.nan, np.nan
         if len(cells):
-            labels, grades = cells.label.to_numpy(), cells.grade.to_numpy()
-            test = float(np.mean(labels == grades))
-            figure = {"accuracy": lambda labels, grades: float(np.mean(labels == grades))}
-            low, high = bootstrap_interval(labels, grades, cells.source_id.to_numpy(str), figure)["accuracy"]
+            kind = kind_of(cells)
+            truth, given = kind.arrays(cells)
+            test = float(kind.worth(cells).mean())
+            main = {kind.main: kind.figures[kind.main]}
+            low, high = bootstrap_interval(truth, given, cells.source_id.to_numpy(str), main)[kind.main]
         best = runs.iloc[0]
         path = f"{best.run}/export/{point.file}.tflite"
-        val = float(point["val/accuracy"])
+        val = float(point[figure])
         found.append(
             Advice(str(point["name"]), float(point.latency_ms), float(point.size_bytes), val, test, low, high,
                    len(cells), path, str(best.get("marked") or ""))
@@ -72,6 +76,6 @@ def advise(sweep: Path, table: pd.DataFrame, files: pd.DataFrame, axes: list[str
 def _tested(run: Path, file: str) -> pd.DataFrame:
     path = run / "export" / "predictions.parquet"
     if not path.is_file():
-        return pd.DataFrame(columns=["label", "grade", "source_id"])
+        return pd.DataFrame()
     answers = pd.read_parquet(path)
-    return answers[(answers.file == file) & (answers.part == "test")][["label", "grade", "source_id"]]
+    return answers[(answers.file == file) & (answers.part == "test")]

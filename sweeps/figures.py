@@ -15,7 +15,7 @@ SHOWN = (
 def main_figure(names: Iterable[str]) -> str:
     """The figure that chooses among epochs and points; val/accuracy where there is none yet."""
     known = set(names)
-    return next((name for name in MAIN if name in known), MAIN[0])
+    return next((name for name in MAIN if {name, name.replace("val/", "val/last/")} & known), MAIN[0])
 
 
 def plain(name: str) -> str:

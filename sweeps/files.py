@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sweeps.metrics import Grades, macro_f1
+from sweeps.answers import kind_of
 from sweeps.record import Record, RecordError, find_runs, read_record
 
 FILE_COLUMNS = ("file", "size_bytes", "same", "checkpoint", "device", "threads", "delegate", "latency_ms", "marked")
@@ -38,7 +38,7 @@ def typical_ms(timed: Record) -> float:
 
 def collect_files(sweep: Path) -> pd.DataFrame:
     """One row per run, exported file and device that it was timed on: run, the axes, start, FILE_COLUMNS (latency_ms
-    is the p50, same the share of grades as torch's), and every scalar metric of the file. Runs without files, and files
+    is the p50, same the share of answers that are torch's), and every scalar metric of the file. Runs without files, and files
     that could not be made, are left out.
     """
     rows: list[dict[str, Any]] = []
@@ -53,9 +53,10 @@ def collect_files(sweep: Path) -> pd.DataFrame:
 def pooled_files(sweep: Path, files: pd.DataFrame | None = None) -> pd.DataFrame:
     """One row per point and kind of file, over the folds that have it.
 
-    The test part, or the val part where there is no test part. Columns: the axes; file, runs, cells; accuracy and
-    macro_f1 of the files; lost (torch's accuracy less the files', in points) with `lost_low` and `lost_high`, a paired
-    95 % bootstrap over sources; same, the share of cells that torch grades alike; size_bytes (mean) and
+    The test part, or the val part where there is no test part. Columns: the axes; file, runs, cells; figures of the
+    files, by their task accuracy and macro_f1, or dice, dice_pooled and subset_accuracy; lost (torch's accuracy, or Dice,
+    less the files', in points) with `lost_low` and `lost_high`, a paired 95 % bootstrap over sources; same, the share of
+    cells that torch grades alike, of pixels that it marks alike; size_bytes (mean) and
     latency_ms_p50 (median over the runs of the first measurement).
 
     Args:
@@ -84,35 +85,43 @@ def pooled_files(sweep: Path, files: pd.DataFrame | None = None) -> pd.DataFrame
 
 
 def _beside_torch(folder: Path, made: pd.DataFrame) -> pd.DataFrame:
-    """The files' predictions with torch's grade of the same cell by the same checkpoint, column `torch`."""
+    """The files' predictions with what torch's answer by the same checkpoint is worth, column `torch`, and `same`."""
     torch_says = pd.read_parquet(folder / "predictions.parquet")
     files = pd.read_parquet(folder / "export" / "predictions.parquet")
     files["checkpoint"] = files.file.map(dict(zip(made.file, made.checkpoint, strict=True)))
-    reference = torch_says[["sample", "part", "checkpoint", "grade"]].rename(columns={"grade": "torch"})
-    return files.merge(reference, on=["sample", "part", "checkpoint"])
+    files["worth"], torch_says["torch"] = (kind_of(frame).worth(frame) for frame in (files, torch_says))
+    kept = ["sample", "part", "checkpoint", "torch", *(["grade"] if "grade" in files else [])]
+    merged = files.merge(torch_says[kept].rename(columns={"grade": "torch_grade"}), on=["sample", "part", "checkpoint"])
+    if "grade" in merged:
+        return merged.assign(same=merged.grade == merged.torch_grade)
+    return merged.assign(same=merged.file.map(dict(zip(made.file, made.same, strict=True))))
 
 
-def _figures(cells: pd.DataFrame) -> dict[str, Any]:
-    labels, given, torch_says = (cells[name].to_numpy() for name in ("label", "grade", "torch"))
-    low, high = paired_interval(labels, torch_says, given, cells.source_id.to_numpy(str))
+def _figures(answers: pd.DataFrame) -> dict[str, Any]:
+    kind = kind_of(answers)
+    before, after = answers.torch.to_numpy(), answers.worth.to_numpy()
+    low, high = paired_interval(before, after, answers.source_id.to_numpy(str))
+    chosen = {name: figure for name, figure in kind.figures.items() if name not in ("off_by_one", "label_accuracy")}
     return {
-        "cells": len(cells),
-        "accuracy": float(np.mean(given == labels)),
-        "macro_f1": macro_f1(labels, given),
-        "lost": 100 * float(np.mean(torch_says == labels) - np.mean(given == labels)),
+        "cells": len(answers),
+        **{name: figure(*kind.arrays(answers)) for name, figure in chosen.items()},
+        "lost": 100 * float(np.mean(before) - np.mean(after)),
         "lost_low": low,
         "lost_high": high,
-        "same": float(np.mean(given == torch_says)),
+        "same": float(answers.same.mean()),
     }
 
 
 def paired_interval(
-    labels: Grades, before: Grades, after: Grades, source_ids: npt.NDArray[np.str_], repeats: int = 2000
+    before: npt.NDArray[np.float64],
+    after: npt.NDArray[np.float64],
+    source_ids: npt.NDArray[np.str_],
+    repeats: int = 2000,
 ) -> tuple[float, float]:
-    """95 % interval of accuracy(before) less accuracy(after), in points, over resampled sources; all arrays `(N,)`."""
+    """95 % interval of mean(before) less mean(after), in points, over resampled sources; all arrays `(N,)`."""
     rng = np.random.default_rng(0)
     _, source = np.unique(source_ids, return_inverse=True)
-    lost = np.bincount(source, weights=(before == labels).astype(float) - (after == labels))
+    lost = np.bincount(source, weights=before - after)
     counts = np.bincount(source)
     drawn = rng.integers(len(counts), size=(repeats, len(counts)))
     low, high = np.percentile(100 * lost[drawn].sum(axis=1) / counts[drawn].sum(axis=1), [2.5, 97.5])

@@ -5,6 +5,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from sweeps.effects import REPEATS, t_interval
+from sweeps.figures import main_figure
 from sweeps.record import RecordError
 
 
@@ -31,7 +32,7 @@ def points(files: pd.DataFrame, axes: list[str], figure: str = "val/accuracy") -
 
     Returns:
         the axes, file, start, device; of all runs of the point, timed there or not: runs, figure with `_low` and `_high`
-        (95 %, Student's t over repetitions), size_bytes, same (share of grades as torch's); of those timed on the
+        (95 %, Student's t over repetitions), size_bytes, same (share of answers that are torch's); of those timed on the
         device, in the setting that is fastest for the file: latency_ms (median over the runs), setting; front; by
         latency.
 
@@ -77,8 +78,8 @@ def finalists(files: pd.DataFrame, most: int, kind: str = "int8") -> list[str]:
     if not len(timed):
         raise RecordError(f"no timed {kind} file to choose finalists by; name them with finalists=")
     timed = timed[timed.device == timed.device.mode().iloc[0]]  # one device: each has a front of its own
-    front = points(timed, list(NETWORK))
+    front = points(timed, list(NETWORK), main_figure(files))
     front = front[front.front].drop_duplicates(list(NETWORK)).reset_index(drop=True)
-    inner = front["val/accuracy"].diff()[1:-1].sort_values(ascending=False).index[: max(0, most - 2)]
+    inner = front[main_figure(files)].diff()[1:-1].sort_values(ascending=False).index[: max(0, most - 2)]
     kept = sorted({*([0] if most > 1 else []), len(front) - 1, *inner})
     return [" ".join(f"{name}={front.loc[place, name]}" for name in NETWORK) for place in kept]

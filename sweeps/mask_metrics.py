@@ -65,6 +65,11 @@ def mask_metrics(counts: PixelCounts, least_share: float = LEAST_SHARE) -> dict[
     }
 
 
+def mean_dice(counts: PixelCounts) -> npt.NDArray[np.float64]:
+    """Of each image, by Kaggle's rule, the mean over classes: `(N,)`; the mean of all is `dice`."""
+    return np.asarray(_ratio(2 * counts.both, counts.true + counts.given).mean(axis=1))
+
+
 def _ratio(above: Counts, below: Counts) -> npt.NDArray[np.float64]:
     """1 where there is nothing to find and nothing was found."""
     return np.where(below == 0, 1.0, above / np.maximum(below, 1))

@@ -13,13 +13,16 @@ import pandas as pd
 from sweeps.advice import advise
 from sweeps.drawing import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Front, curve, draw_front
 from sweeps.effects import REPEATS, Effect, main_effects
+from sweeps.figures import SHOWN, main_figure
 from sweeps.front import points
 from sweeps.published import Beside, beside
 from sweeps.record import Record, RecordError, Status, find_runs, read_record, write_whole
 from sweeps.status import Progress, progress
-from sweeps.table import axis_columns, pooled, read_sweep
+from sweeps.table import axis_columns, figures_with_intervals, pooled, read_sweep
 
-EFFECT_FIGURES = ("val/accuracy", "val/macro_f1")
+EFFECT_FIGURES = ("val/accuracy", "val/macro_f1", "val/dice", "val/dice_pooled")
+CLASS_COLOURS = ("#ff4d4f", "#40a9ff", "#fadb14", "#73d13d", "#b37feb", "#ff922e", "#36cfc9", "#f759ab")
+"""Of the outlines in a run's mistakes.jpg."""
 MOST_DETAILS = 6
 """Runs of which confusion and mistakes are shown, the best ones."""
 MOST_CURVES = 60
@@ -30,9 +33,15 @@ class Detail:
     """One of the best runs."""
 
     name: str
-    accuracy: float
+    value: float
+    """Its accuracy, or Dice."""
     class_names: list[str]
     confusion: list[list[int]]
+    """Empty for masks."""
+    per_class: dict[str, list[float | None]]
+    """Of masks: figures of each class by name; else empty."""
+    label_confusion: list[list[list[int]]]
+    """Of masks: of each class what an image has by what was said."""
     mistakes: list[dict[str, Any]]
     picture: str
     """Data address of its worst mistakes; empty where the run has none."""
@@ -76,6 +85,10 @@ def gather(sweep: Path) -> dict[str, Any]:
         "unmatched": sorted({table.number for table in tables} - {table.number for table in tables if table.known}),
         "size": {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP},
         "np": np,
+        "main": main_figure(done if len(done) else ()),
+        "task": next((record["axes"].get("task", "grading") for record in records.values()), "grading"),
+        "pooled_figures": figures_with_intervals,
+        "colours": CLASS_COLOURS,
     }
 
 
@@ -135,7 +148,7 @@ def _fronts(files: pd.DataFrame, axes: list[str]) -> list[tuple[str, pd.DataFram
     """One drawing per device that files were timed on."""
     if not len(files) or files.latency_ms.isna().all():
         return []
-    figure = "val/accuracy"
+    figure = main_figure(files)
     table = points(files[files.latency_ms.notna()], axes, figure)
     table["name"] = [f"{called(row, axes)} · {row.file}" for _, row in table.iterrows()]
     found = []
@@ -155,8 +168,8 @@ def _pooled_rows(sweep: Path, runs: pd.DataFrame, axes: list[str]) -> pd.DataFra
 
 def _rows(done: pd.DataFrame, files: pd.DataFrame, axes: list[str]) -> dict[str, Any]:
     """The sortable table: a row per finished run, and per file of it."""
-    figures = ["val/accuracy", "val/off_by_one", "val/macro_f1", "test/accuracy", "test/macro_f1"]
-    columns = [*axes, "start", "file", *(name for name in figures if name in done), "same", "kB", "ms", "device"]
+    figures = [name for name in SHOWN if name in done]
+    columns = [*axes, "start", "file", *figures, "same", "kB", "ms", "device"]
     rows = []
     for _, run in done.iterrows():
         base = {name: run.get(name) for name in [*axes, "start", *figures] if name in run}
@@ -176,37 +189,47 @@ def _effects(done: pd.DataFrame, axes: list[str]) -> dict[str, list[Effect]]:
 def _curves(records: dict[str, Record], done: pd.DataFrame, axes: list[str]) -> list[dict[str, Any]]:
     """Learning curves of the best runs, as small drawings of 150 x 70."""
     drawn = []
-    best = done.sort_values("val/accuracy", ascending=False).head(MOST_CURVES) if "val/accuracy" in done else done
+    main = main_figure(done)
+    best = done.sort_values(main, ascending=False).head(MOST_CURVES) if main in done else done
     for _, run in best.iterrows():
         history = records.get(run.run, {}).get("history", [])
-        parts = {part: [epoch.get(f"{part}/accuracy") for epoch in history] for part in ("train", "val")}
+        parts = {part: [_followed(epoch, part) for epoch in history] for part in ("train", "val")}
         repeats = ", ".join(f"{name} {run[name]}" for name in REPEATS if name in axes)
         drawn.append(
             {part: curve(values, 150, 70, 0.0, 1.0) for part, values in parts.items()}
             | {
                 "name": called(run, axes),
                 "repeats": repeats,
-                "best": run.get("val/accuracy", np.nan),
+                "best": run.get(main, np.nan),
                 "epochs": len(history),
             }
         )
     return drawn
 
 
+def _followed(epoch: dict[str, float], part: str) -> float | None:
+    """What a curve shows: accuracy, or the pooled Dice, which training knows too."""
+    return next((epoch[name] for name in (f"{part}/accuracy", f"{part}/dice_pooled") if name in epoch), None)
+
+
 def _details(sweep: Path, records: dict[str, Record], done: pd.DataFrame, axes: list[str]) -> list[Detail]:
-    if "val/accuracy" not in done:
+    main = main_figure(done)
+    if main not in done:
         return []
     found = []
-    for _, run in done.sort_values("val/accuracy", ascending=False).head(MOST_DETAILS).iterrows():
+    for _, run in done.sort_values(main, ascending=False).head(MOST_DETAILS).iterrows():
         record = records[run.run]
+        metrics = record.get("metrics", {})
         picture = sweep / run.run / "mistakes.jpg"
         mistakes = record.get("mistakes", []) if picture.exists() else []
         found.append(
             Detail(
                 f"{called(run, axes)} " + ", ".join(f"{name} {run[name]}" for name in REPEATS if name in axes),
-                run["val/accuracy"],
+                run[main],
                 record.get("data", {}).get("class_names", []),
-                record.get("metrics", {}).get("val/confusion", []),
+                metrics.get("val/confusion", []),
+                metrics.get("val/per_class", {}) if "val/label_confusion" in metrics else {},
+                metrics.get("val/label_confusion", []),
                 mistakes,
                 "data:image/jpeg;base64," + base64.b64encode(picture.read_bytes()).decode() if mistakes else "",
             )

@@ -11,16 +11,12 @@ from pyarrow import parquet
 from rich.console import Console
 from rich.table import Table
 
+from sweeps.answers import GRADES, MASKS, kind_of
 from sweeps.figures import SHOWN
 from sweeps.files import collect_files, file_rows, pooled_files
-from sweeps.metrics import bootstrap_interval, macro_f1
+from sweeps.metrics import bootstrap_interval
 from sweeps.record import Record, RecordError, Status, find_runs, read_record, status_of
 
-FIGURES = {
-    "accuracy": lambda labels, grades: float(np.mean(labels == grades)),
-    "off_by_one": lambda labels, grades: float(np.mean(np.abs(labels - grades) <= 1)),
-    "macro_f1": macro_f1,
-}
 POOLED_OVER = ("fold",)
 CSV = pyarrow.csv.WriteOptions(quoting_style="needed")
 BOOKKEEPING = ("run", "status", "error", "seconds", "updated", "later_error_at")
@@ -107,8 +103,6 @@ def pooled(sweep: Path, table: pd.DataFrame | None = None) -> pd.DataFrame:
         if runs.fold.nunique() < 2 or runs.fold.duplicated().any():
             continue
         frames = [pd.read_parquet(sweep / run / "predictions.parquet") for run in runs.run]
-        if any("grade" not in frame for frame in frames):  # masks: their pixels are pooled in the record's own figures
-            continue
         everything = pd.concat(frames)
         part, checkpoint = ("test", "best") if (everything.part == "test").any() else ("val", "last")
         checkpoint = checkpoint if (everything.checkpoint == checkpoint).any() else everything.checkpoint.iloc[0]
@@ -122,13 +116,16 @@ def pooled(sweep: Path, table: pd.DataFrame | None = None) -> pd.DataFrame:
 
 
 def summary(cells: pd.DataFrame, *, ordered: bool = True) -> dict[str, Any]:
-    """Figures and intervals of one set of predictions; off by one for ordered classes alone."""
-    figures = {name: figure for name, figure in FIGURES.items() if ordered or name != "off_by_one"}
-    labels, grades = cells.label.to_numpy(), cells.grade.to_numpy()
-    intervals = bootstrap_interval(labels, grades, cells.source_id.to_numpy(str), figures)
-    row: dict[str, Any] = {"cells": len(cells), "majority": float(np.bincount(labels).max() / len(labels))}
+    """Figures and intervals of one set of predictions; off by one for ordered classes, a majority for labels alone."""
+    kind = kind_of(cells)
+    figures = {name: figure for name, figure in kind.figures.items() if ordered or name != "off_by_one"}
+    truth, answers = kind.arrays(cells)
+    intervals = bootstrap_interval(truth, answers, cells.source_id.to_numpy(str), figures)
+    row: dict[str, Any] = {"cells": len(cells)}
+    if "label" in cells:
+        row["majority"] = float(np.bincount(truth).max() / len(truth))
     for name, figure in figures.items():
-        row |= {name: figure(labels, grades), f"{name}_low": intervals[name][0], f"{name}_high": intervals[name][1]}
+        row |= {name: figure(truth, answers), f"{name}_low": intervals[name][0], f"{name}_high": intervals[name][1]}
     return row
 
 
@@ -159,7 +156,8 @@ def print_table(table: pd.DataFrame, sweep: Path, files: pd.DataFrame | None = N
     losses = pooled_files(sweep, files)
     if len(losses):
         losses.to_csv(sweep / "pooled_files.csv", index=False)
-        _show(console, _files_shown(losses), "exported files, all folds pooled: points of accuracy lost against torch")
+        main = next(kind.main for kind in (GRADES, MASKS) if kind.main in losses)
+        _show(console, _files_shown(losses), f"exported files, all folds pooled: points of {main} lost against torch")
     if "start" in table and table.start[table.start != ""].nunique() > 1:
         console.print("note: some runs start pretrained and some at random (column start); they do not compare.")
     for _, run in table[table.error.fillna("") != ""].iterrows():
@@ -180,16 +178,20 @@ def _write(table: pd.DataFrame, path: Path) -> None:
 
 def _pooled_title(folds: pd.DataFrame) -> str:
     by = " or ".join(sorted(folds.graded_by.unique()))
-    return f"all folds pooled: each cell graded, at the {by}, by a network that never saw its phone; 95 % over phones"
+    return (
+        f"all folds pooled: each image answered, at the {by}, by a network that never saw its source; 95 % over sources"
+    )
 
 
 def _with_intervals(folds: pd.DataFrame) -> pd.DataFrame:
     names = [name for name in folds if name in axis_columns(folds) or name in ("start",)]
-    figures = {*FIGURES, *(f"{name}_{end}" for name in FIGURES for end in ("low", "high"))}
+    known = figures_with_intervals(folds)
+    figures = {*known, *(f"{name}_{end}" for name in known for end in ("low", "high"))}
     shown = folds[[name for name in names if name not in figures | {"folds", "group", "cells", "majority"}]].copy()
     shown[["group", "cells"]] = folds[["group", "cells"]]
-    shown["majority"] = folds.majority.map("{:.3f}".format)
-    for name in (name for name in FIGURES if name in folds):
+    if "majority" in folds:
+        shown["majority"] = folds.majority.map("{:.3f}".format)
+    for name in known:
         shown[name] = [
             f"{value:.3f} [{low:.3f}, {high:.3f}]" if pd.notna(value) else "–"
             for value, low, high in zip(folds[name], folds[f"{name}_low"], folds[f"{name}_high"], strict=True)
@@ -197,18 +199,23 @@ def _with_intervals(folds: pd.DataFrame) -> pd.DataFrame:
     return shown
 
 
+def figures_with_intervals(folds: pd.DataFrame) -> list[str]:
+    """The figures among the columns of `pooled`."""
+    return [str(name) for name in folds if f"{name}_low" in folds]
+
+
 def _files_shown(files: pd.DataFrame) -> pd.DataFrame:
     """The columns of `pooled_files` for people."""
     own = list(files.columns[files.columns.get_loc("file") :])
     shown = files[[name for name in files if name not in own and (name == "backbone" or files[name].nunique() > 1)]]
     shown = shown.assign(file=files.file, runs=files.runs, cells=files.cells)
-    for name in ("accuracy", "macro_f1"):
+    for name in (name for kind in (GRADES, MASKS) for name in kind.figures if name in files):
         shown[name] = files[name].map("{:.3f}".format)
     shown["lost"] = [
         f"{lost:.1f} [{low:.1f}, {high:.1f}]"
         for lost, low, high in zip(files.lost, files.lost_low, files.lost_high, strict=True)
     ]
-    shown["same grade"] = files.same.map("{:.1%}".format)
+    shown["as torch"] = files.same.map("{:.1%}".format)
     shown["kB"] = (files.size_bytes / 1000).map("{:.0f}".format)
     shown["ms"] = files.latency_ms_p50.map("{:.2f}".format)
     return shown

@@ -7,6 +7,7 @@ from PIL import Image
 from sweeps.record import find_runs
 from tests.datamodules.test_mask_samples import draw_steel
 from tests.test_train import record_of, run
+from tests.warm import run_warm
 
 STEEL = [
     "task=segmentation", "datamodule=severstal", "datamodule.test_images=0", "datamodule.folds=4", "datamodule.val_folds=3",
@@ -55,7 +56,7 @@ def test_counts_contours_and_curves_lie_beside_it(finished):
     assert all(len(counts) == 4 for counts in table.true)
     assert (table.pixels == 32 * 96).all()
     with Image.open(folder / "mistakes.jpg") as picture:
-        assert picture.width == 2 * (96 + 4)
+        assert picture.width == 8 * 96 + 4, "eight times as large, truth above answer"
     assert (folder / "curves.png").stat().st_size > 1000
     assert record_of(folder)["mistakes"][0]["dice"] <= record_of(folder)["mistakes"][-1]["dice"]
 
@@ -84,10 +85,51 @@ def test_what_does_not_go_together_is_one_line(steel, words, wanted):
     assert done.stderr.count("\n") == 1
 
 
-def test_what_is_not_there_yet_says_so(finished):
-    from tests.warm import run_warm
+@pytest.fixture(scope="module")
+def exported(finished):
+    done = run_warm("-m", "export", f"run={finished[1]}", "latency.host.runs=3", env={})
+    assert done.returncode == 0, done.stderr
+    return done, finished[1]
 
-    done = run_warm("-m", "export", f"run={finished[1]}", env={})
-    assert done.returncode == 1
-    assert "of task=segmentation; only runs that grade can be exported" in done.stderr
-    assert done.stderr.count("\n") == 1
+
+def test_the_four_files_are_scored_by_dice(exported):
+    done, folder = exported
+    record = record_of(folder)
+    assert set(record["exports"]) == {"float32", "float16", "dynamic", "int8"}
+    for name, entry in record["exports"].items():
+        assert entry["val/dice"] == pytest.approx(record["metrics"]["val/dice"], abs=0.05), name
+        assert entry["val/dice_drop"] == pytest.approx(record["metrics"]["val/dice"] - entry["val/dice"], abs=1e-6)
+        assert entry["latency"][0]["latency_ms_p50"] > 0
+        assert len(entry["val/per_class"]["dice"]) == 4
+    float32 = record["exports"]["float32"]
+    assert float32["agreement"] > 0.9999
+    assert float32["max_probability_difference"] < 1e-4
+    assert record["exports"]["int8"]["size_bytes"] < 0.4 * float32["size_bytes"]
+    assert "val Dice" in done.stdout
+    answers = pd.read_parquet(folder / "export" / "predictions.parquet")
+    assert set(answers.file) == set(record["exports"])
+
+
+def test_run_and_file_mark_a_folder_alike_and_write_kaggles_table(exported, steel, tmp_path):
+    from datamodules.run_lengths import decode
+
+    folder = exported[1]
+    images = steel / "screens" / "train_images"
+    tables = []
+    for given in (folder, folder / "export" / "float32.tflite"):
+        path = tmp_path / f"{given.stem}.csv"
+        done = run_warm("predict.py", f"run={given}", f"input={images}", f"output={path}", env={})
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+        assert f"40 images, {(pd.read_csv(path).pixels > 0).sum()} masks" in done.stdout
+        tables.append(pd.read_csv(path))
+        with Image.open(path.with_suffix("") / "000.jpg") as picture:
+            assert picture.size == (96, 32 + 22 * 4)
+    ours, theirs = tables
+    assert set(ours.ImageId) == set(theirs.ImageId) == {f"{number:03}.png" for number in range(40)}
+    assert (ours.pixels > 0).sum() > 10
+    for row in ours[ours.pixels > 0].itertuples():
+        assert decode(row.EncodedPixels, 32, 96).sum() == row.pixels
+    both = ours.merge(theirs, on=["ImageId", "ClassId"], suffixes=("", "_file"))
+    assert len(both) == len(ours) == len(theirs)
+    assert (both.pixels - both.pixels_file).abs().max() <= 2

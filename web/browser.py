@@ -43,6 +43,7 @@ class OneFile:
         return {
             "name": "file", "run": "", "kind": known.get("quantization", ""), "size_bytes": len(self.data),
             "sha256": hashlib.sha256(self.data).hexdigest(), "resolution": known["resolution"], "labels": known["labels"],
+            "task": known["task"], "size": known.get("size") or [known["resolution"]] * 2, "figure": "",
             "preparation": {"crop": "none", "grid": None}, "start": known.get("start", ""), "accuracy": None, "cells": 0,
             "timings": [], "scores": [],
         }  # fmt: skip

@@ -10,11 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from export.latency.result import Entry, merged
+from sweeps.figures import main_figure, plain
 from sweeps.files import typical_ms
 from sweeps.record import Record, RecordError, read_record, update_record
 
 if TYPE_CHECKING:
     from datamodules.samples import Samples
+
+
+def _images(record: Record) -> int:
+    """Of the val part; counts per class would count an image with two kinds of defects twice."""
+    return int(record["data"].get("images", {}).get("val", sum(record["data"]["cells"]["val"])))
 
 
 @dataclass(frozen=True)
@@ -65,12 +71,23 @@ class ShelfFile:
             "labels": record["data"]["class_names"],
             "preparation": record["data"]["preparation"],
             "start": record["start"]["origin"],
-            "accuracy": entry.get("val/accuracy"),
+            "task": record["config"]["encoding"].get("task", "grading"),
+            "size": self._size(record),
+            "threshold": record["config"]["encoding"].get("threshold"),
+            "figure": plain(main_figure(entry)),
+            "accuracy": entry.get(main_figure(entry)),
             "graded": self.rules_hold,
-            "cells": int(sum(record["data"]["cells"]["val"])),
+            "cells": _images(record),
             "timings": timings,
             "scores": entry.get("scores", []),
         }
+
+    @staticmethod
+    def _size(record: Record) -> list[int]:
+        """Height and width of what the file takes."""
+        resolution = int(record["config"]["resolution"])
+        wide, high = record["data"]["preparation"].get("picture", (1, 1))
+        return [round(side * resolution / min(wide, high)) for side in (high, wide)]
 
     @cached_property
     def _val(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.intp], npt.NDArray[np.int64], list[str]]:
@@ -102,6 +119,8 @@ class ShelfFile:
 
         from sweeps.metrics import grade_metrics
 
+        if self.about()["task"] != "grading":
+            raise ValueError("files that mark pixels are scored on the computer alone")
         given = np.asarray(list(grades), np.int64)
         _, _, labels, names = self._val
         if given.shape != labels.shape:

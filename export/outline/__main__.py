@@ -30,7 +30,7 @@ def main() -> None:
     phones = rendered(read_photo_folder(arguments.photos, Grid(3, 5, 300), 5))
     network = train(phones, arguments.samples, workers=arguments.workers)
     torch.save(network.state_dict(), arguments.out.with_suffix(".pt"))
-    data = half_precision(to_float32(to_onnx(Deployable(network), SIDE, ["mask"])))  # type: ignore[arg-type]
+    data = half_precision(to_float32(to_onnx(Deployable(network), (SIDE, SIDE), ["mask"])))  # type: ignore[arg-type]
     arguments.out.write_bytes(data)
     print(f"{len(data) / 1000:.0f} kB: {arguments.out}")
 

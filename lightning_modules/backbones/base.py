@@ -69,7 +69,8 @@ def load_weights(network: nn.Module, path: Path, unused: tuple[str, ...] = ()) -
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path}: not a readable safetensors file ({error})") from None
     wanted = network.state_dict()
-    given = {key: value for key, value in given.items() if key.split(".")[0] not in ("classifier", *unused)}
+    classifier = getattr(network, "pretrained_cfg", {}).get("classifier") or "classifier"
+    given = {key: value for key, value in given.items() if key.split(".")[0] not in (classifier, *unused)}
     counters = {key for key in wanted if key.endswith("num_batches_tracked")}
     missing = sorted(wanted.keys() - given.keys() - counters)
     foreign = sorted(given.keys() - wanted.keys())

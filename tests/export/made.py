@@ -48,8 +48,8 @@ def pictures(count, resolution, seed=0):
 
 def converted(module, resolution):
     """Its deployable torch model and its float32 file."""
-    model = deployable(module, resolution)
-    return model, to_float32(to_onnx(model, resolution))
+    model = deployable(module, (resolution, resolution))
+    return model, to_float32(to_onnx(model, (resolution, resolution)))
 
 
 def torch_answers(model, images):

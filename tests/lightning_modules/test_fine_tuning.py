@@ -17,6 +17,7 @@ from lightning_modules.data_parallel import Rows
 from lightning_modules.fine_tuning import FineTuning
 from lightning_modules.grading import GradingModule
 from lightning_modules.networks import GradeNetwork
+from tests.backbones import BACKBONES
 
 CONF = Path(__file__).parent.parent.parent / "conf"
 START = Start("random", "same", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -32,7 +33,7 @@ def module_of(**settings):
     return module
 
 
-@pytest.mark.parametrize("backbone_name", sorted(path.stem for path in (CONF / "backbone").glob("*.yaml")))
+@pytest.mark.parametrize("backbone_name", BACKBONES)
 def test_every_backbone_divides_into_layers_from_the_image_upwards(backbone_name):
     cfg = OmegaConf.load(CONF / "backbone" / f"{backbone_name}.yaml")
     spec = BackboneSpec.from_config(OmegaConf.to_container(cfg.spec, resolve=True))

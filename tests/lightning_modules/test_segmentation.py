@@ -1,7 +1,5 @@
 """U-Nets on every backbone: shapes, what is frozen, figures, and whether they learn."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -14,14 +12,15 @@ from lightning_modules.fine_tuning import FineTuning
 from lightning_modules.mask_network import MaskNetwork
 from lightning_modules.segmentation import Dice, PooledDice, SegmentationModule
 from sweeps.mask_metrics import PixelCounts, mask_metrics
+from tests.backbones import BACKBONES
 
 CHANNELS = (64, 48, 32, 24, 16)
-BACKBONES = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "backbone").glob("*.yaml"))
 
 
 def backbone_of(name, width=1.0):
     cfg = OmegaConf.create({"backbone": OmegaConf.load(f"conf/backbone/{name}.yaml"), "width": width})
-    return build_backbone(cfg, Start("random", "same", (0.5,) * 3, (0.5,) * 3))
+    padding = cfg.backbone.spec.get("padding", "same")
+    return build_backbone(cfg, Start("random", padding, (0.5,) * 3, (0.5,) * 3))
 
 
 def module_of(name="mobilenet", width=0.25, head=None, **settings):
@@ -34,7 +33,7 @@ def module_of(name="mobilenet", width=0.25, head=None, **settings):
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_every_backbone_gives_a_logit_per_class_and_pixel(name):
-    network = MaskNetwork(backbone_of(name), 4, CHANNELS).eval()
+    network = MaskNetwork(backbone_of(name), 4).eval()
     with torch.inference_mode():
         logits = network(torch.randint(0, 256, (1, 3, 64, 96), dtype=torch.uint8))
     assert logits.shape == (1, 4, 64, 96)
@@ -48,6 +47,31 @@ def test_an_image_that_does_not_fit_is_refused_with_a_size_that_does():
         network(torch.zeros(1, 3, 100, 200))
     with pytest.raises(ValueError, match=r"task\.decoder_channels=\[64, 32\]: want 5 of them"):
         MaskNetwork(backbone_of("mobilenet", 0.25), 1, (64, 32))
+    with pytest.raises(ValueError, match=r"task\.decoder_channels: a plain U-Net has its own"):
+        MaskNetwork(backbone_of("plain_unet"), 1, CHANNELS)
+
+
+def weights_of(module):
+    """As Keras counts them: the running means and variances of batch normalisation too, those that are not trained."""
+    kept = [value for name, value in module.state_dict().items() if not name.endswith("num_batches_tracked")]
+    return sum(value.numel() for value in kept)
+
+
+def test_a_plain_unet_has_the_published_weights():
+    cfg = OmegaConf.create({"backbone": OmegaConf.load("conf/backbone/plain_unet.yaml"), "width": 1.0})
+    for batch_norm, wanted in ((False, 600_756), (True, 600_756 * 1.01)):
+        cfg.backbone.batch_norm = batch_norm
+        network = MaskNetwork(build_backbone(cfg, Start("random", "symmetric", (0.5,) * 3, (0.5,) * 3)), 4)
+        assert weights_of(network) == pytest.approx(wanted, abs=0 if not batch_norm else 6000)
+
+
+PUBLISHED = {"resnet34": 24_456_589, "resnet50": 32_561_549, "resnet101": 51_605_901}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_resnets_unet_has_the_published_weights_within_two_percent(name):
+    assert weights_of(MaskNetwork(backbone_of(name), 4)) == pytest.approx(PUBLISHED[name], rel=0.02)
 
 
 def test_a_frozen_encoder_keeps_its_weights_and_statistics(monkeypatch):

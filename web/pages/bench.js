@@ -21,7 +21,7 @@ function show(list) {
     const fastest = file.timings.filter((one) => one.device === at('device').value).map((one) => one.ms);
     const here = score ? two(accuracyText(score['val/accuracy']), `${accuracyText(score.agreement)} alike`) : two('–', '');
     const name = two(`${file.name} ${file.kind}`, `${file.start} start, ${(file.size_bytes / 1000).toFixed(0)} kB`);
-    return element('tr', {}, name, two(accuracyText(file.accuracy), `${file.cells} cells`), here, two(fastest.length ? Math.min(...fastest).toFixed(2) : '–', 'fastest'));
+    return element('tr', {}, name, two(accuracyText(file.accuracy), `${file.figure === 'dice' ? 'Dice, ' : ''}${file.cells} ${file.task === 'segmentation' ? 'images' : 'cells'}`), here, two(fastest.length ? Math.min(...fastest).toFixed(2) : '–', 'fastest'));
   });
   at('files').replaceChildren(head, ...rows);
 }
@@ -91,14 +91,16 @@ at('start').addEventListener('click', measureAll);
 
 at('score').addEventListener('click', () => all(async (say, failed) => {
   const setting = { delegate: 'wasm', threads: can.threads };
-  for (const [place, file] of files.entries()) {
+  const grading = files.filter((file) => file.task !== 'segmentation');
+  if (!grading.length) failed.push('files that mark pixels are scored on the computer alone');
+  for (const [place, file] of grading.entries()) {
     let runner;
     try {
       runner = await Runner.open(file, await modelBytes(file), setting);
       const [grades, size] = [[], file.resolution ** 2 * 3];
       for (let first = 0; first < file.cells; first += 64) {
         if (stopped) return;
-        say(`${called(file, setting)}: ${first} of ${file.cells} cells`, (place + first / file.cells) / files.length);
+        say(`${called(file, setting)}: ${first} of ${file.cells} cells`, (place + first / file.cells) / grading.length);
         const bytes = new Uint8Array(await (await ask(`/api/files/${file.id}/cells?first=${first}&count=64`)).arrayBuffer());
         for (let from = 0; from < bytes.length; from += size) grades.push((await runner.run(Float32Array.from(bytes.subarray(from, from + size)))).grade);
       }

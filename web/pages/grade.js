@@ -8,7 +8,7 @@ const svg = (tag, settings) => { const made = document.createElementNS('http://w
 const [every, rules, can] = await Promise.all([listFiles(), ask('/api/rules').then((answer) => answer.json()), abilities()]);
 const files = every.filter((file) => file.preparation.grid);
 const say = (text, bad) => { at('status').textContent = text; at('status').className = bad ? 'error' : ''; };
-const OUTLINE = { resolution: 160 };
+const OUTLINE = { resolution: 160, size: [160, 160] };
 let [runner, finder, picture, corners, found, missing] = [null, null, null, null, null, ''];
 
 for (const file of files) at('file').append(element('option', { value: file.id, textContent: `${file.name} ${file.kind}` }));

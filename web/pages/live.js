@@ -1,5 +1,6 @@
 import { Runner, ready, abilities, element, listFiles, modelBytes } from './runtime.js';
-import { drawPicture, squarePixels } from './resize.js';
+import { drawPicture, squarePixels, wholePixels } from './resize.js';
+import { COLOURS, drawMarks, has, markPixels } from './masks.js';
 import { lowPass } from './smoothing.js';
 import { allCaptures, keepCapture, dropCapture } from './captures.js';
 
@@ -26,6 +27,9 @@ async function open() {
   runner?.close();
   runner = null; smooth = null;
   at('top').max = file.labels.length;
+  at('view').classList.toggle('whole', file.task === 'segmentation');
+  at('marks').hidden = file.task !== 'segmentation';
+  for (const id of ['top', 'smoothing']) at(id).closest('label').hidden = file.task === 'segmentation';
   at('what').hidden = !file.preparation.grid;
   say(`loading ${file.name} ${file.kind} (${(file.size_bytes / 1e6).toFixed(1)} MB)`);
   try {
@@ -36,6 +40,34 @@ async function open() {
   } catch (error) { if (mine === turn) say(error.message); }
 }
 
+async function graded(using) {
+  const pixels = squarePixels(source.element, source.width(), source.height(), using.file.resolution, scratch);
+  const began = performance.now();
+  const answer = await using.run(pixels);
+  const ms = performance.now() - began;
+  smooth ||= lowPass(Math.min(Math.max(Number(at('smoothing').value) || 0.4, 0.05), 1));
+  const chances = Array.from(source.moving ? smooth(answer.probabilities) : answer.probabilities);
+  const best = [...chances.keys()].sort((a, b) => chances[b] - chances[a]);
+  const bars = best.slice(0, Math.max(1, Number(at('top').value) || 3)).map((place) => ({ name: using.file.labels[place], share: chances[place], digits: 1 }));
+  return { ms, bars, label: using.file.labels[best[0]], share: chances[best[0]] };
+}
+
+// What is marked lies above the picture; bars are shares of its pixels.
+async function marked(using) {
+  const [width, height] = [source.width(), source.height()];
+  const pixels = wholePixels(source.element, width, height, scratch);
+  const began = performance.now();
+  const found = await markPixels(using, pixels, width, height);
+  const ms = performance.now() - began;
+  if (using !== runner) return { ms, bars: [] };
+  at('view').style.setProperty('--shape', `${width} / ${height}`);
+  drawMarks(at('marks'), found);
+  scratch.getContext('2d').drawImage(at('marks'), 0, 0, width, height);
+  const bars = using.file.labels.map((name, place) => ({ name, share: found.shares[place], colour: `rgb(${COLOURS[place]})`, digits: 2 }));
+  const seen = using.file.labels.filter((_, place) => has(found.shares[place]));
+  return { ms, bars, label: seen.join(', ') || 'nothing', share: Math.max(...found.shares) };
+}
+
 let busy = false;
 let again = false; // a still picture came while a frame was graded
 async function grade() {
@@ -44,21 +76,16 @@ async function grade() {
   busy = true; again = false;
   try {
     const using = runner;
-    const pixels = squarePixels(source.element, source.width(), source.height(), using.file.resolution, scratch);
-    const began = performance.now();
-    const answer = await using.run(pixels);
-    const ms = performance.now() - began;
+    const answer = await (using.file.task === 'segmentation' ? marked : graded)(using);
     if (using !== runner) return;
-    smooth ||= lowPass(Math.min(Math.max(Number(at('smoothing').value) || 0.4, 0.05), 1));
-    const chances = source.moving ? smooth(answer.probabilities) : answer.probabilities;
     [scratch, shown] = [shown, scratch];
-    last = { labels: using.file.labels, probabilities: Array.from(chances), ms, name: `${using.file.name} ${using.file.kind}` };
-    at('time').textContent = `${ms.toFixed(1)} ms`;
-    const best = [...chances.keys()].sort((a, b) => chances[b] - chances[a]).slice(0, Math.max(1, Number(at('top').value) || 3));
-    at('answers').replaceChildren(...best.map((place) => {
+    last = { ...answer, name: `${using.file.name} ${using.file.kind}` };
+    at('time').textContent = `${answer.ms.toFixed(1)} ms`;
+    at('answers').replaceChildren(...answer.bars.map(({ name, share, colour, digits }) => {
       const fill = element('div', { className: 'fill' });
-      fill.style.width = `${100 * chances[place]}%`;
-      return element('div', { className: 'bar' }, element('span', { textContent: using.file.labels[place] }), element('div', { className: 'track' }, fill), element('span', { textContent: `${(100 * chances[place]).toFixed(1)} %` }));
+      fill.style.width = `${100 * share}%`;
+      if (colour) fill.style.background = colour;
+      return element('div', { className: 'bar' }, element('span', { textContent: name }), element('div', { className: 'track' }, fill), element('span', { textContent: `${(100 * share).toFixed(digits)} %` }));
     }));
     at('shot').disabled = false;
   } catch (error) { say(error.message); } finally { busy = false; }
@@ -100,8 +127,7 @@ at('picture').addEventListener('change', async () => {
 
 at('shot').addEventListener('click', async () => {
   const blob = await new Promise((give) => shown.toBlob(give, 'image/jpeg', 0.9));
-  const best = last.probabilities.indexOf(Math.max(...last.probabilities));
-  await keepCapture({ at: new Date().toISOString(), blob, label: last.labels[best], share: last.probabilities[best], file: last.name });
+  await keepCapture({ at: new Date().toISOString(), blob, label: last.label, share: last.share, file: last.name });
   await gallery();
 });
 

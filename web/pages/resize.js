@@ -52,14 +52,14 @@ function drawTogether(rows, rgba, y, width, side, axis) {
   }
 }
 
-// rgba: Uint8ClampedArray of width × height × 4 → Float32Array side × side × 3, RGB 0..255 in whole numbers.
-export function resize(rgba, width, height, side) {
-  const axis = width >= side && height >= side && (width > side || height > side) ? area : linear;
-  const [across, down] = [axis(width, side), axis(height, side)];
+// rgba: Uint8ClampedArray of width × height × 4 → Float32Array tall × side × 3, RGB 0..255 in whole numbers.
+export function resize(rgba, width, height, side, tall = side) {
+  const axis = width >= side && height >= tall && (width > side || height > tall) ? area : linear;
+  const [across, down] = [axis(width, side), axis(height, tall)];
   const rows = new Float32Array(height * side * 3);
   for (let y = 0; y < height; y += 1) drawTogether(rows, rgba, y, width, side, across);
-  const pixels = new Float32Array(side * side * 3);
-  for (let y = 0; y < side; y += 1) {
+  const pixels = new Float32Array(tall * side * 3);
+  for (let y = 0; y < tall; y += 1) {
     for (let near = 0; near < down.count[y]; near += 1) {
       const weight = down.weights[y * down.most + near];
       const from = 3 * (down.first[y] + near) * side;
@@ -78,6 +78,14 @@ export function squarePixels(source, width, height, side, canvas) {
   const drawing = canvas.getContext('2d', { willReadFrequently: true });
   drawing.drawImage(source, Math.floor((width - edge) / 2), Math.floor((height - edge) / 2), edge, edge, 0, 0, edge, edge);
   return resize(drawing.getImageData(0, 0, edge, edge).data, edge, edge, side);
+}
+
+// All pixels of a picture, video frame or canvas, RGBA.
+export function wholePixels(source, width, height, canvas) {
+  canvas.width = width; canvas.height = height;
+  const drawing = canvas.getContext('2d', { willReadFrequently: true });
+  drawing.drawImage(source, 0, 0, width, height);
+  return drawing.getImageData(0, 0, width, height).data;
 }
 
 const MOST = 4096; // of a picture's long side; iPhones show no canvas beyond 16.7 million pixels

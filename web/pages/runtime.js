@@ -77,10 +77,9 @@ export class Runner {
     return runner;
   }
 
-  // pixels: Float32Array, S × S × 3, RGB 0..255 → { probabilities, grade }
+  // pixels: Float32Array, height × width × 3, RGB 0..255 → { probabilities, grade }, or { probabilities, mask }
   async run(pixels) {
-    const side = this.file.resolution;
-    let input = new Tensor(pixels, [1, side, side, 3]);
+    let input = new Tensor(pixels, [1, ...this.file.size, 3]);
     if (this.delegate === 'webgpu') input = await input.moveTo('webgpu');
     const results = await this.model.run([input]);
     input.delete();
@@ -88,7 +87,9 @@ export class Runner {
     for (const [place, result] of results.entries()) {
       const here = result.accelerator === 'webgpu' ? await result.moveTo('wasm') : result;
       const values = here.toTypedArray();
-      if (this.outputs[place].dtype === 'int32') answer.grade = values[0]; else answer.probabilities = Float32Array.from(values);
+      if (this.outputs[place].dtype !== 'int32') answer.probabilities = Float32Array.from(values);
+      else if (this.file.task === 'segmentation') answer.mask = Int32Array.from(values);
+      else answer.grade = values[0];
       here.delete();
     }
     return answer;
@@ -111,8 +112,8 @@ function clockTick() {
 
 // Times a file: warm-up runs that do not count, then runs; onProgress gets 0..1.
 export async function timeFile(runner, { warmup = 10, runs = 100, onProgress = () => {} } = {}) {
-  const side = runner.file.resolution;
-  const pixels = Float32Array.from({ length: side * side * 3 }, (_, place) => (place * 7919) % 256);
+  const [height, width] = runner.file.size;
+  const pixels = Float32Array.from({ length: height * width * 3 }, (_, place) => (place * 7919) % 256);
   const tick = clockTick();
   const times = [];
   for (let run = -warmup; run < 0; run += 1) await runner.run(pixels);

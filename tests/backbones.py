@@ -1,0 +1,9 @@
+"""The backbones that tests go through: all of conf/backbone, the large ones in the slow tests alone."""
+
+from pathlib import Path
+
+import pytest
+
+LARGE = ("efficientnet_b3", "efficientnet_b5", "efficientnet_b7", "resnet50", "resnet101")
+NAMES = sorted(path.stem for path in (Path(__file__).parent.parent / "conf" / "backbone").glob("*.yaml"))
+BACKBONES = [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in NAMES]

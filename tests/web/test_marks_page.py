@@ -1,0 +1,120 @@
+"""The live page with a file that marks pixels: what lies above the picture is what Python marks."""
+
+import json
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+
+from conf.markers import marker_of
+from datamodules.tiles import by_tiles, starts
+from sweeps.record import find_runs
+from tests.datamodules.test_mask_samples import draw_steel
+from tests.test_segmentation_path import STEEL
+from tests.test_train import run
+from tests.web.served import phone, served
+from tests.web.test_phone_page import opened
+from web.runtime import RuntimeMissingError, fetch_runtime
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: apt install chromium)")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    try:
+        fetch_runtime()
+    except RuntimeMissingError as error:
+        pytest.skip(f"needs LiteRT.js: {error}")
+    place = tmp_path_factory.mktemp("marks")
+    draw_steel(place / "screens", width=96)
+    words = ["trainer.max_epochs=8", "export=all", "quantization=[float32,int8]", "sweep_name=marks"]
+    run(place, *STEEL, *words, check=0)
+    (found,) = find_runs(place / "runs" / "marks")
+    return found
+
+
+@pytest.fixture(scope="module")
+def address(folder):
+    with served(f"run={folder}", "port=18771", f"paths.cache={folder.parents[2]}/cache") as address:
+        yield address
+
+
+SCRIPT = """async ([rgba, width, height]) => {
+    const { Runner, listFiles, modelBytes } = await import('/static/runtime.js');
+    const { markPixels } = await import('/static/masks.js');
+    const [file] = await listFiles();
+    const runner = await Runner.open(file, await modelBytes(file), { threads: 1 });
+    const found = await markPixels(runner, Uint8ClampedArray.from(rgba), width, height);
+    return JSON.stringify({ ...found, bits: Array.from(found.bits), kind: file.kind });
+}"""
+
+
+def test_a_picture_of_any_shape_is_marked_as_in_python(folder, address):
+    marker = marker_of(folder / "export" / "float32.tflite")
+    assert marker.size == (32, 96)
+    rng = np.random.default_rng(0)
+    with phone(CHROMIUM, bypass_csp=True) as page:
+        opened(page, address, "live")
+        for height, width in ((32, 96), (64, 320), (90, 60), (40, 40)):
+            picture = cv2.GaussianBlur(rng.integers(0, 256, (height, width, 3)).astype(np.uint8), (0, 0), 2)
+            picture[height // 4 : height // 3 + 2, 5:40] += 60
+            rgba = np.dstack([picture, np.full((height, width), 255, np.uint8)])
+            found = json.loads(page.evaluate(SCRIPT, [rgba.ravel().tolist(), width, height]))
+            assert found["kind"] == "float32"
+            small = int(height * 32 / min(height, width) + 0.5), int(width * 32 / min(height, width) + 0.5)
+            assert (found["height"], found["width"]) == small
+            wanted = by_tiles(
+                cv2.resize(picture, small[::-1], interpolation=cv2.INTER_AREA), marker.size, marker.probabilities
+            )
+            bits = ((wanted > marker.threshold) * 2 ** np.arange(4)).sum(axis=2)
+            assert (np.array(found["bits"]).reshape(small) == bits).mean() > 0.99
+            np.testing.assert_allclose(found["shares"], [(bits & 2**k > 0).mean() for k in range(4)], atol=0.01)
+
+
+def test_the_page_shows_marks_above_the_camera_and_a_picture(folder, address, tmp_path):
+    image = cv2.imread(str(folder.parents[2] / "screens" / "train_images" / "003.png"))
+    cv2.imwrite(str(tmp_path / "steel.png"), image)
+    drawn = """() => { const c = document.getElementById('marks'); const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+        return [c.width, c.height, d.filter((value, place) => place % 4 === 3 && value > 0).length]; }"""
+    with phone(CHROMIUM) as page:
+        opened(page, address, "live")
+        assert page.is_hidden("#top")
+        page.set_input_files("#picture", tmp_path / "steel.png")
+        page.wait_for_selector("#answers .bar")
+        assert page.locator("#answers .bar").count() == 4
+        width, height, marked = page.evaluate(drawn)
+        assert (width, height) == (96, 32)
+        assert marked > 0
+        box, view = page.locator("#marks").bounding_box(), page.locator("#view").bounding_box()
+        assert box["width"] == pytest.approx(view["width"], abs=1)
+        assert box["width"] / box["height"] == pytest.approx(3, abs=0.1)
+        page.tap("#shot")
+        page.wait_for_selector("#gallery figure")
+        page.tap("#camera")
+        page.wait_for_timeout(1500)
+        assert page.inner_text("#time").endswith(" ms")
+        assert page.evaluate(drawn)[0] != 96
+        assert page.inner_text("#status") == ""
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= 412
+
+
+def test_times_are_taken_and_grades_are_not_asked_for(address):
+    with phone(CHROMIUM) as page:
+        opened(page, address, "bench")
+        assert "Dice" in page.inner_text("#files")
+        page.fill("#device", "A phone for steel")
+        page.tap("#start")
+        page.wait_for_selector("#status.good")
+
+
+@pytest.mark.parametrize(("length", "window"), [(96, 96), (97, 96), (800, 128), (1600, 256), (300, 100)])
+def test_windows_cover_everything_and_are_as_few_as_will_do(length, window):
+    places = starts(length, window)
+    covered = np.zeros(length, bool)
+    for place in places:
+        assert 0 <= place <= length - window
+        covered[place : place + window] = True
+    assert covered.all()
+    assert len(places) == -(-length // window)
