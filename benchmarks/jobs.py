@@ -35,7 +35,7 @@ def main() -> None:
                 f"resolution={side}", "augmentation=heavy", "trainer.accelerator=cpu", "logger=none", f"seeds={jobs}",
                 f"trainer.max_epochs={arguments.epochs}",
             ]  # fmt: skip
-            run(place, "warm", *network, "trainer.max_epochs=1", "-m", network=())
+            run(place, "warm", "-m", *network, "trainer.max_epochs=1", network=())
             turns: list[tuple[Run, Run]] = []
             for number in range(arguments.rounds):
                 alone = run(place, f"turn{number}", "-m", network=network)
