@@ -171,8 +171,8 @@ def config_hash(plain: dict[str, Any], start: Start | None) -> str:
     """SHA-256 over the configuration without the result-free keys, and the content of the starting weights."""
     kept = _without(plain, RESULT_FREE) | {"start": start.identity if start else None}
     kept["trainer"] |= {"devices": 1}  # part of every hash before trainer=ddp
-    if kept["callbacks"].get("patience") is None:
-        kept["callbacks"].pop("patience", None)  # part of no hash before training could end early
+    if kept.get("callbacks", {}).get("patience", "") is None:
+        del kept["callbacks"]["patience"]  # part of no hash before training could end early
     if kept["datamodule"].get("labels") == "settled":
         del kept["datamodule"]["labels"]  # part of no hash before votes could be trained on
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()

@@ -35,6 +35,16 @@ def test_where_and_how_it_runs_leaves_the_hash(path):
     assert config_hash(changed(path, "other"), START) == config_hash(CONFIG, START)
 
 
+def test_hashes_of_before_patience_stay():
+    before = CONFIG | {"callbacks": {"monitor": "val/accuracy"}}
+    hashes = {
+        patience: config_hash(before | {"callbacks": before["callbacks"] | {"patience": patience}}, START)
+        for patience in (None, 5, 6)
+    }
+    assert hashes[None] == config_hash(before, START)
+    assert len(set(hashes.values())) == 3
+
+
 @pytest.mark.parametrize("path", ["seed", "resolution", "trainer.max_epochs", "datamodule.fold", "backbone._target_"])
 def test_what_changes_the_result_changes_the_hash(path):
     assert config_hash(changed(path, 7), START) != config_hash(CONFIG, START)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datamodules.imbalance import ClassWeights, Oversampling, Unbalanced
+from datamodules.imbalance import ClassWeights, Oversampling, Records, Unbalanced
 
 TABLE_4_1_COUNTS = np.array([1477, 633, 61, 245, 314])
 """Counts of 2,730 cells that round to both rows of the table (the thesis prints no counts beside it)."""
@@ -60,3 +60,20 @@ def test_oversampling_leaves_the_weights_at_one() -> None:
 def test_unbalanced_shows_every_sample_once_with_weight_one(labels: npt.NDArray[np.int64]) -> None:
     assert Unbalanced().epoch_indices(labels, 5).tolist() == list(range(len(labels)))
     assert Unbalanced().class_weights(np.bincount(labels, minlength=5)).tolist() == [1] * 5
+
+
+@given(labels=some_labels, per_class=st.integers(1, 40))
+def test_records_shows_as_many_of_every_class(labels: npt.NDArray[np.int64], per_class: int) -> None:
+    shown = Records(per_class).epoch_indices(labels, 5)
+    counts = np.bincount(labels, minlength=5)
+    np.testing.assert_array_equal(np.bincount(labels[shown], minlength=5), np.where(counts > 0, per_class, 0))
+    times = np.bincount(shown, minlength=len(labels))
+    for grade in np.flatnonzero(counts):
+        spread = times[labels == grade]
+        assert np.ptp(spread) <= 1
+        assert spread.max() == 1 or counts[grade] < per_class
+
+
+def test_no_records_at_all_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"imbalance\.per_class=0: want at least 1"):
+        Records(0)

@@ -97,6 +97,23 @@ def test_light_leaves_masks_alone_and_rotation_leaves_no_class_at_the_border():
     assert (np.abs(new[moved == 0].astype(int) - 127) <= 27).all()
 
 
+def test_pieces_are_cut_at_full_height_and_often_hold_a_defect():
+    arrays = arrays_of(count=40, width=128)
+    arrays.bits[:, :, 70:] = 0
+    images, masks = zip(*[
+        (batch.images, batch.masks)
+        for cut in [MaskAugmentation(crop_width=32, crop_on_defect=1.0)] for batch in epoch_of(module_of(arrays, cut), 0)
+    ], strict=True)  # fmt: skip
+    assert {image.shape[1:] for image in images} == {(3, 32, 32)}
+    assert all(mask.any(dim=(1, 2, 3)).all() for mask in masks)
+    bright = torch.cat([image[:, 0] for image in images]) > 200
+    np.testing.assert_array_equal((torch.cat(masks)[:, 1] & ~bright).sum(), 0)
+    anywhere = epoch_of(module_of(arrays, MaskAugmentation(crop_width=32, crop_on_defect=0.0)), 0)
+    assert not all(batch.masks.any(dim=(1, 2, 3)).all() for batch in anywhere)
+    (whole,) = {batch.images.shape[1:] for batch in module_of(arrays, MaskAugmentation(crop_width=32)).val_dataloader()}
+    assert whole == (3, 32, 128), "what is measured is whole"
+
+
 @pytest.mark.parametrize(
     ("settings", "wanted"), [({"mirror": 1.5}, "mirror=1.5: want 0 to 1"), ({"rotate_deg": -1}, "rotate_deg=-1")]
 )

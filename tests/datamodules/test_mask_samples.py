@@ -107,6 +107,19 @@ def test_what_is_wrong_is_named(root, tmp_path):
         load(third)
 
 
+def test_an_images_type_is_its_rarest_class(root):
+    samples = load(root)
+    has, train = samples.labels, (samples.table.part == "train").to_numpy()
+    counts = has[train].sum(axis=0)
+    for at, kind in enumerate(samples.types):
+        if not has[at].any():
+            assert kind == 4
+        else:
+            assert has[at, kind]
+            assert counts[kind] == counts[has[at]].min()
+    assert len(set(samples.types)) == 5
+
+
 def test_bits_and_masks_are_the_same():
     masks = np.random.default_rng(0).random((8, 5, 7)) > 0.5
     np.testing.assert_array_equal(unpacked(packed(masks)[None], 8)[0], masks)

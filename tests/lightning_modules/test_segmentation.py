@@ -65,6 +65,16 @@ def test_a_plain_unet_has_the_published_weights():
         assert weights_of(network) == pytest.approx(wanted, abs=0 if not batch_norm else 6000)
 
 
+def test_colours_are_taken_out_inside_the_network():
+    torch.manual_seed(0)
+    network = MaskNetwork(backbone_of("plain_unet"), 2, grey=True).eval()
+    colour = torch.randint(0, 256, (1, 3, 32, 32)).float()
+    grey = (colour * torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(dim=1, keepdim=True).expand(1, 3, 32, 32)
+    with torch.inference_mode():
+        torch.testing.assert_close(network(colour), network(grey))
+    assert "grey" not in network.state_dict()
+
+
 PUBLISHED = {"resnet34": 24_456_589, "resnet50": 32_561_549, "resnet101": 51_605_901}
 
 
