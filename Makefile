@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 DEMO_RUNS ?= runs
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help setup demo annotate agreement doubtful import-labels export-labels try export-tflite bench-phone phone study report sheet test test-slow lint format lock bench bench-peers bench-scaling bench-jobs bench-export bench-sweep clean
+.PHONY: help setup demo annotate agreement doubtful import-labels export-labels try export-tflite bench-phone phone study report sheet test test-slow lint format lock bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks bench-leakage clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -93,6 +93,12 @@ bench-jobs: setup ## trainings an hour: one after the other with all cores, or o
 
 bench-export: setup ## conversion time and latency of our files against TensorFlow's converter, as ratios
 	@$(PY) -m benchmarks.export
+
+bench-masks: setup ## decoding the masks of a data set of Severstal's size against two peers
+	@$(PY) -m benchmarks.run_lengths
+
+bench-leakage: setup ## what copies on both sides of a fold promise: DATA=<folder of neu_seg>
+	@$(PY) -m benchmarks.leakage --root '$(or $(DATA),data/neu_seg)'
 
 bench-sweep: setup ## what a sweep costs beside its trainings, and how fast its records are read
 	@$(PY) -m benchmarks.sweep

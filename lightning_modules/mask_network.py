@@ -2,19 +2,17 @@
 
 from collections.abc import Sequence
 
-import torch
 from segmentation_models_pytorch.base import SegmentationHead
 from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
 from torch import Tensor, nn
 
 from lightning_modules.backbones.base import Backbone
 from lightning_modules.decoders.plain import PlainDecoder
+from lightning_modules.grey import Grey
 from lightning_modules.networks import Network
 
 CHANNELS = (256, 128, 64, 32, 16)
 """Of the published networks' decoders, and the default of segmentation_models.pytorch."""
-
-GREY = (0.299, 0.587, 0.114)
 
 
 class MaskNetwork(Network):
@@ -43,8 +41,7 @@ class MaskNetwork(Network):
         grey: bool = False,
     ) -> None:
         super().__init__(backbone)
-        self.grey: Tensor | None
-        self.register_buffer("grey", torch.tensor(GREY).view(1, 3, 1, 1) if grey else None, persistent=False)
+        self.grey = Grey() if grey else None
         plain = backbone.strides[0] == 1
         halving = tuple(2 ** (place + (not plain)) for place in range(len(backbone.strides)))
         if backbone.strides != halving:
@@ -90,7 +87,7 @@ class MaskNetwork(Network):
         weight = next(self.last.parameters())
         pixels = pixels.to(weight.dtype)
         if self.grey is not None:
-            pixels = (pixels * self.grey).sum(dim=1, keepdim=True).expand(-1, 3, -1, -1)
+            pixels = self.grey(pixels).expand(-1, 3, -1, -1)
         images = self.scaling(pixels)
         maps = self.backbone(images)
         logits: Tensor = self.last(self.decoder(maps if self.backbone.strides[0] == 1 else [images, *maps]))

@@ -51,6 +51,8 @@ class Network(nn.Module, ABC):
 class GradeNetwork(Network):
     """Backbone, global average pooling, dropout, one linear layer (thesis, Table 4.5); input scaling inside.
 
+    A backbone that brings its own classifier has that in place of all three.
+
     Args:
         num_outputs: O, logits per image.
         dropout: probability of a pooled feature to be dropped while training.
@@ -59,8 +61,10 @@ class GradeNetwork(Network):
 
     def __init__(self, backbone: Backbone, num_outputs: int, dropout: float) -> None:
         super().__init__(backbone)
+        own = backbone.classifier(num_outputs)
+        self.own = own is not None
         self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(backbone.out_channels[-1], num_outputs)
+        self.linear: nn.Module = nn.Linear(backbone.out_channels[-1], num_outputs) if own is None else own
 
     @property
     def above(self) -> list[nn.Module]:
@@ -69,9 +73,10 @@ class GradeNetwork(Network):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Raw pixels 0..255 `(B, C, H, W)` of any dtype → logits `(B, O)`."""
-        images = self.scaling(pixels.to(self.linear.weight.dtype))
-        features = adaptive_avg_pool2d(self.backbone(images)[-1], 1).flatten(1)
-        logits: Tensor = self.linear(self.dropout(features))
+        images = self.scaling(pixels.to(next(self.linear.parameters()).dtype))
+        last = self.backbone(images)[-1]
+        features = last if self.own else self.dropout(adaptive_avg_pool2d(last, 1).flatten(1))
+        logits: Tensor = self.linear(features)
         return logits
 
 

@@ -50,6 +50,10 @@ class Backbone(nn.Module):
         last, maps = self.network.forward_intermediates(images)  # type: ignore[operator]
         return [*maps[:-1], last]
 
+    def classifier(self, num_outputs: int) -> nn.Module | None:
+        """What stands above the last map in place of pooling and one linear layer; None where nothing of its own does."""
+        return None
+
 
 def timm_padding(padding: str) -> str:
     """The name that timm gives to `same` or `symmetric` padding."""
