@@ -66,7 +66,7 @@ def train(cfg: DictConfig, point: Point) -> None:
 
 def fit_and_score(cfg: DictConfig, point: Point, samples: "Samples", resume: Path | None) -> Record:
     """Trains from the point's start, or goes on from the last whole epoch of an interrupted run; then tests."""
-    from conf.build import build_data, build_module, build_trainer, forget_last_job, log_final, seed_everything
+    from conf.build import build_parts, build_trainer, forget_last_job, log_final, seed_everything
     from conf.speeding import take_way
     from lightning_modules.callbacks import History
     from sweeps.curves import kept_epochs
@@ -76,8 +76,7 @@ def fit_and_score(cfg: DictConfig, point: Point, samples: "Samples", resume: Pat
     began = time.perf_counter()
     forget_last_job()
     seed_everything(cfg.seed)
-    module = build_module(cfg, point.start, len(samples.class_names), ordered=samples.ordered)
-    data = build_data(cfg, samples)
+    module, data = build_parts(cfg, point.start, samples)
     take_way(cfg, point, module, data)
     history = History(None if cfg.trial is None else Judge(point.folder.parent, cfg.trial))
     curves = kept_epochs(point.folder / "metrics.csv", go_on=resume is not None)

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from hydra.utils import instantiate
+from hydra.utils import get_method, instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_modules.backbones.spec import Start
@@ -29,18 +29,33 @@ if TYPE_CHECKING:
     from lightning_modules.grading import GradingModule
 
 
+NOT_THE_MODULES = ("samples", "monitor", "score", "files", "prepare", "teacher", "teacher_sha256")
+"""Keys of a task's node that say how it is measured, exported and fed."""
+
+
 def build_module(
-    config: Mapping[str, Any] | DictConfig, start: Start, num_classes: int, *, ordered: bool = True
+    config: Mapping[str, Any] | DictConfig,
+    start: Start,
+    num_classes: int,
+    *,
+    ordered: bool = True,
+    prepared: Mapping[str, Any] | None = None,
 ) -> "GradingModule":
-    """Backbone, head and task of a configuration whose width is filled in; the seed is the caller's to set."""
+    """Backbone, head and task of a configuration whose width is filled in; the seed is the caller's to set.
+
+    Args:
+        prepared: what `task.prepare` gave, in training; a finished network needs none of it.
+
+    """
     cfg = config if isinstance(config, DictConfig) else OmegaConf.create(dict(config))
     head = factory(cfg.encoding, without=("task",))(num_classes=num_classes)
     backbone = build_backbone(cfg, start)
     optimizer, schedule = instantiate(cfg.optimizer), instantiate(cfg.schedule)
     tuning = instantiate(cfg.fine_tuning) if "fine_tuning" in cfg else None  # older records have none
-    module: GradingModule = factory(cfg.task, without=("monitor", "score", "files"))(
-        backbone, head, optimizer=optimizer, schedule=schedule, seed=cfg.seed, fine_tuning=tuning, ordered=ordered
-    )
+    module: GradingModule = factory(cfg.task, without=NOT_THE_MODULES)(
+        backbone, head, optimizer=optimizer, schedule=schedule, seed=cfg.seed, fine_tuning=tuning, ordered=ordered,
+        **(prepared or {}),
+    )  # fmt: skip
     return module
 
 
@@ -68,6 +83,13 @@ def build_data(cfg: DictConfig, samples: "Samples") -> Any:
         ahead=cfg.ahead,
         resident=cfg.resident,
     )
+
+
+def build_parts(cfg: DictConfig, start: Start, samples: "Samples") -> tuple[Any, Any]:
+    """Module and loaders of a run; `task.prepare` may name what looks at the data before the module is built."""
+    data = build_data(cfg, samples)
+    prepared = get_method(cfg.task.prepare)(cfg, samples, data) if "prepare" in cfg.task else {}
+    return build_module(cfg, start, len(samples.class_names), ordered=samples.ordered, prepared=prepared), data
 
 
 def build_trainer(

@@ -64,15 +64,14 @@ def work(job: tuple[Any, ...], place: Place, store: "Store", number: int) -> Non
         raise ValueError(f"the data are not rank 0's here (fingerprint {samples.fingerprint}, rank 0's {fingerprint})")
     samples.images(cfg.resolution)
 
-    from conf.build import build_data, build_module, build_trainer, forget_last_job, seed_everything
+    from conf.build import build_parts, build_trainer, forget_last_job, seed_everything
     from lightning_modules.callbacks import History
 
     forget_last_job()
     store.set(f"ready/{number}/{place.rank}", "")
     with group(cfg, place, store, number) as processes:
         seed_everything(cfg.seed)
-        module = build_module(cfg, point.start, len(samples.class_names), ordered=samples.ordered)
-        data = build_data(cfg, samples)
+        module, data = build_parts(cfg, point.start, samples)
         trainer = build_trainer(cfg, point, History(), resume, cfg.trainer.precision, processes)
         trainer.fit(module, data, ckpt_path=resume)
     store.set(f"peak/{number}/{place.rank}", str(peak_memory_bytes()))

@@ -11,8 +11,10 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from conf.launch import wrong_processes
+from conf.teachers import identity, teachers_of
 from datamodules.photo_folder import DataError
 from lightning_modules.backbones.spec import BackboneSpec, Start, WeightsError, resolve_start
+from sweeps.record import RecordError
 
 if TYPE_CHECKING:
     from datamodules.samples import Samples
@@ -35,6 +37,9 @@ RESULT_FREE = {
     "speed",
     "task.score",
     "task.files",
+    "task.prepare",
+    "task.samples",
+    "task.teacher",
     "datamodule.root",
     "datamodule.cache",
     "datamodule.folder",
@@ -121,6 +126,11 @@ def make_point(cfg: DictConfig) -> Point:
             problem = error
     kept = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "logger"])
     plain: dict[str, Any] = OmegaConf.to_container(kept, resolve=True)  # type: ignore[assignment]
+    if "teacher" in cfg.task and problem is None:
+        try:
+            plain["task"]["teacher_sha256"] = identity(teachers_of(cfg))
+        except RecordError as error:
+            problem = error
     digest = config_hash(plain, start)
     return Point(plain, digest, _axes(cfg), _folder(cfg, digest), spec, start, reason, problem)
 
@@ -129,7 +139,7 @@ def samples_of(cfg: DictConfig) -> "Samples":
     """The configured data set, checked. Raises DataError, also where the task has no use for it."""
     samples: Samples = instantiate(cfg.datamodule).load()
     choices = HydraConfig.get().runtime.choices
-    if samples.task != choices["task"]:
+    if samples.task != cfg.task.get("samples", "grading"):
         raise DataError(
             f"datamodule={choices['datamodule']}: is for task={samples.task}, not for task={choices['task']}"
         )
@@ -157,7 +167,7 @@ def _problem(cfg: DictConfig, spec: BackboneSpec) -> ValueError | None:
         return ValueError(wrong)
     choices = HydraConfig.get().runtime.choices
     encoding, task = choices["encoding"], choices["task"]
-    if (meant := cfg.encoding.get("task", "grading")) != task:
+    if (meant := cfg.encoding.get("task", "grading")) != cfg.task.get("samples", "grading"):
         return ValueError(f"encoding={encoding}: is for task={meant}, not for task={task}")
     if not cfg.datamodule.get("ordered", True) and encoding != "one_hot":
         return ValueError(

@@ -41,8 +41,8 @@ class CellArrays:
     parts: npt.NDArray[np.str_]
     """`(N,)`: train, val, test, or empty without a label."""
     num_classes: int
-    votes: npt.NDArray[np.int64] | None = None
-    """`(N, K)`: trained on instead of the labels."""
+    votes: npt.NDArray[np.int64] | npt.NDArray[np.float32] | None = None
+    """`(N, K)`: trained on instead of the labels; for distillation `(N, 1 + M O)`, label and teachers' logits."""
 
 
 class CellDataset(Dataset[CellBatch]):

@@ -111,7 +111,7 @@ def _evenly(labels: npt.NDArray[np.int64], rng: np.random.Generator) -> npt.NDAr
     place = np.zeros(len(labels))
     for label in np.unique(labels):
         members = order[labels[order] == label]
-        place[members] = (np.arange(len(members)) + rng.random()) / len(members)
+        place[members] = (np.arange(len(members)) + 0.5) / len(members)
     return np.argsort(place, kind="stable")
 
 

@@ -1,0 +1,137 @@
+"""Training of a small network on what a larger one, or several, say of the same pictures (Hinton et al. 2015)."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from heads.grades import GradeHead
+from lightning_modules.backbones.base import Backbone
+from lightning_modules.data_parallel import Rows
+from lightning_modules.fine_tuning import FineTuning
+from lightning_modules.grading import Batch, GradingModule
+from lightning_modules.trained import OptimizerFactory, ScheduleFactory
+
+LEARNT_STEPS = 200
+
+
+class DistillationModule(GradingModule):
+    """Fits a `GradeNetwork` to softened probabilities of its teachers and to the labels.
+
+    A training batch's labels are float `(B, 1 + M · O)`: the label, -1 where there is none, and the logits of M teachers
+    of O outputs each. Probabilities at temperature T are those that a head gives of logits / T, for any head.
+
+    Args:
+        teachers: their heads, in the order of the logits; probabilities of several are averaged.
+        temperature: T of teachers and student, above 0.
+        soft_share: of the teachers' loss; the rest is the head's own loss on the labels.
+        loss: `mse`, the sum of squared differences of both probabilities (seed 003, section 2.3.3), or `kl`, the
+            Kullback-Leibler divergence; either times T², so that its gradients keep their size (Hinton et al., section 2).
+        others: see `GradingModule`.
+
+    Raises ValueError for settings that fit nothing.
+
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        head: GradeHead,
+        *,
+        temperature: float | str,
+        soft_share: float,
+        loss: str,
+        dropout: float,
+        teachers: Sequence[GradeHead] = (),
+        optimizer: OptimizerFactory,
+        schedule: ScheduleFactory,
+        seed: int,
+        fine_tuning: FineTuning | None = None,
+        ordered: bool = True,
+    ) -> None:
+        super().__init__(
+            backbone, head, dropout=dropout, optimizer=optimizer, schedule=schedule, seed=seed,
+            fine_tuning=fine_tuning, ordered=ordered,
+        )  # fmt: skip
+        temperature = 1.0 if temperature == "learned" and not teachers else temperature  # a finished network needs none
+        if isinstance(temperature, str) or not temperature > 0:
+            raise ValueError(f"task.temperature={temperature}: want a number above 0, or learned")
+        if not 0 <= soft_share <= 1:
+            raise ValueError(f"task.soft_share={soft_share:g}: want 0 to 1")
+        if loss not in LOSSES:
+            raise ValueError(f"task.loss={loss}: want one of {', '.join(LOSSES)}")
+        self.teachers = nn.ModuleList(teachers)
+        self.temperature, self.soft_share, self.soft_loss = temperature, soft_share, LOSSES[loss]
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Weighted loss of one batch, a scalar; of the whole batch where several processes hold its rows."""
+        rows = Rows.of(len(batch.labels))
+        told, weights = rows.gather(batch.labels), rows.gather(batch.weights)
+        labels, wanted = told[:, 0].long(), softened(told[:, 1:], self.teachers, self.temperature)
+        logits = rows.gather(self(batch.images).float())
+        losses = self.sample_losses(logits, labels, wanted)
+        loss = (losses * weights).mean()
+        known = labels >= 0
+        right = (
+            (self.head.decode(logits.detach()) == labels)[known].float().mean() if known.any() else loss.new_tensor(0.0)
+        )
+        figures = {"train/loss": loss.detach(), "train/accuracy": right}
+        self.log_dict(figures, on_step=False, on_epoch=True, batch_size=len(logits), sync_dist=True)
+        return loss
+
+    def sample_losses(self, logits: Tensor, labels: Tensor, wanted: Tensor) -> Tensor:
+        """Logits `(B, O)`, labels int64 `(B,)`, teachers' probabilities `(B, K)` → loss of each sample `(B,)`."""
+        heat = self.temperature
+        soft = heat**2 * self.soft_loss(self.head.probabilities(logits / heat), wanted)
+        if self.soft_share == 1:
+            return soft
+        known = (labels >= 0).to(soft.dtype)
+        hard = self.head.sample_losses(logits, labels.clamp(min=0))
+        share = torch.where(labels >= 0, self.soft_share, 1.0)
+        return share * soft + (1 - self.soft_share) * known * hard
+
+
+def softened(logits: Tensor, heads: Sequence[GradeHead] | nn.ModuleList, temperature: float) -> Tensor:
+    """Logits of M teachers `(B, M · O)` → the mean of their probabilities `(B, K)` at a temperature."""
+    each = logits.split([head.num_outputs for head in heads], dim=1)
+    return torch.stack([head.probabilities(one / temperature) for head, one in zip(heads, each, strict=True)]).mean(
+        dim=0
+    )
+
+
+def squared(given: Tensor, wanted: Tensor) -> Tensor:
+    """Probabilities, both `(B, K)` → sum of squared differences `(B,)`."""
+    return (given - wanted).square().sum(dim=1)
+
+
+def divergence(given: Tensor, wanted: Tensor) -> Tensor:
+    """Probabilities, both `(B, K)` → Kullback-Leibler divergence of `wanted` from `given` `(B,)`, nats."""
+    return functional.kl_div(given.clamp(min=1e-7).log(), wanted, reduction="none").sum(dim=1)
+
+
+LOSSES = {"mse": squared, "kl": divergence}
+
+
+def calibrated(logits: Tensor, labels: Tensor, heads: Sequence[GradeHead]) -> float:
+    """The temperature at which the teachers' probabilities fit labels that they were not trained on best.
+
+    Guo et al. 2017, "On calibration of modern neural networks", section 4.2: least negative log-likelihood.
+
+    Args:
+        logits: `(N, M · O)`.
+        labels: int64 `(N,)`.
+
+    """
+    log_heat = torch.zeros((), requires_grad=True)
+    optimizer = torch.optim.LBFGS([log_heat], max_iter=LEARNT_STEPS, line_search_fn="strong_wolfe")
+
+    def cost() -> Tensor:
+        optimizer.zero_grad()
+        chances = softened(logits, heads, log_heat.exp())  # type: ignore[arg-type]
+        loss = -chances.gather(1, labels[:, None]).clamp(min=1e-12).log().mean()
+        torch.autograd.backward(loss)
+        return loss
+
+    optimizer.step(cost)  # type: ignore[no-untyped-call]
+    return float(log_heat.exp())
