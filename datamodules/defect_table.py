@@ -35,7 +35,7 @@ class DefectTable:
 
     def masks(self, image: str, height: int, width: int) -> Mask:
         """One mask per class, `(K, height, width)`. Raises DataError with the line for runs that do not fit."""
-        masks = np.zeros((self.num_classes, height, width), np.bool_)
+        masks = np.zeros((self.num_classes, width, height), np.bool_).transpose(0, 2, 1)  # as runs go: down the columns
         for label, defect in self.defects.get(image, {}).items():
             try:
                 masks[label] = decode(defect.text, height, width)
