@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from sweeps.figures import main_figure
+
 REPEATS = ("seed", "fold")
 """Axes along which a point is repeated; no effect is asked of them."""
 
@@ -43,14 +45,16 @@ class Effect:
         return "higher" if self.mean > 0 else "lower"
 
 
-def main_effects(runs: pd.DataFrame, axes: list[str], figure: str = "val/accuracy") -> list[Effect]:
+def main_effects(runs: pd.DataFrame, axes: list[str], figure: str | None = None) -> list[Effect]:
     """Every choice of every axis against the axis's most frequent one (the first in the alphabet among equals).
 
     Args:
         runs: a row per finished run, with the axes, seed, fold, start and the figure as columns.
         axes: the columns that differ; seed and fold among them are passed over.
+        figure: what is compared; None: val/accuracy, or val/dice.
 
     """
+    figure = figure or main_figure(runs)
     effects = []
     for axis in axes:
         counts = runs[axis].astype(str).value_counts()

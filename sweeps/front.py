@@ -22,13 +22,13 @@ def pareto(cost: npt.NDArray[np.float64], value: npt.NDArray[np.float64]) -> npt
     return on
 
 
-def points(files: pd.DataFrame, axes: list[str], figure: str = "val/accuracy") -> pd.DataFrame:
+def points(files: pd.DataFrame, axes: list[str], figure: str | None = None) -> pd.DataFrame:
     """One row per point, kind of file and device, averaged over seeds and folds, with whether it is on the front.
 
     Args:
         files: as `collect_files` gives them.
         axes: columns that tell points apart.
-        figure: what is held against latency_ms.
+        figure: what is held against latency_ms; None: val/accuracy, or val/dice.
 
     Returns:
         the axes, file, start, device; of all runs of the point, timed there or not: runs, figure with `_low` and `_high`
@@ -37,6 +37,7 @@ def points(files: pd.DataFrame, axes: list[str], figure: str = "val/accuracy") -
         latency.
 
     """
+    figure = figure or main_figure(files)
     keys = [name for name in [*axes, "file", "start"] if name in files and name not in REPEATS]
     rows = []
     for values, group in files.groupby(keys, dropna=False, sort=False):

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from sweeps.figures import MAIN, plain
 from sweeps.record import Record, RecordError, Status, find_runs, read_record, write_whole
 
 if TYPE_CHECKING:
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from wandb_workspaces.workspaces import Workspace
 
 PROJECT = "gridlite"
-FILE_FIGURES = ("val/accuracy", "val/off_by_one", "val/macro_f1", "test/accuracy", "size_bytes", "agreement")
+FILE_FIGURES = (
+    "val/accuracy", "val/off_by_one", "val/macro_f1", "test/accuracy", "val/dice", "val/dice_pooled", "test/dice",
+    "size_bytes", "agreement",
+)  # fmt: skip
 
 
 def prepare(folder: Path, *, resumed: bool, offline: bool) -> str | None:
@@ -100,7 +104,11 @@ def _pictures(run: "Run", folder: Path, record: Record) -> None:
         if confusion := metrics.get(f"{part}/confusion"):
             run.log({f"confusion/{part}": _confusion(confusion, names, f"{part}, best epoch")})
     if record.get("mistakes") and (folder / "mistakes.jpg").exists():
-        caption = "; ".join(f"{names[one['label']]} taken for {names[one['grade']]}" for one in record["mistakes"])
+        caption = "; ".join(
+            f"{one['sample']}: Dice {one['dice']:.2f}" if "dice" in one
+            else f"{names[one['label']]} taken for {names[one['grade']]}"
+            for one in record["mistakes"]
+        )  # fmt: skip
         run.log({"mistakes": wandb.Image(str(folder / "mistakes.jpg"), caption=caption)})
 
 
@@ -184,23 +192,26 @@ def dashboard(entity: str, project: str = PROJECT, file: str = "int8") -> "Works
     import wandb_workspaces.reports.v2 as wr
     import wandb_workspaces.workspaces as ws
 
-    front = wr.ScatterPlot(
-        title=f"{file}: accuracy against latency",
-        x=wr.SummaryMetric(f"{file}/latency_ms"),
-        y=wr.SummaryMetric(f"{file}/val/accuracy"),
-        running_ymax=True,
-    )
+    fronts = [
+        wr.ScatterPlot(
+            title=f"{file}: {plain(main)} against latency",
+            x=wr.SummaryMetric(f"{file}/latency_ms"),
+            y=wr.SummaryMetric(f"{file}/{main}"),
+            running_ymax=True,
+        )
+        for main in MAIN
+    ]
     axes = ("backbone", "width", "resolution", "augmentation", "encoding", "imbalance")
     columns = [wr.ParallelCoordinatesPlotColumn(wr.Config(f"axes.{name}")) for name in axes]
     columns += [
         wr.ParallelCoordinatesPlotColumn(wr.SummaryMetric(f"{file}/{of}")) for of in ("latency_ms", "val/accuracy")
     ]
     sections = {
-        "files": [front, wr.BarPlot(title=f"{file}: kept of torch's grades", metrics=[f"{file}/agreement"]),
+        "files": [*fronts, wr.BarPlot(title=f"{file}: kept of torch's grades", metrics=[f"{file}/agreement"]),
                   wr.WeavePanelSummaryTable(table_name="files")],
         "choices": [wr.ParallelCoordinatesPlot(title="axes", columns=columns),
                     wr.ParameterImportancePlot(with_respect_to="final/val/accuracy")],
-        "curves": [wr.LinePlot(title=name, x="epoch", y=[name]) for name in ("val/accuracy", "val/loss", "train/loss")],
+        "curves": [wr.LinePlot(title=name, x="epoch", y=[name]) for name in (*MAIN, "val/loss", "train/loss")],
         "mistakes": [wr.WeavePanelSummaryTable(table_name="confusion/val_table"), wr.MediaBrowser(media_keys=["mistakes"])],
     }  # fmt: skip
     return ws.Workspace(
