@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lightning_modules.grading import GradingModule
 
 
-NOT_THE_MODULES = ("samples", "monitor", "score", "files", "prepare", "teacher", "teacher_sha256")
+NOT_THE_MODULES = ("samples", "monitor", "score", "files", "prepare", "teacher", "teacher_sha256", "temperatures")
 """Keys of a task's node that say how it is measured, exported and fed."""
 
 

@@ -40,6 +40,7 @@ RESULT_FREE = {
     "task.prepare",
     "task.samples",
     "task.teacher",
+    "task.temperatures",
     "datamodule.root",
     "datamodule.cache",
     "datamodule.folder",

@@ -45,6 +45,8 @@ class BatchedAugmentation:
         brightness: grey levels, drawn uniformly from [-x, x].
         hue: share of a turn, drawn uniformly from [-x, x].
         each: probability of each of the five.
+        upright: whether the first part, turns and mirroring, is left out.
+        around: grey level of what surrounds a warped sample.
 
     """
 
@@ -54,6 +56,8 @@ class BatchedAugmentation:
     brightness: float = 0.0
     hue: float = 0.0
     each: float = 0.0
+    upright: bool = False
+    around: int = GREY
 
     @property
     def changes(self) -> bool:
@@ -77,7 +81,7 @@ class BatchedAugmentation:
         for image, matrix, light, turn in zip(images, inner, draws.brightness[places], draws.hue[places], strict=True):
             cv2.warpAffine(
                 image.copy(), matrix, (side, side), dst=image, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                borderMode=cv2.BORDER_CONSTANT, borderValue=(GREY, GREY, GREY),
+                borderMode=cv2.BORDER_CONSTANT, borderValue=(self.around,) * 3,
             )  # fmt: skip
             if light:
                 cv2.add(image, (light, light, light, 0), dst=image)  # type: ignore[call-overload]
@@ -90,16 +94,18 @@ class BatchedAugmentation:
             torch.from_numpy(values[places]).to(images.device, torch.float32, non_blocking=True) for values in draws
         )
         grid = affine_grid(maps, list(images.shape), align_corners=False)
-        moved: Tensor = grid_sample(images.float().sub_(GREY), grid, "bilinear", "zeros", align_corners=False)
+        moved: Tensor = grid_sample(images.float().sub_(self.around), grid, "bilinear", "zeros", align_corners=False)
         if not self.each:
-            return moved.add_(GREY)
-        return turned_hue(moved.add_(light[:, None, None, None] + GREY).clamp_(0, 255), turns)
+            return moved.add_(self.around)
+        return turned_hue(moved.add_(light[:, None, None, None] + self.around).clamp_(0, 255), turns)
 
 
 @lru_cache(maxsize=4)
 def _drawn(of: BatchedAugmentation, count: int, entropy: tuple[int, int]) -> Draws:
     rng = np.random.default_rng(entropy)
     turns, mirrored = rng.integers(4, size=count), rng.random(count) < 0.5
+    if of.upright:
+        turns, mirrored = np.zeros_like(turns), np.zeros_like(mirrored)
     cosine, sine = np.array([1.0, 0, -1, 0])[turns], np.array([0.0, 1, 0, -1])[turns]
     quarters = np.stack([cosine, -sine, sine, cosine], 1).reshape(-1, 2, 2)
     quarters[:, 0] *= np.where(mirrored, -1.0, 1.0)[:, None]

@@ -1,8 +1,11 @@
 """Training of a small network on what a larger one, or several, say of the same pictures (Hinton et al. 2015)."""
 
+import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -13,7 +16,8 @@ from lightning_modules.fine_tuning import FineTuning
 from lightning_modules.grading import Batch, GradingModule
 from lightning_modules.trained import OptimizerFactory, ScheduleFactory
 
-LEARNT_STEPS = 200
+RANGE = 0.05, 50.0
+"""Of a learned temperature."""
 
 
 class DistillationModule(GradingModule):
@@ -123,15 +127,9 @@ def calibrated(logits: Tensor, labels: Tensor, heads: Sequence[GradeHead]) -> fl
         labels: int64 `(N,)`.
 
     """
-    log_heat = torch.zeros((), requires_grad=True)
-    optimizer = torch.optim.LBFGS([log_heat], max_iter=LEARNT_STEPS, line_search_fn="strong_wolfe")
 
-    def cost() -> Tensor:
-        optimizer.zero_grad()
-        chances = softened(logits, heads, log_heat.exp())  # type: ignore[arg-type]
-        loss = -chances.gather(1, labels[:, None]).clamp(min=1e-12).log().mean()
-        torch.autograd.backward(loss)
-        return loss
+    def cost(log_heat: float) -> float:
+        chances = softened(logits, heads, math.exp(log_heat))
+        return float(-chances.gather(1, labels[:, None]).clamp(min=1e-12).log().mean())
 
-    optimizer.step(cost)  # type: ignore[no-untyped-call]
-    return float(log_heat.exp())
+    return math.exp(minimize_scalar(cost, bounds=np.log(RANGE), method="bounded").x)

@@ -22,7 +22,8 @@ def grade_metrics(
 
     Returns:
         accuracy, off_by_one (thesis, equation 4.5; for grades alone), macro_f1 (mean over the classes that occur among labels or
-        grades, equation 4.6), calibration_error, each from 0 to 1; per_class lists of precision, recall, f1 and
+        grades, equation 4.6), macro_precision and macro_recall (means over all classes), f_measure (their harmonic mean: seed
+        003, section 2.3.4, which is not macro F1), calibration_error, each from 0 to 1; per_class lists of precision, recall, f1 and
         support; confusion `[true][given]`.
 
     """
@@ -34,6 +35,9 @@ def grade_metrics(
         "accuracy": float(np.mean(labels == grades)),
         **({"off_by_one": float(np.mean(np.abs(labels - grades) <= 1))} if ordered else {}),
         "macro_f1": macro_f1(labels, grades),
+        "macro_precision": float(precision.mean()),
+        "macro_recall": float(recall.mean()),
+        "f_measure": _harmonic(float(precision.mean()), float(recall.mean())),
         "calibration_error": calibration_error(labels, probabilities),
         "per_class": {
             "precision": precision.tolist(),
@@ -43,6 +47,10 @@ def grade_metrics(
         },
         "confusion": confusion_matrix(labels, grades, labels=classes).tolist(),
     }
+
+
+def _harmonic(one: float, other: float) -> float:
+    return 2 * one * other / (one + other) if one + other else 0.0
 
 
 def macro_f1(labels: Grades, grades: Grades) -> float:

@@ -53,11 +53,12 @@ def points(words):
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if "train.py" in command])
 def test_training_commands_compose(command):
-    words = [repeated(word) for word in shlex.split(command)[2:] if word != "-m"]
+    words = [repeated(word.replace("<job>", "job")) for word in shlex.split(command)[2:] if word != "-m"]
     with initialize_config_dir(str(HERE / "conf"), version_base="1.3"):
         for overrides in points(words):
             root = next((word.partition("=")[2] for word in words if word.startswith("datamodule.root=")), None)
-            assert compose("train", overrides=overrides).datamodule.root == root
+            composed = compose("train", overrides=overrides).datamodule.root
+            assert root in (None, composed)
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if "predict.py" in command])
