@@ -40,6 +40,8 @@ def main(cfg: DictConfig) -> None:
             return
         grader = grader_of(given, cfg.checkpoint)
         samples = list(read_samples(Path(cfg.input), grader))
+        if not samples:
+            raise DataError(f"input={cfg.input}: none of its images can be read")
         rows = grade(samples, grader, cfg.batch_size)
         with path.open("w", newline="") as file:
             writer = csv.DictWriter(file, list(rows[0]))

@@ -4,7 +4,7 @@ The steel thesis (seed 002) reports a validation Dice of 0.90 to 0.94 and 0.67 t
 grown by turned and mirrored copies before they were divided into folds, so that copies of a validation image were
 trained on; and one model seems to have gone through all five folds, so that in the end it had been trained on all.
 
-The same network, images and number of steps, three times: folds by source and copies of the train part alone (ours);
+The same network and images, three times; carried on, the network has seen five times as many steps in the end: folds by source and copies of the train part alone (ours);
 copies first, folds over them (copies first); and that with one model going from fold to fold (carried on). Dice of all
 pixels together, as there, on the fold's validation part and on a test part that nobody was trained on.
 """
@@ -96,8 +96,8 @@ def main() -> None:
     for name in ("", "val Dice", "test Dice", "val promises too much, points"):
         table.add_column(name, justify="right" if name else "left")
     for way, pairs in found.items():
-        val, tested = zip(*pairs, strict=True)
-        table.add_row(way, _spread(val), _spread(tested), f"{100 * (mean(val) - mean(tested)):.1f}")
+        on_val, tested = ([pair[at] for pair in pairs] for at in (0, 1))
+        table.add_row(way, _spread(on_val), _spread(tested), f"{100 * (mean(on_val) - mean(tested)):.1f}")
     Console(width=120).print(table)
 
 
@@ -167,7 +167,7 @@ def _batches(data: Data, order: Places, size: int = 16) -> Iterator[tuple[torch.
         yield images, torch.from_numpy(unpacked(data.bits[chosen], 3))
 
 
-def _spread(values: tuple[float, ...]) -> str:
+def _spread(values: list[float]) -> str:
     return f"{mean(values):.3f} ± {stdev(values):.3f}" if len(values) > 1 else f"{values[0]:.3f}"
 
 

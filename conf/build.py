@@ -106,15 +106,15 @@ def build_trainer(
     quiet()
     folder = point.folder / "checkpoints"
     kept = checkpoints(folder, cfg.callbacks.monitor, cfg.callbacks.keep_best, cfg.callbacks.keep_last)
+    others: list[Any] = []
     if cfg.callbacks.patience is not None:
         from pytorch_lightning.callbacks import EarlyStopping
 
-        kept.insert(0, EarlyStopping("val/loss", patience=cfg.callbacks.patience, check_finite=False))
-    averaging = []
+        others.append(EarlyStopping("val/loss", patience=cfg.callbacks.patience, check_finite=False))
     if cfg.callbacks.ema is not None:
         from pytorch_lightning.callbacks import EMAWeightAveraging
 
-        averaging.append(EMAWeightAveraging(decay=cfg.callbacks.ema))
+        others.append(EMAWeightAveraging(decay=cfg.callbacks.ema))
     OmegaConf.register_new_resolver("run_folder", lambda: str(point.folder), replace=True)
     OmegaConf.register_new_resolver("run_name", lambda: point.folder.name, replace=True)
     begin = partial(
@@ -128,7 +128,7 @@ def build_trainer(
             remember(point.folder, sys.modules["wandb"].run)
     trainer: pl.Trainer = factory(cfg.trainer, without=("strategy",))(
         precision=precision,
-        callbacks=[history, ProgressLine(), *averaging, *kept],
+        callbacks=[history, ProgressLine(), *others, *kept],
         logger=logger,
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -152,7 +152,9 @@ def _parallel(cfg: DictConfig, processes: "Processes | None") -> dict[str, Any]:
     # torch 2.15 has renamed it; no buffer differs between processes
     buffers = {"forward_sync_buffers", "broadcast_buffers"} & signature(DistributedDataParallel).parameters.keys()
     settings: dict[str, Any] = {max(buffers): False}
-    settings["find_unused_parameters"] = bool(cfg.fine_tuning.head_epochs or cfg.fine_tuning.top_epochs)
+    settings["find_unused_parameters"] = bool(
+        cfg.fine_tuning.head_epochs or cfg.fine_tuning.top_epochs or cfg.task.get("freeze_encoder")
+    )
     strategy = DDPStrategy(**settings)
     layers = SyncedLayers(on_gpu=processes.on_gpu)
     return {"strategy": strategy, "plugins": [processes, layers], "use_distributed_sampler": False}

@@ -23,9 +23,11 @@ def best_of_latest(runs: Path) -> Path:
             if record["status"] == Status.DONE:
                 metrics = record["metrics"]
                 name = plain(main_figure(metrics))
-                done.append((float(metrics.get(f"val/{name}", metrics.get(f"val/last/{name}", 0.0))), folder))
-        if done:
-            return max(done)[1]
+                value = float(metrics.get(f"val/{name}", metrics.get(f"val/last/{name}", 0.0)))
+                done.append((name, value, folder))
+        if done:  # figures of two tasks do not compare: the one that was trained last counts
+            newest = max(done, key=lambda one: (one[2] / "record.json").stat().st_mtime)[0]
+            return max(one[1:] for one in done if one[0] == newest)[1]
     raise RecordError(f"{runs}: no finished run in it; name one with run=<folder>")
 
 

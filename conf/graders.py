@@ -59,7 +59,8 @@ class RunGrader:
     @cached_property
     def module(self) -> "GradingModule":
         """With its checkpoint loaded."""
-        return load_run(self.record, self.checkpoint)
+        module: GradingModule = load_run(self.record, self.checkpoint)
+        return module
 
 
 class FileGrader:

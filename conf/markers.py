@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from lightning_modules.segmentation import SegmentationModule
 
 Images = npt.NDArray[np.uint8]
+COLUMNS = ("ImageId", "ClassId", "EncodedPixels", "class_name", "pixels", "share")
+MOST_JPEG = 65_000
+"""Pixels of a side that a JPEG can have."""
 
 
 class Marker(Protocol):
@@ -102,9 +105,9 @@ class FileMarker:
 def mark_folder(root: Path, marker: Marker, path: Path) -> str:
     """Marks every picture of a folder; says in a few words what was found.
 
-    Writes `path`, a csv as Kaggle's Severstal competition has it (ImageId, ClassId from 1, EncodedPixels; a class that a
+    Each picture's rows are written before the next is read. Writes `path`, a csv as Kaggle's Severstal competition has it (ImageId, ClassId from 1, EncodedPixels; a class that a
     picture lacks has no row, a picture without any has one of class 1 without runs) with class name, pixels and share of the
-    picture; and beside it a folder of the same name with the pictures, outlined.
+    picture; and beside it a folder `<name>_outlined` with the pictures.
     """
     from PIL import Image
     from tqdm import tqdm
@@ -116,25 +119,23 @@ def mark_folder(root: Path, marker: Marker, path: Path) -> str:
             if root.is_dir()
             else f"input={root}: no such folder"
         )
-    pictures = path.with_suffix("")
+    pictures = path.with_name(f"{path.stem}_outlined")
     pictures.mkdir(parents=True, exist_ok=True)
-    rows: list[dict[str, Any]] = []
-    seen = 0
-    for name, picture in _read(tqdm(files, desc="marking", unit="image", leave=False, disable=None), root):
-        masks = by_tiles(picture, marker.size, marker.probabilities).transpose(2, 0, 1) > marker.threshold
-        rows += _rows(name, masks, marker.labels)
-        below = legend(picture.shape[1], marker.labels)
-        target = (pictures / name).with_suffix(".jpg")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.concatenate([outlined(picture, masks), below])).save(target, quality=90)
-        seen += 1
-    if not rows:
-        raise DataError(f"input={root}: none of its {len(files)} images can be read")
+    seen = found = 0
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
+        writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        writer.writerows(rows)
-    found = sum(bool(row["EncodedPixels"]) for row in rows)
+        for name, picture in _read(tqdm(files, desc="marking", unit="image", leave=False, disable=None), root):
+            masks = by_tiles(picture, marker.size, marker.probabilities).transpose(2, 0, 1) > marker.threshold
+            rows = _rows(name, masks, marker.labels)
+            writer.writerows(rows)
+            target = pictures / f"{name}{'.jpg' if max(picture.shape) < MOST_JPEG else '.png'}"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            below = legend(picture.shape[1], marker.labels)
+            Image.fromarray(np.concatenate([outlined(picture, masks), below])).save(target, quality=90)
+            seen, found = seen + 1, found + sum(bool(row["EncodedPixels"]) for row in rows)
+    if not seen:
+        raise DataError(f"input={root}: none of its {len(files)} images can be read")
     return f"{seen} images, {found} masks: {path}, outlined in {pictures}"
 
 

@@ -144,6 +144,7 @@ def samples_of(cfg: DictConfig) -> "Samples":
         raise DataError(
             f"datamodule={choices['datamodule']}: is for task={samples.task}, not for task={choices['task']}"
         )
+    samples.must_fit(cfg.resolution, cfg.backbone.spec.get("stride", 32))
     return samples
 
 
@@ -166,6 +167,10 @@ def _problem(cfg: DictConfig, spec: BackboneSpec) -> ValueError | None:
             return ValueError(f"{key}={value}: want at least {least}: {why}")
     if wrong := wrong_processes(cfg):
         return ValueError(wrong)
+    if spec.resolutions and cfg.resolution not in spec.resolutions:
+        return ValueError(
+            f"resolution={cfg.resolution}: {spec.name} is made for {', '.join(map(str, spec.resolutions))}"
+        )
     choices = HydraConfig.get().runtime.choices
     encoding, task = choices["encoding"], choices["task"]
     if (meant := cfg.encoding.get("task", "grading")) != cfg.task.get("samples", "grading"):
@@ -215,6 +220,9 @@ def _axes(cfg: DictConfig) -> dict[str, Any]:
     groups |= {"trainer": "default"} if choices.get("trainer") == "ddp" else {}
     scalars = {name: cfg[name] for name in ("resolution", "width", "batch_size", "seed", "fold")}
     others = {key: value for key, value in _overrides() if "." in key}
+    if teacher := cfg.task.get("teacher"):
+        names = [teacher] if isinstance(teacher, str) else list(teacher)
+        others["task.teacher"] = ", ".join(Path(str(name)).name for name in names)
     return {**groups, **scalars, **others}
 
 

@@ -71,7 +71,7 @@ class TrainConfig:
     latency: Any = MISSING
     paths: Any = MISSING
     resolution: int | None = None
-    """Side of the square input, pixels; None takes the backbone's default."""
+    """Side of the square input, of masks the shorter side, pixels; None takes the backbone's default."""
     width: float | None = None
     """Width multiplier; None takes the backbone's default."""
     batch_size: int | None = None
@@ -79,7 +79,7 @@ class TrainConfig:
     seed: int = 0
     """Of the start, the order, the augmentation and dropout; never of the split."""
     fold: int = 0
-    """Which fold is the test part."""
+    """Which fold is the test part; the val part where the data has another test part or spares none."""
     sweep_name: str = "adhoc"
     """Folder under paths.runs that the run's folder lies in."""
     ahead: int = 2

@@ -39,12 +39,18 @@ def take_way(cfg: DictConfig, point: "Point", module: "Trained", data: "CellData
         way = plain
     else:
         steps = len(data.train_dataloader()) * int(cfg.trainer.max_epochs)
-        found = _measured(cfg, module, steps, plain, data.arrays.images.shape[1:3])
+        found = _measured(cfg, module, steps, plain, _seen_in_training(data))
         way = best(found, steps).way
     module.compute(way, cfg.batch_size)
     said = known or as_record(way, found)
     update_record(point.folder, lambda record: record | {"speed": said})
     return way
+
+
+def _seen_in_training(data: "CellDataModule | MaskDataModule") -> tuple[int, ...]:
+    """Height and width of the images that steps are made on: pieces of the pictures where the augmentation cuts some."""
+    height, width = data.arrays.images.shape[1:3]
+    return height, getattr(data.augmentation, "crop_width", 0) or width
 
 
 def device_of(accelerator: str) -> torch.device:
@@ -58,6 +64,8 @@ def _measured(cfg: DictConfig, module: "Trained", steps: int, plain: Way, size: 
     device = device_of(cfg.trainer.accelerator)
     here = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{processor()} x {torch.get_num_threads()}"
     network = f"{cfg.backbone.spec.name} {cfg.width:g}, {size[1]} x {size[0]} px, batch {cfg.batch_size}"
+    network += f", {sum(one.numel() for one in module.network.parameters())} weights"
+    network += ", encoder frozen" if cfg.task.get("freeze_encoder") else ""
     tuning = f"head alone for {cfg.fine_tuning.head_epochs} of {cfg.trainer.max_epochs} epochs"
     length = f"some {2 ** round(math.log2(steps))} steps of {plain.precision}"
     key = "; ".join([here, f"torch {torch.__version__}", network, module.head.__class__.__name__, tuning, length])
@@ -81,7 +89,7 @@ def _measure(
     batch = torch.randint(0, 256, shape, dtype=torch.uint8, generator=noise).to(device)
     head, network = deepcopy(module.head).to(device), deepcopy(module.network)
     labels = head.some_labels(batch)
-    module.fine_tuning.freeze(network, cfg.trainer.max_epochs - 1)
+    module.freeze_for(network, cfg.trainer.max_epochs - 1)
 
     def loss_of(copied: nn.Module, images: torch.Tensor) -> torch.Tensor:
         return head.loss(copied(images).float(), labels)

@@ -74,6 +74,24 @@ def logits_of(checkpoint: Path, samples: Samples, cache: Path) -> tuple["GradeHe
     return head, np.load(path)
 
 
+DIVIDES = ("fold", "folds", "val_folds", "split_seed", "held_out", "test_images", "use_parts")
+
+
+def must_be_divided_alike(cfg: DictConfig, folders: Sequence[Path]) -> None:
+    """Raises RecordError for a teacher that has been trained on the student's val or test part."""
+    own = cfg.datamodule
+    for folder in folders:
+        others = read_record(folder)["config"]["datamodule"]
+        if others["_target_"] != own["_target_"]:
+            continue
+        for key in DIVIDES:
+            if key in own and key in others and own[key] != others[key]:
+                raise RecordError(
+                    f"task.teacher={folder}: was trained with datamodule.{key}={others[key]}, here it is {own[key]}: it would "
+                    "know the pictures that the student is measured on"
+                )
+
+
 def _computed(module: Any, images: npt.NDArray[np.uint8]) -> Floats:
     import torch
     from tqdm import tqdm
@@ -96,7 +114,9 @@ def with_teachers(cfg: DictConfig, samples: Samples, data: Any) -> dict[str, Any
     """
     import torch
 
-    pairs = [logits_of(path, samples, Path(str(cfg.paths.cache))) for path in teachers_of(cfg)]
+    checkpoints = teachers_of(cfg)
+    must_be_divided_alike(cfg, [path.parents[1] for path in checkpoints])
+    pairs = [logits_of(path, samples, Path(str(cfg.paths.cache))) for path in checkpoints]
     heads, logits = [head for head, _ in pairs], np.concatenate([one for _, one in pairs], axis=1)
     labels = data.arrays.labels
     data.arrays = replace(data.arrays, votes=np.concatenate([labels[:, None].astype(np.float32), logits], axis=1))

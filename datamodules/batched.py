@@ -100,7 +100,7 @@ class BatchedAugmentation:
         return turned_hue(moved.add_(light[:, None, None, None] + self.around).clamp_(0, 255), turns)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=64)  # a rare class comes tens of times in an epoch
 def _drawn(of: BatchedAugmentation, count: int, entropy: tuple[int, int]) -> Draws:
     rng = np.random.default_rng(entropy)
     turns, mirrored = rng.integers(4, size=count), rng.random(count) < 0.5

@@ -68,12 +68,22 @@ class CellDataset(Dataset[CellBatch]):
         indices = np.array([index for _, index in keys], np.intp)
         images = self.arrays.images[indices]
         if keys and self.augmentation is not None and self.augmentation.changes:
-            self.augmentation.on_batch(images, indices, len(self.arrays.labels), self.seed, keys[0][0])
+            for epoch, here in same_epoch(keys):
+                some = images[here]
+                self.augmentation.on_batch(some, indices[here], len(self.arrays.labels), self.seed, epoch)
+                images[here] = some
         return CellBatch(
             torch.from_numpy(images).permute(0, 3, 1, 2),
             torch.from_numpy(self.targets[indices]),
             torch.from_numpy(self.weights[indices]),
         )
+
+
+def same_epoch(keys: list[tuple[int, int]]) -> Iterator[tuple[int, npt.NDArray[np.intp]]]:
+    """The places of a batch's keys, by their epoch: one alone unless samples come several times in it."""
+    epochs = np.array([epoch for epoch, _ in keys], np.int64)
+    for epoch in np.unique(epochs):
+        yield int(epoch), np.flatnonzero(epochs == epoch)
 
 
 class Ahead[Batch]:
@@ -129,8 +139,11 @@ class Resident:
             images = self.images[here].permute(0, 3, 1, 2)
             augmentation = self.cells.augmentation
             if keys and isinstance(augmentation, BatchedAugmentation):
-                draws = augmentation.draw(len(self.labels), (self.cells.seed, keys[0][0]))
-                images = augmentation.on_tensors(images, draws, places)
+                changed = torch.empty_like(images, dtype=torch.float32)
+                for epoch, some in same_epoch(keys):
+                    draws = augmentation.draw(len(self.labels), (self.cells.seed, epoch))
+                    changed[some] = augmentation.on_tensors(images[some], draws, places[some])
+                images = changed
             yield CellBatch(images, self.labels[here], self.weights[here])
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from datamodules.photo_folder import DataError
 from datamodules.run_lengths import Mask, RunLengthError, decode
 
+csv.field_size_limit(1 << 24)  # a mask of many small runs is a long field
 JOINED = "ImageId_ClassId"
 """The competition's first form: `0002cc93b.jpg_1`, a row for every image and class, most of them without pixels."""
 
@@ -76,6 +77,8 @@ def read_defects(path: Path, num_classes: int) -> DefectTable:
                 known[int(label) - 1] = Defect(row["EncodedPixels"], where)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; want a csv with ImageId,ClassId,EncodedPixels") from None
+    except csv.Error as error:
+        raise DataError(f"{path}: not a csv ({error})") from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
     return DefectTable(path, num_classes, defects)

@@ -70,7 +70,8 @@ class MaskAugmentation:
             image = _rotated(image, matrix, cv2.INTER_LINEAR, (GREY, GREY, GREY))
             bits = _rotated(bits, matrix, cv2.INTER_NEAREST, (0, 0, 0))
         if light or factor:
-            image = np.asarray(cv2.convertScaleAbs(image, alpha=1 + factor, beta=light - GREY * factor), np.uint8)
+            greys = np.arange(256) * (1 + factor) + light - GREY * factor
+            image = np.asarray(cv2.LUT(image, np.clip(greys, 0, 255).round().astype(np.uint8)), np.uint8)
         return image, bits
 
     def _piece(self, bits: npt.NDArray[np.uint8], rng: np.random.Generator) -> slice:

@@ -59,12 +59,14 @@ class MaskDataset(Dataset[MaskBatch]):
         """A whole batch at once."""
         indices = np.array([index for _, index in keys], np.intp)
         images, bits = self.arrays.images[indices], self.arrays.bits[indices]
-        if self.augmentation is not None and self.augmentation.changes:
+        if keys and self.augmentation is not None and self.augmentation.changes:
             changed = [
                 self.augmentation.on_pair(images[at], bits[at], (self.seed, epoch, index))
                 for at, (epoch, index) in enumerate(keys)
             ]
             images, bits = (np.stack(many) for many in zip(*changed, strict=True))
+        elif self.augmentation is not None and self.augmentation.crop_width:  # this process has no row of the batch
+            images, bits = images[:, :, : self.augmentation.crop_width], bits[:, :, : self.augmentation.crop_width]
         weights = self.weights[self.arrays.labels[indices]].astype(np.float32)
         masks = unpacked(bits, self.arrays.num_classes)
         return MaskBatch(

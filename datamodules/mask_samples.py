@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +27,24 @@ if TYPE_CHECKING:
 
 MOST_CLASSES = 8
 """Classes of one image, a bit each in the cache."""
+
+
+def checked_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Names of 1 to MOST_CLASSES classes. Raises DataError for anything else."""
+    if isinstance(names, str) or not 1 <= len(names) <= MOST_CLASSES:
+        raise DataError(
+            f"datamodule.class_names={names}: want a list of 1 to {MOST_CLASSES} names, such as [crack,dent]"
+        )
+    return tuple(map(str, names))
+
+
+def whole_ones(folder: Path, names: Sequence[str], index: Index) -> list[str]:
+    """The names of images that can be read. Raises DataError where there are none."""
+    kept = [name for name in names if name in index.size]
+    if not kept:
+        first = next(iter(index.broken.items()), (names[0] if names else "", "is not there"))
+        raise DataError(f"{folder}: none of {len(names)} images can be read; the first: {first[0]}: {first[1]}")
+    return kept
 
 
 @dataclass(frozen=True)
@@ -99,6 +117,18 @@ class MaskSamples(Samples):
         width, height = self.size
         share = resolution / min(width, height)
         return round(height * share), round(width * share)
+
+    def must_fit(self, resolution: int, stride: int) -> None:
+        """As in the base class."""
+        if not any(side % stride for side in self.shape(resolution)):
+            return
+        near = sorted(range(stride, 4096, stride), key=lambda other: abs(other - resolution))
+        fitting = [other for other in near if not any(side % stride for side in self.shape(other))][:2]
+        height, width = self.shape(resolution)
+        raise DataError(
+            f"resolution={resolution}: the images become {width} x {height} pixels, and the network wants multiples of {stride}: "
+            f"resolution={' or '.join(map(str, sorted(fitting)))} fits"
+        )
 
     @cached_property
     def fingerprint(self) -> str:
@@ -186,16 +216,26 @@ class MaskSamples(Samples):
                 raise DataError(f"fold={by.fold}: {self.root} is divided by its own lists, so there is fold 0 alone")
             parts = np.array([self.given[name] for name in self.names], "<U5")
             parts[[at for at, _ in self._copies]] = ""
+            for part in ("train", "val"):
+                if not (parts == part).any():
+                    raise DataError(f"{self.root}: its {part} part is empty, or all of it has copies in a later part")
             return parts
         parts = np.full(len(labels), "test", "<U5")
         rest: npt.NDArray[np.intp] = np.arange(len(labels))
         if self.test_images:
-            share = max(2, round(len(labels) / self.test_images))
-            held = assign_parts(labels, sources, fold=0, folds=share, val_folds=0, seed=by.seed) == "val"
+            share = round(len(labels) / self.test_images)
+            if share < 3:
+                raise DataError(
+                    f"datamodule.test_images={self.test_images}: too many of {len(labels)} images; want at most a third, "
+                    "or 0: then the fold is the test part"
+                )
+            held = (
+                assign_parts(labels, sources, fold=0, folds=share, val_folds=0, seed=by.seed, least_labels=1) == "val"
+            )
             rest = np.flatnonzero(~held)
         val_folds = 0 if self.test_images else by.val_folds
         parts[rest] = assign_parts(
-            labels[rest], sources[rest], fold=by.fold, folds=by.folds, val_folds=val_folds, seed=by.seed
+            labels[rest], sources[rest], fold=by.fold, folds=by.folds, val_folds=val_folds, seed=by.seed, least_labels=1
         )
         return parts
 

@@ -9,7 +9,7 @@ import numpy as np
 from filelock import FileLock
 from PIL import Image as PillowImage
 
-from datamodules.mask_samples import MaskSamples
+from datamodules.mask_samples import MaskSamples, checked_names, whole_ones
 from datamodules.photo_folder import DataError
 from datamodules.run_lengths import Mask
 from datamodules.samples import Division
@@ -48,7 +48,9 @@ class NeuSeg:
     ) -> None:
         if truth not in ("index", "runs"):
             raise DataError(f"datamodule.truth={truth}: want index or runs")
-        self.root, self.cache, self.class_names = Path(root), Path(cache), tuple(map(str, class_names))
+        if most_train < 0:
+            raise DataError(f"datamodule.most_train={most_train}: want 0 (all) or more")
+        self.root, self.cache, self.class_names = Path(root), Path(cache), checked_names(class_names)
         self.truth, self.use_parts, self.most_train = truth, use_parts, most_train
         self.division = Division(fold, folds, val_folds, split_seed, calibration_cells)
 
@@ -73,12 +75,18 @@ class NeuSeg:
 
         names, classes = sorted(parts), len(self.class_names)
         index = looked_through(folder / "images", [Member(name, "", "") for name in names], self.cache)
-        kept = [name for name in names if name not in index.broken]
+        kept = whole_ones(folder / "images", names, index)
         digest = hashlib.blake2b(digest_size=4)
         labels = np.zeros((len(kept), classes), np.bool_)
 
         def truth(name: str, height: int, width: int) -> Mask:
-            values = np.asarray(PillowImage.open(folder / "masks" / f"{Path(name).stem}.png"))
+            path = folder / "masks" / f"{Path(name).stem}.png"
+            try:
+                values = np.asarray(PillowImage.open(path))
+            except OSError as error:
+                raise DataError(f"{path}: cannot be read ({error})") from None
+            if values.ndim != 2:
+                raise DataError(f"{path}: {values.shape[2]} values a pixel: want one, the class's number")
             if values.shape != (height, width) or values.max(initial=0) > classes:
                 raise DataError(
                     f"{folder / 'masks' / Path(name).stem}.png: {values.shape[1]} x {values.shape[0]} pixels with values "
@@ -122,4 +130,7 @@ def _listed(folder: Path, root: Path, part: str) -> list[str]:
     path = next((one / "splits" / f"{part}.txt" for one in (folder, root) if (one / "splits").is_dir()), None)
     if path is None or not path.is_file():
         raise DataError(f"{root}: no splits/{part}.txt in it")
-    return path.read_text().split()
+    names = path.read_text().split()
+    if not names and part != "test":
+        raise DataError(f"{path}: names no image")
+    return names

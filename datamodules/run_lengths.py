@@ -53,7 +53,7 @@ def _numbers(text: str) -> npt.NDArray[np.int64]:
     try:
         return np.array(list(map(int, words)), np.int64)
     except (ValueError, OverflowError):
-        wrong = next(word for word in words if not word.lstrip("-").isdecimal() or len(word) > 18)
+        wrong = next((word for word in words if not word.removeprefix("-").isdecimal() or len(word) > 18), words[0])
         raise RunLengthError(f"{wrong!r} is no number of pixels") from None
 
 

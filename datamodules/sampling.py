@@ -1,17 +1,22 @@
 """The order in which an epoch shows its samples, batch by batch, process by process."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 from torch.utils.data import Sampler
 
+COPY = 1 << 20
+"""Added to the epoch of a key for every time that its sample has come in the epoch before: copies are augmented anew."""
+
 
 class EpochSampler(Sampler[tuple[int, int]]):
     """Yields (epoch, index) in an order drawn from (seed, epoch); Lightning sets the epoch.
 
-    A last batch of one sample is dropped: batch normalisation has no spread over one.
+    A sample that comes again in an epoch has COPY added to the key's epoch each time. A last batch of one sample is dropped:
+    batch normalisation has no spread over one.
     """
 
     def __init__(self, indices: npt.NDArray[np.intp], batch_size: int, seed: int) -> None:
@@ -28,8 +33,10 @@ class EpochSampler(Sampler[tuple[int, int]]):
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         rng = np.random.default_rng([self.seed, self.epoch])
-        for index in rng.permutation(self.indices)[: self.length]:
-            yield self.epoch, int(index)
+        copies: Counter[int] = Counter()
+        for index in rng.permutation(self.indices)[: self.length].tolist():
+            yield self.epoch + COPY * copies[index], index
+            copies[index] += 1
 
 
 class Shares(Sampler[list[tuple[int, int]]]):

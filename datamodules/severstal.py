@@ -7,7 +7,7 @@ from pathlib import Path
 from datamodules.decoding import SUFFIXES
 from datamodules.defect_table import read_defects
 from datamodules.image_index import Member, looked_through
-from datamodules.mask_samples import MOST_CLASSES, MaskSamples
+from datamodules.mask_samples import MaskSamples, checked_names, whole_ones
 from datamodules.photo_folder import DataError
 from datamodules.samples import Division
 
@@ -42,7 +42,7 @@ class Severstal:
         fold: int,
         calibration_cells: int,
     ) -> None:
-        self.root, self.cache, self.class_names = Path(root), Path(cache), tuple(map(str, class_names))
+        self.root, self.cache, self.class_names = Path(root), Path(cache), checked_names(class_names)
         self.images, self.table, self.test_images = images, table, test_images
         self.division = Division(fold, folds, val_folds, split_seed, calibration_cells)
 
@@ -73,15 +73,13 @@ def masks_of_table(
 
     Raises DataError for a row that names no image, and for runs that do not fit their image.
     """
-    if not 1 <= len(class_names) <= MOST_CLASSES:
-        raise DataError(f"datamodule.class_names: {len(class_names)} classes; want 1 to {MOST_CLASSES}")
     table = read_defects(path, len(class_names))
     index = looked_through(folder, [Member(name, "", "") for name in names], cache)
     known = {path.name for path in folder.iterdir()}
     for image, defects in table.defects.items():
         if image not in known:
             raise DataError(f"{next(iter(defects.values())).where}: image {image} is not in {folder}")
-    kept = [name for name in names if name not in index.broken]
+    kept = whole_ones(folder, names, index)
     digest = hashlib.blake2b(path.read_bytes(), digest_size=4).hexdigest()
     samples = MaskSamples(
         folder, kept, class_names, index, table.masks, table.labels(kept), digest, division, cache, given, test_images

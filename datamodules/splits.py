@@ -11,8 +11,9 @@ PARTS = ("train", "val", "test")
 
 
 def assign_parts(
-    labels: npt.NDArray[np.int64], source_ids: npt.NDArray[np.str_], *, fold: int, folds: int, val_folds: int, seed: int
-) -> npt.NDArray[np.str_]:
+    labels: npt.NDArray[np.int64], source_ids: npt.NDArray[np.str_], *, fold: int, folds: int, val_folds: int, seed: int,
+    least_labels: int = 2,
+) -> npt.NDArray[np.str_]:  # fmt: skip
     """The part of each cell, `(cells,)` of "train", "val" or "test".
 
     Fold `fold` of `folds` stratified folds grouped by source is the test part; so over all folds every cell is tested
@@ -20,14 +21,14 @@ def assign_parts(
     the val part. With `val_folds` 0, for sets too small to spare one, the fold is the val part and there is no test
     part; what is claimed of it then has to come from the last epoch, which nothing chose. Depends on `seed` (of the split, not of the training) alone, so that points of a grid are paired.
 
-    Raises DataError where a part would be empty or the train part would hold one class only.
+    Raises DataError where a part would be empty or the train part would hold fewer than `least_labels` different labels.
     """
     sources = len(np.unique(source_ids))
     if not 0 <= fold < folds:
         raise DataError(f"fold={fold}: want 0 to {folds - 1} (datamodule.folds={folds})")
     if sources < folds:
         raise DataError(f"datamodule.folds={folds}: more folds than the {sources} different source_id of the data")
-    if len(np.unique(labels)) < 2:
+    if len(np.unique(labels)) < least_labels:
         raise DataError(f"every cell has the same label, {labels[0]}: there is nothing to learn")
     parts = np.full(len(labels), "train", dtype="<U5")
     held_out = _fold(labels, source_ids, folds, fold, seed)
@@ -38,7 +39,7 @@ def assign_parts(
         if not (parts == part).any():
             raise DataError(f"the {part} part of fold {fold} is empty: want more sources, or fewer datamodule.folds")
     classes = np.unique(labels[parts == "train"])
-    if len(classes) < 2:
+    if len(classes) < least_labels:
         raise DataError(f"the train part of fold {fold} holds one class only (label {classes[0]})")
     return parts
 

@@ -7,6 +7,8 @@ import numpy.typing as npt
 
 from datamodules.screen_grid import Image, resize
 
+AT_ONCE = 16
+"""Tiles that the network is given together."""
 Probabilities = npt.NDArray[np.float32]
 
 
@@ -43,13 +45,15 @@ def by_tiles(
     missing = [max(0, wanted - have) for wanted, have in zip(size, inner, strict=True)]
     padded = np.pad(small, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
     places = [(top, left) for top in starts(padded.shape[0], size[0]) for left in starts(padded.shape[1], size[1])]
-    tiles = np.stack([padded[top : top + size[0], left : left + size[1]] for top, left in places])
-    given = answer(tiles)
-    total = np.zeros((*padded.shape[:2], given.shape[-1]), np.float32)
+    total: Probabilities = np.zeros(0, np.float32)
     count = np.zeros((*padded.shape[:2], 1), np.float32)
-    for (top, left), one in zip(places, given, strict=True):
-        total[top : top + size[0], left : left + size[1]] += one
-        count[top : top + size[0], left : left + size[1]] += 1
+    for at in range(0, len(places), AT_ONCE):
+        some = places[at : at + AT_ONCE]
+        given = answer(np.stack([padded[top : top + size[0], left : left + size[1]] for top, left in some]))
+        total = total if at else np.zeros((*padded.shape[:2], given.shape[-1]), np.float32)
+        for (top, left), one in zip(some, given, strict=True):
+            total[top : top + size[0], left : left + size[1]] += one
+            count[top : top + size[0], left : left + size[1]] += 1
     whole = (total / count)[: inner[0], : inner[1]]
     grown = cv2.resize(whole, (wide, high), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(grown.reshape(high, wide, given.shape[-1]), np.float32)
+    return np.asarray(grown.reshape(high, wide, total.shape[-1]), np.float32)

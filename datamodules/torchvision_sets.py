@@ -126,14 +126,17 @@ class TorchvisionSet:
         most_train: of the rest, at most so many are trained on; 0: all.
         split_seed: which ones.
         calibration_cells: size of the calibration part.
+        fold: 0; there is no other.
         ordered: whether the classes are grades.
 
     """
 
     def __init__(
         self, root: str, *, reader: str, cache: str, held_out: int, most_train: int, split_seed: int,
-        calibration_cells: int, ordered: bool = False,
+        calibration_cells: int, fold: int = 0, ordered: bool = False,
     ) -> None:  # fmt: skip
+        if fold:
+            raise DataError(f"fold={fold}: {reader} has its own test list, so there is fold 0 alone")
         if reader not in READERS:
             raise DataError(f"datamodule.reader={reader}: want one of {', '.join(READERS)}")
         self.root, self.reader, self.cache = Path(root), reader, Path(cache)

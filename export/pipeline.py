@@ -145,7 +145,7 @@ class Export:
 
         def passes() -> Iterator[Iterable[Any]]:
             for epoch in range(epochs):
-                loader.batch_sampler.sampler.set_epoch(epoch)  # type: ignore[union-attr]
+                loader.batch_sampler.sampler.set_epoch(epoch)
                 yield loader
 
         tuned = quantization_aware(self.module, passes(), steps=epochs * len(loader), lr=lr)

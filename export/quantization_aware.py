@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ from torch.nn.utils import parametrize
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from tqdm import tqdm
 
-from lightning_modules.grading import Batch, GradingModule
+from lightning_modules.trained import TrainedModule
 
 RECTIFIERS = (nn.ReLU, nn.ReLU6)
 """What a runtime computes inside the convolution, so that nothing is rounded before it."""
@@ -60,8 +61,8 @@ class RoundedActivation(nn.Module):
 
 
 def quantization_aware(
-    module: GradingModule, epochs_of_batches: Iterable[Iterable[Batch]], *, steps: int, lr: float
-) -> GradingModule:
+    module: TrainedModule, epochs_of_batches: Iterable[Iterable[Any]], *, steps: int, lr: float
+) -> TrainedModule:
     """A copy of a trained module, tuned under int8's rounding and without it again, in eval mode on the CPU.
 
     Args:
@@ -104,7 +105,7 @@ def quantization_aware(
     return student.eval()
 
 
-def _chain(first: Batch, others: Iterable[Batch]) -> Iterator[Batch]:
+def _chain(first: Any, others: Iterable[Any]) -> Iterator[Any]:
     yield first
     yield from others
 

@@ -98,7 +98,7 @@ class Focal(MaskHead):
     """Focal loss (Lin et al. 2017, equation 5), mean over pixels and classes.
 
     Args:
-        alpha: weight of pixels that belong to a class, against 1 - alpha of the others; negative weighs none.
+        alpha: weight of pixels that belong to a class, against 1 - alpha of the others; from 0 to 1; -1 weighs none.
         gamma: how much less pixels count that are right already.
 
     """

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from scipy.optimize import minimize_scalar
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from heads.grades import GradeHead
@@ -65,7 +65,8 @@ class DistillationModule(GradingModule):
             raise ValueError(f"task.soft_share={soft_share:g}: want 0 to 1")
         if loss not in LOSSES:
             raise ValueError(f"task.loss={loss}: want one of {', '.join(LOSSES)}")
-        self.teachers = nn.ModuleList(teachers)
+        # no module list: a student's checkpoint holds nothing of its teachers
+        self.teachers = tuple(teacher.requires_grad_(requires_grad=False) for teacher in teachers)
         self.temperature, self.soft_share, self.soft_loss = temperature, soft_share, LOSSES[loss]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -96,12 +97,11 @@ class DistillationModule(GradingModule):
         return share * soft + (1 - self.soft_share) * known * hard
 
 
-def softened(logits: Tensor, heads: Sequence[GradeHead] | nn.ModuleList, temperature: float) -> Tensor:
+def softened(logits: Tensor, heads: Sequence[GradeHead], temperature: float) -> Tensor:
     """Logits of M teachers `(B, M · O)` → the mean of their probabilities `(B, K)` at a temperature."""
-    each = logits.split([head.num_outputs for head in heads], dim=1)
-    return torch.stack([head.probabilities(one / temperature) for head, one in zip(heads, each, strict=True)]).mean(
-        dim=0
-    )
+    each = torch.split(logits, [head.num_outputs for head in heads], dim=1)
+    pairs = [(head.to(logits.device), one / temperature) for head, one in zip(heads, each, strict=True)]
+    return torch.stack([head.probabilities(one) for head, one in pairs]).mean(dim=0)
 
 
 def squared(given: Tensor, wanted: Tensor) -> Tensor:

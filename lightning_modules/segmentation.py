@@ -12,6 +12,7 @@ from lightning_modules.backbones.base import Backbone
 from lightning_modules.data_parallel import Rows
 from lightning_modules.fine_tuning import FineTuning
 from lightning_modules.mask_network import MaskNetwork
+from lightning_modules.networks import Network
 from lightning_modules.trained import OptimizerFactory, ScheduleFactory, TrainedModule
 
 
@@ -114,12 +115,13 @@ class SegmentationModule(TrainedModule):
         )
         self.head: MaskHead = head
         self.freeze_encoder = freeze_encoder
+        self.train_dice = PooledDice()
 
-    def on_train_epoch_start(self) -> None:
+    def freeze_for(self, network: Network, epoch: int) -> None:
         """As in the base class; a frozen encoder keeps its weights and statistics."""
-        super().on_train_epoch_start()
+        super().freeze_for(network, epoch)
         if self.freeze_encoder:
-            self.network.backbone.requires_grad_(False).eval()
+            network.backbone.requires_grad_(requires_grad=False).eval()
 
     def training_step(self, batch: MaskBatch, batch_idx: int) -> Tensor:
         """Weighted loss of one batch, a scalar; of the whole batch where several processes hold its rows."""
@@ -127,11 +129,15 @@ class SegmentationModule(TrainedModule):
         masks, weights = rows.gather(batch.masks), rows.gather(batch.weights)
         logits = rows.gather(self(batch.images).float())
         loss = self.head.loss(logits, masks, weights)
-        both, either = _overlap(self.head.decode(logits.detach()), masks)
-        dice = 2 * both.sum() / either.sum().clamp(min=1)
-        figures = {"train/loss": loss.detach(), "train/dice_pooled": dice}
-        self.log_dict(figures, on_step=False, on_epoch=True, batch_size=len(logits), sync_dist=True)
+        self.train_dice.update(self.head.decode(logits.detach()), masks)
+        self.log("train/loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(logits), sync_dist=True)
         return loss
+
+    def on_train_epoch_end(self) -> None:
+        """As in the base class; logs the epoch's Dice."""
+        super().on_train_epoch_end()
+        self.log("train/dice_pooled", self.train_dice.compute(), sync_dist=True)
+        self.train_dice.reset()
 
     def validation_step(self, batch: MaskBatch, batch_idx: int) -> None:
         """Adds one batch to the epoch's metrics."""

@@ -71,7 +71,11 @@ class TrainedModule(pl.LightningModule):
     def on_train_epoch_start(self) -> None:
         """A network draws from (seed, epoch): a run resumed at an epoch goes on as if undisturbed."""
         torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
-        self.fine_tuning.freeze(self.network, self.current_epoch)
+        self.freeze_for(self.network, self.current_epoch)
+
+    def freeze_for(self, network: Network, epoch: int) -> None:
+        """Sets what of a network is trained in an epoch, counted from 0: of this one, or of a copy that is measured."""
+        self.fine_tuning.freeze(network, epoch)
 
     def on_train_epoch_end(self) -> None:
         """Raises FloatingPointError once the loss is no number, which no later epoch could mend."""
@@ -98,6 +102,8 @@ class TrainedModule(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """The optimizer, with its schedule stepped per batch where there is one."""
         groups = self.fine_tuning.rates(self.network)
+        if of_head := list(self.head.parameters()):  # CORAL's thresholds
+            groups = [*groups, (of_head, 1.0)]
         optimizer = self.optimizer_factory([{"params": parameters} for parameters, _ in groups])
         for group, (_, share) in zip(optimizer.param_groups, groups, strict=True):
             group["lr"] *= share

@@ -55,7 +55,7 @@ GRADES = Kind(
         "macro_f1": macro_f1,
     },
     _grades,
-    lambda frame: (frame.label == frame.grade).to_numpy(np.float64),
+    lambda frame: np.asarray(frame.label == frame.grade, np.float64),
 )
 MASKS = Kind(
     "dice",

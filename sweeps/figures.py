@@ -1,6 +1,6 @@
 """Which figures a run is judged by: what its training is about decides, and is seen from the names in its record."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 
 MAIN = ("val/accuracy", "val/dice")
 """One of these is in every record: grades are judged by accuracy, masks by Dice."""
@@ -12,7 +12,7 @@ SHOWN = (
 """What tables show, in this order, of what there is."""
 
 
-def main_figure(names: Iterable[str]) -> str:
+def main_figure(names: Iterable[Hashable]) -> str:
     """The figure that chooses among epochs and points; val/accuracy where there is none yet."""
     known = set(names)
     return next((name for name in MAIN if {name, name.replace("val/", "val/last/")} & known), MAIN[0])

@@ -64,6 +64,11 @@ def gather(sweep: Path) -> dict[str, Any]:
     done = runs[runs.status == Status.DONE] if len(runs) else runs
     axes = telling(done) if len(done) else []
     records = _records(sweep, done)
+    main = main_figure(done)
+    if main in done:  # runs of another task, as runs/adhoc may have some, stand in the table of all runs alone
+        judged = done[done[main].notna()]
+        records = {run: record for run, record in records.items() if run in set(judged.run)}
+        files = files[files.run.isin(judged.run)] if len(files) else files
     fronts = _fronts(files, axes)
     tables = beside(done, files) if len(done) else []
     return {
@@ -85,7 +90,7 @@ def gather(sweep: Path) -> dict[str, Any]:
         "unmatched": sorted({table.number for table in tables} - {table.number for table in tables if table.known}),
         "size": {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP},
         "np": np,
-        "main": main_figure(done if len(done) else ()),
+        "main": main,
         "task": next((record["axes"].get("task", "grading") for record in records.values()), "grading"),
         "pooled_figures": figures_with_intervals,
         "colours": CLASS_COLOURS,
@@ -190,7 +195,7 @@ def _curves(records: dict[str, Record], done: pd.DataFrame, axes: list[str]) -> 
     """Learning curves of the best runs, as small drawings of 150 x 70."""
     drawn = []
     main = main_figure(done)
-    best = done.sort_values(main, ascending=False).head(MOST_CURVES) if main in done else done
+    best = done.dropna(subset=main).sort_values(main, ascending=False).head(MOST_CURVES) if main in done else done
     for _, run in best.iterrows():
         history = records.get(run.run, {}).get("history", [])
         parts = {part: [_followed(epoch, part) for epoch in history] for part in ("train", "val")}
@@ -217,7 +222,7 @@ def _details(sweep: Path, records: dict[str, Record], done: pd.DataFrame, axes: 
     if main not in done:
         return []
     found = []
-    for _, run in done.sort_values(main, ascending=False).head(MOST_DETAILS).iterrows():
+    for _, run in done.dropna(subset=main).sort_values(main, ascending=False).head(MOST_DETAILS).iterrows():
         record = records[run.run]
         metrics = record.get("metrics", {})
         picture = sweep / run.run / "mistakes.jpg"

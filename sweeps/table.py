@@ -121,7 +121,7 @@ def summary(cells: pd.DataFrame, *, ordered: bool = True) -> dict[str, Any]:
     figures = {name: figure for name, figure in kind.figures.items() if ordered or name != "off_by_one"}
     truth, answers = kind.arrays(cells)
     intervals = bootstrap_interval(truth, answers, cells.source_id.to_numpy(str), figures)
-    row: dict[str, Any] = {"cells": len(cells)}
+    row: dict[str, Any] = {"cells": cells["sample"].nunique()}
     if "label" in cells:
         row["majority"] = float(np.bincount(truth).max() / len(truth))
     for name, figure in figures.items():

@@ -203,14 +203,12 @@ def dashboard(entity: str, project: str = PROJECT, file: str = "int8") -> "Works
     ]
     axes = ("backbone", "width", "resolution", "augmentation", "encoding", "imbalance")
     columns = [wr.ParallelCoordinatesPlotColumn(wr.Config(f"axes.{name}")) for name in axes]
-    columns += [
-        wr.ParallelCoordinatesPlotColumn(wr.SummaryMetric(f"{file}/{of}")) for of in ("latency_ms", "val/accuracy")
-    ]
+    columns += [wr.ParallelCoordinatesPlotColumn(wr.SummaryMetric(f"{file}/{of}")) for of in ("latency_ms", *MAIN)]
     sections = {
         "files": [*fronts, wr.BarPlot(title=f"{file}: kept of torch's grades", metrics=[f"{file}/agreement"]),
                   wr.WeavePanelSummaryTable(table_name="files")],
         "choices": [wr.ParallelCoordinatesPlot(title="axes", columns=columns),
-                    wr.ParameterImportancePlot(with_respect_to="final/val/accuracy")],
+                    *(wr.ParameterImportancePlot(with_respect_to=f"final/{main}") for main in MAIN)],
         "curves": [wr.LinePlot(title=name, x="epoch", y=[name]) for name in (*MAIN, "val/loss", "train/loss")],
         "mistakes": [wr.WeavePanelSummaryTable(table_name="confusion/val_table"), wr.MediaBrowser(media_keys=["mistakes"])],
     }  # fmt: skip

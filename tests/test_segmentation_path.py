@@ -123,7 +123,7 @@ def test_run_and_file_mark_a_folder_alike_and_write_kaggles_table(exported, stee
         assert done.stderr == ""
         assert f"40 images, {(pd.read_csv(path).pixels > 0).sum()} masks" in done.stdout
         tables.append(pd.read_csv(path))
-        with Image.open(path.with_suffix("") / "000.jpg") as picture:
+        with Image.open(path.with_name(f"{path.stem}_outlined") / "000.png.jpg") as picture:
             assert picture.size == (96, 32 + 22 * 4)
     ours, theirs = tables
     assert set(ours.ImageId) == set(theirs.ImageId) == {f"{number:03}.png" for number in range(40)}

@@ -24,7 +24,8 @@ class OptunaSweeper(Sweeper):
     Args:
         trials: runs in all, those of earlier starts of the same search included.
         seed: of the proposals.
-        objectives: each `maximize <figure>` or `minimize <figure>`, see `sweeps.search.Objective`.
+        objectives: each `maximize <figure>` or `minimize <figure>`, see `sweeps.search.Objective`; None: what the task is
+            judged by, and the latency of the int8 file.
         params: override → values, as on the command line.
         pruner: see `sweeps.search.Search`.
 
@@ -34,7 +35,7 @@ class OptunaSweeper(Sweeper):
         self,
         trials: int,
         seed: int,
-        objectives: list[str],
+        objectives: list[str] | None,
         params: dict[str, Any] | None = None,
         pruner: dict[str, Any] | None = None,
     ) -> None:
@@ -77,7 +78,12 @@ class OptunaSweeper(Sweeper):
         from sweeps.search import Objective, Search
 
         assert self.launcher is not None
-        objectives = [Objective.parse(words) for words in self.objectives]
+        assert self.hydra_context is not None
+        assert self.config is not None
+        job = self.hydra_context.config_loader.load_sweep_config(self.config, fixed)
+        judged = job.task.get("monitor", "val/accuracy")
+        told = self.objectives or [f"maximize {judged}", "minimize int8:latency_ms_p50"]
+        objectives = [Objective.parse(words) for words in told]
         search = Search(sweep, space, objectives, self.seed, self.pruner)
         returned: list[Sequence[Any]] = []
         while (number := len(search.answered)) < self.trials:

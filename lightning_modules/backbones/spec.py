@@ -54,6 +54,8 @@ class BackboneSpec:
     default_resolution: int
     """Pixels, square."""
     default_batch_size: int
+    resolutions: tuple[int, ...] = ()
+    """The only ones that it takes, pixels; empty: any."""
     stride: int = 32
     """Input pixels per pixel of the last feature map: the smallest sensible resolution."""
     padding: str = "same"
