@@ -54,7 +54,7 @@ class MaskNetwork(Network):
             decoder = PlainDecoder(backbone.out_channels, backbone.network.batch_norm)  # type: ignore[arg-type]
             self.decoder, self.last = decoder, nn.Conv2d(decoder.out_channels, num_outputs, 1)
             return
-        channels = CHANNELS if decoder_channels is None else tuple(decoder_channels)
+        channels = CHANNELS[-len(halving) :] if decoder_channels is None else tuple(decoder_channels)
         if len(channels) != len(halving):
             raise ValueError(
                 f"task.decoder_channels={list(channels)}: want {len(halving)} of them, one per map of the backbone"

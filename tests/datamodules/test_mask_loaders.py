@@ -56,6 +56,25 @@ def test_draws_depend_on_seed_epoch_and_sample_alone():
         assert not all(torch.equal(one.images, two.images) for one, two in zip(first, other, strict=True))
 
 
+def test_copies_in_an_epoch_differ():
+    arrays = arrays_of()
+    module = module_of(arrays, imbalance=Oversampling())
+    rare = arrays.labels == 1
+    seen = [image.numpy().tobytes() for batch in epoch_of(module, 0) for image in batch.images]
+    shown = Oversampling().epoch_indices(arrays.labels[arrays.parts == "train"], 2)
+    assert len(seen) == len(shown) > (arrays.parts == "train").sum()
+    assert len(set(seen)) == len(seen)
+    assert rare.any()
+
+
+def test_black_stays_black():
+    change = MaskAugmentation(brightness=15.0, contrast=0.15)
+    ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
+    for key in range(40):
+        image, _ = change.on_pair(ramp, np.zeros((1, 256), np.uint8), (0, 0, key))
+        assert (np.diff(image[0, :, 0].astype(int)) >= 0).all(), "darker stays darker"
+
+
 def test_val_comes_in_order_and_as_it_is():
     arrays = arrays_of()
     (batch,) = module_of(arrays).val_dataloader()

@@ -98,7 +98,7 @@ def test_what_is_wrong_is_named(root, tmp_path):
     cv2.imwrite(str(other / "train_images" / "odd.png"), np.zeros((20, 20, 3), np.uint8))
     with pytest.raises(DataError, match=r"odd\.png is 20 x 20 pixels|is 80 x 32 pixels, odd\.png 20 x 20"):
         load(other)
-    with pytest.raises(DataError, match="class_names: 9 classes; want 1 to 8"):
+    with pytest.raises(DataError, match=r"class_names=.*: want a list of 1 to 8 names"):
         load(other, class_names=list("abcdefghi"))
     third = draw_steel(tmp_path / "third")
     text = (third / "train.csv").read_text().splitlines()
@@ -130,3 +130,34 @@ def test_half_of_the_area_decides():
     mask[0, :2, :2] = [[True, True], [False, False]]
     mask[0, 2:, 2:] = [[True, False], [False, False]]
     assert shrunk(mask, 2, 2)[0].tolist() == [[True, False], [False, False]]
+
+
+def test_one_kind_of_defect_is_enough(root):
+    (root / "train.csv").write_text(
+        "ImageId,ClassId,EncodedPixels\n" + "".join(f"{n:03}.png,1,5 9\n" for n in range(40))
+    )
+    samples = load(root, class_names=["crack"])
+    assert set(samples.table.part) == {"train", "val", "test"}
+    with pytest.raises(DataError, match=r"class_names=crack: want a list of"):
+        load(root, class_names="crack")
+
+
+def test_a_size_that_the_network_cannot_halve_is_refused_with_ones_that_fit(root):
+    samples = load(root)
+    samples.must_fit(32, 16)
+    with pytest.raises(
+        DataError, match=r"resolution=40: the images become 100 x 40 pixels.*multiples of 32: resolution=64"
+    ):
+        samples.must_fit(40, 32)
+
+
+def test_too_many_test_images_are_refused(root):
+    with pytest.raises(DataError, match=r"datamodule.test_images=20: too many of 40 images"):
+        _ = load(root, test_images=20).table
+
+
+def test_images_that_cannot_be_read_are_named(root):
+    for path in (root / "train_images").iterdir():
+        path.write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"train_images: none of 40 images can be read; the first: 000\.png"):
+        load(root)

@@ -38,7 +38,7 @@ def test_every_backbone_gives_a_logit_per_class_and_pixel(name):
         logits = network(torch.randint(0, 256, (1, 3, 64, 96), dtype=torch.uint8))
     assert logits.shape == (1, 4, 64, 96)
     assert logits.isfinite().all()
-    assert network.multiple == 32
+    assert network.multiple == network.backbone.strides[-1]
 
 
 def test_an_image_that_does_not_fit_is_refused_with_a_size_that_does():

@@ -1,0 +1,22 @@
+"""Whatever has a gradient is in the optimizer: networks, and thresholds that belong to a head."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from conf.build import build_module
+from tests.contracts.test_configs import ENCODINGS, OF_MASKS, composed, spec_of, start_of
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_every_parameter_of_network_and_head_is_trained(encoding):
+    task = "segmentation" if encoding in OF_MASKS else "grading"
+    cfg = composed("backbone=mobilenet", f"encoding={encoding}", f"task={task}", "width=0.25")
+    module = build_module(cfg, start_of(spec_of("mobilenet")), 4)
+    module.trainer = SimpleNamespace(estimated_stepping_batches=10)
+    configured = module.configure_optimizers()
+    optimizer = configured["optimizer"] if isinstance(configured, dict) else configured
+    trained = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+    assert trained == {id(parameter) for parameter in module.parameters()}
+    assert isinstance(optimizer, torch.optim.Optimizer)
