@@ -87,6 +87,11 @@ def test_a_student_learns_from_its_teacher(digits, teacher, words):
         (["task.teacher={teacher}", "task.temperature=0"], "task.temperature=0"),
         (["task.teacher={teacher}", "task.loss=l1"], "task.loss=l1: want one of mse, kl"),
         (["task.teacher={teacher}", "task.soft_share=2"], "task.soft_share=2: want 0 to 1"),
+        (
+            ["task.teacher={teacher}", "datamodule.held_out=70"],
+            "was trained with datamodule.held_out=60, here it is 70",
+        ),
+        (["task.teacher={teacher}", "resolution=32"], "resolution=32: simplenet_v3 is made for 28"),
     ],
 )
 def test_what_is_wrong_with_a_teacher_is_one_line(digits, teacher, words, wanted):
