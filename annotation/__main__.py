@@ -9,7 +9,7 @@ import numpy.typing as npt
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from annotation import agreement, exchange
+from annotation import agreement, coco, exchange
 from annotation.book import Book
 from annotation.doubts import doubts, write_doubts
 from annotation.log import AnnotationError, LogError
@@ -94,8 +94,8 @@ def _import(book: Book, arguments: argparse.Namespace) -> list[str]:
         meaning = {}
         for one in arguments.category:
             name, _, text = one.rpartition("=")
-            meaning[name] = exchange.category(text)
-        said, left = exchange.from_coco(book, source, meaning, lambda name: _outline(book, name))
+            meaning[name] = coco.category(text)
+        said, left = coco.from_coco(book, source, meaning, lambda name: _outline(book, name))
     else:
         said = exchange.from_table(book, source)
     if said:
@@ -127,7 +127,7 @@ def _export(book: Book, arguments: argparse.Namespace) -> list[str]:
     if target.suffix not in (".csv", ".json"):
         raise AnnotationError(f"--to {target}: want a name that ends with .csv or .json (COCO)")
     if target.suffix == ".json":
-        return [f"{exchange.to_coco(book, target)} polygons: {target}"]
+        return [f"{coco.to_coco(book, target)} polygons: {target}"]
     return [f"{exchange.to_table(book, target)} cells: {target}"]
 
 

@@ -1,50 +1,17 @@
-"""Labels from elsewhere into the log, and out again: tables, folders per class, COCO."""
+"""Labels from elsewhere into the log, and out again: tables, folders per class."""
 
 import csv
-import json
 import re
-import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from annotation.book import Book
 from annotation.log import AnnotationError, Statement
 from annotation.state import IMPORTED, UNUSABLE
 from datamodules.decoding import SUFFIXES
 from datamodules.photo_folder import photo_stem
-from datamodules.screen_grid import rectify, split_cells
 
-MARGIN = 0.02
-"""Share of a cell at each side that overlap is not counted in: what is drawn for a neighbour reaches over by a pixel."""
-LEAST_SHARE = 0.002
-"""Of a cell, covered by a polygon, for the cell to take its class."""
 CELL = re.compile(r"(?P<photo>.+)_r(?P<row>\d+)_c(?P<col>\d+)")
-Corners = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Category:
-    """What a category of a COCO file means here."""
-
-    steps: tuple[tuple[int, float], ...]
-    """Grade, and the share of a cell from which on it is that grade; the last one that is reached counts."""
-
-
-def category(text: str) -> Category:
-    """`3`, or `1,2@0.05`: grade 1, from 5 % of a cell on grade 2. Raises AnnotationError."""
-    try:
-        steps = [step.partition("@") for step in text.split(",")]
-        return Category(tuple((int(grade), float(share or LEAST_SHARE)) for grade, _, share in steps))
-    except ValueError:
-        raise AnnotationError(
-            f"category {text}: want a grade, or grades with shares of a cell such as 1,2@0.05"
-        ) from None
 
 
 def from_table(book: Book, path: Path) -> list[Statement]:
@@ -64,7 +31,7 @@ def from_table(book: Book, path: Path) -> list[Statement]:
                 raise AnnotationError(f"{where}: row, col and round have to be whole numbers") from None
             label = _label(book, (row["label"] or "").strip(), where)
             said.append(Statement(row.get("annotator") or IMPORTED, turn, row["photo"], "label", label, cell))
-            _checked(book, said[-1], where)
+            checked(book, said[-1], where)
     return said
 
 
@@ -96,65 +63,11 @@ def from_folders(book: Book, root: Path) -> tuple[list[Statement], list[str]]:
             elif found:
                 label = _label(book, folder.name, str(folder))
                 said.append(Statement(IMPORTED, 0, name, "label", label, (int(found["row"]), int(found["col"]))))
-                _checked(book, said[-1], str(path))
+                checked(book, said[-1], str(path))
             elif folder.name == book.class_names[0]:
                 said += [Statement(IMPORTED, 0, name, "label", "0", cell) for cell in book.cells]
             else:
                 said.append(Statement(IMPORTED, 0, name, "kind", folder.name))
-    return said, left
-
-
-def from_coco(
-    book: Book, path: Path, categories: Mapping[str, Category], outline: Callable[[str], Corners | None]
-) -> tuple[list[Statement], list[str]]:
-    """Polygons or run-length masks on whole photos (Lin et al. 2014): a cell gets the highest class that covers enough of it.
-
-    Args:
-        categories: by the file's names; a category named as one of our classes needs none.
-        outline: corners of a photo, None where it has none: it is left out.
-
-    Returns:
-        what is said of every cell of every photo in the file, and a line for each image that could not be placed.
-
-    """
-    whole = _json(path)
-    meaning = {str(name): Category(((grade, LEAST_SHARE),)) for grade, name in enumerate(book.class_names)} | dict(
-        categories
-    )
-    names = {one["id"]: str(one["name"]) for one in whole["categories"]}
-    unknown = sorted({names.get(one["category_id"], "?") for one in whole["annotations"]} - meaning.keys())
-    if unknown:
-        raise AnnotationError(f"{path}: category {unknown[0]}: say what it means with --category {unknown[0]}=<grade>")
-    drawn: dict[Any, list[dict[str, Any]]] = {}
-    for one in whole["annotations"]:
-        drawn.setdefault(one["image_id"], []).append(one)
-    said, left = [], []
-    for image in whole["images"]:
-        photo = _photo_of(book, str(image["file_name"]))
-        corners = None if photo is None else outline(photo)
-        if photo is None or corners is None:
-            left.append(f"{image['file_name']}: {'no such photo' if photo is None else 'no outline, set it first'}")
-            continue
-        file = book.photos[photo]
-        if (image["height"], image["width"]) != (file.height, file.width):
-            left.append(
-                f"{image['file_name']}: {image['width']} x {image['height']} pixels there, here {file.width} x {file.height}"
-            )
-            continue
-        grades: npt.NDArray[np.int64] = np.zeros(len(book.cells), np.int64)
-        for one in drawn.get(image["id"], []):
-            mask = _mask(one.get("segmentation") or _box(one["bbox"]), file.height, file.width)
-            shares = _shares(book, mask, corners)
-            for grade, least in meaning[names[one["category_id"]]].steps:
-                grades = np.where(shares >= least, np.maximum(grades, grade), grades)
-        if book.state[photo].corners is None:
-            said.append(Statement(IMPORTED, 0, photo, "corners", " ".join(f"{value:.1f}" for value in corners.ravel())))
-        said += [
-            Statement(IMPORTED, 0, photo, "label", str(grade), cell)
-            for grade, cell in zip(grades, book.cells, strict=True)
-        ]
-    for one_said in said:
-        _checked(book, one_said, str(path))
     return said, left
 
 
@@ -180,80 +93,6 @@ def to_table(book: Book, path: Path) -> int:
     return len(rows)
 
 
-def to_coco(book: Book, path: Path) -> int:
-    """Writes a COCO file: every cell with damage is a polygon on its photo, of its grade; returns the polygons."""
-    import cv2
-
-    images: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
-    categories = [{"id": grade, "name": name} for grade, name in enumerate(book.class_names)]
-    rows, columns = book.grid.rows, book.grid.columns
-    for number, (name, file) in enumerate(book.photos.files.items(), 1):
-        one = book.state[name]
-        labels = {cell: one.label(cell) for cell in book.cells}
-        if one.corners is None or one.left_out or not any(labels.values()):
-            continue
-        images.append({"id": number, "file_name": name, "width": file.width, "height": file.height})
-        flat = np.array([[0, 0], [columns, 0], [columns, rows], [0, rows]], np.float32)
-        back = cv2.getPerspectiveTransform(flat, np.array(one.corners, np.float32).reshape(4, 2))
-        for (row, col), label in labels.items():
-            if label in ("", UNUSABLE, "0"):
-                continue
-            square = np.array([[[col, row], [col + 1, row], [col + 1, row + 1], [col, row + 1]]], np.float64)
-            quad = cv2.perspectiveTransform(square, back)[0]
-            (left, top), (right, bottom) = quad.min(axis=0), quad.max(axis=0)
-            area = 0.5 * abs(np.sum(quad[:, 0] * np.roll(quad[:, 1], -1) - np.roll(quad[:, 0], -1) * quad[:, 1]))
-            annotations.append({
-                "id": len(annotations) + 1, "image_id": number, "category_id": int(label), "iscrowd": 0,
-                "segmentation": [[round(float(value), 2) for value in quad.ravel()]], "area": round(float(area), 1),
-                "bbox": [round(float(value), 2) for value in (left, top, right - left, bottom - top)],
-            })  # fmt: skip
-    path.write_text(json.dumps({"images": images, "annotations": annotations, "categories": categories}, indent=1))
-    return len(annotations)
-
-
-def _mask(shape: Any, height: int, width: int) -> npt.NDArray[np.uint8]:
-    """Polygons, or run lengths in numbers or letters, → `(height, width)` of 0 and 1."""
-    from pycocotools.mask import decode, frPyObjects, merge
-
-    packed = isinstance(shape, dict) and isinstance(shape["counts"], str)
-    encoded = shape if packed else frPyObjects(shape, height, width)
-    with warnings.catch_warnings():  # pycocotools 2.0.11 hands NumPy 2 arrays in the way of NumPy 1
-        warnings.filterwarnings("ignore", message="__array__ implementation", category=DeprecationWarning)
-        return np.array(decode(merge(encoded) if isinstance(encoded, list) else encoded), np.uint8)
-
-
-def _shares(book: Book, mask: npt.NDArray[np.uint8], corners: Corners) -> npt.NDArray[np.float64]:
-    """Share of every cell, without its margin, that a mask `(H, W)` covers, `(cells,)`."""
-    flat = rectify((255 * mask)[:, :, None], corners, book.grid)
-    cells = split_cells(flat.reshape(*flat.shape[:2], 1), book.grid)
-    edge = max(1, round(MARGIN * book.grid.cell_px))
-    return np.asarray(cells[:, edge:-edge, edge:-edge].mean(axis=(1, 2, 3)) / 255)
-
-
-def _box(box: Iterable[float]) -> list[list[float]]:
-    x, y, width, height = box
-    return [[x, y, x + width, y, x + width, y + height, x, y + height]]
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        whole = json.loads(path.read_text())
-        for key in ("images", "annotations", "categories"):
-            whole[key][:]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise AnnotationError(f"{path}: not a COCO file ({error}): want images, annotations and categories") from None
-    return dict(whole)
-
-
-def _photo_of(book: Book, file_name: str) -> str | None:
-    """By the whole name, else by the last part of it where that is one photo's alone."""
-    if file_name in book.photos.files:
-        return file_name
-    found = [name for name in book.photos.files if Path(name).name == Path(file_name).name]
-    return found[0] if len(found) == 1 else None
-
-
 def _label(book: Book, text: str, where: str) -> str:
     if text in book.class_names:
         return str(book.class_names.index(text))
@@ -264,7 +103,8 @@ def _label(book: Book, text: str, where: str) -> str:
     )
 
 
-def _checked(book: Book, said: Statement, where: str) -> None:
+def checked(book: Book, said: Statement, where: str) -> None:
+    """Raises AnnotationError, with where it was said, for what the book cannot take."""
     try:
         book.check(said)
     except AnnotationError as error:

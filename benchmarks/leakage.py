@@ -22,7 +22,7 @@ from rich.table import Table
 from tqdm import tqdm
 
 from datamodules.mask_augmentation import MaskAugmentation
-from datamodules.mask_samples import unpacked
+from datamodules.mask_bits import unpacked
 from datamodules.neu_seg import NeuSeg
 from datamodules.splits import assign_parts
 from heads.masks import BinaryCrossEntropy

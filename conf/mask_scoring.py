@@ -67,7 +67,7 @@ def counted(
     module: "SegmentationModule", data: "MaskDataModule", part: str
 ) -> tuple[PixelCounts, npt.NDArray[np.uint8]]:
     """Pixels of a part by the module as it is, and the given masks, a bit per class `(N, H, W)`."""
-    from datamodules.mask_samples import packed
+    from datamodules.mask_bits import packed
     from lightning_modules.inference import mark_images
 
     found: list[PixelCounts] = []
@@ -98,7 +98,7 @@ def draw_contours(
     from PIL import Image
 
     from datamodules.contours import beside, in_rows, legend
-    from datamodules.mask_samples import unpacked
+    from datamodules.mask_bits import unpacked
 
     dice = mean_dice(counts)
     order = np.argsort(dice, kind="stable")

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from datamodules.cell_loaders import Ahead
 from datamodules.imbalance import Unbalanced
 from datamodules.mask_augmentation import MaskAugmentation
-from datamodules.mask_samples import unpacked
+from datamodules.mask_bits import unpacked
 from datamodules.sampling import Batches, EpochSampler, Shares
 
 

@@ -15,6 +15,7 @@ from filelock import FileLock
 from datamodules.cell_cache import build_array, disk_errors, in_order
 from datamodules.decoding import decode
 from datamodules.image_index import Index
+from datamodules.mask_bits import packed, shrunk
 from datamodules.photo_folder import DataError
 from datamodules.run_lengths import Mask
 from datamodules.samples import SPLIT_VERSION, Division, Samples
@@ -255,22 +256,3 @@ class MaskSamples(Samples):
         empty = ~self.labels.any(axis=1, keepdims=True)
         has = np.concatenate([self.labels, empty], axis=1)
         return {name: has[chosen].sum(axis=0).tolist() for name, chosen in parts.items()}
-
-
-def packed(masks: Mask) -> npt.NDArray[np.uint8]:
-    """Masks `(K, H, W)` → a bit per class, `(H, W)`."""
-    bits = (1 << np.arange(len(masks), dtype=np.uint8))[:, None, None]
-    return np.asarray((masks * bits).sum(axis=0), dtype=np.uint8)
-
-
-def unpacked(bits: npt.NDArray[np.uint8], classes: int) -> Mask:
-    """A bit per class `(N, H, W)` → masks `(N, K, H, W)`."""
-    return np.asarray((bits[:, None] >> np.arange(classes, dtype=np.uint8)[:, None, None]) & 1, np.bool_)
-
-
-def shrunk(masks: Mask, height: int, width: int) -> Mask:
-    """Masks `(K, H, W)` → `(K, height, width)`: what at least half of the area says."""
-    if masks.shape[1:] == (height, width):
-        return masks
-    return np.stack([resize(np.asarray(255 * mask, np.uint8)[..., None], (width, height)).reshape(height, width) > 127
-                     for mask in masks])  # fmt: skip

@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from datamodules.mask_samples import MaskSamples, packed, unpacked
+from datamodules.mask_bits import packed, unpacked
+from datamodules.mask_samples import MaskSamples
 from datamodules.samples import Samples
 from export.deployable import Deployable, MaskDeployable
 from export.runtime import MaskModel, TfliteModel

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from annotation import exchange
-from annotation.exchange import category, from_coco, from_folders, from_table, to_coco, to_table
+from annotation.coco import LEAST_SHARE, category, from_coco, to_coco
+from annotation.exchange import from_folders, from_table, to_table
 from annotation.log import AnnotationError, Statement
 from annotation.state import IMPORTED, UNUSABLE
 from tests.annotation.made import CORNERS, all_cells, book_of, draw_photos, graded, outlined
@@ -160,7 +160,7 @@ def test_the_table_that_goes_out_says_who_said_what(book, tmp_path):
 @pytest.mark.parametrize("text", ["", "x", "1@", "1,2@much"])
 def test_a_category_that_says_nothing_is_refused(text):
     if text == "1@":
-        assert category(text).steps == ((1, exchange.LEAST_SHARE),)
+        assert category(text).steps == ((1, LEAST_SHARE),)
         return
     with pytest.raises(AnnotationError, match="want a grade"):
         category(text)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from datamodules.mask_samples import packed, shrunk, unpacked
+from datamodules.mask_bits import packed, shrunk, unpacked
 from datamodules.photo_folder import DataError
 from datamodules.run_lengths import encode
 from datamodules.severstal import Severstal
