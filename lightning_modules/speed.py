@@ -16,8 +16,8 @@ from torch import Tensor, nn
 STEPS, WARM_STEPS = 3, 1
 LONG_S = 120.0
 """A training that takes no longer runs plain: what could be saved is not worth looking for."""
-LONG_ENOUGH_TO_COMPILE_S = 600.0
-"""Compiling takes a minute or more on a CPU, only to be tried."""
+LONG_ENOUGH_TO_COMPILE_S = 1800.0
+"""Compiling takes one to eight minutes on a CPU (a U-Net beside another training: 461 s), only to be tried."""
 GAIN = 0.1
 """Share of the time that a way has to save to be taken: less is noise."""
 NEAR = 0.05
