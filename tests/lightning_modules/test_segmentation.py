@@ -142,3 +142,13 @@ def test_it_learns_where_bright_and_dark_squares_are():
     with torch.inference_mode():
         dice.update(module.head.decode(module(pixels)), truth)
     assert dice.compute().item() > 0.8
+
+
+def test_an_efficientnets_unet_is_smaller_than_published_by_what_the_wide_skips_there_cost():
+    """Keras's package takes its skips from the widened maps inside a block, 96, 144, 240 and 672 channels; ours ends blocks."""
+    network = MaskNetwork(backbone_of("efficientnet_b0"), 4)
+    wide, ours = (672, 240, 144, 96), (112, 40, 24, 16)
+    decoder = (256, 128, 64, 32)
+    more = sum((one - other) * width * 9 for one, other, width in zip(wide, ours, decoder, strict=True))
+    assert network.backbone.out_channels[:4] == ours[::-1]
+    assert weights_of(network) + more == 10_115_936
