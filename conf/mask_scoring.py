@@ -111,7 +111,9 @@ def draw_contours(
     pairs = []
     for at in chosen:
         masks = [unpacked(one[None], classes)[0] for one in (bits[members[at]], given[at])]
-        pairs.append(beside(images[members[at]], masks, f"Dice {dice[at]:.2f}, {names[members[at]]}: truth, then answer"))
+        pairs.append(
+            beside(images[members[at]], masks, f"Dice {dice[at]:.2f}, {names[members[at]]}: truth, then answer")
+        )
     sheet = in_rows(pairs)
     Image.fromarray(np.concatenate([sheet, legend(sheet.shape[1], samples.class_names)])).save(
         folder / "mistakes.jpg", quality=88

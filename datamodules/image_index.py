@@ -153,3 +153,12 @@ def _look_through(root: Path, paths: list[str]) -> Index:
         thumbnails.append(seen[2])
     groups = duplicate_groups(np.array(hashes, np.uint64), np.array(thumbnails)) if hashes else np.array([], int)
     return Index(digest.hexdigest(), broken, dict(zip(sizes, groups.tolist(), strict=True)), sizes)
+
+
+def whole_ones(folder: Path, names: Sequence[str], index: Index) -> list[str]:
+    """The names of images that can be read. Raises DataError where there are none."""
+    kept = [name for name in names if name in index.size]
+    if not kept:
+        first = next(iter(index.broken.items()), (names[0] if names else "", "is not there"))
+        raise DataError(f"{folder}: none of {len(names)} images can be read; the first: {first[0]}: {first[1]}")
+    return kept

@@ -1,10 +1,25 @@
 """Masks of several classes as one array, a bit per class, and at smaller sizes."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
+from datamodules.photo_folder import DataError
 from datamodules.run_lengths import Mask
 from datamodules.screen_grid import resize
+
+MOST_CLASSES = 8
+"""Classes of one image, a bit each in the cache."""
+
+
+def checked_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Names of 1 to MOST_CLASSES classes. Raises DataError for anything else."""
+    if isinstance(names, str) or not 1 <= len(names) <= MOST_CLASSES:
+        raise DataError(
+            f"datamodule.class_names={names}: want a list of 1 to {MOST_CLASSES} names, such as [crack,dent]"
+        )
+    return tuple(map(str, names))
 
 
 def packed(masks: Mask) -> npt.NDArray[np.uint8]:

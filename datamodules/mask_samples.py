@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,27 +25,6 @@ from datamodules.splits import PARTS, assign_parts, spread
 if TYPE_CHECKING:
     import pandas as pd
     import pytorch_lightning as pl
-
-MOST_CLASSES = 8
-"""Classes of one image, a bit each in the cache."""
-
-
-def checked_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Names of 1 to MOST_CLASSES classes. Raises DataError for anything else."""
-    if isinstance(names, str) or not 1 <= len(names) <= MOST_CLASSES:
-        raise DataError(
-            f"datamodule.class_names={names}: want a list of 1 to {MOST_CLASSES} names, such as [crack,dent]"
-        )
-    return tuple(map(str, names))
-
-
-def whole_ones(folder: Path, names: Sequence[str], index: Index) -> list[str]:
-    """The names of images that can be read. Raises DataError where there are none."""
-    kept = [name for name in names if name in index.size]
-    if not kept:
-        first = next(iter(index.broken.items()), (names[0] if names else "", "is not there"))
-        raise DataError(f"{folder}: none of {len(names)} images can be read; the first: {first[0]}: {first[1]}")
-    return kept
 
 
 @dataclass(frozen=True)

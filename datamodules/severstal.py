@@ -6,8 +6,9 @@ from pathlib import Path
 
 from datamodules.decoding import SUFFIXES
 from datamodules.defect_table import read_defects
-from datamodules.image_index import Member, looked_through
-from datamodules.mask_samples import MaskSamples, checked_names, whole_ones
+from datamodules.image_index import Member, looked_through, whole_ones
+from datamodules.mask_bits import checked_names
+from datamodules.mask_samples import MaskSamples
 from datamodules.photo_folder import DataError
 from datamodules.samples import Division
 
