@@ -470,6 +470,7 @@ def test_keys_typed_while_a_photo_loads_are_meant_for_it(root, tmp_path):
 
 
 @needs_browser
+@pytest.mark.slow
 @pytest.mark.skipif(not REAL.exists(), reason="needs the real photos of ../shared/data")
 def test_every_real_photo_is_opened_graded_again_and_trained_on(tmp_path):
     root = tmp_path / "photos"
