@@ -90,9 +90,9 @@ def main() -> None:
     bar.close()
     title = (
         f"plain U-Net, {arguments.images} images of {arguments.resolution} px, {FOLDS} folds of {arguments.epochs} epochs, "
-        f"{arguments.seeds} seeds; mean ± standard deviation"
+        f"{arguments.seeds} seed(s); mean ± standard deviation"
     )
-    table = Table(title=title)
+    table = Table(title=title, title_justify="left")
     for name in ("", "val Dice", "test Dice", "val promises too much, points"):
         table.add_column(name, justify="right" if name else "left")
     for way, pairs in found.items():
