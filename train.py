@@ -28,6 +28,10 @@ register()
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
 def main(cfg: DictConfig) -> str:
     """One job. Its record says how it ended; a failure ends a single run, but not the grid around it."""
+    if cfg.stack > 1:
+        from conf.stacking import train_stack
+
+        return train_stack(cfg)
     point = make_point(cfg)
     folder = point.folder
     with stop_or_report(folder), hold(folder), failure_recorded(folder, point.identity), closing(folder):

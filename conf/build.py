@@ -115,17 +115,7 @@ def build_trainer(
         from pytorch_lightning.callbacks import EMAWeightAveraging
 
         others.append(EMAWeightAveraging(decay=cfg.callbacks.ema))
-    OmegaConf.register_new_resolver("run_folder", lambda: str(point.folder), replace=True)
-    OmegaConf.register_new_resolver("run_name", lambda: point.folder.name, replace=True)
-    begin = partial(
-        prepare, point.folder, resumed=resume is not None, offline=bool(cfg.logger and cfg.logger.get("offline"))
-    )
-    OmegaConf.register_new_resolver("wandb_id", begin, replace=True)
-    logger: Any = instantiate(cfg.logger) if cfg.logger else False
-    if logger:
-        logger.log_hyperparams(point.config)
-        if "wandb" in sys.modules and sys.modules["wandb"].run is not None:
-            remember(point.folder, sys.modules["wandb"].run)
+    logger: Any = run_logger(cfg, point, resumed=resume is not None) or False
     trainer: pl.Trainer = factory(cfg.trainer, without=("strategy",))(
         precision=precision,
         callbacks=[history, ProgressLine(), *others, *kept],
@@ -135,6 +125,36 @@ def build_trainer(
         num_sanity_val_steps=0,
         **_parallel(cfg, processes),
     )
+    return trainer
+
+
+def run_logger(cfg: DictConfig, point: "Point", *, resumed: bool) -> Any:
+    """The run's logger, which knows its configuration; None where it has none."""
+    OmegaConf.register_new_resolver("run_folder", lambda: str(point.folder), replace=True)
+    OmegaConf.register_new_resolver("run_name", lambda: point.folder.name, replace=True)
+    begin = partial(prepare, point.folder, resumed=resumed, offline=bool(cfg.logger and cfg.logger.get("offline")))
+    OmegaConf.register_new_resolver("wandb_id", begin, replace=True)
+    if not cfg.logger:
+        return None
+    logger = instantiate(cfg.logger)
+    logger.log_hyperparams(point.config)
+    if "wandb" in sys.modules and sys.modules["wandb"].run is not None:
+        remember(point.folder, sys.modules["wandb"].run)
+    return logger
+
+
+def build_stack_trainer(cfg: DictConfig, checkpoint: Path) -> "pl.Trainer":
+    """A quiet trainer of a stack, which keeps its last epoch in one file; its networks have loggers of their own."""
+    from pytorch_lightning.callbacks import ModelCheckpoint
+
+    from lightning_modules.callbacks import ProgressLine
+
+    quiet()
+    kept = ModelCheckpoint(checkpoint.parent, checkpoint.stem, save_top_k=1, enable_version_counter=False)
+    trainer: pl.Trainer = factory(cfg.trainer, without=("strategy",))(
+        callbacks=[ProgressLine(), kept], logger=False, enable_progress_bar=False, enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )  # fmt: skip
     return trainer
 
 

@@ -58,7 +58,8 @@ class ClosingTable(Callback):
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Notes the job's turn, in whatever process a launcher ran it."""
         folder = job_return._return_value if job_return.status == JobStatus.COMPLETED else None
-        took_one(Path(folder).name if isinstance(folder, str) else "")
+        for one in folder.split("\n") if isinstance(folder, str) else [""]:  # a stack has several
+            took_one(Path(one).name)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Prints and, where a job failed, exits. Only records count: jobs may have run in other processes."""
@@ -140,4 +141,4 @@ def points_of(config: DictConfig) -> int:
     params = config.hydra.sweeper.params or {}
     words = [f"{key!s}={value}" for key, value in params.items()] + list(config.hydra.overrides.task)
     batches = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(words), None)
-    return sum(len(batch) for batch in batches)
+    return sum(len(batch) for batch in batches) * max(1, int(config.get("stack", 1)))

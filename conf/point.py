@@ -35,6 +35,7 @@ RESULT_FREE = {
     "ahead",
     "resident",
     "speed",
+    "stack",
     "task.score",
     "task.files",
     "task.prepare",
@@ -154,6 +155,7 @@ def _problem(cfg: DictConfig, spec: BackboneSpec) -> ValueError | None:
         ("resolution", cfg.resolution, spec.stride, f"{spec.name} divides it by {spec.stride}"),
         ("batch_size", cfg.batch_size, 2, "batch normalisation has no spread over one sample"),
         ("trainer.max_epochs", cfg.trainer.max_epochs, 1, "nothing would be trained"),
+        ("stack", cfg.stack, 1, "so many seeds at once"),
         *(
             [("callbacks.patience", cfg.callbacks.patience, 1, "epochs without a lower val/loss")]
             if cfg.callbacks.patience is not None
@@ -232,7 +234,10 @@ def _folder(cfg: DictConfig, digest: str) -> Path:
     if existing:
         return existing[0]
     # No = or comma: the folder's name has to pass as a value on a later command line.
-    named = sorted(_overrides(), key=lambda pair: FIRST.index(pair[0]) if pair[0] in FIRST else len(FIRST))
-    words = "+".join(f"{key.rpartition('.')[2]}-{Path(value).name}" for key, value in named)
-    readable = "".join(c if c.isalnum() or c in "+._-" else "_" for c in words) or "defaults"
+    words = _overrides()
+    if cfg.stack > 1:
+        words = [pair for pair in words if pair[0] != "seed"] + [("seed", str(cfg.seed))]
+    named = sorted(words, key=lambda pair: FIRST.index(pair[0]) if pair[0] in FIRST else len(FIRST))
+    joined = "+".join(f"{key.rpartition('.')[2]}-{Path(value).name}" for key, value in named)
+    readable = "".join(c if c.isalnum() or c in "+._-" else "_" for c in joined) or "defaults"
     return sweep / f"{readable[:120]}-{digest[:8]}"

@@ -78,6 +78,8 @@ class TrainConfig:
     """Samples per step; None takes the backbone's default."""
     seed: int = 0
     """Of the start, the order, the augmentation and dropout; never of the split."""
+    stack: int = 1
+    """How many seeds, from `seed` upwards, are trained at once in one process, each as by itself; for small networks."""
     fold: int = 0
     """Which fold is the test part; the val part where the data has another test part or spares none."""
     sweep_name: str = "adhoc"

@@ -44,12 +44,15 @@ def opening(point: Point, samples: "Samples", before: Record) -> Record:
 def scored(
     cfg: DictConfig, module: Any, data: Any, point: Point, samples: "Samples", history: list[dict[str, float]]
 ) -> Record:
-    """`metrics` and `mistakes` of a trained network, by what its task says; predictions and pictures beside the record."""
+    """`metrics`, `mistakes` and `weights` of a trained network, as its task says; predictions and pictures beside the record."""
+    sizes = {"weights": sum(one.numel() for part in (module.network, module.head) for one in part.parameters())}
+    if of_teachers := getattr(module, "teacher_weights", 0):
+        sizes["teacher_weights"] = of_teachers
     if "score" in cfg.task:
         found: Record = get_method(cfg.task.score)(module, data, point, samples, history, cfg.resolution)
-        return found
+        return sizes | found
     metrics = score(module, data, point, samples, history)
-    return {"metrics": metrics, "mistakes": draw_mistakes(point.folder, cfg.resolution, samples)}
+    return sizes | {"metrics": metrics, "mistakes": draw_mistakes(point.folder, cfg.resolution, samples)}
 
 
 def score(

@@ -46,8 +46,8 @@ def identity(checkpoints: Sequence[Path]) -> list[str]:
     return [hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in checkpoints]
 
 
-def logits_of(checkpoint: Path, samples: Samples, cache: Path) -> tuple["GradeHead", Floats]:
-    """A teacher's head, and its logits of all samples `(N, O)`, from the cache where they were computed before.
+def logits_of(checkpoint: Path, samples: Samples, cache: Path) -> tuple["GradeHead", Floats, int]:
+    """A teacher's head, its logits of all samples `(N, O)`, from the cache where they were computed before, and its weights.
 
     Raises RecordError for a teacher of other classes.
     """
@@ -71,7 +71,7 @@ def logits_of(checkpoint: Path, samples: Samples, cache: Path) -> tuple["GradeHe
             np.save(unfinished, found)
             unfinished.replace(path)
     head: GradeHead = module.head
-    return head, np.load(path)
+    return head, np.load(path), sum(one.numel() for one in module.parameters())
 
 
 DIVIDES = ("fold", "folds", "val_folds", "split_seed", "held_out", "test_images", "use_parts")
@@ -116,14 +116,15 @@ def with_teachers(cfg: DictConfig, samples: Samples, data: Any) -> dict[str, Any
 
     checkpoints = teachers_of(cfg)
     must_be_divided_alike(cfg, [path.parents[1] for path in checkpoints])
-    pairs = [logits_of(path, samples, Path(str(cfg.paths.cache))) for path in checkpoints]
-    heads, logits = [head for head, _ in pairs], np.concatenate([one for _, one in pairs], axis=1)
+    given = [logits_of(path, samples, Path(str(cfg.paths.cache))) for path in checkpoints]
+    heads, logits = [head for head, _, _ in given], np.concatenate([one for _, one, _ in given], axis=1)
+    known = {"teachers": heads, "teacher_weights": sum(count for _, _, count in given)}
     labels = data.arrays.labels
     data.arrays = replace(data.arrays, votes=np.concatenate([labels[:, None].astype(np.float32), logits], axis=1))
     if cfg.task.temperature != "learned":
-        return {"teachers": heads}
+        return known
     from lightning_modules.distillation import calibrated
 
     val = data.arrays.parts == "val"
     found = calibrated(torch.from_numpy(logits[val]), torch.from_numpy(np.array(labels[val])), heads)
-    return {"teachers": heads, "temperature": found}
+    return known | {"temperature": found}

@@ -11,9 +11,8 @@ from torch.nn import functional
 
 from heads.grades import GradeHead
 from lightning_modules.backbones.base import Backbone
-from lightning_modules.data_parallel import Rows
 from lightning_modules.fine_tuning import FineTuning
-from lightning_modules.grading import Batch, GradingModule
+from lightning_modules.grading import GradingModule
 from lightning_modules.trained import OptimizerFactory, ScheduleFactory
 
 RANGE = 0.05, 50.0
@@ -32,6 +31,7 @@ class DistillationModule(GradingModule):
         soft_share: of the teachers' loss; the rest is the head's own loss on the labels.
         loss: `mse`, the sum of squared differences of both probabilities (seed 003, section 2.3.3), or `kl`, the
             Kullback-Leibler divergence; either times T², so that its gradients keep their size (Hinton et al., section 2).
+        teacher_weights: how many numbers the teachers have learnt, for the record.
         others: see `GradingModule`.
 
     Raises ValueError for settings that fit nothing.
@@ -48,6 +48,7 @@ class DistillationModule(GradingModule):
         loss: str,
         dropout: float,
         teachers: Sequence[GradeHead] = (),
+        teacher_weights: int = 0,
         optimizer: OptimizerFactory,
         schedule: ScheduleFactory,
         seed: int,
@@ -65,25 +66,20 @@ class DistillationModule(GradingModule):
             raise ValueError(f"task.soft_share={soft_share:g}: want 0 to 1")
         if loss not in LOSSES:
             raise ValueError(f"task.loss={loss}: want one of {', '.join(LOSSES)}")
+        self.teacher_weights = teacher_weights
         # no module list: a student's checkpoint holds nothing of its teachers
         self.teachers = tuple(teacher.requires_grad_(requires_grad=False) for teacher in teachers)
         self.temperature, self.soft_share, self.soft_loss = temperature, soft_share, LOSSES[loss]
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Weighted loss of one batch, a scalar; of the whole batch where several processes hold its rows."""
-        rows = Rows.of(len(batch.labels))
-        told, weights = rows.gather(batch.labels), rows.gather(batch.weights)
-        labels, wanted = told[:, 0].long(), softened(told[:, 1:], self.teachers, self.temperature)
-        logits = rows.gather(self(batch.images).float())
-        losses = self.sample_losses(logits, labels, wanted)
-        loss = (losses * weights).mean()
-        known = labels >= 0
+    def learn(self, logits: Tensor, labels: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """As in `GradingModule`; labels float `(B, 1 + M · O)`; what has no label has no right answer."""
+        told, wanted = labels[:, 0].long(), softened(labels[:, 1:], self.teachers, self.temperature)
+        loss = (self.sample_losses(logits, told, wanted) * weights).mean()
+        known = told >= 0
         right = (
-            (self.head.decode(logits.detach()) == labels)[known].float().mean() if known.any() else loss.new_tensor(0.0)
+            (self.head.decode(logits.detach()) == told)[known].float().mean() if known.any() else loss.new_tensor(0.0)
         )
-        figures = {"train/loss": loss.detach(), "train/accuracy": right}
-        self.log_dict(figures, on_step=False, on_epoch=True, batch_size=len(logits), sync_dist=True)
-        return loss
+        return loss, right
 
     def sample_losses(self, logits: Tensor, labels: Tensor, wanted: Tensor) -> Tensor:
         """Logits `(B, O)`, labels int64 `(B,)`, teachers' probabilities `(B, K)` → loss of each sample `(B,)`."""

@@ -111,11 +111,15 @@ class GradingModule(TrainedModule):
         rows = Rows.of(len(batch.labels))
         images, labels, weights = self._softened(batch, rows)
         logits = rows.gather(self(images).float())
-        loss = self.head.loss(logits, labels, weights)
-        right = (self.head.decode(logits.detach()) == hard(labels)).float().mean()
+        loss, right = self.learn(logits, labels, weights)
         figures = {"train/loss": loss.detach(), "train/accuracy": right}
         self.log_dict(figures, on_step=False, on_epoch=True, batch_size=len(logits), sync_dist=True)
         return loss
+
+    def learn(self, logits: Tensor, labels: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits `(B, O)`, labels and weights of a batch → its weighted loss and share of right answers, scalars."""
+        right = (self.head.decode(logits.detach()) == hard(labels)).float().mean()
+        return self.head.loss(logits, labels, weights), right
 
     def _softened(self, batch: Batch, rows: Rows) -> tuple[Tensor, Tensor, Tensor]:
         """As they are trained on: this process's images `(b, C, H, W)`, all labels `(B,)` or `(B, K)` and weights `(B,)`."""

@@ -63,7 +63,7 @@ class GradeNetwork(Network):
         super().__init__(backbone)
         own = backbone.classifier(num_outputs)
         self.own = own is not None
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(dropout if own is None else 0.0)
         self.linear: nn.Module = nn.Linear(backbone.out_channels[-1], num_outputs) if own is None else own
 
     @property

@@ -95,9 +95,14 @@ class TrainedModule(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Logs the val metrics."""
+        self.log_dict(self.val_figures(), sync_dist=True)
+
+    def val_figures(self) -> dict[str, Tensor]:
+        """What the epoch's val batches came to, each a scalar; the sums begin anew."""
         total, count = summed(self.val_loss)
-        self.log_dict({"val/loss": total / count, **self.val_metrics.compute()}, sync_dist=True)
+        figures = {"val/loss": total / count, **self.val_metrics.compute()}
         self.val_metrics.reset()
+        return figures
 
     def configure_optimizers(self) -> Any:
         """The optimizer, with its schedule stepped per batch where there is one."""

@@ -73,13 +73,40 @@ def draw_front(points: pd.DataFrame, labels: list[str], figure: str) -> Front:
     return front
 
 
+def draw_sizes(repeats: pd.DataFrame, labels: list[str], kinds: list[str], figure: str) -> Front | None:
+    """A figure over the number of weights, logarithmic, of `repeats.repeated`; None where there are no two sizes.
+
+    Args:
+        labels, kinds: what each point is called, and what it is a kind of.
+
+    """
+    known = repeats[repeats.weights.notna() & repeats[figure].notna()]
+    if known.weights.nunique() < 2:
+        return None
+    x_ticks, x_of = _log_scale(known.weights.to_numpy(float))
+    ends = np.concatenate([known[f"{figure}_low"], known[f"{figure}_high"]])
+    y_ticks, y_of = _share_scale(known[figure].to_numpy(float), ends)
+    colour = {kind: COLOURS[place % len(COLOURS)] for place, kind in enumerate(sorted(set(kinds)))}
+    drawn = Front(x_ticks=x_ticks, y_ticks=y_ticks, legend=list(colour.items()))
+    for place, point in known.iterrows():
+        label, kind = labels[int(str(place))], kinds[int(str(place))]
+        value, low, high = point[figure], point[f"{figure}_low"], point[f"{figure}_high"]
+        tip = f"{label}\n{100 * value:.2f} % [{100 * low:.2f}, {100 * high:.2f}], {int(point.runs)} runs\n{point.weights:,.0f} weights"
+        drawn.marks.append(
+            {"x": x_of(point.weights), "y": y_of(value), "low": y_of(low), "high": y_of(high), "colour": colour[kind],
+             "front": False, "tip": tip, "label": label if len(known) <= MANY else "", "hollow": False}
+        )  # fmt: skip
+    _place_labels(drawn.marks, [])
+    return drawn
+
+
 def _log_scale(values: Any) -> tuple[list[tuple[float, str]], Callable[[float], float]]:
     low, high = math.log(np.nanmin(values) / 1.25), math.log(np.nanmax(values) * 1.6)
 
     def place(value: float) -> float:
         return LEFT + (math.log(value) - low) / (high - low) * (WIDTH - LEFT - RIGHT)
 
-    nice = [step * 10.0**power for power in range(-3, 5) for step in (1, 2, 5)]
+    nice = [step * 10.0**power for power in range(-3, 9) for step in (1, 2, 5)]
     return [(place(tick), f"{tick:g}") for tick in nice if low <= math.log(tick) <= high], place
 
 

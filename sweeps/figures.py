@@ -10,6 +10,8 @@ SHOWN = (
     "test/subset_accuracy",
 )  # fmt: skip
 """What tables show, in this order, of what there is."""
+BOOKKEEPING = ("run", "status", "error", "seconds", "updated", "later_error_at", "weights", "teacher_weights")
+"""Columns of a sweep's table that are neither axes nor figures."""
 
 
 def main_figure(names: Iterable[Hashable]) -> str:

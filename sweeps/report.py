@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 
 from sweeps.advice import advise
-from sweeps.drawing import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Front, curve, draw_front
+from sweeps.drawing import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Front, curve, draw_front, draw_sizes
 from sweeps.effects import REPEATS, Effect, main_effects
 from sweeps.figures import SHOWN, main_figure
 from sweeps.front import points
 from sweeps.published import Beside, beside
 from sweeps.record import Record, RecordError, Status, find_runs, read_record, write_whole
+from sweeps.repeats import FIGURES, repeated
 from sweeps.status import Progress, progress
 from sweeps.table import axis_columns, figures_with_intervals, pooled, read_sweep
 
@@ -83,6 +84,7 @@ def gather(sweep: Path) -> dict[str, Any]:
         "advice": [(device, advise(sweep, table, files, axes)) for device, table, _ in fronts],
         "pooled": _pooled_rows(sweep, runs, axes),
         "rows": _rows(done, files, axes),
+        **_repeats(runs, axes),
         "effects": _effects(done, [name for name in axis_columns(done) if name != "start"] if len(done) else []),
         "curves": _curves(records, done, axes),
         "details": _details(sweep, records, done, axes),
@@ -169,6 +171,21 @@ def _pooled_rows(sweep: Path, runs: pd.DataFrame, axes: list[str]) -> pd.DataFra
         return table
     whole = table[table.group == "all"].reset_index(drop=True)
     return whole.assign(name=[called(row, axes) for _, row in whole.iterrows()])
+
+
+def _repeats(runs: pd.DataFrame, axes: list[str]) -> dict[str, Any]:
+    """Points with several seeds, as a table and a drawing."""
+    table = repeated(runs)
+    if not len(table):
+        return {"repeats": None, "repeat_figures": [], "by_size": None, "size_figure": ""}
+    names = [called(row, axes) for _, row in table.iterrows()]
+    taught = table["task.soft_share"] if "task.soft_share" in table else pd.Series([None] * len(table))
+    words = ["from the labels" if str(share) in ("0", "0.0") else "taught" for share in taught]
+    kinds = words if "task.soft_share" in table else list(table.backbone)
+    figures = [name for name in FIGURES if name in table]
+    figure = "f_measure" if "f_measure" in figures else figures[0]
+    drawn = draw_sizes(table, names, kinds, figure)
+    return {"repeats": table.assign(name=names), "repeat_figures": figures, "by_size": drawn, "size_figure": figure}
 
 
 def _rows(done: pd.DataFrame, files: pd.DataFrame, axes: list[str]) -> dict[str, Any]:

@@ -12,14 +12,14 @@ from rich.console import Console
 from rich.table import Table
 
 from sweeps.answers import GRADES, MASKS, kind_of
-from sweeps.figures import SHOWN
+from sweeps.figures import BOOKKEEPING, SHOWN
 from sweeps.files import collect_files, file_rows, pooled_files
 from sweeps.metrics import bootstrap_interval
 from sweeps.record import Record, RecordError, Status, find_runs, read_record, status_of
+from sweeps.repeats import repeated, shown_repeats
 
 POOLED_OVER = ("fold",)
 CSV = pyarrow.csv.WriteOptions(quoting_style="needed")
-BOOKKEEPING = ("run", "status", "error", "seconds", "updated", "later_error_at")
 
 
 def read_sweep(sweep: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -56,6 +56,8 @@ def _row(folder: Path, record: Record) -> dict[str, Any]:
         "seconds": record.get("seconds", {}).get("fit", np.nan),
         "updated": record.get("updated", ""),
         "later_error_at": record.get("later_error", {}).get("at", ""),
+        "weights": record.get("weights", np.nan),
+        "teacher_weights": record.get("teacher_weights", np.nan),
         **scalars,
     }
 
@@ -150,6 +152,14 @@ def print_table(table: pd.DataFrame, sweep: Path, files: pd.DataFrame | None = N
     if len(folds):
         folds.to_csv(sweep / "pooled.csv", index=False)
         _show(console, _with_intervals(folds), _pooled_title(folds))
+    again = repeated(table)
+    if len(again):
+        again.to_csv(sweep / "repeats.csv", index=False)
+        _show(
+            console,
+            shown_repeats(again),
+            f"repeated with several seeds, {again.part.iloc[0]} part: mean ± 95 %, Student's t",
+        )
     files = collect_files(sweep) if files is None else files
     if len(files):
         _write(files, sweep / "files")

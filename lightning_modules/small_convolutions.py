@@ -1,0 +1,277 @@
+"""Convolutions and poolings of networks with a handful of channels, on the CPU, batch innermost in memory.
+
+Libraries lay out eight or sixteen channels side by side for the processor's vector units, so a layer of three leaves most of
+them idle. Here a vector holds the same pixel of many images. Compiled by Numba when first used, then kept on disk.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numba
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.autograd import Function
+from torch.autograd.function import FunctionCtx
+from torch.nn import functional
+
+from lightning_modules.grey import WEIGHTS, Grey
+
+MOST_CHANNELS = 8
+"""Of a layer's outputs; from 16 on oneDNN is as fast."""
+SIZES = (3, 5, 7)
+"""Of kernels, pixels."""
+
+
+@cache
+def _kernels(k: int) -> tuple[Callable[..., None], Callable[..., None]]:
+    """Correlation, and its gradient by the weights, with kernels of k x k: the size is a constant to the compiler."""
+
+    @numba.njit(fastmath=True, nogil=True, cache=True)
+    def correlate(padded: Any, weight: Any, bias: Any, out: Any) -> None:
+        stack, outputs, height, width, batch = out.shape
+        for job in range(stack * outputs):
+            s, o = job // outputs, job % outputs
+            for y in range(height):
+                for x in range(width):
+                    sums = out[s, o, y, x]
+                    for i in range(batch):
+                        sums[i] = bias[s, o]
+                    for c in range(padded.shape[1]):
+                        for dy in range(k):
+                            row, taps = padded[s, c, y + dy], weight[s, o, c, dy]
+                            for i in range(batch):
+                                total = sums[i]
+                                for dx in range(k):
+                                    total += taps[dx] * row[x + dx, i]
+                                sums[i] = total
+
+    @numba.njit(fastmath=True, nogil=True, cache=True)
+    def by_weight(padded: Any, given: Any, out: Any) -> None:
+        stack, outputs, height, width, batch = given.shape
+        for job in range(stack * outputs):
+            s, o = job // outputs, job % outputs
+            for c in range(padded.shape[1]):
+                for dy in range(k):
+                    sums = out[s, o, c, dy]
+                    sums[:] = 0
+                    for y in range(height):  # a row at a time: it stays in the nearest cache for all dx
+                        row, slopes = padded[s, c, y + dy], given[s, o, y]
+                        for dx in range(k):
+                            total = np.float32(0)
+                            for x in range(width):
+                                for i in range(batch):
+                                    total += slopes[x, i] * row[x + dx, i]
+                            sums[dx] += total
+
+    return correlate, by_weight
+
+
+@cache
+def _pooling() -> tuple[Callable[..., None], Callable[..., None]]:
+    """The greatest of 2 x 2 and which it was, the first of equals; its gradient."""
+
+    @numba.njit(nogil=True, cache=True)
+    def greatest(given: Any, out: Any, which: Any) -> None:
+        stack, channels, height, width, batch = out.shape
+        for job in range(stack * channels):
+            s, c = job // channels, job % channels
+            for y in range(height):
+                for x in range(width):
+                    upper, lower = given[s, c, 2 * y], given[s, c, 2 * y + 1]
+                    for i in range(batch):
+                        left = upper[2 * x, i] >= upper[2 * x + 1, i]
+                        first = upper[2 * x, i] if left else upper[2 * x + 1, i]
+                        under = lower[2 * x, i] >= lower[2 * x + 1, i]
+                        second = lower[2 * x, i] if under else lower[2 * x + 1, i]
+                        above = first >= second
+                        out[s, c, y, x, i] = first if above else second
+                        which[s, c, y, x, i] = (0 if left else 1) if above else (2 if under else 3)
+
+    @numba.njit(nogil=True, cache=True)
+    def back(given: Any, which: Any, out: Any) -> None:
+        stack, channels, height, width, batch = given.shape
+        none = np.float32(0)
+        for job in range(stack * channels):
+            s, c = job // channels, job % channels
+            for y in range(height):
+                for x in range(width):
+                    upper, lower = out[s, c, 2 * y], out[s, c, 2 * y + 1]
+                    for i in range(batch):
+                        place, value = which[s, c, y, x, i], given[s, c, y, x, i]
+                        upper[2 * x, i] = value if place == 0 else none
+                        upper[2 * x + 1, i] = value if place == 1 else none
+                        lower[2 * x, i] = value if place == 2 else none
+                        lower[2 * x + 1, i] = value if place == 3 else none
+
+    return greatest, back
+
+
+def _correlated(images: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+    """Padded images `(S, C, H + k - 1, W + k - 1, B)`, and their correlation with the weights `(S, O, H, W, B)`."""
+    stack, outputs, _, k, _ = weight.shape
+    padded = functional.pad(images, (0, 0, *[k // 2] * 4)).contiguous()
+    out = images.new_empty((stack, outputs, *images.shape[2:]))
+    _kernels(k)[0](padded.numpy(), weight.contiguous().numpy(), bias.contiguous().numpy(), out.numpy())
+    return padded, out
+
+
+class _StackedConvolution(Function):
+    """Images `(S, C, H, W, B)`, weights `(S, O, C, k, k)`, biases `(S, O)` → `(S, O, H, W, B)`, all float32."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, images: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        padded, out = _correlated(images.detach(), weight.detach(), bias.detach())
+        ctx.save_for_backward(padded, weight)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+        padded, weight = ctx.saved_tensors
+        given = grads[0].contiguous()
+        by_weight = torch.empty_like(weight, memory_format=torch.contiguous_format)
+        _kernels(weight.shape[-1])[1](padded.numpy(), given.numpy(), by_weight.numpy())
+        by_images = None
+        if ctx.needs_input_grad[0]:
+            turned = weight.detach().flip(3, 4).transpose(1, 2)
+            by_images = _correlated(given, turned, given.new_zeros(turned.shape[:2]))[1]
+        return by_images, by_weight, given.sum(dim=(2, 3, 4))
+
+
+class _StackedPooling(Function):
+    """Maps `(S, C, H, W, B)`, H and W even → `(S, C, H / 2, W / 2, B)`."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, maps: Tensor) -> Tensor:
+        stack, channels, height, width, batch = maps.shape
+        out = maps.new_empty((stack, channels, height // 2, width // 2, batch))
+        which = torch.empty_like(out, dtype=torch.uint8)
+        _pooling()[0](maps.detach().contiguous().numpy(), out.numpy(), which.numpy())
+        ctx.save_for_backward(which)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        (which,) = ctx.saved_tensors
+        stack, channels, height, width, batch = which.shape
+        out = grads[0].new_empty((stack, channels, 2 * height, 2 * width, batch))
+        _pooling()[1](grads[0].contiguous().numpy(), which.numpy(), out.numpy())
+        return out
+
+
+class _Convolution(Function):
+    """One network's `(C, H, W, B)`, `(O, C, k, k)`, `(O,)` → `(O, H, W, B)`; under vmap the stacked one."""
+
+    @staticmethod
+    def forward(images: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return _correlated(images.detach()[None], weight.detach()[None], bias.detach()[None])[1][0]
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        """Nothing is kept: gradients are the stacked one's."""
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Tensor) -> tuple[Tensor, int]:
+        stacked = [_first(one, at, info.batch_size) for one, at in zip(inputs, in_dims, strict=True)]
+        return _StackedConvolution.apply(*stacked), 0
+
+
+class _Pooling(Function):
+    """One network's `(C, H, W, B)` → `(C, H / 2, W / 2, B)`; under vmap the stacked one."""
+
+    @staticmethod
+    def forward(maps: Tensor) -> Tensor:
+        return functional.max_pool2d(maps.permute(3, 0, 1, 2), 2).permute(1, 2, 3, 0)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        """Nothing is kept: gradients are the stacked one's."""
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], maps: Tensor) -> tuple[Tensor, int]:
+        return _StackedPooling.apply(_first(maps, in_dims[0], info.batch_size)), 0
+
+
+def _first(given: Tensor, at: int | None, count: int) -> Tensor:
+    """The stack's dimension at the front; what all share is repeated."""
+    return given.expand(count, *given.shape) if at is None else given.movedim(at, 0)
+
+
+class SmallConvolution(nn.Module):
+    """Computes what an `nn.Conv2d` does, with its parameters; inside `torch.vmap` only.
+
+    Args:
+        layer: as `fits` has it.
+
+    """
+
+    def __init__(self, layer: nn.Conv2d) -> None:
+        super().__init__()
+        self.weight, self.bias = layer.weight, layer.bias
+
+    def forward(self, images: Tensor) -> Tensor:
+        """`(B, C, H, W)` → `(B, O, H, W)`."""
+        found: Tensor = _Convolution.apply(images.permute(1, 2, 3, 0), self.weight, self.bias)
+        return found.permute(3, 0, 1, 2)
+
+
+class SmallPooling(nn.Module):
+    """Computes what `nn.MaxPool2d(2)` does to maps of an even size; inside `torch.vmap` only."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """`(B, C, H, W)` → `(B, C, H / 2, W / 2)`."""
+        if maps.shape[2] % 2 or maps.shape[3] % 2:
+            return functional.max_pool2d(maps, 2)
+        found: Tensor = _Pooling.apply(maps.permute(1, 2, 3, 0))
+        return found.permute(3, 0, 1, 2)
+
+
+class SmallGrey(nn.Module):
+    """Computes what `Grey` does in a third of the passes over memory."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """`(B, 3, H, W)` → `(B, 1, H, W)`."""
+        red, green, blue = WEIGHTS
+        return (pixels[:, 0] * red).add(pixels[:, 1], alpha=green).add(pixels[:, 2], alpha=blue)[:, None]
+
+
+def fits(layer: nn.Module) -> bool:
+    """Whether a layer is a convolution with few outputs, an odd square kernel, a stride of 1, a bias, the same size out."""
+    if not isinstance(layer, nn.Conv2d) or layer.bias is None:
+        return False
+    k = layer.kernel_size[0]
+    plain = layer.stride == (1, 1) and layer.dilation == (1, 1) and layer.groups == 1 and layer.padding_mode == "zeros"
+    square = k in SIZES and layer.kernel_size == (k, k) and layer.padding == (k // 2, k // 2)
+    return plain and square and layer.out_channels <= MOST_CHANNELS and layer.in_channels <= MOST_CHANNELS
+
+
+def with_small_convolutions(network: nn.Module) -> nn.Module:
+    """Puts them where they fit, and poolings behind them; parameters keep their names. Changes and returns the network.
+
+    A pooling behind a ReLU goes before it: the same numbers, of which a quarter remain to be compared with 0.
+    """
+    for parent in list(network.modules()):
+        children = list(parent.named_children())
+        for name, child in children:
+            if isinstance(child, Grey):
+                setattr(parent, name, SmallGrey())
+        if not any(fits(child) for _, child in children):
+            continue
+        before: tuple[str, nn.Module | None] = "", None
+        for name, child in children:
+            if isinstance(child, nn.Conv2d) and fits(child):
+                setattr(parent, name, SmallConvolution(child))
+            elif isinstance(child, nn.MaxPool2d) and _halves(child):
+                if isinstance(before[1], nn.ReLU) and isinstance(parent, nn.Sequential):
+                    setattr(parent, before[0], SmallPooling())
+                    setattr(parent, name, before[1])
+                else:
+                    setattr(parent, name, SmallPooling())
+            before = name, child
+    return network
+
+
+def _halves(layer: nn.MaxPool2d) -> bool:
+    plain = not layer.padding and layer.dilation == 1 and not layer.ceil_mode and not layer.return_indices
+    return plain and layer.kernel_size in (2, (2, 2)) and layer.stride in (2, (2, 2))

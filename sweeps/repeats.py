@@ -1,0 +1,96 @@
+"""A point trained with several seeds: means of its figures with Student's t intervals, and what was printed of it."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from sweeps.effects import t_interval
+from sweeps.figures import BOOKKEEPING, main_figure
+from sweeps.published import PUBLISHED
+from sweeps.record import Status
+
+FIGURES = ("accuracy", "macro_precision", "macro_recall", "f_measure", "dice", "dice_pooled", "iou")
+"""Of the part that nothing was chosen by, where a sweep has one."""
+
+
+def repeated(runs: pd.DataFrame) -> pd.DataFrame:
+    """A row per point of finished runs that differ in the seed alone, of which there are two or more.
+
+    Columns: the axes, runs, weights, compression (1 - weights over the teachers', seed 003, section 2.3.4), part, and per
+    figure its mean, `_low`, `_high` (95 %, Student's t) and `_sd`; printed, printed_ci95 in the figure's own unit.
+
+    Args:
+        runs: as `table.collect` gives them.
+
+    """
+    done = runs[runs.status == Status.DONE] if len(runs) else runs
+    if not len(done) or "seed" not in done or main_figure(done) not in done:
+        return pd.DataFrame()
+    keys = [str(name) for name in done if name not in {*BOOKKEEPING, "seed"} and "/" not in str(name)]
+    told = yaml.safe_load(PUBLISHED.read_text())["students"]
+    rows = []
+    for values, group in done.groupby(keys, dropna=False, sort=False):
+        if group.seed.nunique() < 2 or group.seed.duplicated().any():
+            continue
+        row: dict[str, Any] = dict(zip(keys, values, strict=True)) | {"runs": len(group)} | _weights(group)
+        tested = main_figure(group).replace("val/", "test/")
+        row["part"] = "test" if tested in group and group[tested].notna().all() else "val"
+        for name in FIGURES:
+            column = f"{row['part']}/{name}"
+            if column in group and group[column].notna().all():
+                found = group[column].to_numpy(float)
+                low, high = t_interval(found)
+                row |= {name: found.mean(), f"{name}_low": low, f"{name}_high": high, f"{name}_sd": found.std(ddof=1)}
+        rows.append(row | _printed(row, told))
+    return pd.DataFrame(rows)
+
+
+def shown_repeats(table: pd.DataFrame) -> pd.DataFrame:
+    """The columns of `repeated` for people, figures in percent."""
+    own = list(table.columns[table.columns.get_loc("runs") :])
+    axes = [name for name in table if name not in own and (name == "backbone" or table[name].astype(str).nunique() > 1)]
+    shown = table[axes].assign(runs=table.runs)
+    for name in ("weights", "compression"):
+        if table[name].notna().any():
+            words = "{:,.0f}" if name == "weights" else "{:.2%}"
+            shown[name] = [words.format(value) if pd.notna(value) else "–" for value in table[name]]
+    for name in (name for name in FIGURES if name in table):
+        ends = zip(table[name], table[f"{name}_high"], strict=True)
+        shown[name] = [
+            f"{100 * mean:.2f} ± {100 * (high - mean):.2f}" if pd.notna(mean) else "–" for mean, high in ends
+        ]
+    if "printed" in table:
+        shown["printed"] = [f"{100 * value:.2f}" if pd.notna(value) else "–" for value in table.printed]
+    return shown
+
+
+def _weights(group: pd.DataFrame) -> dict[str, float]:
+    """Of the network, and how much smaller it is than its teachers; not a number where records do not say."""
+    own, teachers = (float(group[name].iloc[0]) if name in group else np.nan for name in ("weights", "teacher_weights"))
+    return {"weights": own, "compression": 1 - own / teachers if teachers > 0 else np.nan}
+
+
+def _printed(row: dict[str, Any], told: dict[str, Any]) -> dict[str, float]:
+    """The accuracy that the thesis printed for this network on this data, as a share; nothing where it did not."""
+    one = told["networks"].get(row.get("backbone"))
+    if row.get("datamodule") != told["datamodule"] or one is None:
+        return {}
+    alone = row.get("task") != "distillation" or str(row.get("task.soft_share", 1.0)) in ("0", "0.0")
+    if alone:
+        return {"printed": one["alone"] / 100} if "alone" in one else _accuracy(one)
+    heat = row.get("task.temperature")
+    if heat is None or pd.isna(heat) or str(heat) in _spelled(one.get("temperature")):
+        return _accuracy(one)
+    others = told["temperatures"] if row["backbone"] == told["temperatures_of"] else {}
+    return next(({"printed": value / 100} for key, value in others.items() if str(heat) in _spelled(key)), {})
+
+
+def _accuracy(one: dict[str, float]) -> dict[str, float]:
+    return {"printed": one["accuracy"] / 100, "printed_ci95": one["ci95"] / 100}
+
+
+def _spelled(number: float | None) -> set[str]:
+    """How a number may stand on a command line."""
+    return set() if number is None else {f"{number:g}", str(float(number))}
