@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 DEMO_RUNS ?= runs
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help setup demo annotate agreement doubtful import-labels export-labels try export-tflite bench-phone phone study report sheet test test-slow lint format lock bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks bench-leakage clean
+.PHONY: help setup demo annotate agreement doubtful import-labels export-labels try export-tflite bench-phone phone study report sheet test test-slow lint format lock bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks bench-leakage bench-stack clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -99,6 +99,9 @@ bench-masks: setup ## decoding the masks of a data set of Severstal's size again
 
 bench-leakage: setup ## what copies on both sides of a fold promise: DATA=<folder of neu_seg>
 	@$(PY) -m benchmarks.leakage --root '$(or $(DATA),data/neu_seg)'
+
+bench-stack: setup ## ten seeds of a small network at once against one after the other
+	@$(PY) -m benchmarks.stacked
 
 bench-sweep: setup ## what a sweep costs beside its trainings, and how fast its records are read
 	@$(PY) -m benchmarks.sweep

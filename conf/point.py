@@ -222,7 +222,8 @@ def _axes(cfg: DictConfig) -> dict[str, Any]:
     groups |= {"trainer": "default"} if choices.get("trainer") == "ddp" else {}
     scalars = {name: cfg[name] for name in ("resolution", "width", "batch_size", "seed", "fold")}
     others = {key: value for key, value in _overrides() if "." in key}
-    if teacher := cfg.task.get("teacher"):
+    # as it is written: a pattern that names a teacher by ${fold} is one choice for all folds
+    if teacher := OmegaConf.to_container(cfg.task, resolve=False).get("teacher"):  # type: ignore[union-attr]
         names = [teacher] if isinstance(teacher, str) else list(teacher)
         others["task.teacher"] = ", ".join(Path(str(name)).name for name in names)
     return {**groups, **scalars, **others}

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ def teachers_of(cfg: DictConfig) -> list[Path]:
     if not folders:
         raise RecordError("task.teacher=null: want the folder of a trained run, or several as a list")
     found = []
-    for folder in map(Path, folders):
+    for folder in [one for name in folders for one in _matching(str(name))]:
         record = read_record(folder)
         if record["status"] != Status.DONE:
             raise RecordError(f"task.teacher={folder}: the run is {record['status']}; want a done one")
@@ -38,6 +39,16 @@ def teachers_of(cfg: DictConfig) -> list[Path]:
         if path is None:
             raise RecordError(f"task.teacher={folder}: it has kept no checkpoint")
         found.append(path)
+    return found
+
+
+def _matching(name: str) -> list[Path]:
+    """The folder of that name, or the runs that a pattern with `*` matches: one per fold, say, by `${fold}` in it."""
+    if "*" not in name:
+        return [Path(name)]
+    found = sorted(Path(path).parent for path in glob(f"{name}/record.json"))
+    if not found:
+        raise RecordError(f"task.teacher={name}: no run's folder is called so")
     return found
 
 

@@ -1,5 +1,9 @@
 """Several seeds in one training are what they are one after the other."""
 
+import os
+import signal
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +11,7 @@ import pytest
 from sweeps.record import find_runs
 from tests.test_distillation_path import SMALL, draw_digits
 from tests.test_train import record_of, run
-from tests.warm import run_warm
+from tests.warm import Warm, run_warm
 
 STACK = [*SMALL, "backbone=simplenet_v1", "trainer.max_epochs=3"]
 
@@ -100,3 +104,26 @@ def test_networks_with_batch_norm_are_stacked_too(place):
         pair = [record_of(runs[seed])["history"][-1] for runs in (alone, stack)]
         assert pair[0]["train/loss"] == pytest.approx(pair[1]["train/loss"], rel=2e-3)
         assert pair[0]["val/loss"] == pytest.approx(pair[1]["val/loss"], rel=2e-2)
+
+
+def test_a_killed_stack_goes_on_where_it_was(place):
+    words = [*STACK[:-1], "trainer.max_epochs=40", "stack=2", "sweep_name=killed"]
+    own = [f"paths.runs={place}/runs", f"paths.cache={place}/cache", f"datamodule.root={place}/screens"]
+    job = Warm("train.py", "-m", *words, *own, env={"OMP_NUM_THREADS": "1"})
+    sweep = place / "runs" / "killed"
+    while not list(sweep.glob("*/checkpoints/stack-*.ckpt")):
+        time.sleep(0.02)
+    os.kill(job.pid, signal.SIGKILL)
+    job.wait(60)
+    assert [record_of(folder)["status"] for folder in find_runs(sweep)] == ["running", "running"]
+    run(place, "-m", *words, check=0)
+    run(place, "-m", *words[:-1], "sweep_name=unharmed", check=0)
+    for seed, folder in runs_of(place, "killed").items():
+        record, other = record_of(folder), record_of(runs_of(place, "unharmed")[seed])
+        assert (record["resumed"], record["status"]) == (True, "done")
+        assert [row["epoch"] for row in record["history"]] == list(range(40))
+        assert not list(folder.glob("checkpoints/stack-*"))
+        assert record["history"][-1]["train/loss"] == pytest.approx(other["history"][-1]["train/loss"], rel=1e-3)
+        assert record["metrics"]["val/accuracy"] == other["metrics"]["val/accuracy"]
+        rows = pd.read_csv(folder / "metrics.csv")
+        assert rows.epoch.tolist() == list(range(40))
