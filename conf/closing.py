@@ -135,10 +135,17 @@ def show(sweep: Path) -> "pd.DataFrame":
 
 
 def points_of(config: DictConfig) -> int:
-    """How many jobs a grid consists of, by the sweeper's own rule; 0 where another sweeper decides as it goes."""
+    """How many runs a grid consists of, by the sweeper's own rule; 0 where it is not known before."""
     if "basic_sweeper" not in config.hydra.sweeper._target_:
         return 0
     params = config.hydra.sweeper.params or {}
     words = [f"{key!s}={value}" for key, value in params.items()] + list(config.hydra.overrides.task)
-    batches = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(words), None)
-    return sum(len(batch) for batch in batches) * max(1, int(config.get("stack", 1)))
+    overrides = OverridesParser.create().parse_overrides(words)
+    batches = BasicSweeper.split_arguments(overrides, None)
+    stack = int(config.get("stack", 1))
+    if any(
+        one.is_sweep_override() and (one.key_or_group == "stack" or (stack > 1 and one.key_or_group == "seed"))
+        for one in overrides
+    ):
+        return 0  # stacks of several sizes, or ones that may share seeds
+    return sum(len(batch) for batch in batches) * max(1, stack)

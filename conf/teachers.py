@@ -46,7 +46,7 @@ def _matching(name: str) -> list[Path]:
     """The folder of that name, or the runs that a pattern with `*` matches: one per fold, say, by `${fold}` in it."""
     if "*" not in name:
         return [Path(name)]
-    found = sorted(Path(path).parent for path in glob(f"{name}/record.json"))
+    found = sorted(Path(path).parent for path in glob(f"{name}/record.json"))  # noqa: PTH207  it may begin anywhere
     if not found:
         raise RecordError(f"task.teacher={name}: no run's folder is called so")
     return found

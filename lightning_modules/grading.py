@@ -109,7 +109,7 @@ class GradingModule(TrainedModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Weighted loss of one batch, a scalar; of the whole batch where several processes hold its rows."""
         rows = Rows.of(len(batch.labels))
-        images, labels, weights = self._softened(batch, rows)
+        images, labels, weights = self.prepared(batch, rows)
         logits = rows.gather(self(images).float())
         loss, right = self.learn(logits, labels, weights)
         figures = {"train/loss": loss.detach(), "train/accuracy": right}
@@ -121,7 +121,7 @@ class GradingModule(TrainedModule):
         right = (self.head.decode(logits.detach()) == hard(labels)).float().mean()
         return self.head.loss(logits, labels, weights), right
 
-    def _softened(self, batch: Batch, rows: Rows) -> tuple[Tensor, Tensor, Tensor]:
+    def prepared(self, batch: Batch, rows: Rows) -> tuple[Tensor, Tensor, Tensor]:
         """As they are trained on: this process's images `(b, C, H, W)`, all labels `(B,)` or `(B, K)` and weights `(B,)`."""
         images, labels, weights = batch.images, rows.gather(batch.labels), rows.gather(batch.weights)
         if not self.label_smoothing and self.mixup is None:

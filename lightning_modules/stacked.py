@@ -1,5 +1,6 @@
 """Several seeds of one point trained together: their weights stacked, each with batches of its own."""
 
+import math
 import time
 from collections.abc import Sequence
 from copy import deepcopy
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 from torch.nn.modules.dropout import _DropoutNd
 
+from lightning_modules.data_parallel import Rows
 from lightning_modules.grading import Batch, GradingModule, hard
 
 Figures = dict[str, float]
@@ -41,7 +43,8 @@ class StackedModule(pl.LightningModule):
         histories: list[list[Figures]],
     ) -> None:
         super().__init__()
-        _must_stack(modules[0])
+        if why := hindrance(modules[0]):
+            raise ValueError(f"not to be stacked: {why}")
         self.monitor, self.loggers_of, self.histories = monitor, loggers, histories
         self.singles = list(modules)  # a list and no ModuleList: their own weights are not what is trained
         self.val_metrics = nn.ModuleList(module.val_metrics for module in modules)
@@ -51,7 +54,10 @@ class StackedModule(pl.LightningModule):
         for number, one in enumerate(buffers.values()):
             self.register_buffer(f"buffer{number}", one)
         self.shape = [deepcopy(modules[0].network)]
-        self.best: list[tuple[float, dict[str, Tensor]]] = [(float("-inf"), {}) for _ in modules]
+        self.best: list[tuple[float, dict[str, Tensor], int]] = [(float("-inf"), {}, -1) for _ in modules]
+        """Per network the figure, the state and the epoch; no state before there is one."""
+        self.diverged: dict[int, str] = {}
+        """Why a network's training is worth nothing, by its place; the others do not depend on it."""
         self.sums = torch.zeros(3, len(modules))
         self.began = 0.0
         self.small_convolutions = True
@@ -91,10 +97,10 @@ class StackedModule(pl.LightningModule):
     def training_step(self, batches: Sequence[Batch], batch_idx: int) -> Tensor:
         """The sum of the networks' losses: none of them depends on another's weights."""
         logits = self.stacked(torch.stack([batch.images for batch in batches]))
-        pairs = [
-            module.learn(mine, batch.labels, batch.weights)
-            for module, mine, batch in zip(self.singles, logits, batches, strict=True)
-        ]
+        pairs = []
+        for module, mine, batch in zip(self.singles, logits, batches, strict=True):
+            _, labels, weights = module.prepared(batch, Rows((len(mine),)))
+            pairs.append(module.learn(mine, labels, weights))
         losses = torch.stack([loss for loss, _ in pairs])
         counts = losses.new_tensor([len(batch.labels) for batch in batches])
         right = torch.stack([share for _, share in pairs])
@@ -118,23 +124,24 @@ class StackedModule(pl.LightningModule):
         self.shape[0].train()
 
     def on_train_epoch_end(self) -> None:
-        """Hands out each network's figures and keeps the best. Raises FloatingPointError where a loss is no number."""
+        """Hands out each network's figures and keeps the best. Raises ValueError for a figure that there is none of."""
         losses, right = (self.sums[:2] / self.sums[2]).tolist()
         seconds = round((time.perf_counter() - self.began) / len(self.singles), 3)
         for place, module in enumerate(self.singles):
-            if losses[place] != losses[place] or abs(losses[place]) == float("inf"):
-                raise FloatingPointError(
-                    f"the training loss of seed {module.seed} is {losses[place]} in epoch {self.current_epoch}: try a smaller "
-                    "optimizer.lr"
-                )
             found = {"train/loss": losses[place], "train/accuracy": right[place]}
             found |= {name: float(value) for name, value in module.val_figures().items()}
+            if self.monitor not in found:
+                raise ValueError(f"callbacks.monitor={self.monitor}: no such figure; there are {', '.join(found)}")
+            if not math.isfinite(losses[place]) and place not in self.diverged:
+                self.diverged[place] = (
+                    f"the training loss is {losses[place]} in epoch {self.current_epoch}: try a smaller optimizer.lr"
+                )
             self.histories[place].append({"epoch": self.current_epoch, "seconds": seconds, **found})
             if (logger := self.loggers_of[place]) is not None:
                 logger.log_metrics({"epoch": self.current_epoch, **found}, step=self.global_step - 1)
                 logger.save()
             if found[self.monitor] > self.best[place][0]:
-                self.best[place] = (found[self.monitor], self.state_of(place))
+                self.best[place] = found[self.monitor], self.state_of(place), self.current_epoch
 
     def state_of(self, place: int) -> dict[str, Tensor]:
         """A single module's state with the weights that the stack has now, copies on the CPU."""
@@ -146,11 +153,11 @@ class StackedModule(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """The best of each so far goes into the checkpoint."""
-        checkpoint |= {"best": self.best, "histories": self.histories}
+        checkpoint |= {"best": self.best, "histories": self.histories, "diverged": self.diverged}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Takes up where a checkpoint left off."""
-        self.best = [(value, state) for value, state in checkpoint["best"]]
+        self.best, self.diverged = list(checkpoint["best"]), dict(checkpoint["diverged"])
         for kept, rows in zip(self.histories, checkpoint["histories"], strict=True):
             kept[:] = rows
 
@@ -196,11 +203,11 @@ class StackedData(pl.LightningDataModule):
         return self.each[0].val_dataloader()
 
 
-def _must_stack(module: GradingModule) -> None:
+def hindrance(module: GradingModule) -> str:
+    """Why a module cannot be one of a stack; empty where it can."""
     if list(module.head.parameters()):
-        raise ValueError("stack: the encoding's own thresholds are trained, which are not stacked; want stack=1")
+        return "the encoding's own thresholds are trained, which are not stacked"
     if module.mixup is not None:
-        raise ValueError("stack: task.mixup draws differently in a stack; want stack=1 or task.mixup=0")
-    for name, layer in module.network.named_modules():
-        if isinstance(layer, _DropoutNd) and layer.p > 0:
-            raise ValueError(f"stack: {name} drops out, with other draws in a stack; want stack=1, or no dropout")
+        return "task.mixup draws differently in a stack"
+    dropping = [name for name, layer in module.network.named_modules() if isinstance(layer, _DropoutNd) and layer.p > 0]
+    return f"{dropping[0]} drops out, with other draws in a stack (task.dropout=0 does not)" if dropping else ""

@@ -10,7 +10,10 @@ SHOWN = (
     "test/subset_accuracy",
 )  # fmt: skip
 """What tables show, in this order, of what there is."""
-BOOKKEEPING = ("run", "status", "error", "seconds", "updated", "later_error_at", "weights", "teacher_weights")
+BOOKKEEPING = (
+    "run", "status", "error", "seconds", "updated", "later_error_at", "weights", "teacher_weights", "fingerprint", "recipe",
+    "temperature", "soft_share",
+)  # fmt: skip
 """Columns of a sweep's table that are neither axes nor figures."""
 
 

@@ -168,6 +168,7 @@ def prepare_resume(folder: Path, fingerprint: str) -> Path | None:
     except RecordError:
         record = {"status": Status.FAILED}
     begun = record["status"] in (Status.RUNNING, Status.PRUNED) and record["data"]["fingerprint"] == fingerprint
+    begun = begun and "together" not in record  # a stack keeps its seeds in a file of its own
     if begun and zipfile.is_zipfile(last):  # a checkpoint cut off by a kill or a full disk has no directory
         return last
     for checkpoint in last.parent.glob("*.ckpt"):

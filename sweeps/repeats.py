@@ -28,14 +28,16 @@ def repeated(runs: pd.DataFrame) -> pd.DataFrame:
     done = runs[runs.status == Status.DONE] if len(runs) else runs
     if not len(done) or "seed" not in done or main_figure(done) not in done:
         return pd.DataFrame()
-    keys = [str(name) for name in done if name not in {*BOOKKEEPING, "seed"} and "/" not in str(name)]
+    axes = [str(name) for name in done if name not in {*BOOKKEEPING, "seed"} and "/" not in str(name)]
+    keys = [*axes, *(name for name in ("fingerprint", "recipe") if name in done)]
     told = yaml.safe_load(PUBLISHED.read_text())["students"]
     rows = []
     for values, group in done.groupby(keys, dropna=False, sort=False):
         if group.seed.nunique() < 2 or group.seed.duplicated().any():
             continue
-        row: dict[str, Any] = dict(zip(keys, values, strict=True)) | {"runs": len(group)} | _weights(group)
-        tested = main_figure(group).replace("val/", "test/")
+        known = dict(zip(keys, values, strict=True))
+        row: dict[str, Any] = {name: known[name] for name in axes} | {"runs": len(group)} | _weights(group)
+        tested = main_figure(group.columns[group.notna().any()]).replace("val/", "test/")
         row["part"] = "test" if tested in group and group[tested].notna().all() else "val"
         for name in FIGURES:
             column = f"{row['part']}/{name}"
@@ -43,8 +45,9 @@ def repeated(runs: pd.DataFrame) -> pd.DataFrame:
                 found = group[column].to_numpy(float)
                 low, high = t_interval(found)
                 row |= {name: found.mean(), f"{name}_low": low, f"{name}_high": high, f"{name}_sd": found.std(ddof=1)}
-        rows.append(row | _printed(row, told))
-    return pd.DataFrame(rows)
+        rows.append(row | _printed(row, group.iloc[0], told))
+    table = pd.DataFrame(rows)
+    return table.assign(printed_ci95=np.nan) if "printed" in table and "printed_ci95" not in table else table
 
 
 def shown_repeats(table: pd.DataFrame) -> pd.DataFrame:
@@ -72,25 +75,19 @@ def _weights(group: pd.DataFrame) -> dict[str, float]:
     return {"weights": own, "compression": 1 - own / teachers if teachers > 0 else np.nan}
 
 
-def _printed(row: dict[str, Any], told: dict[str, Any]) -> dict[str, float]:
+def _printed(row: dict[str, Any], run: "pd.Series[Any]", told: dict[str, Any]) -> dict[str, float]:
     """The accuracy that the thesis printed for this network on this data, as a share; nothing where it did not."""
     one = told["networks"].get(row.get("backbone"))
     if row.get("datamodule") != told["datamodule"] or one is None:
         return {}
-    alone = row.get("task") != "distillation" or str(row.get("task.soft_share", 1.0)) in ("0", "0.0")
-    if alone:
+    if row.get("task") != "distillation" or run.get("soft_share") == 0:
         return {"printed": one["alone"] / 100} if "alone" in one else _accuracy(one)
-    heat = row.get("task.temperature")
-    if heat is None or pd.isna(heat) or str(heat) in _spelled(one.get("temperature")):
+    heat = run.get("temperature")
+    if heat == one.get("temperature"):
         return _accuracy(one)
     others = told["temperatures"] if row["backbone"] == told["temperatures_of"] else {}
-    return next(({"printed": value / 100} for key, value in others.items() if str(heat) in _spelled(key)), {})
+    return {"printed": others[heat] / 100} if heat in others else {}
 
 
 def _accuracy(one: dict[str, float]) -> dict[str, float]:
     return {"printed": one["accuracy"] / 100, "printed_ci95": one["ci95"] / 100}
-
-
-def _spelled(number: float | None) -> set[str]:
-    """How a number may stand on a command line."""
-    return set() if number is None else {f"{number:g}", str(float(number))}

@@ -178,7 +178,8 @@ def _repeats(runs: pd.DataFrame, axes: list[str]) -> dict[str, Any]:
     table = repeated(runs)
     if not len(table):
         return {"repeats": None, "repeat_figures": [], "by_size": None, "size_figure": ""}
-    names = [called(row, axes) for _, row in table.iterrows()]
+    folds = "fold" in table and table.fold.nunique() > 1
+    names = [called(row, axes) + (f" fold {row.fold}" if folds else "") for _, row in table.iterrows()]
     taught = table["task.soft_share"] if "task.soft_share" in table else pd.Series([None] * len(table))
     words = ["from the labels" if str(share) in ("0", "0.0") else "taught" for share in taught]
     kinds = words if "task.soft_share" in table else list(table.backbone)

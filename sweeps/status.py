@@ -29,8 +29,8 @@ class Progress:
 
     counts: dict[str, int]
     """Runs by status, `unreadable` among them."""
-    running: list[tuple[str, str]]
-    """Name and since when, of each run that a process works on."""
+    running: list[tuple[str, str, int]]
+    """Name and since when, of each run that a process works on, and how many that process works on at once."""
     troubled: list[tuple[str, str, str]]
     """Name, status and error of what failed, was pruned or cannot be read."""
     seconds: list[float]
@@ -50,8 +50,9 @@ class Progress:
         if not self.seconds:
             return None
         whole = median(self.seconds)
-        begun = [max(0.0, whole - _seconds_since(since)) for _, since in self.running]
-        return timedelta(seconds=round((self.left * whole + sum(begun)) / max(1, len(begun))))
+        begun = [max(0.0, whole - _seconds_since(since) / together) for _, since, together in self.running]
+        processes = sum(1 / together for _, _, together in self.running) or 1.0
+        return timedelta(seconds=round((self.left * whole + sum(begun)) / processes))
 
 
 def progress(sweep: Path) -> Progress:
@@ -68,7 +69,7 @@ def progress(sweep: Path) -> Progress:
             continue
         counts[str(status)] += 1
         if status == Status.RUNNING:
-            running.append((folder.name, str(record.get("updated", ""))))
+            running.append((folder.name, str(record.get("updated", "")), int(record.get("together", 1))))
         elif status in (Status.FAILED, Status.PRUNED):
             troubled.append((folder.name, str(status), str(record.get("error", ""))))
         elif status == Status.DONE:
@@ -85,7 +86,7 @@ def print_status(sweep: Path, most: int = 20) -> None:
         table.add_column(name, justify="right")
     table.add_row(*(str(now.counts[status]) for status in ORDER if now.counts.get(status)), str(now.left), _span(now))
     console.print(table)
-    for name, since in now.running[:most]:
+    for name, since, _ in now.running[:most]:
         console.print(f"running since {_clock(since)}: {name}", markup=False, soft_wrap=True)
     for name, status, error in now.troubled[:most]:
         console.print(f"{status}: {name}: {error}", markup=False, soft_wrap=True)

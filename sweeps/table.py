@@ -1,9 +1,11 @@
 """Records → one table: a row per run, and a row per point with its folds pooled."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pandas as pd
 import pyarrow
 import pyarrow.csv
@@ -58,8 +60,22 @@ def _row(folder: Path, record: Record) -> dict[str, Any]:
         "later_error_at": record.get("later_error", {}).get("at", ""),
         "weights": record.get("weights", np.nan),
         "teacher_weights": record.get("teacher_weights", np.nan),
+        "fingerprint": record.get("data", {}).get("fingerprint", ""),
+        "recipe": _recipe(record.get("config", {})),
+        **{name: record.get("config", {}).get("task", {}).get(name) for name in ("temperature", "soft_share")},
         **scalars,
     }
+
+
+RECIPE = ("backbone", "encoding", "augmentation", "imbalance", "optimizer", "schedule", "fine_tuning", "task")
+
+
+def _recipe(config: dict[str, Any]) -> str:
+    """Equal for runs that are trained alike, whatever of it stands in files: what axes cannot tell."""
+    parts = {name: config.get(name) for name in RECIPE} | {"epochs": config.get("trainer", {}).get("max_epochs")}
+    task = {key: value for key, value in (parts["task"] or {}).items() if key not in ("teacher", "temperatures")}
+    words = orjson.dumps(parts | {"task": task}, option=orjson.OPT_SORT_KEYS, default=str)
+    return hashlib.blake2b(words, digest_size=6).hexdigest()
 
 
 def _by_axes(rows: list[dict[str, Any]]) -> pd.DataFrame:
@@ -158,7 +174,7 @@ def print_table(table: pd.DataFrame, sweep: Path, files: pd.DataFrame | None = N
         _show(
             console,
             shown_repeats(again),
-            f"repeated with several seeds, {again.part.iloc[0]} part: mean ± 95 %, Student's t",
+            f"repeated with several seeds, {' or '.join(sorted(set(again.part)))} part: mean ± 95 %, Student's t",
         )
     files = collect_files(sweep) if files is None else files
     if len(files):

@@ -7,8 +7,9 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
-from sweeps.record import find_runs
+from sweeps.record import find_runs, hold, update_record
 from tests.test_distillation_path import SMALL, draw_digits
 from tests.test_train import record_of, run
 from tests.warm import Warm, run_warm
@@ -94,6 +95,27 @@ def test_what_cannot_be_stacked_is_said(place, word, said):
     assert said in answered.stderr
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["encoding=ordinal", "datamodule.ordered=true", "task.label_smoothing=0.3"],
+        ["augmentation=digits", "imbalance=oversampling", "optimizer=adamw"],
+        ["fine_tuning.head_epochs=1", "schedule=constant", "imbalance=class_weights"],
+    ],
+    ids=" ".join,
+)
+def test_settings_mean_in_a_stack_what_they_mean_alone(place, words):
+    name = "".join(letter for letter in words[0] if letter.isalnum())
+    run(place, "-m", *STACK, *words, "seed=0,1", f"sweep_name=alone_{name}", check=0)
+    run(place, "-m", *STACK, *words, "stack=2", f"sweep_name=stack_{name}", check=0)
+    alone, stack = runs_of(place, f"alone_{name}"), runs_of(place, f"stack_{name}")
+    for seed in (0, 1):
+        rows = [record_of(runs[seed])["history"] for runs in (alone, stack)]
+        for one, other in zip(*rows, strict=True):
+            assert one["train/loss"] == pytest.approx(other["train/loss"], rel=1e-4)
+            assert one["val/loss"] == pytest.approx(other["val/loss"], rel=1e-4)
+
+
 def test_networks_with_batch_norm_are_stacked_too(place):
     words = [*SMALL[:-1], "datamodule.root=" + str(place / "screens"), "backbone=mobilenet", "width=0.25", "resolution=32",
              "task.dropout=0.0", "trainer.max_epochs=1", "optimizer.lr=0.00003"]  # fmt: skip
@@ -101,9 +123,66 @@ def test_networks_with_batch_norm_are_stacked_too(place):
     run(place, "-m", *words, "stack=2", "sweep_name=norm", check=0)
     alone, stack = runs_of(place, "norm_alone"), runs_of(place, "norm")
     for seed in stack:
-        pair = [record_of(runs[seed])["history"][-1] for runs in (alone, stack)]
-        assert pair[0]["train/loss"] == pytest.approx(pair[1]["train/loss"], rel=2e-3)
-        assert pair[0]["val/loss"] == pytest.approx(pair[1]["val/loss"], rel=2e-2)
+        one, other = (
+            torch.load(runs[seed] / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+            for runs in (alone, stack)
+        )
+        assert one.keys() == other.keys()
+        moved = [name for name in one if "running" in name]
+        assert moved
+        for name in moved:
+            apart, moved_by = (one[name] - other[name]).abs().max(), (one[name] - float("var" in name)).abs().max()
+            assert apart < 0.05 * moved_by, name
+
+
+def test_a_run_that_another_process_holds_is_left_out(place):
+    run(place, "-m", *STACK, "stack=3", "seed=5", "sweep_name=busy", check=0)
+    folders = runs_of(place, "busy")
+    before = (folders[5] / "record.json").read_bytes()
+    with hold(folders[6]):
+        said = run(place, *STACK, "stack=3", "seed=5", "sweep_name=busy", check=0).stdout
+    assert f"left to another process: {folders[6]}" in said
+    assert said.count("done before") == 2
+    assert (folders[5] / "record.json").read_bytes() == before
+
+
+def test_a_run_that_diverges_takes_no_other_with_it(place):
+    words = [
+        *STACK[:-1],
+        "trainer.max_epochs=1",
+        "optimizer._target_=torch.optim.SGD",
+        "optimizer.lr=1e4",
+        "sweep_name=wild",
+    ]
+    said = run(place, *words, "stack=2", check=1).stderr
+    records = [record_of(folder) for folder in find_runs(place / "runs" / "wild")]
+    assert said.count("the training loss is nan") == sum(record["status"] == "failed" for record in records) > 0
+    assert all("seed" not in record["error"] for record in records)
+
+
+def test_what_was_trained_but_not_scored_is_scored(place):
+    words = [*STACK, "stack=2", "sweep_name=unscored"]
+    run(place, "-m", *words, check=0)
+    folder = runs_of(place, "unscored")[1]
+    done = record_of(folder)
+    undone = done | {"status": "running", "trained_s": 1.0, "diverged": ""}
+    update_record(folder, lambda _: {key: value for key, value in undone.items() if key != "metrics"})
+    stamp = (folder / "checkpoints" / "last.ckpt").stat().st_mtime_ns
+    said = run(place, *words, check=0).stdout
+    assert said.count("done before") == 1
+    again = record_of(folder)
+    assert (again["status"], again["metrics"]) == ("done", done["metrics"])
+    assert (folder / "checkpoints" / "last.ckpt").stat().st_mtime_ns == stamp
+
+
+def test_settings_that_do_not_go_with_a_stack_harm_no_run(place):
+    run(place, *STACK, "sweep_name=harmless", check=0)
+    (folder,) = find_runs(place / "runs" / "harmless")
+    run(place, *STACK, "sweep_name=harmless", "stack=2", "callbacks.ema=0.9", "logger=none", check=1)
+    assert record_of(folder)["status"] == "done"
+    run(place, "-m", *STACK, "sweep_name=advised", "stack=2", "callbacks.ema=0.9", check=1)
+    run(place, "-m", *STACK, "sweep_name=advised", "seeds=2", "callbacks.ema=0.9", check=0)
+    assert {record_of(one)["status"] for one in find_runs(place / "runs" / "advised")} == {"done"}
 
 
 def test_a_killed_stack_goes_on_where_it_was(place):
@@ -111,7 +190,9 @@ def test_a_killed_stack_goes_on_where_it_was(place):
     own = [f"paths.runs={place}/runs", f"paths.cache={place}/cache", f"datamodule.root={place}/screens"]
     job = Warm("train.py", "-m", *words, *own, env={"OMP_NUM_THREADS": "1"})
     sweep = place / "runs" / "killed"
+    end = time.monotonic() + 120
     while not list(sweep.glob("*/checkpoints/stack-*.ckpt")):
+        assert time.monotonic() < end
         time.sleep(0.02)
     os.kill(job.pid, signal.SIGKILL)
     job.wait(60)
