@@ -67,7 +67,9 @@ def build_backbone(cfg: DictConfig, start: Start) -> "Backbone":
 
 def factory(node: DictConfig, without: tuple[str, ...] = ()) -> partial[Any]:
     """A node's target with its settings bound, ready for what only code can give it."""
-    kept = OmegaConf.masked_copy(node, [str(key) for key in node if key not in without])
+    # resolved first: what a setting takes from elsewhere in the configuration is not to be had in a copy
+    plain: dict[str, Any] = OmegaConf.to_container(node, resolve=True)  # type: ignore[assignment]
+    kept = OmegaConf.create({key: value for key, value in plain.items() if key not in without})
     made: partial[Any] = instantiate(kept, _partial_=True)
     return made
 

@@ -99,3 +99,10 @@ def test_what_is_wrong_with_a_teacher_is_one_line(digits, teacher, words, wanted
     done = run(digits, *SMALL, "task=distillation", "backbone=simplenet_v3", *given, "sweep_name=wrong", check=1)
     assert wanted in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_temperature_may_be_taken_from_a_table(digits, teacher):
+    words = [*SMALL, "task=distillation", f"task.teacher={teacher}", "backbone=simplenet_v3", "trainer.max_epochs=1"]
+    table = ["+task.temperatures={simplenet_v3:5.0}", "task.temperature=${task.temperatures.${backbone.spec.name}}"]
+    run(digits, *words, *table, "stack=2", "sweep_name=table", check=0)
+    assert {record_of(folder)["config"]["task"]["temperature"] for folder in find_runs(digits / "runs" / "table")} == {5.0}
