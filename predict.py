@@ -4,8 +4,6 @@
 """
 
 import csv
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +14,9 @@ from omegaconf import DictConfig
 from conf.command_line import answer, stop_or_report, want
 from conf.graders import Grader, grader_of
 from conf.markers import mark_folder, marker_of, marks
+from conf.reading import Sample, read_samples
 from conf.schema import register
-from datamodules.decoding import SUFFIXES, centre_square, decode
-from datamodules.photo_folder import DataError, cell_name, checked_corners, read_photo_folder
-from datamodules.screen_grid import Grid, Image, cut_cells, resize
-
-Sample = tuple[dict[str, Any], Image]
+from datamodules.photo_folder import DataError
 
 register()
 
@@ -51,49 +46,6 @@ def main(cfg: DictConfig) -> None:
         right = sum(row["grade"] == row["label"] for row in known)
         accuracy = f"accuracy {right / len(known):.3f} over {len(known)} labelled images, " if known else ""
         print(f"{accuracy}{len(rows)} graded: {path}")
-
-
-def read_samples(root: Path, grader: Grader) -> Iterator[Sample]:
-    """Columns and pixels `(S, S, 3)` of every cell; unreadable loose images are named on stderr and left out."""
-    side, centred = grader.resolution, grader.preparation["crop"] == "centre"
-    if not root.is_dir():
-        raise DataError(f"input={root}: no such folder")
-    if (root / "photos.csv").exists() and grader.preparation["grid"]:
-        yield from _phone_cells(root, grader, side)
-        return
-    files = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
-    if not files:
-        raise DataError(
-            f"input={root}: no images in it; want photos.csv with photos/, or {', '.join(sorted(SUFFIXES))}"
-        )
-    for path in files:
-        try:
-            picture = decode(path)
-        except DataError as error:
-            print(f"left out: {error}", file=sys.stderr)
-            continue
-        columns: dict[str, Any] = {"file": str(path.relative_to(root))}
-        if root in path.parent.parents:  # a folder per class says what is right
-            name = path.parent.name
-            columns["label"] = grader.labels.index(name) if name in grader.labels else ""
-        yield columns, centre_square(picture, side) if centred else resize(picture, (side, side))
-
-
-def _phone_cells(root: Path, grader: Grader, side: int) -> Iterator[Sample]:
-    grid = Grid(**grader.preparation["grid"])
-    folder = read_photo_folder(root, grid, len(grader.labels), labelled=False)
-    for number, photo in enumerate(folder.photos):
-        if folder.ready_cut:
-            cells = [decode(path) for path in folder.files[number * grid.cells : (number + 1) * grid.cells]]
-        else:
-            path = folder.files[number]
-            picture = decode(path)
-            corners = checked_corners(photo, picture.shape[1], picture.shape[0], path)
-            cells = list(cut_cells(picture, corners, grid))
-        for cell, (pixels, label) in enumerate(zip(cells, folder.labels[number], strict=True)):
-            row, col = divmod(cell, grid.columns)
-            place = {"file": photo.name, "cell": cell_name(photo.name, row, col), "row": row, "col": col}
-            yield place | {"label": int(label) if label >= 0 else ""}, resize(pixels, (side, side))
 
 
 def grade(samples: list[Sample], grader: Grader, batch_size: int) -> list[dict[str, Any]]:

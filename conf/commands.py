@@ -37,6 +37,34 @@ class PredictConfig:
 
 
 @dataclass
+class InspectConfig:
+    """What `python -m inspection` reads."""
+
+    run: str = MISSING
+    """A run's folder."""
+    image: str | None = None
+    """An image file; its largest centred square, or all of it where the run was trained on whole cells or sheets."""
+    pair: str | None = None
+    """Another one beside it, rendered beside real, say."""
+    set: str | None = None
+    """A folder of images, or of phone photos (photos.csv): its distance to `against` is measured, layer by layer."""
+    against: str | None = None
+    """The other folder."""
+    layers: list[str] | None = None
+    """Module paths; None takes the last layer at each size of map."""
+    method: str = "GradCAM"
+    """Of the class-activation maps: GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM, XGradCAM, EigenCAM, EigenGradCAM, ScoreCAM."""
+    cam_layer: str | None = None
+    """Where they are taken; None: at the last of the layers."""
+    target: str | None = None
+    """Name of the class that they speak for; None: what the network answers."""
+    most: int = 400
+    """Images of each folder, evenly spread over it."""
+    checkpoint: str = "best"
+    """best or last."""
+
+
+@dataclass
 class ExportRunConfig:
     """What `python -m export` reads."""
 

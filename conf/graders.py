@@ -30,11 +30,16 @@ class Grader(Protocol):
     preparation: dict[str, Any]
     """As `Samples.preparation` has it."""
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of what it grades, pixels."""
+        return self.resolution, self.resolution
+
     def grade(self, images: Images) -> tuple[Images, Images]:
         """Raw RGB `(B, S, S, 3)` → grades `(B,)` and probabilities `(B, K)`."""
 
 
-class RunGrader:
+class RunGrader(Grader):
     """A checkpoint of a run, by torch, which is imported when it is first needed."""
 
     def __init__(self, folder: Path, checkpoint: str) -> None:
@@ -63,7 +68,7 @@ class RunGrader:
         return module
 
 
-class FileGrader:
+class FileGrader(Grader):
     """An exported file, by the LiteRT runtime, without torch."""
 
     def __init__(self, path: Path) -> None:

@@ -63,7 +63,8 @@ class RunMarker:
         self.record = read_record(folder)
         self.checkpoint = folder / "checkpoints" / f"{checkpoint}.ckpt"
         self.labels = list(self.record["data"]["class_names"])
-        width, height = self.record["data"]["preparation"]["picture"]
+        self.preparation = self.record["data"]["preparation"]
+        width, height = self.preparation["picture"]
         share = int(self.record["config"]["resolution"]) / min(width, height)
         self.size = round(height * share), round(width * share)
         self.threshold = float(self.record["config"]["encoding"]["threshold"])

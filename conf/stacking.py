@@ -253,10 +253,11 @@ class Stack:
 
     def fit(self) -> None:
         """Trains, or goes on from the last whole epoch; leaves each run's checkpoints and history."""
-        from conf.build import build_stack_trainer, run_logger
+        from conf.build import build_stack_trainer, quiet, run_logger
         from lightning_modules.stacked import StackedData, StackedModule
         from sweeps.curves import kept_epochs
 
+        quiet()
         cfg, began = self.runs[0].cfg, time.perf_counter()
         histories: list[list[dict[str, float]]] = [[] for _ in self.runs]
         with ExitStack() as files:

@@ -1,6 +1,8 @@
 """Records → one `report.html` that needs nothing else: front, effects, tables, curves, mistakes, failures."""
 
 import base64
+import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +23,8 @@ from sweeps.repeats import FIGURES, repeated
 from sweeps.status import Progress, progress
 from sweeps.table import axis_columns, figures_with_intervals, pooled, read_sweep
 
+MOST_INSIDE = 4
+"""Pictures of what is seen inside; each is some 300 kB."""
 EFFECT_FIGURES = ("val/accuracy", "val/macro_f1", "val/dice", "val/dice_pooled")
 CLASS_COLOURS = ("#ff4d4f", "#40a9ff", "#fadb14", "#73d13d", "#b37feb", "#ff922e", "#36cfc9", "#f759ab")
 """Of the outlines in a run's mistakes.jpg."""
@@ -85,6 +89,7 @@ def gather(sweep: Path) -> dict[str, Any]:
         "pooled": _pooled_rows(sweep, runs, axes),
         "rows": _rows(done, files, axes),
         **_repeats(runs, axes),
+        **_inside(sweep, done, axes),
         "effects": _effects(done, [name for name in axis_columns(done) if name != "start"] if len(done) else []),
         "curves": _curves(records, done, axes),
         "details": _details(sweep, records, done, axes),
@@ -189,6 +194,24 @@ def _repeats(runs: pd.DataFrame, axes: list[str]) -> dict[str, Any]:
     return {"repeats": table.assign(name=names), "repeat_figures": figures, "by_size": drawn, "size_figure": figure}
 
 
+def _inside(sweep: Path, done: pd.DataFrame, axes: list[str]) -> dict[str, Any]:
+    """What `python -m inspection` has left in the runs' folders: the newest pictures, and distances of sets of images."""
+    named = {str(run.run): called(run, axes) for _, run in done.iterrows()}
+    found = [(path, name) for run, name in named.items() for path in (sweep / run / "inspection").glob("*.jpg")]
+    newest = sorted(found, key=lambda one: one[0].stat().st_mtime, reverse=True)[:MOST_INSIDE]
+    pictures = [(name, path.stem, _embedded(path)) for path, name in newest]
+    gaps = []
+    for run, name in named.items():
+        for path in sorted((sweep / run / "inspection").glob("gap-*.json")):
+            with suppress(ValueError):
+                gaps.append({"name": name, **json.loads(path.read_text())})
+    return {"inside": pictures, "gaps": gaps}
+
+
+def _embedded(path: Path) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(path.read_bytes()).decode()
+
+
 def _rows(done: pd.DataFrame, files: pd.DataFrame, axes: list[str]) -> dict[str, Any]:
     """The sortable table: a row per finished run, and per file of it."""
     figures = [name for name in SHOWN if name in done]
@@ -254,7 +277,7 @@ def _details(sweep: Path, records: dict[str, Record], done: pd.DataFrame, axes: 
                 metrics.get("val/per_class", {}) if "val/label_confusion" in metrics else {},
                 metrics.get("val/label_confusion", []),
                 mistakes,
-                "data:image/jpeg;base64," + base64.b64encode(picture.read_bytes()).decode() if mistakes else "",
+                _embedded(picture) if mistakes else "",
             )
         )
     return found

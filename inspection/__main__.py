@@ -1,0 +1,143 @@
+"""What a trained network sees: `python -m inspection run=<folder> image=<file> [pair=<file>]`, or `set=<folder> against=<folder>`."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import hydra
+import numpy as np
+from omegaconf import DictConfig
+
+from conf.command_line import answer, stop_or_report, want
+from conf.graders import RunGrader
+from conf.markers import RunMarker, marks
+from conf.reading import as_given, read_samples
+from conf.schema import register
+from datamodules.decoding import decode
+from sweeps.record import RecordError, read_record, write_whole
+
+register()
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="inspect")
+def main(cfg: DictConfig) -> None:
+    """Draws a page on an image or a pair, or measures the distance of two folders, and says where it is."""
+    want(cfg, run="a run's folder")
+    folder = Path(cfg.run)
+    with stop_or_report(folder):
+        read_record(folder)
+        if cfg.checkpoint not in ("best", "last"):
+            raise RecordError(f"checkpoint={cfg.checkpoint}: want best or last")
+        if bool(cfg.image) == bool(cfg.set):
+            raise RecordError(
+                "want image=<file> (with pair=<file> for two side by side), or set=<folder> against=<folder>"
+            )
+        if cfg.pair and not cfg.image:
+            raise RecordError(f"pair={cfg.pair}: goes with image=<file>; two folders are set= and against=")
+        if bool(cfg.set) != bool(cfg.against):
+            raise RecordError("against= and set= go together: two folders of images")
+        known = RunMarker(folder, cfg.checkpoint) if marks(folder) else RunGrader(folder, cfg.checkpoint)
+        place = folder / "inspection"
+        place.mkdir(exist_ok=True)
+        path = measure(cfg, known, place) if cfg.set else draw_page(cfg, known, place)
+        print(f"inspection: {path}")
+
+
+def draw_page(cfg: DictConfig, known: Any, place: Path) -> Path:
+    """The page of an image or a pair, a JPEG, and a JSON file beside it on what is shown."""
+    from inspection.page import draw, seen
+
+    files = [Path(name) for name in (cfg.image, cfg.pair) if name]
+    target = _class_number(cfg.target, known.labels)
+    names = [
+        "/".join(file.parts[-2:]) if len({one.name for one in files}) < len(files) else file.name for file in files
+    ]
+    images = [
+        seen(known.module, as_given(decode(file), known), name, known.labels, target)
+        for file, name in zip(files, names, strict=True)
+    ]
+    page, told = draw(
+        known.module, images, _title(known.record), known.labels,
+        layers=cfg.layers, method=cfg.method, cam_layer=cfg.cam_layer,
+    )  # fmt: skip
+    path = place / ("--".join(dict.fromkeys(file.stem for file in files)) + ".jpg")
+    page.save(path, quality=88)
+    told |= {"images": [{"file": str(file), "answer": one.answer} for file, one in zip(files, images, strict=True)]}
+    write_whole(path.with_suffix(".json"), json.dumps(told, indent=1))
+    return path
+
+
+def _title(record: dict[str, Any]) -> str:
+    axes = record["axes"]
+    words = f"{axes['backbone']} {axes['width']:g} at {axes['resolution']} px, {axes['encoding']}, {axes['datamodule']}"
+    return f"{words}, start {record['start']['origin']}"
+
+
+def _class_number(name: str | None, labels: list[str]) -> int | None:
+    if name is not None and name not in labels:
+        raise RecordError(f"target={name}: no such class; want one of {', '.join(labels)}")
+    return None if name is None else labels.index(name)
+
+
+def measure(cfg: DictConfig, known: Any, place: Path) -> Path:
+    """The gap between two folders, layer by layer, as a table on the screen and a JSON file."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from inspection.gap import gap_of
+    from inspection.layers import chosen
+    from inspection.page import batch_of
+
+    folders = [Path(cfg.set), Path(cfg.against)]
+    sets = [_some(folder, known, int(cfg.most)) for folder in folders]
+    network = known.module.network
+    layers = chosen(network, batch_of(sets[0][0]), cfg.layers)
+    features = [_features(network, images, layers) for images in sets]
+    gaps = [gap_of(layer, *(each[layer] for each in features)) for layer in layers]
+    table = Table(title=f"{folders[0].name} ({len(sets[0])} images) against {folders[1].name} ({len(sets[1])})")
+    for column in ("layer", "MMD²", "95 %", "p", "told apart", "A-distance"):
+        table.add_column(column, justify="left" if column == "layer" else "right", overflow="fold")
+    for gap in gaps:
+        words = f"{gap.mmd:.3f}", f"[{gap.low:.3f}, {gap.high:.3f}]", f"{gap.p_value:.3f}", f"{gap.told_apart:.3f}"
+        table.add_row(gap.layer, *words, f"{gap.a_distance:.2f}")
+    Console(width=None if Console().is_terminal else 140).print(table)
+    path = place / f"gap-{folders[0].resolve().name}--{folders[1].resolve().name}.json"
+    told = {"set": str(folders[0]), "against": str(folders[1]), "images": [len(one) for one in sets]}
+    rows = [asdict(gap) | {"a_distance": gap.a_distance} for gap in gaps]
+    write_whole(path, json.dumps(told | {"layers": rows}, indent=1))
+    return path
+
+
+def _some(folder: Path, known: Any, most: int) -> list[Any]:
+    """At most so many of a folder's images, each as likely as another (Vitter 1985, algorithm R)."""
+    rng, kept = np.random.default_rng(0), []
+    for number, (_, pixels) in enumerate(read_samples(folder, known)):
+        place = number if number < most else int(rng.integers(number + 1))
+        if number < most:
+            kept.append(pixels)
+        elif place < most:
+            kept[place] = pixels
+    if not kept:
+        raise RecordError(f"{folder}: none of its images can be read")
+    return kept
+
+
+def _features(network: Any, images: list[Any], layers: list[str]) -> dict[str, Any]:
+    """Module path → pooled features `(N, C)`."""
+    import torch
+    from tqdm import tqdm
+
+    from inspection.layers import feature_maps
+    from inspection.page import pooled
+
+    parts: dict[str, list[Any]] = {layer: [] for layer in layers}
+    for at in tqdm(range(0, len(images), 32), desc="features", unit="batch", leave=False, disable=None):
+        batch = torch.from_numpy(np.stack(images[at : at + 32])).permute(0, 3, 1, 2)
+        for layer, maps in feature_maps(network, batch, layers).items():
+            parts[layer].append(pooled(maps))
+    return {layer: np.concatenate(some) for layer, some in parts.items()}
+
+
+if __name__ == "__main__":
+    answer(main, "inspect")
