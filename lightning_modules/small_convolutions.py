@@ -1,15 +1,11 @@
 """Convolutions and poolings of networks with a handful of channels, on the CPU, batch innermost in memory.
 
 Libraries lay out eight or sixteen channels side by side for the processor's vector units, so a layer of three leaves most of
-them idle. Here a vector holds the same pixel of many images. Compiled by Numba when first used, then kept on disk.
+them idle. Here a vector holds the same pixel of many images (`small_kernels`).
 """
 
-from collections.abc import Callable
-from functools import cache
 from typing import Any
 
-import numba
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd import Function
@@ -17,6 +13,7 @@ from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
 from lightning_modules.grey import WEIGHTS, Grey
+from lightning_modules.small_kernels import correlations, poolings
 
 MOST_CHANNELS = 20
 """Of a layer; with more of them oneDNN is as fast."""
@@ -24,96 +21,12 @@ SIZES = (3, 5, 7)
 """Of kernels, pixels."""
 
 
-@cache
-def _kernels(k: int) -> tuple[Callable[..., None], Callable[..., None]]:
-    """Correlation, and its gradient by the weights, with kernels of k x k: the size is a constant to the compiler."""
-
-    @numba.njit(fastmath=True, nogil=True, cache=True)
-    def correlate(padded: Any, weight: Any, bias: Any, out: Any) -> None:
-        stack, outputs, height, width, batch = out.shape
-        for job in range(stack * outputs):
-            s, o = job // outputs, job % outputs
-            for y in range(height):
-                for x in range(width):
-                    sums = out[s, o, y, x]
-                    for i in range(batch):
-                        sums[i] = bias[s, o]
-                    for c in range(padded.shape[1]):
-                        for dy in range(k):
-                            row, taps = padded[s, c, y + dy], weight[s, o, c, dy]
-                            for i in range(batch):
-                                total = sums[i]
-                                for dx in range(k):
-                                    total += taps[dx] * row[x + dx, i]
-                                sums[i] = total
-
-    @numba.njit(fastmath=True, nogil=True, cache=True)
-    def by_weight(padded: Any, given: Any, out: Any) -> None:
-        stack, outputs, height, width, batch = given.shape
-        for job in range(stack * outputs):
-            s, o = job // outputs, job % outputs
-            for c in range(padded.shape[1]):
-                for dy in range(k):
-                    sums = out[s, o, c, dy]
-                    sums[:] = 0
-                    for y in range(height):  # a row at a time: it stays in the nearest cache for all dx
-                        row, slopes = padded[s, c, y + dy], given[s, o, y]
-                        for dx in range(k):
-                            total = np.float32(0)
-                            for x in range(width):
-                                for i in range(batch):
-                                    total += slopes[x, i] * row[x + dx, i]
-                            sums[dx] += total
-
-    return correlate, by_weight
-
-
-@cache
-def _pooling() -> tuple[Callable[..., None], Callable[..., None]]:
-    """The greatest of 2 x 2 and which it was, the first of equals; its gradient."""
-
-    @numba.njit(nogil=True, cache=True)
-    def greatest(given: Any, out: Any, which: Any) -> None:
-        stack, channels, height, width, batch = out.shape
-        for job in range(stack * channels):
-            s, c = job // channels, job % channels
-            for y in range(height):
-                for x in range(width):
-                    upper, lower = given[s, c, 2 * y], given[s, c, 2 * y + 1]
-                    for i in range(batch):
-                        left = upper[2 * x, i] >= upper[2 * x + 1, i]
-                        first = upper[2 * x, i] if left else upper[2 * x + 1, i]
-                        under = lower[2 * x, i] >= lower[2 * x + 1, i]
-                        second = lower[2 * x, i] if under else lower[2 * x + 1, i]
-                        above = first >= second
-                        out[s, c, y, x, i] = first if above else second
-                        which[s, c, y, x, i] = (0 if left else 1) if above else (2 if under else 3)
-
-    @numba.njit(nogil=True, cache=True)
-    def back(given: Any, which: Any, out: Any) -> None:
-        stack, channels, height, width, batch = given.shape
-        none = np.float32(0)
-        for job in range(stack * channels):
-            s, c = job // channels, job % channels
-            for y in range(height):
-                for x in range(width):
-                    upper, lower = out[s, c, 2 * y], out[s, c, 2 * y + 1]
-                    for i in range(batch):
-                        place, value = which[s, c, y, x, i], given[s, c, y, x, i]
-                        upper[2 * x, i] = value if place == 0 else none
-                        upper[2 * x + 1, i] = value if place == 1 else none
-                        lower[2 * x, i] = value if place == 2 else none
-                        lower[2 * x + 1, i] = value if place == 3 else none
-
-    return greatest, back
-
-
 def _correlated(images: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
     """Padded images `(S, C, H + k - 1, W + k - 1, B)`, and their correlation with the weights `(S, O, H, W, B)`."""
     stack, outputs, _, k, _ = weight.shape
     padded = functional.pad(images, (0, 0, *[k // 2] * 4)).contiguous()
     out = images.new_empty((stack, outputs, *images.shape[2:]))
-    _kernels(k)[0](padded.numpy(), weight.contiguous().numpy(), bias.contiguous().numpy(), out.numpy())
+    correlations(k)[0](padded.numpy(), weight.contiguous().numpy(), bias.contiguous().numpy(), out.numpy())
     return padded, out
 
 
@@ -131,7 +44,7 @@ class _StackedConvolution(Function):
         padded, weight = ctx.saved_tensors
         given = grads[0].contiguous()
         by_weight = torch.empty_like(weight, memory_format=torch.contiguous_format)
-        _kernels(weight.shape[-1])[1](padded.numpy(), given.numpy(), by_weight.numpy())
+        correlations(weight.shape[-1])[1](padded.numpy(), given.numpy(), by_weight.numpy())
         by_images = None
         if ctx.needs_input_grad[0]:
             turned = weight.detach().flip(3, 4).transpose(1, 2)
@@ -147,7 +60,7 @@ class _StackedPooling(Function):
         stack, channels, height, width, batch = maps.shape
         out = maps.new_empty((stack, channels, height // 2, width // 2, batch))
         which = torch.empty_like(out, dtype=torch.uint8)
-        _pooling()[0](maps.detach().contiguous().numpy(), out.numpy(), which.numpy())
+        poolings()[0](maps.detach().contiguous().numpy(), out.numpy(), which.numpy())
         ctx.save_for_backward(which)
         return out
 
@@ -156,7 +69,7 @@ class _StackedPooling(Function):
         (which,) = ctx.saved_tensors
         stack, channels, height, width, batch = which.shape
         out = grads[0].new_empty((stack, channels, 2 * height, 2 * width, batch))
-        _pooling()[1](grads[0].contiguous().numpy(), which.numpy(), out.numpy())
+        poolings()[1](grads[0].contiguous().numpy(), which.numpy(), out.numpy())
         return out
 
 

@@ -1,8 +1,5 @@
 """Records → one `report.html` that needs nothing else: front, effects, tables, curves, mistakes, failures."""
 
-import base64
-import json
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,18 +10,17 @@ import numpy as np
 import pandas as pd
 
 from sweeps.advice import advise
-from sweeps.drawing import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Front, curve, draw_front, draw_sizes
+from sweeps.drawing import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Front, curve, draw_front
 from sweeps.effects import REPEATS, Effect, main_effects
 from sweeps.figures import SHOWN, main_figure
 from sweeps.front import points
+from sweeps.naming import called, telling
 from sweeps.published import Beside, beside
 from sweeps.record import Record, RecordError, Status, find_runs, read_record, write_whole
-from sweeps.repeats import FIGURES, repeated
+from sweeps.sections import embedded, inside_of, repeats_of
 from sweeps.status import Progress, progress
 from sweeps.table import axis_columns, figures_with_intervals, pooled, read_sweep
 
-MOST_INSIDE = 4
-"""Pictures of what is seen inside; each is some 300 kB."""
 EFFECT_FIGURES = ("val/accuracy", "val/macro_f1", "val/dice", "val/dice_pooled")
 CLASS_COLOURS = ("#ff4d4f", "#40a9ff", "#fadb14", "#73d13d", "#b37feb", "#ff922e", "#36cfc9", "#f759ab")
 """Of the outlines in a run's mistakes.jpg."""
@@ -88,8 +84,8 @@ def gather(sweep: Path) -> dict[str, Any]:
         "advice": [(device, advise(sweep, table, files, axes)) for device, table, _ in fronts],
         "pooled": _pooled_rows(sweep, runs, axes),
         "rows": _rows(done, files, axes),
-        **_repeats(runs, axes),
-        **_inside(sweep, done, axes),
+        **repeats_of(runs, axes),
+        **inside_of(sweep, done, axes),
         "effects": _effects(done, [name for name in axis_columns(done) if name != "start"] if len(done) else []),
         "curves": _curves(records, done, axes),
         "details": _details(sweep, records, done, axes),
@@ -126,36 +122,6 @@ def _data(records: dict[str, Record]) -> list[dict[str, Any]]:
     return list(seen.values())
 
 
-def telling(done: pd.DataFrame) -> list[str]:
-    """The axes that tell the runs apart, network first; one that only follows from others is left out."""
-    order = ["backbone", "width", "resolution", "encoding", "augmentation", "imbalance"]
-    known = [name for name in axis_columns(done) if name != "start"]
-    axes = [name for name in order if name in known] + sorted(set(known) - set(order))
-    words = done[axes].astype(str)
-    for name in reversed(axes):
-        fewer = [other for other in axes if other != name]
-        if "." in name and fewer and len(words[fewer].drop_duplicates()) == len(words[axes].drop_duplicates()):
-            axes = fewer
-    return axes
-
-
-def called(row: Any, axes: list[str]) -> str:
-    """A run in few words: the values of the axes that differ, repetitions left out."""
-    words = [_short(name, row[name]) for name in axes or ["backbone"] if name in row and name not in REPEATS]
-    return " ".join(word for word in words if word)
-
-
-def _short(axis: str, value: Any) -> str:
-    if value is None or (isinstance(value, float) and np.isnan(value)):
-        return ""
-    text = f"{value:g}" if isinstance(value, int | float) else str(value)
-    own = {"resolution": f"{text}px", "width": f"×{text}"}
-    if text == "none":
-        return {"augmentation": "unaugmented", "imbalance": ""}.get(axis, f"no {axis}")
-    known = {"backbone", "encoding", "augmentation", "imbalance", "datamodule", "schedule", "optimizer"}
-    return own.get(axis) or (text if axis in known else f"{axis.rpartition('.')[2]} {text}")
-
-
 def _fronts(files: pd.DataFrame, axes: list[str]) -> list[tuple[str, pd.DataFrame, Front]]:
     """One drawing per device that files were timed on."""
     if not len(files) or files.latency_ms.isna().all():
@@ -176,40 +142,6 @@ def _pooled_rows(sweep: Path, runs: pd.DataFrame, axes: list[str]) -> pd.DataFra
         return table
     whole = table[table.group == "all"].reset_index(drop=True)
     return whole.assign(name=[called(row, axes) for _, row in whole.iterrows()])
-
-
-def _repeats(runs: pd.DataFrame, axes: list[str]) -> dict[str, Any]:
-    """Points with several seeds, as a table and a drawing."""
-    table = repeated(runs)
-    if not len(table):
-        return {"repeats": None, "repeat_figures": [], "by_size": None, "size_figure": ""}
-    folds = "fold" in table and table.fold.nunique() > 1
-    names = [called(row, axes) + (f" fold {row.fold}" if folds else "") for _, row in table.iterrows()]
-    taught = table["task.soft_share"] if "task.soft_share" in table else pd.Series([None] * len(table))
-    words = ["from the labels" if str(share) in ("0", "0.0") else "taught" for share in taught]
-    kinds = words if "task.soft_share" in table else list(table.backbone)
-    figures = [name for name in FIGURES if name in table]
-    figure = "f_measure" if "f_measure" in figures else figures[0]
-    drawn = draw_sizes(table, names, kinds, figure)
-    return {"repeats": table.assign(name=names), "repeat_figures": figures, "by_size": drawn, "size_figure": figure}
-
-
-def _inside(sweep: Path, done: pd.DataFrame, axes: list[str]) -> dict[str, Any]:
-    """What `python -m inspection` has left in the runs' folders: the newest pictures, and distances of sets of images."""
-    named = {str(run.run): called(run, axes) for _, run in done.iterrows()}
-    found = [(path, name) for run, name in named.items() for path in (sweep / run / "inspection").glob("*.jpg")]
-    newest = sorted(found, key=lambda one: one[0].stat().st_mtime, reverse=True)[:MOST_INSIDE]
-    pictures = [(name, path.stem, _embedded(path)) for path, name in newest]
-    gaps = []
-    for run, name in named.items():
-        for path in sorted((sweep / run / "inspection").glob("gap-*.json")):
-            with suppress(ValueError):
-                gaps.append({"name": name, **json.loads(path.read_text())})
-    return {"inside": pictures, "gaps": gaps}
-
-
-def _embedded(path: Path) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(path.read_bytes()).decode()
 
 
 def _rows(done: pd.DataFrame, files: pd.DataFrame, axes: list[str]) -> dict[str, Any]:
@@ -277,7 +209,7 @@ def _details(sweep: Path, records: dict[str, Record], done: pd.DataFrame, axes: 
                 metrics.get("val/per_class", {}) if "val/label_confusion" in metrics else {},
                 metrics.get("val/label_confusion", []),
                 mistakes,
-                _embedded(picture) if mistakes else "",
+                embedded(picture) if mistakes else "",
             )
         )
     return found

@@ -11,7 +11,6 @@ import pyarrow
 import pyarrow.csv
 from pyarrow import parquet
 from rich.console import Console
-from rich.table import Table
 
 from sweeps.answers import GRADES, MASKS, kind_of
 from sweeps.figures import BOOKKEEPING, SHOWN
@@ -19,6 +18,7 @@ from sweeps.files import collect_files, file_rows, pooled_files
 from sweeps.metrics import bootstrap_interval
 from sweeps.record import Record, RecordError, Status, find_runs, read_record, status_of
 from sweeps.repeats import repeated, shown_repeats
+from sweeps.showing import files_shown, show
 
 POOLED_OVER = ("fold",)
 CSV = pyarrow.csv.WriteOptions(quoting_style="needed")
@@ -162,12 +162,12 @@ def print_table(table: pd.DataFrame, sweep: Path, files: pd.DataFrame | None = N
     figures = [name for name in SHOWN if name in table]
     names = [*axes, *(["start"] if "start" not in axes else []), "status", *figures, "seconds"]
     shown = table[[name for name in names if name in table]]
-    _show(console, shown.head(most), f"{sweep}: {len(table)} runs")
+    show(console, shown.head(most), f"{sweep}: {len(table)} runs")
     _write(table, sweep / "table")
     folds = pooled(sweep, table)
     if len(folds):
         folds.to_csv(sweep / "pooled.csv", index=False)
-        _show(console, _with_intervals(folds), _pooled_title(folds))
+        show(console, _with_intervals(folds), _pooled_title(folds))
     again = repeated(table)
     if len(again):
         again.to_csv(sweep / "repeats.csv", index=False)
@@ -183,7 +183,7 @@ def print_table(table: pd.DataFrame, sweep: Path, files: pd.DataFrame | None = N
     if len(losses):
         losses.to_csv(sweep / "pooled_files.csv", index=False)
         main = next(kind.main for kind in (GRADES, MASKS) if kind.main in losses)
-        _show(console, _files_shown(losses), f"exported files, all folds pooled: points of {main} lost against torch")
+        show(console, files_shown(losses), f"exported files, all folds pooled: points of {main} lost against torch")
     if "start" in table and table.start[table.start != ""].nunique() > 1:
         console.print("note: some runs start pretrained and some at random (column start); they do not compare.")
     for _, run in table[table.error.fillna("") != ""].iterrows():
@@ -228,38 +228,3 @@ def _with_intervals(folds: pd.DataFrame) -> pd.DataFrame:
 def figures_with_intervals(folds: pd.DataFrame) -> list[str]:
     """The figures among the columns of `pooled`."""
     return [str(name) for name in folds if f"{name}_low" in folds]
-
-
-def _files_shown(files: pd.DataFrame) -> pd.DataFrame:
-    """The columns of `pooled_files` for people."""
-    own = list(files.columns[files.columns.get_loc("file") :])
-    shown = files[[name for name in files if name not in own and (name == "backbone" or files[name].nunique() > 1)]]
-    shown = shown.assign(file=files.file, runs=files.runs, cells=files.cells)
-    for name in (name for kind in (GRADES, MASKS) for name in kind.figures if name in files):
-        shown[name] = files[name].map("{:.3f}".format)
-    shown["lost"] = [
-        f"{lost:.1f} [{low:.1f}, {high:.1f}]"
-        for lost, low, high in zip(files.lost, files.lost_low, files.lost_high, strict=True)
-    ]
-    shown["as torch"] = files.same.map("{:.1%}".format)
-    shown["kB"] = (files.size_bytes / 1000).map("{:.0f}".format)
-    shown["ms"] = files.latency_ms_p50.map("{:.2f}".format)
-    return shown
-
-
-def _show(console: Console, frame: pd.DataFrame, title: str) -> None:
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for name in frame:
-        numeric = pd.api.types.is_numeric_dtype(frame[name])
-        table.add_column(str(name).rpartition(".")[2], justify="right" if numeric else "left", overflow="fold")
-    for _, row in frame.iterrows():
-        table.add_row(*(_cell(str(name), value) for name, value in row.items()))
-    console.print(table)
-
-
-def _cell(name: str, value: object) -> str:
-    if isinstance(value, float):
-        if np.isnan(value):
-            return "–"
-        return f"{value:.0f}" if name == "seconds" else f"{value:.3f}" if "/" in name else f"{value:g}"
-    return str(value)

@@ -1,0 +1,51 @@
+"""Sections of the report that a sweep has only where somebody asked for more: several seeds, looks inside."""
+
+import base64
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from sweeps.drawing import draw_sizes
+from sweeps.naming import called
+from sweeps.repeats import FIGURES, repeated
+
+MOST_INSIDE = 4
+"""Pictures of what is seen inside; each is some 300 kB."""
+
+
+def repeats_of(runs: pd.DataFrame, axes: list[str]) -> dict[str, Any]:
+    """Points with several seeds, as a table and a drawing."""
+    table = repeated(runs)
+    if not len(table):
+        return {"repeats": None, "repeat_figures": [], "by_size": None, "size_figure": ""}
+    folds = "fold" in table and table.fold.nunique() > 1
+    names = [called(row, axes) + (f" fold {row.fold}" if folds else "") for _, row in table.iterrows()]
+    taught = table["task.soft_share"] if "task.soft_share" in table else pd.Series([None] * len(table))
+    words = ["from the labels" if str(share) in ("0", "0.0") else "taught" for share in taught]
+    kinds = words if "task.soft_share" in table else list(table.backbone)
+    figures = [name for name in FIGURES if name in table]
+    figure = "f_measure" if "f_measure" in figures else figures[0]
+    drawn = draw_sizes(table, names, kinds, figure)
+    return {"repeats": table.assign(name=names), "repeat_figures": figures, "by_size": drawn, "size_figure": figure}
+
+
+def inside_of(sweep: Path, done: pd.DataFrame, axes: list[str]) -> dict[str, Any]:
+    """What `python -m inspection` has left in the runs' folders: the newest pictures, and distances of sets of images."""
+    named = {str(run.run): called(run, axes) for _, run in done.iterrows()}
+    found = [(path, name) for run, name in named.items() for path in (sweep / run / "inspection").glob("*.jpg")]
+    newest = sorted(found, key=lambda one: one[0].stat().st_mtime, reverse=True)[:MOST_INSIDE]
+    pictures = [(name, path.stem, embedded(path)) for path, name in newest]
+    gaps = []
+    for run, name in named.items():
+        for path in sorted((sweep / run / "inspection").glob("gap-*.json")):
+            with suppress(ValueError):
+                gaps.append({"name": name, **json.loads(path.read_text())})
+    return {"inside": pictures, "gaps": gaps}
+
+
+def embedded(path: Path) -> str:
+    """A JPEG as the address of itself."""
+    return "data:image/jpeg;base64," + base64.b64encode(path.read_bytes()).decode()
