@@ -171,7 +171,7 @@ def print_table(table: pd.DataFrame, sweep: Path, files: pd.DataFrame | None = N
     again = repeated(table)
     if len(again):
         again.to_csv(sweep / "repeats.csv", index=False)
-        _show(
+        show(
             console,
             shown_repeats(again),
             f"repeated with several seeds, {' or '.join(sorted(set(again.part)))} part: mean ± 95 %, Student's t",

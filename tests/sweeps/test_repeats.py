@@ -9,7 +9,7 @@ from sweeps.drawing import HEIGHT, LEFT, TOP, WIDTH, draw_sizes
 from sweeps.record import update_record
 from sweeps.repeats import repeated, shown_repeats
 from sweeps.report import write_report
-from sweeps.table import collect
+from sweeps.table import collect, print_table
 
 VALUES = [0.980, 0.982, 0.984]
 
@@ -110,3 +110,12 @@ def test_sizes_are_drawn_inside_and_the_better_above(tmp_path):
     assert all(LEFT <= mark["x"] <= WIDTH and TOP <= mark["y"] <= HEIGHT for mark in drawn.marks)
     assert draw_sizes(table.iloc[:1], ["a"], ["a"], "f_measure") is None
     assert isinstance(table, pd.DataFrame)
+
+
+def test_the_table_of_a_sweep_shows_them_and_writes_them(tmp_path, capsys):
+    three(tmp_path)
+    print_table(collect(tmp_path), tmp_path)
+    said = capsys.readouterr().out
+    assert "repeated with several seeds, test part" in said
+    assert "98.20 ± 0.50" in said
+    assert pd.read_csv(tmp_path / "repeats.csv").runs.tolist() == [3]
