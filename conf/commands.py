@@ -59,7 +59,7 @@ class InspectConfig:
     target: str | None = None
     """Name of the class that they speak for; None: what the network answers."""
     most: int = 400
-    """Images of each folder, evenly spread over it."""
+    """Images of each folder at most, drawn at random; at least 4."""
     checkpoint: str = "best"
     """best or last."""
 

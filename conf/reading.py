@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from datamodules.decoding import SUFFIXES, centre_square, decode
 from datamodules.photo_folder import DataError, cell_name, checked_corners, read_photo_folder
 from datamodules.screen_grid import Grid, Image, cut_cells, resize
@@ -29,17 +31,17 @@ class Wanted(Protocol):
         """As `Samples.preparation` has it."""
 
 
-def read_samples(root: Path, grader: Wanted) -> Iterator[Sample]:
+def read_samples(root: Path, grader: Wanted, key: str = "input") -> Iterator[Sample]:
     """Columns and pixels `(S, S, 3)` of every cell; unreadable loose images are named on stderr and left out."""
     if not root.is_dir():
-        raise DataError(f"input={root}: no such folder")
+        raise DataError(f"{key}={root}: no such folder")
     if (root / "photos.csv").exists() and grader.preparation["grid"]:
         yield from _phone_cells(root, grader)
         return
     files = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not files:
         raise DataError(
-            f"input={root}: no images in it; want photos.csv with photos/, or {', '.join(sorted(SUFFIXES))}"
+            f"{key}={root}: no images in it; want photos.csv with photos/, or {', '.join(sorted(SUFFIXES))}"
         )
     for path in files:
         try:
@@ -72,8 +74,18 @@ def _phone_cells(root: Path, grader: Wanted) -> Iterator[Sample]:
 
 
 def as_given(picture: Image, grader: Wanted) -> Image:
-    """A picture `(H, W, 3)` at the network's size: its largest centred square where it was trained on such, else all of it."""
+    """A picture `(H, W, 3)` at the network's size: its largest centred square where it was trained on such, else all of it.
+
+    Of sheets, whose shape is kept, the middle; a shorter one is filled up with its border.
+    """
     height, width = grader.size
+    if "picture" in grader.preparation:
+        share = min(height, width) / min(picture.shape[:2])
+        small = resize(picture, (round(picture.shape[1] * share), round(picture.shape[0] * share)))
+        top, left = (max(0, have - want) // 2 for have, want in zip(small.shape[:2], (height, width), strict=True))
+        middle = small[top : top + height, left : left + width]
+        missing = [(0, want - have) for want, have in zip((height, width), middle.shape[:2], strict=True)]
+        return np.pad(middle, (*missing, (0, 0)), mode="edge")
     return (
         centre_square(picture, height) if grader.preparation["crop"] == "centre" else resize(picture, (width, height))
     )

@@ -70,7 +70,7 @@ class Stack:
             update_record(one.folder, lambda _, beginning=beginning: beginning)  # type: ignore[misc]
 
     def fit(self) -> None:
-        """Trains, or goes on from the last whole epoch; leaves each run's checkpoints and history."""
+        """Trains, or goes on from the last whole epoch; `keep` writes what comes of it."""
         from conf.build import build_stack_trainer, quiet, run_logger
         from lightning_modules.stacked import StackedData, StackedModule
         from sweeps.curves import kept_epochs
@@ -88,11 +88,17 @@ class Stack:
             for logger in filter(None, loggers):
                 logger.finalize("success")
         seconds = (time.perf_counter() - began) / len(self.runs)
-        for place, one in enumerate(self.runs):
-            _save(one, module, place)
-            known = {"history": histories[place], "trained_s": seconds, "diverged": module.diverged.get(place, "")}
-            update_record(one.folder, lambda record, known=known: record | known)  # type: ignore[misc]
-        self.checkpoint.unlink(missing_ok=True)
+        self.module = module
+        self.known = [
+            {"history": history, "trained_s": seconds, "diverged": module.diverged.get(place, "")}
+            for place, history in enumerate(histories)
+        ]
+
+    def keep(self, place: int) -> None:
+        """Writes what one run keeps of the training, from which it can be scored at any time."""
+        one, known = self.runs[place], self.known[place]
+        _save(one, self.module, place)
+        update_record(one.folder, lambda record: record | known)
 
 
 def _status(one: One) -> str:
@@ -137,6 +143,8 @@ def score(one: One, samples: "Samples") -> None:
     } | result
     without = ("trained_s", "diverged")
     update_record(one.folder, lambda old: {key: value for key, value in old.items() if key not in without} | ending)
+    for old in (one.folder / "checkpoints").glob("stack-*.ckpt"):
+        old.unlink()
     _log_ending(one, result["metrics"], len(record["history"]))
     print(f"{headline(result)}: {one.folder}")
 

@@ -39,13 +39,13 @@ class StackError(ValueError):
 
 def train_stack(cfg: DictConfig) -> str:
     """One job of several runs. Returns their folders, a line each."""
-    runs = []
+    runs: list[One] = []
+    failed = False
     for number in range(cfg.stack):
         own = deepcopy(cfg)
         own.seed = cfg.seed + number
         runs.append(One(own, make_point(own)))
-    failed = False
-    with ExitStack() as held:
+    with stop_or_report(runs[0].folder), ExitStack() as held:
         free = []
         for one in runs:
             try:
@@ -54,14 +54,12 @@ def train_stack(cfg: DictConfig) -> str:
                 free.append(one)
             except RunIsBusyError:
                 print(f"left to another process: {one.folder}")
-        with stop_or_report(runs[0].folder):
-            failed = _train(free)
-            if cfg.export.enabled and not are_taken(cfg):
-                for one in free:
-                    with _reported(one) as good:
-                        if is_done(one.folder):
-                            export_within(one.folder, one.cfg)
-                    failed |= not good
+        failed = _train(free)
+        for one in free if cfg.export.enabled and not are_taken(cfg) else ():
+            with _reported(one) as good:
+                if is_done(one.folder):
+                    export_within(one.folder, one.cfg)
+            failed |= not good
     if cfg.export.enabled and are_taken(cfg):
         for one in runs:
             wish(one.folder, one.cfg)
@@ -105,7 +103,13 @@ def _train(runs: list[One]) -> bool:
             stack = Stack(left, samples)
             stack.open(time.perf_counter() - began)
             stack.fit()
-    for one in [*left, *trained]:
+        for place, one in enumerate(list(left)):
+            with _reported(one) as good:
+                stack.keep(place)
+            if not good:
+                left.remove(one)
+                failed = True
+    for one in [*trained, *left]:
         with _reported(one) as good:
             score(one, samples)
         failed |= not good

@@ -1,5 +1,6 @@
 """What a trained network sees: `python -m inspection run=<folder> image=<file> [pair=<file>]`, or `set=<folder> against=<folder>`."""
 
+import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +16,7 @@ from conf.markers import RunMarker, marks
 from conf.reading import as_given, read_samples
 from conf.schema import register
 from datamodules.decoding import decode
-from sweeps.record import RecordError, read_record, write_whole
+from sweeps.record import RecordError, Status, read_record, write_whole
 
 register()
 
@@ -26,7 +27,10 @@ def main(cfg: DictConfig) -> None:
     want(cfg, run="a run's folder")
     folder = Path(cfg.run)
     with stop_or_report(folder):
-        read_record(folder)
+        if (status := read_record(folder)["status"]) != Status.DONE:
+            raise RecordError(f"{folder}: the run is {status}; want a done one")
+        if cfg.most < 4:
+            raise RecordError(f"most={cfg.most}: want at least 4 images of each folder")
         if cfg.checkpoint not in ("best", "last"):
             raise RecordError(f"checkpoint={cfg.checkpoint}: want best or last")
         if bool(cfg.image) == bool(cfg.set):
@@ -50,9 +54,7 @@ def draw_page(cfg: DictConfig, known: Any, place: Path) -> Path:
 
     files = [Path(name) for name in (cfg.image, cfg.pair) if name]
     target = _class_number(cfg.target, known.labels)
-    names = [
-        "/".join(file.parts[-2:]) if len({one.name for one in files}) < len(files) else file.name for file in files
-    ]
+    names = _names(files)
     images = [
         seen(known.module, as_given(decode(file), known), name, known.labels, target)
         for file, name in zip(files, names, strict=True)
@@ -61,11 +63,25 @@ def draw_page(cfg: DictConfig, known: Any, place: Path) -> Path:
         known.module, images, _title(known.record), known.labels,
         layers=cfg.layers, method=cfg.method, cam_layer=cfg.cam_layer,
     )  # fmt: skip
-    path = place / ("--".join(dict.fromkeys(file.stem for file in files)) + ".jpg")
+    settings = [str(cfg[key]) for key in ("layers", "method", "cam_layer", "target", "checkpoint")]
+    path = place / f"page-{_called(files, settings)}.jpg"
     page.save(path, quality=88)
     told |= {"images": [{"file": str(file), "answer": one.answer} for file, one in zip(files, images, strict=True)]}
     write_whole(path.with_suffix(".json"), json.dumps(told, indent=1))
     return path
+
+
+def _names(paths: list[Path]) -> list[str]:
+    """Their names; with the folder before it where they are called alike."""
+    alike = len({path.name for path in paths}) < len(paths)
+    return ["/".join(path.resolve().parts[-2:]) if alike else path.resolve().name for path in paths]
+
+
+def _called(paths: list[Path], settings: list[str]) -> str:
+    """A file's name for what comes of paths and settings: readable, and another one for others."""
+    digest = hashlib.blake2b("\n".join([*(str(path.resolve()) for path in paths), *settings]).encode(), digest_size=3)
+    words = "--".join(dict.fromkeys(path.resolve().stem[:60] for path in paths))
+    return f"{words}-{digest.hexdigest()}"
 
 
 def _title(record: dict[str, Any]) -> str:
@@ -90,36 +106,40 @@ def measure(cfg: DictConfig, known: Any, place: Path) -> Path:
     from inspection.page import batch_of
 
     folders = [Path(cfg.set), Path(cfg.against)]
-    sets = [_some(folder, known, int(cfg.most)) for folder in folders]
+    drawn = [_some(folder, known, int(cfg.most), key) for folder, key in zip(folders, ("set", "against"), strict=True)]
+    sets = [[pixels for _, pixels in one] for one in drawn]
+    sources = [f"{folder}/{source}" for folder, one in zip(folders, drawn, strict=True) for source, _ in one]
     network = known.module.network
     layers = chosen(network, batch_of(sets[0][0]), cfg.layers)
     features = [_features(network, images, layers) for images in sets]
-    gaps = [gap_of(layer, *(each[layer] for each in features)) for layer in layers]
-    table = Table(title=f"{folders[0].name} ({len(sets[0])} images) against {folders[1].name} ({len(sets[1])})")
+    gaps = [gap_of(layer, *(each[layer] for each in features), sources) for layer in layers]
+    names = _names(folders)
+    table = Table(title=f"{names[0]} ({len(sets[0])} images) against {names[1]} ({len(sets[1])})")
     for column in ("layer", "MMD²", "95 %", "p", "told apart", "A-distance"):
         table.add_column(column, justify="left" if column == "layer" else "right", overflow="fold")
     for gap in gaps:
         words = f"{gap.mmd:.3f}", f"[{gap.low:.3f}, {gap.high:.3f}]", f"{gap.p_value:.3f}", f"{gap.told_apart:.3f}"
         table.add_row(gap.layer, *words, f"{gap.a_distance:.2f}")
     Console(width=None if Console().is_terminal else 140).print(table)
-    path = place / f"gap-{folders[0].resolve().name}--{folders[1].resolve().name}.json"
+    path = place / f"gap-{_called(folders, [str(cfg.layers), str(cfg.most), cfg.checkpoint])}.json"
     told = {"set": str(folders[0]), "against": str(folders[1]), "images": [len(one) for one in sets]}
     rows = [asdict(gap) | {"a_distance": gap.a_distance} for gap in gaps]
     write_whole(path, json.dumps(told | {"layers": rows}, indent=1))
     return path
 
 
-def _some(folder: Path, known: Any, most: int) -> list[Any]:
-    """At most so many of a folder's images, each as likely as another (Vitter 1985, algorithm R)."""
-    rng, kept = np.random.default_rng(0), []
-    for number, (_, pixels) in enumerate(read_samples(folder, known)):
-        place = number if number < most else int(rng.integers(number + 1))
+def _some(folder: Path, known: Any, most: int, key: str) -> list[tuple[str, Any]]:
+    """Source and pixels of at most so many of a folder's images, each as likely as another (Vitter 1985, algorithm R)."""
+    rng = np.random.default_rng(0)
+    kept: list[tuple[str, Any]] = []
+    for number, (columns, pixels) in enumerate(read_samples(folder, known, key)):
+        one = str(columns["file"]), pixels
         if number < most:
-            kept.append(pixels)
-        elif place < most:
-            kept[place] = pixels
-    if not kept:
-        raise RecordError(f"{folder}: none of its images can be read")
+            kept.append(one)
+        elif (place := int(rng.integers(number + 1))) < most:
+            kept[place] = one
+    if len({source for source, _ in kept}) < 4:
+        raise RecordError(f"{key}={folder}: {len(kept)} images of it can be read; want at least 4, of as many photos")
     return kept
 
 

@@ -34,12 +34,13 @@ def map_layers(network: nn.Module, pixels: Tensor) -> dict[str, tuple[int, ...]]
 
         return hook
 
+    network.eval()  # else batch norms would learn from the image
     with _hooked(network, {path: note(path) for path, _ in network.named_modules() if path}), torch.inference_mode():
         network(pixels)
     return found
 
 
-def chosen(network: nn.Module, pixels: Tensor, wanted: Sequence[str] | None, most: int = 5) -> list[str]:
+def chosen(network: nn.Module, pixels: Tensor, wanted: Sequence[str] | None, most: int = 7) -> list[str]:
     """The wanted layers, checked; without any, the last one at each size of map, from the image upwards.
 
     Raises LayerError naming a layer that does not exist, with the nearest that do.
@@ -57,7 +58,7 @@ def chosen(network: nn.Module, pixels: Tensor, wanted: Sequence[str] | None, mos
     for path, (_, height, width) in known.items():
         if "backbone" in path or not any("backbone" in other for other in known):
             last[height, width] = path
-    return list(last.values())[:most]
+    return list(last.values())[-most:]
 
 
 def feature_maps(network: nn.Module, pixels: Tensor, layers: Sequence[str]) -> dict[str, Maps]:
@@ -66,7 +67,7 @@ def feature_maps(network: nn.Module, pixels: Tensor, layers: Sequence[str]) -> d
 
     def keep(path: str) -> Callable[..., None]:
         def hook(_module: nn.Module, _given: Any, out: Tensor) -> None:
-            found[path] = out.detach().float().cpu().numpy()
+            found[path] = out.detach().float().cpu().clone().numpy()  # a later activation may work in its place
 
         return hook
 

@@ -35,6 +35,7 @@ class Seen:
         name: of its file.
         pixels: RGB `(H, W, 3)` as the network is given it.
         answer: in words.
+        logits: the network's, `(O,)` or `(O, H, W)`.
         target: class for which activation maps speak.
 
     """
@@ -42,6 +43,7 @@ class Seen:
     name: str
     pixels: Picture
     answer: str
+    logits: Tensor
     target: int
 
 
@@ -57,9 +59,15 @@ def seen(module: Trained, pixels: Picture, name: str, class_names: Sequence[str]
             words = ", ".join(
                 f"{name} {100 * float(one):.1f} %" for name, one in zip(class_names, shares, strict=True) if one > 0
             )
-            return Seen(name, pixels, f"marked: {words or 'nothing'}", best if wanted is None else wanted)
+            return Seen(name, pixels, f"marked: {words or 'nothing'}", logits[0], best if wanted is None else wanted)
         grade = int(module.head.decode(logits)[0])  # type: ignore[arg-type]
-    return Seen(name, pixels, f"{class_names[grade]}, {float(chances[grade]):.3f}", grade if wanted is None else wanted)
+    return Seen(
+        name,
+        pixels,
+        f"{class_names[grade]}, {float(chances[grade]):.3f}",
+        logits[0],
+        grade if wanted is None else wanted,
+    )
 
 
 def batch_of(pixels: Picture) -> Tensor:
@@ -67,16 +75,24 @@ def batch_of(pixels: Picture) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None]
 
 
-def evidence(head: GradeHead | MaskHead, target: int) -> Any:
-    """Logits of one image → how much they speak for a class: the log of its chance, or its logits where it is marked."""
+def evidence(head: GradeHead | MaskHead, target: int, answer: Tensor) -> Any:
+    """Logits of one image → how much they speak for a class: its log odds, or its mean logit where the answer has marked it.
+
+    Args:
+        answer: the logits of the image itself, `(O,)` or `(O, H, W)`.
+
+    """
+    marked = torch.ones(())
+    if isinstance(head, MaskHead):
+        found = head.decode(answer.detach()[None])[0, target].float()
+        marked = found if found.any() else torch.ones_like(found)
 
     def of_grades(logits: Tensor) -> Tensor:
-        chances: Tensor = head.probabilities(logits[None])[0, target]
-        return chances.clamp(min=1e-9).log()
+        chance: Tensor = head.probabilities(logits.double()[None])[0, target].clamp(1e-15, 1 - 1e-15)
+        return chance.log() - (-chance).log1p()
 
     def of_masks(logits: Tensor) -> Tensor:
-        marked = head.decode(logits.detach()[None])[0, target].to(logits.dtype)
-        return (logits[target] * (marked if marked.any() else torch.ones_like(marked))).mean()
+        return (logits[target] * marked).sum() / marked.sum()
 
     return of_masks if isinstance(head, MaskHead) else of_grades
 
@@ -108,7 +124,7 @@ def draw(
     maps = [feature_maps(network, batch, paths) for batch in batches]
     shown = [_large(one.pixels, side) for one in images]
     heats = [
-        activation_map(network, at, batch, evidence(module.head, one.target), method)
+        activation_map(network, at, batch, evidence(module.head, one.target, one.logits), method)
         for one, batch in zip(images, batches, strict=True)
     ]
     asked = sorted({class_names[one.target] for one in images})

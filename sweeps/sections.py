@@ -42,7 +42,8 @@ def inside_of(sweep: Path, done: pd.DataFrame, axes: list[str]) -> dict[str, Any
     for run, name in named.items():
         for path in sorted((sweep / run / "inspection").glob("gap-*.json")):
             with suppress(ValueError):
-                gaps.append({"name": name, **json.loads(path.read_text())})
+                told = json.loads(path.read_text())
+                gaps += [{"name": name, **told}] if "against" in told else []
     return {"inside": pictures, "gaps": gaps}
 
 

@@ -40,9 +40,10 @@ class Progress:
     @property
     def left(self) -> int:
         """Jobs that no process has begun."""
-        return sum(command.left for command in self.commands if command.live) or sum(
-            command.left for command in self.commands
-        )
+        given = [command for command in self.commands if command.live] or self.commands
+        turns = {run for command in given for run in command.runs}
+        waiting = sum(command.left for command in given)
+        return max(0, waiting - sum(name not in turns for name, _, _ in self.running))
 
     @property
     def to_go(self) -> timedelta | None:

@@ -88,15 +88,23 @@ def test_a_method_that_is_none_is_answered():
 @pytest.mark.parametrize("head", [OneHot(num_classes=3), Ordinal(num_classes=3)])
 def test_evidence_for_grades_is_their_chance_under_any_encoding(head):
     logits = torch.randn(head.num_outputs)
-    found = [float(evidence(head, grade)(logits).exp()) for grade in range(3)]
+    found = [float(torch.sigmoid(evidence(head, grade, logits)(logits))) for grade in range(3)]
     assert found == pytest.approx(head.probabilities(logits[None])[0].tolist(), abs=1e-6)
+
+
+def test_a_very_sure_answer_has_evidence_too():
+    logits = torch.tensor([8.7, 24.0, 3.0], requires_grad=True)
+    evidence(OneHot(num_classes=3), 1, logits)(logits).backward()
+    assert logits.grad[0] < -0.5
+    assert logits.grad[1] > 0.5
 
 
 def test_evidence_for_masks_are_the_logits_of_what_is_marked():
     logits = torch.tensor([[[-1.0, 2.0], [4.0, -5.0]]])
     head = BinaryCrossEntropy(num_classes=1)
-    assert float(evidence(head, 0)(logits)) == pytest.approx(6 / 4)
-    assert float(evidence(head, 0)(-logits.abs())) == pytest.approx(-3)
+    assert float(evidence(head, 0, logits)(logits)) == pytest.approx(3)
+    assert float(evidence(head, 0, logits)(-logits)) == pytest.approx(-3)  # still where the answer was
+    assert float(evidence(head, 0, -logits.abs())(-logits.abs())) == pytest.approx(-3)
 
 
 @pytest.mark.parametrize("name", BACKBONES)
@@ -107,11 +115,15 @@ def test_a_page_can_be_drawn_of_every_backbone(name, backbone_of):
         network, head = GradeNetwork(backbone, 2, 0.1), OneHot(num_classes=2)
 
     image = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    before = {name: value.clone() for name, value in Trained.network.state_dict().items()}
+    deepest = chosen(Trained.network, batch(image), None)[-1]
+    assert map_layers(Trained.network, batch(image))[deepest][1] <= side / backbone.strides[-1] + 1
     one = seen(Trained, image, "noise.png", ["a", "b"])
     page, told = draw(Trained, [one, one], "title", ["a", "b"], layers=None, method="GradCAM", side=64)
     assert page.width > 2 * 64
     assert len(told["layers"]) >= 1
     assert np.asarray(page).std() > 10
+    assert all(torch.equal(value, before[name]) for name, value in Trained.network.state_dict().items())
 
 
 def test_sets_of_one_kind_are_near_and_others_are_told_apart():
@@ -126,6 +138,17 @@ def test_sets_of_one_kind_are_near_and_others_are_told_apart():
     assert far.low < far.mmd < far.high
 
 
+def test_cells_of_one_photo_are_no_independent_witnesses():
+    rng = np.random.default_rng(3)
+    photos = rng.normal(size=(20, 1, 8)).repeat(10, axis=1) + 0.1 * rng.normal(size=(20, 10, 8))
+    one, other = photos[:10].reshape(-1, 8), photos[10:].reshape(-1, 8)
+    names = [f"photo{number // 10}" for number in range(200)]
+    assert gap_of("here", one, other).p_value < 0.01
+    assert gap_of("here", one, other, names).p_value > 0.02
+    with pytest.raises(ValueError, match="2 and 10 images, or photos"):
+        gap_of("here", one[:20], other, names[:20] + names[100:])
+
+
 def test_the_estimate_is_the_papers_sum():
     rng = np.random.default_rng(2)
     points = rng.normal(size=(9, 3))
@@ -137,7 +160,7 @@ def test_the_estimate_is_the_papers_sum():
 
 
 def test_too_few_images_are_answered():
-    with pytest.raises(ValueError, match="3 and 9 images: want at least 4"):
+    with pytest.raises(ValueError, match="3 and 9 images, or photos: want at least 4"):
         gap_of("here", np.zeros((3, 2)), np.zeros((9, 2)))
 
 

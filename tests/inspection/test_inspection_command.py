@@ -37,7 +37,7 @@ def test_a_pair_stands_side_by_side_and_the_report_shows_it(digits):
     place, folder = digits
     done = inspect(f"run={folder}", f"image={place}/dark/digit3.png", f"pair={place}/bright/digit3.png")
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    (path,) = (folder / "inspection").glob("*.jpg")
+    (path,) = (folder / "inspection").glob("page-digit3-*.jpg")
     assert done.stdout == f"inspection: {path}\n"
     told = json.loads(path.with_suffix(".json").read_text())
     assert told["images"][0]["answer"].startswith(f"{record_of(folder)['data']['class_names'][3]}, ")
@@ -55,12 +55,14 @@ def test_the_distance_of_two_folders_is_a_number_per_layer(digits):
     place, folder = digits
     done = inspect(f"run={folder}", f"set={place}/dark", f"against={place}/bright")
     assert done.returncode == 0, done.stderr
-    told = json.loads((folder / "inspection" / "gap-dark--bright.json").read_text())
+    (path,) = (folder / "inspection").glob("gap-dark--bright-*.json")
+    told = json.loads(path.read_text())
     assert told["images"] == [12, 12]
     assert all(one["told_apart"] > 0.9 and one["p_value"] < 0.05 for one in told["layers"])
     same = inspect(f"run={folder}", f"set={place}/dark", f"against={place}/dark")
     assert same.returncode == 0
-    told = json.loads((folder / "inspection" / "gap-dark--dark.json").read_text())
+    path = next(one for one in (folder / "inspection").glob("gap-dark-*.json") if "bright" not in one.name)
+    told = json.loads(path.read_text())
     assert all(one["p_value"] > 0.05 for one in told["layers"])
 
 
@@ -74,7 +76,8 @@ def test_the_distance_of_two_folders_is_a_number_per_layer(digits):
         (["image={place}/dark/digit1.png", "method=CAM"], "method=CAM: want one of"),
         (["image={place}/dark/digit1.png", "checkpoint=first"], "checkpoint=first: want best or last"),
         (["set={place}/dark"], "against= and set= go together"),
-        (["set={place}/dark", "against={place}/nowhere"], "nowhere: no such folder"),
+        (["set={place}/dark", "against={place}/nowhere"], "against={place}/nowhere: no such folder"),
+        (["set={place}/dark", "against={place}/bright", "most=3"], "most=3: want at least 4"),
         (["image={place}/dark/digit1.png", "set={place}/dark"], "want image=<file>"),
     ],
 )
@@ -83,4 +86,4 @@ def test_mistakes_are_one_line(digits, words, said):
     done = inspect(f"run={folder}", *(word.format(place=place) for word in words))
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
-    assert said in done.stderr
+    assert said.format(place=place) in done.stderr

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,8 +25,8 @@ def test_counts_and_time_to_go(tmp_path) -> None:
     with hold(live):
         now = progress(tmp_path)
     assert now.counts == {"done": 1, "failed": 1, "running": 1, "interrupted": 1}
-    assert now.left == 5
-    assert timedelta(seconds=68) <= now.to_go <= timedelta(seconds=72)  # 12 s each; the running one has just begun
+    assert now.left == 4  # of 7 two had their turn, one runs
+    assert timedelta(seconds=56) <= now.to_go <= timedelta(seconds=60)  # 12 s each; the running one has just begun
     journal.end(through=True)
     assert progress(tmp_path).left == 0
 
@@ -38,6 +39,18 @@ def test_what_a_running_job_has_behind_it_is_not_to_go(tmp_path) -> None:
     (live / "record.json").write_text(json.dumps(record))
     with hold(live):
         assert timedelta(seconds=1) <= progress(tmp_path).to_go <= timedelta(seconds=3)
+
+
+def test_seeds_that_one_process_trains_together_end_together(tmp_path) -> None:
+    add_run(tmp_path, 0.7, seed=0)  # 12 s, its share of a stack
+    lives = [add_run(tmp_path, 0.7, seed=seed, status="running") for seed in range(1, 11)]
+    begun = (datetime.now(UTC) - timedelta(seconds=60)).isoformat()
+    with ExitStack() as held:
+        for live in lives:
+            record = json.loads((live / "record.json").read_text()) | {"updated": begun, "together": 10}
+            (live / "record.json").write_text(json.dumps(record))
+            held.enter_context(hold(live))
+        assert timedelta(seconds=57) <= progress(tmp_path).to_go <= timedelta(seconds=61)  # 120 s less 60
 
 
 def test_a_killed_command_leaves_what_was_left(tmp_path, capsys) -> None:
