@@ -13,25 +13,27 @@ from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
 from lightning_modules.grey import WEIGHTS, Grey
-from lightning_modules.small_kernels import correlations, poolings
+from lightning_modules.small_kernels import correlations, poolings, spreading, step_of
 
 MOST_CHANNELS = 20
 """Of a layer; with more of them oneDNN is as fast."""
-SIZES = (3, 5, 7)
+SIZES = (2, 3, 4, 5, 7)
 """Of kernels, pixels."""
 
 
 def _correlated(images: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-    """Padded images `(S, C, H + k - 1, W + k - 1, B)`, and their correlation with the weights `(S, O, H, W, B)`."""
+    """Images `(S, C, H, W, B)` → padded where the kernel is odd, and their correlation with the weights `(S, O, h, w, B)`."""
     stack, outputs, _, k, _ = weight.shape
-    padded = functional.pad(images, (0, 0, *[k // 2] * 4)).contiguous()
-    out = images.new_empty((stack, outputs, *images.shape[2:]))
+    step = step_of(k)
+    padded = functional.pad(images, (0, 0, *[k // 2] * 4)).contiguous() if step == 1 else images.contiguous()
+    height, width = (side // step for side in images.shape[2:4])
+    out = images.new_empty((stack, outputs, height, width, images.shape[4]))
     correlations(k)[0](padded.numpy(), weight.contiguous().numpy(), bias.contiguous().numpy(), out.numpy())
     return padded, out
 
 
 class _StackedConvolution(Function):
-    """Images `(S, C, H, W, B)`, weights `(S, O, C, k, k)`, biases `(S, O)` → `(S, O, H, W, B)`, all float32."""
+    """Images `(S, C, H, W, B)`, weights `(S, O, C, k, k)`, biases `(S, O)` → `(S, O, h, w, B)`, all float32."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, images: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -46,7 +48,10 @@ class _StackedConvolution(Function):
         by_weight = torch.empty_like(weight, memory_format=torch.contiguous_format)
         correlations(weight.shape[-1])[1](padded.numpy(), given.numpy(), by_weight.numpy())
         by_images = None
-        if ctx.needs_input_grad[0]:
+        if ctx.needs_input_grad[0] and step_of(weight.shape[-1]) > 1:
+            by_images = torch.empty_like(padded)
+            spreading(weight.shape[-1])(given.numpy(), weight.detach().contiguous().numpy(), by_images.numpy())
+        elif ctx.needs_input_grad[0]:
             turned = weight.detach().flip(3, 4).transpose(1, 2)
             by_images = _correlated(given, turned, given.new_zeros(turned.shape[:2]))[1]
         return by_images, by_weight, given.sum(dim=(2, 3, 4))
@@ -124,7 +129,10 @@ class SmallConvolution(nn.Module):
         self.weight, self.bias = layer.weight, layer.bias
 
     def forward(self, images: Tensor) -> Tensor:
-        """`(B, C, H, W)` → `(B, O, H, W)`."""
+        """`(B, C, H, W)` → `(B, O, H, W)`, or a patch's size smaller."""
+        step = step_of(self.weight.shape[-1])
+        if images.shape[2] % step or images.shape[3] % step:
+            return functional.conv2d(images, self.weight, self.bias, stride=step)
         found: Tensor = _Convolution.apply(images.permute(1, 2, 3, 0), self.weight, self.bias)
         return found.permute(3, 0, 1, 2)
 
@@ -150,13 +158,22 @@ class SmallGrey(nn.Module):
 
 
 def fits(layer: nn.Module) -> bool:
-    """Whether a layer is a convolution with few outputs, an odd square kernel, a stride of 1, a bias, the same size out."""
+    """Whether a layer is a convolution of few channels with a bias, and a square kernel: odd, with a stride of 1 and the same
+    size out, or even, with a stride of its size and no padding.
+    """
     if not isinstance(layer, nn.Conv2d) or layer.bias is None:
         return False
     k = layer.kernel_size[0]
-    plain = layer.stride == (1, 1) and layer.dilation == (1, 1) and layer.groups == 1 and layer.padding_mode == "zeros"
-    square = k in SIZES and layer.kernel_size == (k, k) and layer.padding == (k // 2, k // 2)
-    return plain and square and layer.out_channels <= MOST_CHANNELS and layer.in_channels <= MOST_CHANNELS
+    step, around = step_of(k), k // 2 if k % 2 else 0
+    plain = layer.stride == (step, step) and layer.dilation == (1, 1) and layer.groups == 1
+    square = k in SIZES and layer.kernel_size == (k, k) and layer.padding == (around, around)
+    return (
+        plain
+        and square
+        and layer.padding_mode == "zeros"
+        and layer.out_channels <= MOST_CHANNELS
+        and layer.in_channels <= MOST_CHANNELS
+    )
 
 
 def with_small_convolutions(network: nn.Module) -> nn.Module:

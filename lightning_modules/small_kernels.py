@@ -8,9 +8,18 @@ import numba
 import numpy as np
 
 
+def step_of(k: int) -> int:
+    """Pixels from one place of a kernel to the next."""
+    return 1 if k % 2 else k
+
+
 @cache
 def correlations(k: int) -> tuple[Callable[..., None], Callable[..., None]]:
-    """Correlation, and its gradient by the weights, with kernels of k x k: the size is a constant to the compiler."""
+    """Correlation, and its gradient by the weights, with kernels of k x k: the size is a constant to the compiler.
+
+    An odd kernel goes from pixel to pixel over a padded image, an even one from patch to patch: its stride is its size.
+    """
+    stride = step_of(k)
 
     @numba.njit(fastmath=True, nogil=True, cache=True)
     def correlate(padded: Any, weight: Any, bias: Any, out: Any) -> None:
@@ -24,11 +33,11 @@ def correlations(k: int) -> tuple[Callable[..., None], Callable[..., None]]:
                         sums[i] = bias[s, o]
                     for c in range(padded.shape[1]):
                         for dy in range(k):
-                            row, taps = padded[s, c, y + dy], weight[s, o, c, dy]
+                            row, taps = padded[s, c, stride * y + dy], weight[s, o, c, dy]
                             for i in range(batch):
                                 total = sums[i]
                                 for dx in range(k):
-                                    total += taps[dx] * row[x + dx, i]
+                                    total += taps[dx] * row[stride * x + dx, i]
                                 sums[i] = total
 
     @numba.njit(fastmath=True, nogil=True, cache=True)
@@ -41,15 +50,39 @@ def correlations(k: int) -> tuple[Callable[..., None], Callable[..., None]]:
                     sums = out[s, o, c, dy]
                     sums[:] = 0
                     for y in range(height):  # a row at a time: it stays in the nearest cache for all dx
-                        row, slopes = padded[s, c, y + dy], given[s, o, y]
+                        row, slopes = padded[s, c, stride * y + dy], given[s, o, y]
                         for dx in range(k):
                             total = np.float32(0)
                             for x in range(width):
                                 for i in range(batch):
-                                    total += slopes[x, i] * row[x + dx, i]
+                                    total += slopes[x, i] * row[stride * x + dx, i]
                             sums[dx] += total
 
     return correlate, by_weight
+
+
+@cache
+def spreading(k: int) -> Callable[..., None]:
+    """The gradient of a correlation from patch to patch by the images: each pixel lies in one patch."""
+
+    @numba.njit(fastmath=True, nogil=True, cache=True)
+    def by_images(given: Any, weight: Any, out: Any) -> None:
+        stack, outputs, height, width, batch = given.shape
+        channels = out.shape[1]
+        for job in range(stack * channels):
+            s, c = job // channels, job % channels
+            for y in range(height):
+                for dy in range(k):
+                    for x in range(width):
+                        for dx in range(k):
+                            sums = out[s, c, k * y + dy, k * x + dx]
+                            for i in range(batch):
+                                total = np.float32(0)
+                                for o in range(outputs):
+                                    total += weight[s, o, c, dy, dx] * given[s, o, y, x, i]
+                                sums[i] = total
+
+    return by_images
 
 
 @cache

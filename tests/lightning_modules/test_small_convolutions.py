@@ -50,6 +50,28 @@ def test_outputs_and_gradients_are_torchs(kernel, side):
         assert torch.allclose(stacked.grad, own, atol=1e-4), name
 
 
+@pytest.mark.parametrize(("patch", "side"), [(2, 8), (4, 8), (2, 9)])
+def test_patches_are_torchs(patch, side):
+    torch.manual_seed(0)
+    nets = [
+        nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 5, patch, stride=patch), nn.Flatten())
+        for _ in range(STACK)
+    ]
+    weights, buffers = stack_module_state(nets)
+    base = with_small_convolutions(deepcopy(nets[0]))
+    assert sum(isinstance(layer, SmallConvolution) for layer in base) == 2
+    images = torch.randn(STACK, BATCH, 3, side, side)
+    found = torch.vmap(lambda w, b, x: functional_call(base, (w, b), (x,)))(weights, buffers, images)
+    wanted = torch.stack([net(pixels) for net, pixels in zip(nets, images, strict=True)])
+    assert torch.allclose(found, wanted, atol=1e-5)
+    slopes = torch.randn_like(found)
+    (found * slopes).sum().backward()
+    (wanted * slopes).sum().backward()
+    for name, stacked in weights.items():
+        own = torch.stack([dict(net.named_parameters())[name].grad for net in nets])
+        assert torch.allclose(stacked.grad, own, atol=1e-4), name
+
+
 def test_images_that_all_share_are_shared():
     nets = networks(3, 8)
     weights, buffers = stack_module_state(nets)
@@ -77,6 +99,8 @@ def test_of_equal_values_the_first_gets_the_gradient():
         (nn.Conv2d(4, 4, 3, padding=1, groups=4), False),
         (nn.Conv2d(3, 64, 3, padding=1), False),
         (nn.Conv2d(3, 6, 4, padding=2), False),
+        (nn.Conv2d(3, 6, 2, stride=2), True),
+        (nn.Conv2d(3, 6, 2), False),
         (nn.Linear(3, 6), False),
     ],
 )
