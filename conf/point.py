@@ -236,7 +236,7 @@ def _folder(cfg: DictConfig, digest: str) -> Path:
         return existing[0]
     # No = or comma: the folder's name has to pass as a value on a later command line.
     words = _overrides()
-    if cfg.stack > 1:
+    if cfg.get("stack", 1) > 1:
         words = [pair for pair in words if pair[0] != "seed"] + [("seed", str(cfg.seed))]
     named = sorted(words, key=lambda pair: FIRST.index(pair[0]) if pair[0] in FIRST else len(FIRST))
     joined = "+".join(f"{key.rpartition('.')[2]}-{Path(value).name}" for key, value in named)

@@ -103,7 +103,7 @@ def test_what_is_wrong_with_a_teacher_is_one_line(digits, teacher, words, wanted
 
 def test_a_temperature_may_be_taken_from_a_table(digits, teacher):
     words = [*SMALL, "task=distillation", f"task.teacher={teacher}", "backbone=simplenet_v3", "trainer.max_epochs=1"]
-    table = ["+task.temperatures={simplenet_v3:5.0}", "task.temperature=${task.temperatures.${backbone.spec.name}}"]
+    table = ["+task.temperatures={simplenet_v3:5.0}", "task.temperature=${task.temperatures.simplenet_v3}"]
     run(digits, *words, *table, "stack=2", "sweep_name=table", check=0)
     assert {record_of(folder)["config"]["task"]["temperature"] for folder in find_runs(digits / "runs" / "table")} == {
         5.0

@@ -108,10 +108,10 @@ def test_smoothing_and_mixup_keep_images_labels_and_weights_together():
     torch.manual_seed(0)
     images = torch.tensor([10.0, 200.0, 50.0]).view(3, 1, 1, 1).expand(3, 3, 8, 8).to(torch.uint8)
     batch = batch_of(images, torch.tensor([0, 1, 2]), torch.tensor([1.0, 3.0, 0.5]))
-    _, labels, weights = module_of(label_smoothing=0.3)._softened(batch, Rows((len(batch.labels),)))
+    _, labels, weights = module_of(label_smoothing=0.3).prepared(batch, Rows((len(batch.labels),)))
     torch.testing.assert_close(labels, torch.eye(3) * 0.7 + 0.1)
     assert torch.equal(weights, batch.weights)
-    mixed, labels, weights = module_of(mixup=0.4)._softened(batch, Rows((len(batch.labels),)))
+    mixed, labels, weights = module_of(mixup=0.4).prepared(batch, Rows((len(batch.labels),)))
     # each row is a blend of two samples with one share, in pixels, in label and in weight alike
     for row in range(3):
         first, second = row, (row - 1) % 3
@@ -128,7 +128,7 @@ def test_smoothing_and_mixup_keep_images_labels_and_weights_together():
 
 def test_nothing_asked_for_changes_nothing():
     batch = batch_of(torch.zeros(2, 3, 8, 8, dtype=torch.uint8), torch.tensor([0, 1]), torch.ones(2))
-    images, labels, weights = module_of()._softened(batch, Rows((len(batch.labels),)))
+    images, labels, weights = module_of().prepared(batch, Rows((len(batch.labels),)))
     assert images is batch.images
     assert labels is batch.labels
     assert weights is batch.weights
