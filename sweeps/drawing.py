@@ -106,8 +106,10 @@ def _log_scale(values: Any) -> tuple[list[tuple[float, str]], Callable[[float], 
     def place(value: float) -> float:
         return LEFT + (math.log(value) - low) / (high - low) * (WIDTH - LEFT - RIGHT)
 
-    nice = [step * 10.0**power for power in range(-3, 9) for step in (1, 2, 5)]
-    return [(place(tick), f"{tick:g}") for tick in nice if low <= math.log(tick) <= high], place
+    steps = ((1, 2, 5), range(1, 10))
+    nice = ([step * 10.0**power for power in range(-3, 9) for step in some] for some in steps)
+    shown = [[tick for tick in ticks if low <= math.log(tick) <= high] for ticks in nice]
+    return [(place(tick), f"{tick:,g}") for tick in (shown[0] if len(shown[0]) > 2 else shown[1])], place
 
 
 def _share_scale(values: Any, ends: Any) -> tuple[list[tuple[float, str]], Callable[[float], float]]:
