@@ -29,7 +29,13 @@ def folder(tmp_path_factory):
         pytest.skip(f"needs LiteRT.js: {error}")
     place = tmp_path_factory.mktemp("marks")
     draw_steel(place / "screens", width=96)
-    words = ["trainer.max_epochs=16", "callbacks.monitor=val/dice_pooled", "export=all", "quantization=[float32,int8]", "sweep_name=marks"]
+    words = [
+        "trainer.max_epochs=16",
+        "callbacks.monitor=val/dice_pooled",
+        "export=all",
+        "quantization=[float32,int8]",
+        "sweep_name=marks",
+    ]
     run(place, *STEEL, *words, check=0)
     (found,) = find_runs(place / "runs" / "marks")
     return found
