@@ -46,9 +46,19 @@ def test_the_same_setting_again_replaces_its_entry_and_another_joins_it(sweep):
 
 
 def test_a_sweep_stands_for_its_front(sweep):
+    on_it = files_to_time(None, str(sweep), "runs", None)
+    assert on_it
+    before = {folder: latencies(folder) for folder in find_runs(sweep)}
     done = bench(f"front={sweep}", *HOST, start=run_plain)
     assert done.stderr == ""
-    assert "int8" in done.stdout
+    again = [
+        (folder, kind)
+        for folder, files in before.items()
+        for kind, entries in files.items()
+        if latencies(folder)[kind] != entries
+    ]
+    assert sorted(again) == sorted(on_it)  # which files these are is for the clock to say
+    assert all(kind in done.stdout for _, kind in on_it)
 
 
 @pytest.mark.skipif(shutil.which("adb") is None, reason="needs adb (Debian: apt install adb)")

@@ -19,7 +19,18 @@ saver.adopted = (ids) => { for (const id of ids) known.delete(id); if (photo && 
 addEventListener('beforeunload', (event) => { if (saver.waiting.length) event.preventDefault(); });
 
 const address = (id) => `/api/photos/${id}?annotator=${encodeURIComponent(me.annotator)}&round=${me.round}`;
-const fetched = (id) => { if (!known.has(id)) known.set(id, ask(address(id))); return known.get(id); };
+const fetched = (id) => { if (!known.has(id)) known.set(id, read(id)); return known.get(id); };
+// The photo as the app knows it, and upon it what the app has yet to hear; asked again if something went there meanwhile.
+async function read(id) {
+  for (;;) {
+    const before = await saver.quiet(id);
+    const found = await ask(address(id));
+    if (saver.attempts(id) !== before) continue;
+    found.auto = found.set ? null : found.corners;
+    for (const one of saver.of(id, me.annotator, me.round)) apply(one, found);
+    return found;
+  }
+}
 const outline = new Outline(at('photo'), at('outline'), at('loupe'), (corners) => change([{ field: 'corners', value: written(corners) }]));
 
 for (let number = 0; number <= classes; number += 1) {
@@ -71,17 +82,17 @@ function valueOf(one) {
   if (one.field === 'corners') return photo.corners && photo.set ? written(photo.corners) : '';
   return one.field === 'source_id' ? photo.device : one.field === 'unusable' ? (photo.unusable ? '1' : '') : one.field === 'comment' ? photo.comment : '';
 }
-function apply(one) {
-  if (one.field === 'label') photo.labels[numberOf(one)] = one.value;
+function apply(one, to = photo) {
+  if (one.field === 'label') to.labels[numberOf(one)] = one.value;
   else if (one.field === 'corners') {
-    if (one.value) { const values = one.value.split(' ').map(Number); photo.corners = [0, 2, 4, 6].map((start) => values.slice(start, start + 2)); photo.set = true; } else { photo.corners = photo.auto; photo.set = false; }
+    if (one.value) { const values = one.value.split(' ').map(Number); to.corners = [0, 2, 4, 6].map((start) => values.slice(start, start + 2)); to.set = true; } else { to.corners = to.auto; to.set = false; }
   } else if (one.field === 'turned') {
-    photo.corners = [2, 3, 0, 1].map((corner) => photo.corners[corner]);
-    photo.labels.reverse();
-    photo.proposed?.reverse();
-  } else if (one.field === 'source_id') photo.device = one.value;
-  else if (one.field === 'unusable') photo.unusable = Boolean(one.value);
-  else if (one.field === 'comment') photo.comment = one.value;
+    to.corners = [2, 3, 0, 1].map((corner) => to.corners[corner]);
+    to.labels.reverse();
+    to.proposed?.reverse();
+  } else if (one.field === 'source_id') to.device = one.value;
+  else if (one.field === 'unusable') to.unusable = Boolean(one.value);
+  else if (one.field === 'comment') to.comment = one.value;
 }
 function refresh() {
   const entry = queue[place];
@@ -188,8 +199,6 @@ async function openNow(number, wanted) {
   if (!wanted()) return;
   message('');
   photo = next;
-  photo.auto = photo.set ? null : photo.corners;
-  for (const one of saver.of(id, me.annotator, me.round)) apply(one);
   cell = Math.max(photo.labels.indexOf(''), 0);
   at('name').textContent = photo.name; at('name').title = photo.name;
   at('picture').src = photoAddress(photo);

@@ -5,7 +5,7 @@ const DEAD_MS = 4000; // a tab that still tries says so every 1.5 s
 export class Saver {
   // show(text, bad) tells how it stands; refused(id, why, changes) is called for what the app will never take.
   constructor(folder, show, refused) {
-    Object.assign(this, { prefix: `gridlite-unsaved-${folder}-`, show, refused, waiting: [], running: false });
+    Object.assign(this, { prefix: `gridlite-unsaved-${folder}-`, show, refused, waiting: [], running: false, tries: new Map(), flight: null });
     this.key = this.prefix + TAB;
     this.adopt();
     if (this.waiting.length) this.send();
@@ -42,6 +42,11 @@ export class Saver {
   // Changes of this photo by this annotator that the app does not know yet.
   of(id, annotator, round) { return this.waiting.filter((one) => one.id === id && one.body.annotator === annotator && one.body.round === round).flatMap((one) => one.body.changes); }
 
+  // How often something was sent of this photo; `quiet` waits until nothing of it is under way.
+  attempts(id) { return this.tries.get(id) || 0; }
+
+  async quiet(id) { while (this.flight === id) await new Promise((done) => { setTimeout(done, 10); }); return this.attempts(id); }
+
   async idle() { while (this.waiting.length && this.running) await new Promise((done) => { setTimeout(done, 10); }); }
 
   async send() {
@@ -51,11 +56,14 @@ export class Saver {
       this.show('saving…');
       const { id, body } = this.waiting[0];
       let problem = '';
+      this.flight = id;
+      this.tries.set(id, this.attempts(id) + 1);
       try {
         const answer = await fetch(`/api/photos/${id}`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
         if (!answer.ok) {
           problem = (await answer.json().catch(() => ({}))).error || `the app answered ${answer.status}`;
           if ([404, 413, 422].includes(answer.status)) { // nonsense stays nonsense
+            this.flight = null;
             this.waiting.shift();
             this.keep();
             this.refused(id, `not saved: ${problem}`, body.changes);
@@ -63,6 +71,7 @@ export class Saver {
           }
         }
       } catch { problem = 'the app does not answer'; }
+      this.flight = null;
       if (problem) {
         this.show(`not saved: ${problem}; trying again`, true);
         this.keep();
