@@ -111,6 +111,37 @@ class _Pooling(Function):
         return _StackedPooling.apply(_first(maps, in_dims[0], info.batch_size)), 0
 
 
+class _Norm(Function):
+    """One network's maps `(C, H, W, B)`, scale and shift `(C,)` → normalised maps, and each channel's mean and 1 / deviation
+    `(C,)`; under vmap those of all, as if each channel of each network were a channel of its own.
+    """
+
+    @staticmethod
+    def forward(maps: Tensor, scale: Tensor, shift: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+        found = _normalised(maps[None], scale[None], shift[None], eps)
+        return found[0][0], found[1][0], found[2][0]
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        """Nothing is kept: gradients are the stacked one's."""
+
+    @staticmethod
+    def vmap(
+        info: Any, in_dims: tuple[int | None, ...], *inputs: Any
+    ) -> tuple[tuple[Tensor, Tensor, Tensor], tuple[int, int, int]]:
+        maps, scale, shift = (_first(one, at, info.batch_size) for one, at in zip(inputs[:3], in_dims, strict=False))
+        return _normalised(maps, scale, shift, inputs[3]), (0, 0, 0)
+
+
+def _normalised(maps: Tensor, scale: Tensor, shift: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+    stack, channels = maps.shape[:2]
+    flat = maps.reshape(1, stack * channels, -1)
+    out, mean, spread = torch.native_batch_norm(
+        flat, scale.reshape(-1), shift.reshape(-1), None, None, training=True, momentum=0.0, eps=eps
+    )
+    return out.reshape(maps.shape), mean.reshape(stack, channels), spread.reshape(stack, channels)
+
+
 def _first(given: Tensor, at: int | None, count: int) -> Tensor:
     """The stack's dimension at the front; what all share is repeated."""
     return given.expand(count, *given.shape) if at is None else given.movedim(at, 0)
@@ -133,19 +164,66 @@ class SmallConvolution(nn.Module):
         step = step_of(self.weight.shape[-1])
         if images.shape[2] % step or images.shape[3] % step:
             return functional.conv2d(images, self.weight, self.bias, stride=step)
-        found: Tensor = _Convolution.apply(images.permute(1, 2, 3, 0), self.weight, self.bias)
+        bias = self.weight.new_zeros(self.weight.shape[0]) if self.bias is None else self.bias
+        found: Tensor = _Convolution.apply(images.permute(1, 2, 3, 0), self.weight, bias)
         return found.permute(3, 0, 1, 2)
 
 
 class SmallPooling(nn.Module):
-    """Computes what `nn.MaxPool2d(2)` does to maps of an even size; inside `torch.vmap` only."""
+    """Computes what `nn.MaxPool2d(2)` does; inside `torch.vmap` only.
+
+    Args:
+        up: whether sizes round up.
+
+    """
+
+    def __init__(self, *, up: bool = False) -> None:
+        super().__init__()
+        self.up = up
 
     def forward(self, maps: Tensor) -> Tensor:
         """`(B, C, H, W)` → `(B, C, H / 2, W / 2)`."""
         if maps.shape[2] % 2 or maps.shape[3] % 2:
-            return functional.max_pool2d(maps, 2)
+            return functional.max_pool2d(maps, 2, ceil_mode=self.up)
         found: Tensor = _Pooling.apply(maps.permute(1, 2, 3, 0))
         return found.permute(3, 0, 1, 2)
+
+
+class SmallNorm(nn.Module):
+    """Computes what an `nn.BatchNorm2d` does, with its parameters and running statistics; inside `torch.vmap` only.
+
+    Args:
+        layer: with a momentum, a scale and a shift.
+
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
+    def __init__(self, layer: nn.BatchNorm2d) -> None:
+        super().__init__()
+        self.weight, self.bias = layer.weight, layer.bias
+        self.eps, self.momentum = layer.eps, float(layer.momentum or 0)
+        for name, buffer in layer.named_buffers():
+            self.register_buffer(name, buffer)
+        self.train(layer.training)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """`(B, C, H, W)` → the same size."""
+        inner = maps.permute(1, 2, 3, 0)
+        if not self.training:
+            scale = self.weight * (self.running_var + self.eps).rsqrt()
+            shift = self.bias - self.running_mean * scale
+            return (inner * scale[:, None, None, None] + shift[:, None, None, None]).permute(3, 0, 1, 2)
+        found, mean, spread = _Norm.apply(inner, self.weight, self.bias, self.eps)
+        count = inner.shape[1] * inner.shape[2] * inner.shape[3]
+        variance = (spread.detach().pow(-2) - self.eps) * (count / (count - 1))
+        self.running_mean.mul_(1 - self.momentum).add_(mean.detach() * self.momentum)
+        self.running_var.mul_(1 - self.momentum).add_(variance * self.momentum)
+        self.num_batches_tracked.add_(1)
+        normalised: Tensor = found.permute(3, 0, 1, 2)
+        return normalised
 
 
 class SmallGrey(nn.Module):
@@ -158,10 +236,10 @@ class SmallGrey(nn.Module):
 
 
 def fits(layer: nn.Module) -> bool:
-    """Whether a layer is a convolution of few channels with a bias, and a square kernel: odd, with a stride of 1 and the same
+    """Whether a layer is a convolution of few channels and a square kernel: odd, with a stride of 1 and the same
     size out, or even, with a stride of its size and no padding.
     """
-    if not isinstance(layer, nn.Conv2d) or layer.bias is None:
+    if not isinstance(layer, nn.Conv2d):
         return False
     k = layer.kernel_size[0]
     step, around = step_of(k), k // 2 if k % 2 else 0
@@ -177,7 +255,7 @@ def fits(layer: nn.Module) -> bool:
 
 
 def with_small_convolutions(network: nn.Module) -> nn.Module:
-    """Puts them where they fit, and poolings behind them; parameters keep their names. Changes and returns the network.
+    """Puts them where they fit, and normalisations and poolings behind them; parameters keep their names. Changes and returns the network.
 
     A pooling behind a ReLU goes before it: the same numbers, of which a quarter remain to be compared with 0.
     """
@@ -192,16 +270,24 @@ def with_small_convolutions(network: nn.Module) -> nn.Module:
         for name, child in children:
             if isinstance(child, nn.Conv2d) and fits(child):
                 setattr(parent, name, SmallConvolution(child))
+            elif (
+                isinstance(child, nn.BatchNorm2d) and isinstance(before[1], nn.Conv2d) and _normalises(child, before[1])
+            ):
+                setattr(parent, name, SmallNorm(child))
             elif isinstance(child, nn.MaxPool2d) and _halves(child):
                 if isinstance(before[1], nn.ReLU) and isinstance(parent, nn.Sequential):
-                    setattr(parent, before[0], SmallPooling())
+                    setattr(parent, before[0], SmallPooling(up=child.ceil_mode))
                     setattr(parent, name, before[1])
                 else:
-                    setattr(parent, name, SmallPooling())
+                    setattr(parent, name, SmallPooling(up=child.ceil_mode))
             before = name, child
     return network
 
 
+def _normalises(layer: nn.BatchNorm2d, before: nn.Conv2d) -> bool:
+    return fits(before) and layer.affine and layer.track_running_stats and layer.momentum is not None
+
+
 def _halves(layer: nn.MaxPool2d) -> bool:
-    plain = not layer.padding and layer.dilation == 1 and not layer.ceil_mode and not layer.return_indices
+    plain = not layer.padding and layer.dilation == 1 and not layer.return_indices
     return plain and layer.kernel_size in (2, (2, 2)) and layer.stride in (2, (2, 2))

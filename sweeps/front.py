@@ -62,7 +62,10 @@ def _fastest(timed: pd.DataFrame) -> dict[str, object]:
     settings = timed.groupby(["threads", "delegate"], dropna=False).latency_ms.median().sort_values()
     (threads, delegate), latency = settings.index[0], settings.iloc[0]
     known = pd.notna(threads) and pd.notna(delegate)
-    return {"latency_ms": latency, "setting": f"{threads:g} thread{'s' * bool(threads > 1)}, {delegate}" if known else ""}
+    return {
+        "latency_ms": latency,
+        "setting": f"{threads:g} thread{'s' * bool(threads > 1)}, {delegate}" if known else "",
+    }
 
 
 NETWORK = ("backbone", "width", "resolution")

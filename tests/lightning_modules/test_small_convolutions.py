@@ -11,6 +11,7 @@ from lightning_modules.grey import Grey
 from lightning_modules.small_convolutions import (
     SmallConvolution,
     SmallGrey,
+    SmallNorm,
     SmallPooling,
     fits,
     with_small_convolutions,
@@ -72,6 +73,35 @@ def test_patches_are_torchs(patch, side):
         assert torch.allclose(stacked.grad, own, atol=1e-4), name
 
 
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("side", [8, 10])
+def test_normalised_layers_without_a_bias_are_torchs(side, training):
+    torch.manual_seed(0)
+    nets = [
+        nn.Sequential(
+            nn.Conv2d(1, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True),
+            nn.Conv2d(4, 6, 3, padding=1, bias=False), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True),
+        ).train(training)
+        for _ in range(STACK)
+    ]  # fmt: skip
+    weights, buffers = stack_module_state(nets)
+    base = with_small_convolutions(deepcopy(nets[0]))
+    assert sum(isinstance(layer, SmallConvolution | SmallNorm | SmallPooling) for layer in base) == 6
+    images = torch.randn(STACK, BATCH, 1, side, side)
+    found = torch.vmap(lambda w, b, x: functional_call(base, (w, b), (x,)))(weights, buffers, images)
+    wanted = torch.stack([net(pixels) for net, pixels in zip(nets, images, strict=True)])
+    assert found.shape[-1] == -(-side // 4)
+    assert torch.allclose(found, wanted, atol=1e-5)
+    for name, stacked in buffers.items():
+        assert torch.allclose(stacked, torch.stack([dict(net.named_buffers())[name] for net in nets])), name
+    slopes = torch.randn_like(found)
+    (found * slopes).sum().backward()
+    (wanted * slopes).sum().backward()
+    for name, stacked in weights.items():
+        own = torch.stack([dict(net.named_parameters())[name].grad for net in nets])
+        assert torch.allclose(stacked.grad, own, atol=1e-4), name
+
+
 def test_images_that_all_share_are_shared():
     nets = networks(3, 8)
     weights, buffers = stack_module_state(nets)
@@ -95,7 +125,7 @@ def test_of_equal_values_the_first_gets_the_gradient():
         (nn.Conv2d(3, 6, 5, padding=2), True),
         (nn.Conv2d(3, 6, 5), False),
         (nn.Conv2d(3, 6, 3, padding=1, stride=2), False),
-        (nn.Conv2d(3, 6, 3, padding=1, bias=False), False),
+        (nn.Conv2d(3, 6, 3, padding=1, bias=False), True),
         (nn.Conv2d(4, 4, 3, padding=1, groups=4), False),
         (nn.Conv2d(3, 64, 3, padding=1), False),
         (nn.Conv2d(3, 6, 4, padding=2), False),
