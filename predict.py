@@ -1,4 +1,4 @@
-"""Grades, or masks, of a folder of images: `python predict.py run=runs/adhoc/<job> input=<folder>`.
+"""Grades, masks or numbers of a folder of images: `python predict.py run=runs/adhoc/<job> input=<folder>`.
 
 `run` is a run's folder or a .tflite file that gridlite exported; the file is all that is needed of it.
 """
@@ -12,9 +12,10 @@ import numpy as np
 from omegaconf import DictConfig
 
 from conf.command_line import answer, stop_or_report, want
+from conf.estimators import Estimator, estimator_of
 from conf.graders import Grader, grader_of
-from conf.markers import mark_folder, marker_of, marks
-from conf.reading import Sample, read_samples
+from conf.markers import kind_of_answer, mark_folder, marker_of
+from conf.reading import Sample, Wanted, read_samples
 from conf.schema import register
 from datamodules.photo_folder import DataError
 
@@ -30,22 +31,48 @@ def main(cfg: DictConfig) -> None:
     with stop_or_report(folder):
         path = Path(cfg.output) if cfg.output else folder / f"predictions-{Path(cfg.input).resolve().name}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
-        if marks(given):
+        kind = kind_of_answer(given)
+        if kind == "segmentation":
             print(mark_folder(Path(cfg.input), marker_of(given, cfg.checkpoint), path))
             return
-        grader = grader_of(given, cfg.checkpoint)
-        samples = list(read_samples(Path(cfg.input), grader))
-        if not samples:
-            raise DataError(f"input={cfg.input}: none of its images can be read")
-        rows = grade(samples, grader, cfg.batch_size)
+        if kind == "regression":
+            estimator = estimator_of(given, cfg.checkpoint)
+            rows = estimate(images_of(cfg.input, estimator), estimator, cfg.batch_size)
+        else:
+            grader = grader_of(given, cfg.checkpoint)
+            rows = grade(images_of(cfg.input, grader), grader, cfg.batch_size)
         with path.open("w", newline="") as file:
             writer = csv.DictWriter(file, list(rows[0]))
             writer.writeheader()
             writer.writerows(rows)
+        if kind == "regression":
+            found = [row["number"] for row in rows]
+            print(f"{len(rows)} numbers from {min(found):.4g} to {max(found):.4g}: {path}")
+            return
         known = [row for row in rows if row.get("label", "") != ""]
         right = sum(row["grade"] == row["label"] for row in known)
         accuracy = f"accuracy {right / len(known):.3f} over {len(known)} labelled images, " if known else ""
         print(f"{accuracy}{len(rows)} graded: {path}")
+
+
+def images_of(given: str, wanted: Wanted) -> list[Sample]:
+    """All that can be read of a folder. Raises DataError where nothing can."""
+    samples = list(read_samples(Path(given), wanted))
+    if not samples:
+        raise DataError(f"input={given}: none of its images can be read")
+    return samples
+
+
+def estimate(samples: list[Sample], estimator: Estimator, batch_size: int) -> list[dict[str, Any]]:
+    """The samples' columns with their number."""
+    from tqdm import tqdm
+
+    starts = tqdm(range(0, len(samples), batch_size), desc="estimating", unit="batch", leave=False, disable=None)
+    answers = [estimator.numbers(np.stack([pixels for _, pixels in samples[at : at + batch_size]])) for at in starts]
+    return [
+        {"file": columns["file"], "number": round(float(one), 6)}
+        for (columns, _), one in zip(samples, np.concatenate(answers), strict=True)
+    ]
 
 
 def grade(samples: list[Sample], grader: Grader, batch_size: int) -> list[dict[str, Any]]:

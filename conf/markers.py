@@ -40,13 +40,13 @@ class Marker(Protocol):
         """Raw RGB `(N, height, width, 3)` → `(N, height, width, K)`."""
 
 
-def marks(given: Path) -> bool:
-    """Whether a run, or a file, marks pixels rather than grading pictures."""
+def kind_of_answer(given: Path) -> str:
+    """What a run, or a file, does: grading, segmentation or regression."""
     if given.suffix == ".tflite":
         from export.runtime import read_file
 
-        return str(read_file(given)[1].get("task", "grading")) == "segmentation"
-    return str(read_record(given)["config"]["encoding"].get("task", "grading")) == "segmentation"
+        return str(read_file(given)[1].get("task", "grading"))
+    return str(read_record(given)["config"]["encoding"].get("task", "grading"))
 
 
 def marker_of(given: Path, checkpoint: str = "best") -> Marker:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from conf.checkpoints import each_checkpoint
 from conf.point import Point
 from datamodules.mask_samples import MaskSamples
 from sweeps.mask_metrics import PixelCounts, mask_metrics, mean_dice
@@ -40,18 +41,13 @@ def score(
     """
     import pandas as pd
 
-    from lightning_modules.inference import load_checkpoint
     from sweeps.curves import draw_curves
     from sweeps.metrics import epoch_metrics
 
     metrics: dict[str, Any] = epoch_metrics(history)
     frames = []
     mistakes: list[dict[str, Any]] = []
-    for checkpoint, infix in (("last", "last/"), ("best", "")):
-        path = point.folder / "checkpoints" / f"{checkpoint}.ckpt"
-        if not path.exists():
-            continue
-        load_checkpoint(module, path)
+    for checkpoint, infix in each_checkpoint(module, point.folder):
         for part in samples.evaluated:
             counts, given = counted(module, data, part)
             metrics |= {f"{part}/{infix}{name}": value for name, value in mask_metrics(counts).items()}

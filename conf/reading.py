@@ -16,7 +16,7 @@ Sample = tuple[dict[str, Any], Image]
 
 
 class Wanted(Protocol):
-    """What has to be known of a network: a `Grader` or a `Marker` says it."""
+    """What has to be known of a network: a `Grader`, an `Estimator` or a `Marker` says it."""
 
     @property
     def labels(self) -> list[str]:

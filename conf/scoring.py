@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.utils import get_method
 from omegaconf import DictConfig
 
+from conf.checkpoints import each_checkpoint
 from conf.point import Point
 from sweeps.record import Record, Status
 from sweeps.surroundings import processor, versions
@@ -15,13 +16,15 @@ if TYPE_CHECKING:
     from datamodules.samples import Samples
     from lightning_modules.grading import GradingModule
 
-HEADLINE = ("val/accuracy", "val/last/accuracy", "test/accuracy", "val/dice", "val/last/dice", "test/dice")
+HEADLINE = tuple(f"{part}/{name}" for name in ("accuracy", "dice", "mae") for part in ("val", "val/last", "test"))
 
 
 def headline(result: Record) -> str:
     """What a finished training is told by, or why there is nothing to tell."""
     metrics = result.get("metrics", {})
-    return ", ".join(f"{name} {metrics[name]:.3f}" for name in HEADLINE if name in metrics) or str(result["error"])
+    return ", ".join(
+        f"{name} {metrics[name]:{'.3g' if name.endswith('mae') else '.3f'}}" for name in HEADLINE if name in metrics
+    ) or str(result["error"])
 
 
 def opening(point: Point, samples: "Samples", before: Record) -> Record:
@@ -61,17 +64,13 @@ def score(
     """Figures of the val and test parts by the best and the last checkpoint; predictions and curves beside the record."""
     import pandas as pd
 
-    from lightning_modules.inference import grade_images, load_checkpoint
+    from lightning_modules.inference import grade_images
     from sweeps.curves import draw_curves
     from sweeps.metrics import epoch_metrics, grade_metrics
 
     metrics = epoch_metrics(history)
     frames = []
-    for checkpoint, infix in (("last", "last/"), ("best", "")):
-        path = point.folder / "checkpoints" / f"{checkpoint}.ckpt"
-        if not path.exists():
-            continue
-        load_checkpoint(module, path)
+    for checkpoint, infix in each_checkpoint(module, point.folder):
         for part in samples.evaluated:
             grades, probabilities = grade_images(module, (batch.images for batch in data.part_dataloader(part)))
             chosen = samples.table[samples.table.part == part]

@@ -196,3 +196,20 @@ def crops(least_area: float, colour: float) -> Augmentation:
     """
     jitter = A.ColorJitter(brightness=colour, contrast=colour, saturation=colour, hue=0, p=0.8)
     return Augmentation([RandomCrop(least_area, most_aspect=4 / 3), A.HorizontalFlip(p=0.5), jitter])
+
+
+def turns(rotate_deg: float, shift: float) -> Augmentation:
+    """Turns, shifts and mirror images, borders drawn out: for numbers that none of it changes (seed 004, section 4.5).
+
+    Args:
+        rotate_deg: drawn uniformly from [-x, x], degrees.
+        shift: along each axis, drawn uniformly from [-x, x] of the side; what leaves the image is lost.
+
+    """
+    moved = A.Affine(
+        rotate=(-rotate_deg, rotate_deg),
+        translate_percent={"x": (-shift, shift), "y": (-shift, shift)},
+        border_mode=cv2.BORDER_REPLICATE,
+        p=1,
+    )
+    return Augmentation([moved, A.HorizontalFlip(p=0.5)])

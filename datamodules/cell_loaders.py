@@ -25,7 +25,7 @@ class CellBatch(NamedTuple):
     images: Tensor
     """Raw RGB, uint8 `(B, 3, S, S)`, channels last in memory."""
     labels: Tensor
-    """Grades, int64 `(B,)`, or votes, float32 `(B, K)`."""
+    """Grades, int64 `(B,)`, votes, float32 `(B, K)`, or numbers, float32 `(B, 1)`."""
     weights: Tensor
     """Weight in the loss, float32 `(B,)`."""
 
@@ -43,6 +43,8 @@ class CellArrays:
     num_classes: int
     votes: npt.NDArray[np.int64] | npt.NDArray[np.float32] | None = None
     """`(N, K)`: trained on instead of the labels; for distillation `(N, 1 + M O)`, label and teachers' logits."""
+    numbers: npt.NDArray[np.float32] | None = None
+    """`(N, 1)`: what every part is asked for instead of the labels, which are then the numbers' bands."""
 
 
 class CellDataset(Dataset[CellBatch]):
@@ -57,7 +59,8 @@ class CellDataset(Dataset[CellBatch]):
     ) -> None:
         self.arrays, self.augmentation, self.seed = arrays, augmentation, seed
         votes = arrays.votes if augmentation is not None else None
-        self.targets = arrays.labels if votes is None else votes.astype(np.float32)
+        targets = arrays.numbers if arrays.numbers is not None else votes
+        self.targets = arrays.labels if targets is None else targets.astype(np.float32)
         self.weights = class_weights[arrays.labels].astype(np.float32)
 
     def __getitem__(self, key: tuple[int, int]) -> CellBatch:

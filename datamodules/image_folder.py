@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -58,21 +58,36 @@ class FolderImages(Samples):
     def _kept(self) -> tuple[list[Member], list[str]]:
         """The samples, and a line for each file that is none."""
         lines = [f"{path}: {reason}" for path, reason in sorted(self.index.broken.items())]
-        lines += passed_over(self.root)
+        lines += self._passed_over
         members = [member for member in self.members if member.path not in self.index.broken]
         if not self.given:
             return members, lines
         # a later part's copy stays: what is tested on must not have been trained on
         rank = {part: place for place, part in enumerate(PARTS)}
-        latest = {self.index.group[member.path]: member for member in sorted(members, key=lambda m: rank[m.part])}
+        alike = self._alike
+        latest = {alike[member.path]: member for member in sorted(members, key=lambda m: rank[m.part])}
         kept = []
         for member in members:
-            other = latest[self.index.group[member.path]]
+            other = latest[alike[member.path]]
             if other.part == member.part:
                 kept.append(member)
             else:
-                lines.append(f"{member.path}: almost the same picture as {other.path}")
+                lines.append(f"{member.path}: {self.likeness} {other.path}")
         return kept, lines
+
+    @property
+    def likeness(self) -> str:
+        """What copies in two parts have in common."""
+        return "almost the same picture as"
+
+    @property
+    def _alike(self) -> Mapping[str, Hashable]:
+        """By the image's name: what must not lie on both sides of a division."""
+        return self.index.group
+
+    @property
+    def _passed_over(self) -> list[str]:
+        return passed_over(self.root)
 
     @property
     def left_out(self) -> list[str]:
@@ -123,9 +138,7 @@ class FolderImages(Samples):
         import pandas as pd
 
         labels = np.array([self.class_names.index(member.name) for member in self.samples], np.int64)
-        groups = np.array([self.index.group[member.path] for member in self.samples])
-        _, numbers = np.unique(groups, return_inverse=True)
-        sources = np.char.mod("%d", numbers)
+        sources = self._sources()
         parts = self._parts(labels, sources)
         train = np.flatnonzero(parts == "train")
         chosen = train[spread(labels[train], sources[train], self.division.calibration_cells, self.division.seed)]
@@ -139,6 +152,11 @@ class FolderImages(Samples):
                 "calibration": np.isin(np.arange(len(labels)), chosen),
             }
         )
+
+    def _sources(self) -> npt.NDArray[np.str_]:
+        groups = np.array([self.index.group[member.path] for member in self.samples])
+        _, numbers = np.unique(groups, return_inverse=True)
+        return np.char.mod("%d", numbers)
 
     def _parts(self, labels: npt.NDArray[np.int64], sources: npt.NDArray[np.str_]) -> npt.NDArray[np.str_]:
         by = self.division

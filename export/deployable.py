@@ -1,6 +1,7 @@
 """The model that ships: contract 4 of the design, raw pixels in and answers out."""
 
 from copy import deepcopy
+from typing import Any
 
 import torch
 from timm.layers import Conv2dSame
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 
 from heads.grades import GradeHead
 from heads.masks import MaskHead
+from heads.scalar import ScalarHead
 from lightning_modules.networks import Network
 from lightning_modules.trained import TrainedModule
 
@@ -21,7 +23,9 @@ class Deployable(nn.Module):
 
     """
 
-    def __init__(self, network: Network, head: GradeHead | MaskHead) -> None:
+    head: Any
+
+    def __init__(self, network: Network, head: GradeHead | MaskHead | ScalarHead) -> None:
         super().__init__()
         self.network, self.head = network, head
 
@@ -43,6 +47,15 @@ class MaskDeployable(Deployable):
         masks = self.head.decode(logits).float()
         bits = (masks * torch.tensor([2.0**place for place in range(masks.shape[1])]).view(1, -1, 1, 1)).sum(dim=1)
         return self.head.probabilities(logits).permute(0, 2, 3, 1), bits.int()
+
+
+class NumberDeployable(Deployable):
+    """One image to a number."""
+
+    def forward(self, image: Tensor) -> Tensor:  # type: ignore[override]
+        """Raw RGB 0..255, float `(B, H, W, 3)` → number in its unit, float `(B,)`."""
+        number: Tensor = self.head.decode(self.network(image.permute(0, 3, 1, 2)))
+        return number[:, 0]
 
 
 def deployable(module: TrainedModule, size: tuple[int, int], kind: type[Deployable] = Deployable) -> Deployable:

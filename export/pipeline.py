@@ -29,7 +29,7 @@ Quantization = Callable[[FloatFile], bytes]
 Latency = Callable[[bytes], Iterable[Entry]]
 
 PARITY = 1e-4
-"""Largest difference of a probability that float32 may have from torch."""
+"""Largest difference of a probability, or of a number as a share of its range, that float32 may have from torch."""
 FORMAT_VERSION = 1
 """Raised when the meaning of the metadata changes."""
 
@@ -125,7 +125,7 @@ class Export:
         _write(self.target / "model.onnx", onnx_model)
         data = to_float32(onnx_model)
         few, wanted = scored.few
-        worst = float(np.abs(scored.model(data).probabilities(scored.images[few]) - wanted).max())
+        worst = float(np.abs(scored.model(data).probabilities(scored.images[few]) - wanted).max()) / scored.span
         if not worst <= PARITY:
             raise ExportError(
                 f"{self.folder}: the converted float32 file differs from torch by {worst:.2g} in a probability, "

@@ -67,7 +67,7 @@ class TfliteModel:
 
     """
 
-    outputs: ClassVar[tuple[str, str]] = ("probabilities", "grade")
+    outputs: ClassVar[tuple[str, ...]] = ("probabilities", "grade")
 
     def __init__(self, data: bytes, threads: int = 2) -> None:
         flatbuffer.unpack(data)
@@ -106,7 +106,7 @@ class TfliteModel:
 class MaskModel(TfliteModel):
     """A deployable file that marks pixels."""
 
-    outputs: ClassVar[tuple[str, str]] = ("probabilities", "mask")
+    outputs: ClassVar[tuple[str, ...]] = ("probabilities", "mask")
 
     @staticmethod
     def change(before: npt.NDArray[np.float32], after: npt.NDArray[np.float32]) -> float:
@@ -115,6 +115,25 @@ class MaskModel(TfliteModel):
         A mean over all pixels would see little but the background.
         """
         return float(np.abs(after - before).sum() / max(float((after + before).sum()), 1e-12))
+
+
+class NumberModel(TfliteModel):
+    """A deployable file that answers with a number."""
+
+    outputs: ClassVar[tuple[str, ...]] = ("number",)
+
+    def numbers(self, images: Iterable[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float64]:
+        """Raw RGB images `(H, W, 3)` → numbers in their unit `(N,)`."""
+        return np.array([number for (number,) in self.answers(images)], np.float64)
+
+    def probabilities(self, images: Iterable[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
+        """The numbers, `(N, 1)`: what a file is held against another by."""
+        return np.asarray(self.numbers(images)[:, None], np.float32)
+
+    @staticmethod
+    def change(before: npt.NDArray[np.float32], after: npt.NDArray[np.float32]) -> float:
+        """How far two sets of numbers lie apart: the mean absolute difference, as a share of how far the first ones spread."""
+        return float(np.abs(after - before).mean() / max(float(np.ptp(before)), 1e-12))
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -41,6 +41,11 @@ class Scored(ABC):
     images: npt.NDArray[np.uint8]
     """`(N, H, W, 3)`."""
 
+    @property
+    def span(self) -> float:
+        """What a difference of answers is measured by; a task whose answers have a unit says its range."""
+        return 1.0
+
     @classmethod
     @abstractmethod
     def by(cls, module: "TrainedModule", samples: Samples, resolution: int) -> "Scored":

@@ -11,7 +11,8 @@ from sweeps.figures import main_figure, plain
 def print_files(entries: dict[str, dict[str, Any]]) -> None:
     """A row per file: size, figures of each part, agreement with torch, latency; then what is wrong, a line each."""
     main = plain(next((main_figure(entry) for entry in entries.values() if "error" not in entry), "val/accuracy"))
-    known = {"accuracy": {"accuracy": "accuracy", "macro_f1": "macro F1"}, "dice": {"dice": "Dice", "iou": "IoU"}}[main]
+    known = {"accuracy": {"accuracy": "accuracy", "macro_f1": "macro F1"}, "dice": {"dice": "Dice", "iou": "IoU"},
+             "r2": {"mae": "MAE", "r2": "R²"}}[main]  # fmt: skip
     parts = [part for part in ("val", "test") if any(f"{part}/{main}" in entry for entry in entries.values())]
     console = Console(width=None if Console().is_terminal else 160)
     table = Table()
@@ -30,7 +31,7 @@ def print_files(entries: dict[str, dict[str, Any]]) -> None:
 
 
 def _row(entry: dict[str, Any], names: list[str]) -> list[str]:
-    figures = [f"{entry[name]:.3f}" for name in names]
+    figures = [f"{entry[name]:{'.3g' if name.endswith('mae') else '.3f'}}" for name in names]
     first = entry["latency"][0] if entry["latency"] else None
     known = [first[key] if first else None for key in ("latency_ms_p50", "latency_ms_p90")]
     times = ["–" if value is None else f"{value:.2f}" for value in known]

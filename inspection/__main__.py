@@ -11,8 +11,9 @@ import numpy as np
 from omegaconf import DictConfig
 
 from conf.command_line import answer, stop_or_report, want
+from conf.estimators import RunEstimator
 from conf.graders import RunGrader
-from conf.markers import RunMarker, marks
+from conf.markers import RunMarker, kind_of_answer
 from conf.reading import as_given, read_samples
 from conf.schema import register
 from datamodules.decoding import decode
@@ -41,7 +42,14 @@ def main(cfg: DictConfig) -> None:
             raise RecordError(f"pair={cfg.pair}: goes with image=<file>; two folders are set= and against=")
         if bool(cfg.set) != bool(cfg.against):
             raise RecordError("against= and set= go together: two folders of images")
-        known = RunMarker(folder, cfg.checkpoint) if marks(folder) else RunGrader(folder, cfg.checkpoint)
+        kinds = {"segmentation": RunMarker, "regression": RunEstimator}
+        known = kinds.get(kind_of_answer(folder), RunGrader)(folder, cfg.checkpoint)
+        if isinstance(known, RunEstimator):
+            if cfg.target:
+                raise RecordError(
+                    f"target={cfg.target}: goes with classes; maps of a regressor show what makes its number larger"
+                )
+            known.labels = ["a larger number"]
         place = folder / "inspection"
         place.mkdir(exist_ok=True)
         path = measure(cfg, known, place) if cfg.set else draw_page(cfg, known, place)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from heads.grades import GradeHead
 from heads.masks import MaskHead
+from heads.scalar import ScalarHead
 from inspection.activation import activation_map
 from inspection.drawing import Picture, edges, filters, heated, mosaic, sheet
 from inspection.layers import Maps, chosen, feature_maps, first_filters, map_layers
@@ -24,7 +25,7 @@ class Trained(Protocol):
     """A module of `lightning_modules`."""
 
     network: nn.Module
-    head: GradeHead | MaskHead
+    head: GradeHead | MaskHead | ScalarHead
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ def seen(module: Trained, pixels: Picture, name: str, class_names: Sequence[str]
     module.network.eval()
     with torch.inference_mode():
         logits = module.network(batch_of(pixels)).float()
+        if isinstance(module.head, ScalarHead):
+            return Seen(name, pixels, f"{float(module.head.decode(logits)[0, 0]):.4g}", logits[0], 0)
         chances = module.head.probabilities(logits)[0]
         if isinstance(module.head, MaskHead):
             shares = module.head.decode(logits)[0].float().mean(dim=(1, 2))
@@ -75,13 +78,16 @@ def batch_of(pixels: Picture) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None]
 
 
-def evidence(head: GradeHead | MaskHead, target: int, answer: Tensor) -> Any:
-    """Logits of one image → how much they speak for a class: its log odds, or its mean logit where the answer has marked it.
+def evidence(head: GradeHead | MaskHead | ScalarHead, target: int, answer: Tensor) -> Any:
+    """Logits of one image → how much they speak for a class: its log odds, or its mean logit where the answer has marked it; for
+    a larger number, the output itself.
 
     Args:
         answer: the logits of the image itself, `(O,)` or `(O, H, W)`.
 
     """
+    if isinstance(head, ScalarHead):
+        return lambda logits: logits[0]
     marked = torch.ones(())
     if isinstance(head, MaskHead):
         found = head.decode(answer.detach()[None])[0, target].float()

@@ -3,13 +3,15 @@
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from heads.grades import GradeHead
+from heads.masks import MaskHead
 from lightning_modules.trained import TrainedModule
 
 
@@ -23,11 +25,12 @@ def grade_images(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """Raw pixels `(B, 3, S, S)`, batch by batch → grades `(N,)` and probabilities `(N, K)`, in eval mode."""
     module.eval()
+    head = cast(GradeHead, module.head)
     grades, probabilities = [], []
     for images in batches:
         logits = module(images.to(module.device)).float()
-        grades.append(module.head.decode(logits).cpu())
-        probabilities.append(module.head.probabilities(logits).double().cpu())
+        grades.append(head.decode(logits).cpu())
+        probabilities.append(head.probabilities(logits).double().cpu())
     return torch.cat(grades).numpy(), torch.cat(probabilities).numpy()
 
 
@@ -35,9 +38,18 @@ def grade_images(
 def mark_images(module: TrainedModule, batches: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
     """Raw pixels `(B, 3, H, W)`, batch by batch → masks, bool, and probabilities `(B, K, H, W)`, in eval mode."""
     module.eval()
+    head = cast(MaskHead, module.head)
     for images in batches:
         logits = module(images.to(module.device)).float()
-        yield module.head.decode(logits).cpu(), module.head.probabilities(logits).cpu()
+        yield head.decode(logits).cpu(), head.probabilities(logits).cpu()
+
+
+@torch.inference_mode()
+def read_off(module: TrainedModule, batches: Iterable[Tensor]) -> npt.NDArray[np.float64]:
+    """Raw pixels `(B, 3, S, S)`, batch by batch → numbers in their unit `(N,)`, in eval mode."""
+    module.eval()
+    found = [module.head.decode(module(images.to(module.device)).float())[:, 0].double().cpu() for images in batches]
+    return torch.cat(found).numpy()
 
 
 def load_checkpoint(module: nn.Module, path: Path) -> None:

@@ -12,6 +12,7 @@ from torchmetrics import MetricCollection
 
 from heads.grades import GradeHead
 from heads.masks import MaskHead
+from heads.scalar import ScalarHead
 from lightning_modules.data_parallel import summed
 from lightning_modules.fine_tuning import FineTuning
 from lightning_modules.networks import Network
@@ -40,7 +41,7 @@ class TrainedModule(pl.LightningModule):
     def __init__(
         self,
         network: Network,
-        head: GradeHead | MaskHead,
+        head: GradeHead | MaskHead | ScalarHead,
         *,
         optimizer: OptimizerFactory,
         schedule: ScheduleFactory,

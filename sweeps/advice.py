@@ -60,7 +60,7 @@ def advise(sweep: Path, table: pd.DataFrame, files: pd.DataFrame, axes: list[str
         if len(cells):
             kind = kind_of(cells)
             truth, given = kind.arrays(cells)
-            test = float(kind.worth(cells).mean())
+            test = kind.figures[kind.main](truth, given)
             main = {kind.main: kind.figures[kind.main]}
             low, high = bootstrap_interval(truth, given, cells.source_id.to_numpy(str), main)[kind.main]
         best = runs.iloc[0]

@@ -10,6 +10,7 @@ import pandas as pd
 
 from sweeps.mask_metrics import PixelCounts, mask_metrics, mean_dice
 from sweeps.metrics import macro_f1
+from sweeps.number_metrics import mae, r2, rmse
 
 Figure = Callable[[Any, Any], float]
 
@@ -19,13 +20,15 @@ class Kind:
     """How the rows of one task's predictions.parquet are read."""
 
     main: str
-    """The figure that is a mean over samples."""
+    """The figure that it is judged by."""
     figures: dict[str, Figure]
-    """By name: functions of truth and answers, as `arrays` gives them, to a share."""
+    """By name: functions of truth and answers, as `arrays` gives them."""
     arrays: Callable[[pd.DataFrame], tuple[Any, Any]]
     """Truth and answers, a row per sample."""
     worth: Callable[[pd.DataFrame], npt.NDArray[np.float64]]
-    """What each sample's answer is worth, 0 to 1; its mean is `main`."""
+    """What each sample's answer is worth; the mean is `main` of grades and masks, of numbers it is the mean absolute error below
+    0, as a share of their range.
+    """
 
 
 def _grades(frame: pd.DataFrame) -> tuple[Any, Any]:
@@ -65,6 +68,18 @@ MASKS = Kind(
 )
 
 
+def _numbers(frame: pd.DataFrame) -> tuple[Any, Any]:
+    return frame.number.to_numpy(np.float64), frame.given_number.to_numpy(np.float64)
+
+
+NUMBERS = Kind(
+    "r2",
+    {"mae": mae, "rmse": rmse, "r2": r2},
+    _numbers,
+    lambda frame: np.asarray(-np.abs(frame.given_number - frame.number) / frame.span, np.float64),
+)
+
+
 def kind_of(frame: pd.DataFrame) -> Kind:
-    """Grades or masks, as the columns say."""
-    return MASKS if "both" in frame else GRADES
+    """Grades, masks or numbers, as the columns say."""
+    return NUMBERS if "given_number" in frame else MASKS if "both" in frame else GRADES

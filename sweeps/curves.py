@@ -12,11 +12,11 @@ TRAIN, VAL = "#8a8f98", "#0b5fff"
 
 
 def draw_curves(history: list[dict[str, float]], title: str, path: Path, majority: float | None = None) -> None:
-    """Loss and accuracy, or Dice, of train and val per epoch → a PNG of 1200 x 500 pixels.
+    """Loss and accuracy, Dice or MAE, of train and val per epoch → a PNG of 1200 x 500 pixels.
 
     Args:
         history: a record's `history`: epoch, train/loss, train/accuracy, val/loss, val/accuracy.
-        majority: val accuracy of always giving the commonest label, drawn as a line.
+        majority: val accuracy of always giving the commonest label, of numbers the MAE of the median; drawn as a line.
 
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -28,7 +28,8 @@ def draw_curves(history: list[dict[str, float]], title: str, path: Path, majorit
     figure.suptitle(title, fontsize=12, x=0.01, ha="left")
     epochs = [int(row["epoch"]) + 1 for row in history]
     main = plain(main_figure(history[0]))
-    for axes, name in zip(figure.subplots(1, 2), ("loss", main), strict=True):
+    followed = "mae" if main == "r2" else main  # which training knows too
+    for axes, name in zip(figure.subplots(1, 2), ("loss", followed), strict=True):
         for part, colour in (("train", TRAIN), ("val", VAL)):
             values = [row.get(f"{part}/{name}") for row in history]
             axes.plot(epochs, values, color=colour, marker=".", label=part)
@@ -46,15 +47,21 @@ def _mark(axes: Any, name: str, history: list[dict[str, float]], epochs: list[in
     if name == "loss":
         axes.set_ylim(bottom=0)
         return
-    best = max(range(len(history)), key=lambda row: history[row][f"val/{name}"])
+    choose = min if name == "mae" else max
+    best = choose(range(len(history)), key=lambda row: history[row][f"val/{name}"])
     value = history[best][f"val/{name}"]
     axes.plot(epochs[best], value, "o", color=VAL, markerfacecolor="white", markersize=9)
     axes.annotate(
-        f"best {value:.3f}", (epochs[best], value), (0, 9), textcoords="offset points", ha="center", color=VAL
-    )
+        f"best {value:.3g}" if name == "mae" else f"best {value:.3f}",
+        (epochs[best], value), (0, 9), textcoords="offset points", ha="center", color=VAL,
+    )  # fmt: skip
     if majority is not None:
-        axes.axhline(majority, color="#c0392b", linestyle=":", linewidth=1.2, label="commonest label")
-    axes.set_ylim(0, 1.05)
+        told = "always the median" if name == "mae" else "commonest label"
+        axes.axhline(majority, color="#c0392b", linestyle=":", linewidth=1.2, label=told)
+    if name == "mae":
+        axes.set_ylim(0, 1.15 * max(majority or 0, *(row[f"val/{name}"] for row in history[len(history) // 10 :])))
+    else:
+        axes.set_ylim(0, 1.05)
 
 
 def read_epochs(path: Path) -> list[dict[str, str]]:

@@ -2,12 +2,12 @@
 
 from collections.abc import Hashable, Iterable
 
-MAIN = ("val/accuracy", "val/dice")
-"""One of these is in every record: grades are judged by accuracy, masks by Dice."""
+MAIN = ("val/accuracy", "val/dice", "val/r2")
+"""One of these is in every record: grades are judged by accuracy, masks by Dice, numbers by R², each the higher the better."""
 SHOWN = (
     "val/accuracy", "val/off_by_one", "val/macro_f1", "test/accuracy", "test/macro_f1",
     "val/dice", "val/dice_pooled", "val/iou", "val/subset_accuracy", "val/label_accuracy", "test/dice", "test/dice_pooled",
-    "test/subset_accuracy",
+    "test/subset_accuracy", "val/mae", "val/rmse", "val/r2", "val/epochs_to_leave_plateau", "test/mae", "test/rmse", "test/r2",
 )  # fmt: skip
 """What tables show, in this order, of what there is."""
 BOOKKEEPING = (

@@ -21,7 +21,7 @@ from sweeps.sections import embedded, inside_of, repeats_of
 from sweeps.status import Progress, progress
 from sweeps.table import axis_columns, figures_with_intervals, pooled, read_sweep
 
-EFFECT_FIGURES = ("val/accuracy", "val/macro_f1", "val/dice", "val/dice_pooled")
+EFFECT_FIGURES = ("val/accuracy", "val/macro_f1", "val/dice", "val/dice_pooled", "val/r2")
 CLASS_COLOURS = ("#ff4d4f", "#40a9ff", "#fadb14", "#73d13d", "#b37feb", "#ff922e", "#36cfc9", "#f759ab")
 """Of the outlines in a run's mistakes.jpg."""
 MOST_DETAILS = 6
@@ -35,14 +35,18 @@ class Detail:
 
     name: str
     value: float
-    """Its accuracy, or Dice."""
+    """Its accuracy, Dice or R²."""
     class_names: list[str]
     confusion: list[list[int]]
-    """Empty for masks."""
+    """Empty for masks and numbers."""
     per_class: dict[str, list[float | None]]
     """Of masks: figures of each class by name; else empty."""
     label_confusion: list[list[list[int]]]
     """Of masks: of each class what an image has by what was said."""
+    per_band: dict[str, list[float | None]]
+    """Of numbers: figures of each band by name; else empty."""
+    scatter: str
+    """Of numbers: data address of true against given ones; else empty."""
     mistakes: list[dict[str, Any]]
     picture: str
     """Data address of its worst mistakes; empty where the run has none."""
@@ -173,8 +177,9 @@ def _curves(records: dict[str, Record], done: pd.DataFrame, axes: list[str]) -> 
         history = records.get(run.run, {}).get("history", [])
         parts = {part: [_followed(epoch, part) for epoch in history] for part in ("train", "val")}
         repeats = ", ".join(f"{name} {run[name]}" for name in REPEATS if name in axes)
+        top = 1.0 if main != "val/r2" else max(value or 0.0 for values in parts.values() for value in values or [1.0])
         drawn.append(
-            {part: curve(values, 150, 70, 0.0, 1.0) for part, values in parts.items()}
+            {part: curve(values, 150, 70, 0.0, top) for part, values in parts.items()}
             | {
                 "name": called(run, axes),
                 "repeats": repeats,
@@ -186,8 +191,9 @@ def _curves(records: dict[str, Record], done: pd.DataFrame, axes: list[str]) -> 
 
 
 def _followed(epoch: dict[str, float], part: str) -> float | None:
-    """What a curve shows: accuracy, or the pooled Dice, which training knows too."""
-    return next((epoch[name] for name in (f"{part}/accuracy", f"{part}/dice_pooled") if name in epoch), None)
+    """What a curve shows: accuracy, the pooled Dice or MAE, which training knows too."""
+    names = (f"{part}/{name}" for name in ("accuracy", "dice_pooled", "mae"))
+    return next((epoch[name] for name in names if name in epoch), None)
 
 
 def _details(sweep: Path, records: dict[str, Record], done: pd.DataFrame, axes: list[str]) -> list[Detail]:
@@ -208,6 +214,8 @@ def _details(sweep: Path, records: dict[str, Record], done: pd.DataFrame, axes: 
                 metrics.get("val/confusion", []),
                 metrics.get("val/per_class", {}) if "val/label_confusion" in metrics else {},
                 metrics.get("val/label_confusion", []),
+                metrics.get("val/per_band", {}),
+                embedded(drawn) if (drawn := sweep / run.run / "numbers.jpg").exists() else "",
                 mistakes,
                 embedded(picture) if mistakes else "",
             )

@@ -5,7 +5,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from sweeps.answers import GRADES, MASKS
+from sweeps.answers import GRADES, MASKS, NUMBERS
 
 
 def files_shown(files: pd.DataFrame) -> pd.DataFrame:
@@ -13,7 +13,7 @@ def files_shown(files: pd.DataFrame) -> pd.DataFrame:
     own = list(files.columns[files.columns.get_loc("file") :])
     shown = files[[name for name in files if name not in own and (name == "backbone" or files[name].nunique() > 1)]]
     shown = shown.assign(file=files.file, runs=files.runs, cells=files.cells)
-    for name in (name for kind in (GRADES, MASKS) for name in kind.figures if name in files):
+    for name in (name for kind in (GRADES, MASKS, NUMBERS) for name in kind.figures if name in files):
         shown[name] = files[name].map("{:.3f}".format)
     shown["lost"] = [
         f"{lost:.1f} [{low:.1f}, {high:.1f}]"

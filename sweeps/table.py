@@ -12,7 +12,7 @@ import pyarrow.csv
 from pyarrow import parquet
 from rich.console import Console
 
-from sweeps.answers import GRADES, MASKS, kind_of
+from sweeps.answers import GRADES, MASKS, NUMBERS, kind_of
 from sweeps.figures import BOOKKEEPING, SHOWN
 from sweeps.files import collect_files, file_rows, pooled_files
 from sweeps.metrics import bootstrap_interval
@@ -182,8 +182,9 @@ def print_table(table: pd.DataFrame, sweep: Path, files: pd.DataFrame | None = N
     losses = pooled_files(sweep, files)
     if len(losses):
         losses.to_csv(sweep / "pooled_files.csv", index=False)
-        main = next(kind.main for kind in (GRADES, MASKS) if kind.main in losses)
-        show(console, files_shown(losses), f"exported files, all folds pooled: points of {main} lost against torch")
+        main = next(kind.main for kind in (GRADES, MASKS, NUMBERS) if kind.main in losses)
+        what = f"points of {main} lost" if main != NUMBERS.main else "hundredths of the range by which MAE has risen"
+        show(console, files_shown(losses), f"exported files, all folds pooled: {what} against torch")
     if "start" in table and table.start[table.start != ""].nunique() > 1:
         console.print("note: some runs start pretrained and some at random (column start); they do not compare.")
     for _, run in table[table.error.fillna("") != ""].iterrows():

@@ -4,6 +4,6 @@ from pathlib import Path
 
 import pytest
 
-LARGE = ("efficientnet_b3", "efficientnet_b5", "efficientnet_b7", "resnet50", "resnet101")
+LARGE = ("efficientnet_b3", "efficientnet_b5", "efficientnet_b7", "resnet50", "resnet101", "vgg16")
 NAMES = sorted(path.stem for path in (Path(__file__).parent.parent / "conf" / "backbone").glob("*.yaml"))
 BACKBONES = [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in NAMES]

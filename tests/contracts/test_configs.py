@@ -105,7 +105,9 @@ def test_hub_names_and_scaling_are_timms(choice):
 
 
 ENCODINGS = [choice for group, choice in CHOICES if group == "encoding"]
-OF_MASKS = [choice for choice in ENCODINGS if composed(f"encoding={choice}").encoding.get("task") == "segmentation"]
+TASK_OF = {choice: composed(f"encoding={choice}").encoding.get("task", "grading") for choice in ENCODINGS}
+OF_MASKS = [choice for choice in ENCODINGS if TASK_OF[choice] == "segmentation"]
+OF_NUMBERS = [choice for choice in ENCODINGS if TASK_OF[choice] == "regression"]
 
 
 @pytest.mark.parametrize("choice", OF_MASKS)
@@ -120,7 +122,18 @@ def test_every_encoding_of_masks_keeps_the_head_contract(choice):
     assert head.loss(logits, head.some_labels(torch.zeros(7, 3, 4, 6))).isfinite()
 
 
-@pytest.mark.parametrize("choice", [choice for choice in ENCODINGS if choice not in OF_MASKS])
+@pytest.mark.parametrize("choice", OF_NUMBERS)
+def test_every_encoding_of_numbers_keeps_the_head_contract(choice):
+    head = factory(composed(f"encoding={choice}").encoding, without=("task",))(num_classes=3)
+    logits = torch.randn(7, head.num_outputs, requires_grad=True)
+    loss = head.loss(logits, torch.rand(7, 1), torch.ones(7))
+    assert loss.shape == ()
+    loss.backward()
+    assert head.decode(logits).shape == (7, 1)
+    assert head.loss(logits, head.some_labels(torch.zeros(7, 3, 4, 6))).isfinite()
+
+
+@pytest.mark.parametrize("choice", [choice for choice in ENCODINGS if TASK_OF[choice] == "grading"])
 def test_every_encoding_keeps_the_head_contract(choice):
     head = instantiate(composed(f"encoding={choice}").encoding, num_classes=5)
     logits = torch.randn(7, head.num_outputs, requires_grad=True)

@@ -1,0 +1,226 @@
+"""Images and a csv with a number for each: how worn, how much, how old."""
+
+import csv
+import hashlib
+import json
+import math
+from bisect import bisect_right
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from datamodules.decoding import SUFFIXES
+from datamodules.image_folder import FolderImages
+from datamodules.image_index import NAMES_OF_PARTS, Member, looked_through, whole_ones
+from datamodules.photo_folder import DataError
+from datamodules.samples import Division
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pytorch_lightning as pl
+
+
+@dataclass(frozen=True)
+class NumberedImages(FolderImages):
+    """A folder of images with a number each, that has been looked through.
+
+    Attributes:
+        class_names: of the bands into which the numbers fall; parts and the imbalance go by them.
+        numbers: by the image's name.
+        sources: by the image's name, where the csv has them; else pictures that are almost the same are one source.
+        groups: by the image's name, where the csv has them.
+
+    """
+
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
+    ordered: bool = True
+
+    task: ClassVar[str] = "regression"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Over the bytes of the files, the numbers, and how they are divided."""
+        told = [super().fingerprint, dict(self.numbers), dict(self.sources), dict(self.groups)]
+        return hashlib.blake2b(json.dumps(told).encode(), digest_size=8).hexdigest()
+
+    @cached_property
+    def table(self) -> "pd.DataFrame":
+        """As in `Samples`; label is the number's band, column number the number."""
+        table = super().table
+        names = table["sample"]
+        table["number"] = names.map(dict(self.numbers)).astype(np.float64)
+        table["group"] = names.map(dict(self.groups)).fillna("") if self.groups else ""
+        return table
+
+    def loaders(self, resolution: int, **settings: Any) -> "pl.LightningDataModule":
+        """As in `Samples`, asking for the numbers."""
+        from datamodules.cell_loaders import CellArrays, CellDataModule
+
+        table = self.table
+        arrays = CellArrays(
+            self.images(resolution), table.label.to_numpy(), table.part.to_numpy(str), len(self.class_names),
+            numbers=table.number.to_numpy(np.float32)[:, None],
+        )  # fmt: skip
+        return CellDataModule(arrays, **settings)
+
+    @property
+    def notes(self) -> list[str]:
+        """Files left out."""
+        lines = self.left_out
+        return [f"left out {len(lines)} files, all named in record.json; the first: {lines[0]}"] if lines else []
+
+    @property
+    def _passed_over(self) -> list[str]:
+        files = (path for path in self.root.rglob("*") if path.suffix.lower() in SUFFIXES)
+        names = {path.relative_to(self.root).as_posix() for path in files}
+        return [f"{name}: has no number" for name in sorted(names - self.numbers.keys())]
+
+    @property
+    def likeness(self) -> str:
+        """As in the base class."""
+        return "of the same source_id as" if self.sources else super().likeness
+
+    @property
+    def _alike(self) -> Mapping[str, Hashable]:
+        return self.sources or super()._alike
+
+    def _sources(self) -> npt.NDArray[np.str_]:
+        if not self.sources:
+            return super()._sources()
+        return np.array([self.sources[member.path] for member in self.samples])
+
+
+class ImageNumbers:
+    """Looks through a folder of images and the csv beside them.
+
+    Args:
+        root: the folder.
+        table: the csv in it. Columns: image (its path in the folder), `column`, and if wanted source_id (what is never on both
+            sides of a split), group (figures are also given per group), part (train, val or test).
+        column: the csv's column with the numbers.
+        low, high: the ends of the range in which all numbers lie, in their unit.
+        bands: so many equal parts of the range; errors are also given per band.
+        cache: where resized images are kept.
+        use_parts: whether the column part divides the data; else all is divided into folds.
+        folds, val_folds, split_seed, fold: see `splits.assign_parts`.
+        calibration_cells: size of the calibration part.
+
+    """
+
+    def __init__(
+        self,
+        root: str,
+        *,
+        table: str,
+        column: str,
+        low: float,
+        high: float,
+        bands: int,
+        cache: str,
+        use_parts: bool,
+        folds: int,
+        val_folds: int,
+        split_seed: int,
+        fold: int,
+        calibration_cells: int,
+    ) -> None:
+        self.root, self.table, self.column, self.cache = Path(root), table, column, Path(cache)
+        if not low < high:
+            raise DataError(f"datamodule.low={low:g} and datamodule.high={high:g}: want low below high")
+        if bands < 1:
+            raise DataError(f"datamodule.bands={bands}: want at least 1")
+        self.low, self.high, self.bands, self.use_parts = low, high, bands, use_parts
+        self.division = Division(fold, folds, val_folds, split_seed, calibration_cells)
+
+    def load(self) -> NumberedImages:
+        """Reads the csv, and every file once; later starts find what was seen. Raises DataError."""
+        rows = read_numbers(self.root, self.table, self.column, self.low, self.high)
+        edges = np.linspace(self.low, self.high, self.bands + 1).tolist()
+        names = tuple(f"{low:.4g} to {high:.4g}" for low, high in pairwise(edges))
+        given = self.use_parts and bool(rows[0].part)
+        members = [
+            Member(
+                row.image, row.part if given else "", names[min(bisect_right(edges[1:-1], row.number), len(names) - 1)]
+            )
+            for row in rows
+        ]
+        index = looked_through(self.root, members, self.cache)
+        kept = set(whole_ones(self.root, [row.image for row in rows], index))
+        spread = {row.number for row in rows if row.image in kept}
+        if len(spread) == 1:
+            raise DataError(
+                f"{self.root / self.table}: every {self.column} is {spread.pop():g}: there is nothing to learn"
+            )
+        return NumberedImages(
+            self.root, names, members, index, self.division, given, self.cache,
+            numbers={row.image: row.number for row in rows},
+            sources={row.image: row.source_id for row in rows} if rows[0].source_id else {},
+            groups={row.image: row.group for row in rows if row.group},
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the csv; empty where it lacks the column."""
+
+    image: str
+    number: float
+    source_id: str
+    group: str
+    part: str
+
+
+def read_numbers(root: Path, table: str, column: str, low: float, high: float) -> list[Row]:
+    """The csv's rows. Raises DataError naming file and line."""
+    path = root / table
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder (datamodule.root): want images and {table} with image,{column}")
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            columns: Sequence[str] = reader.fieldnames or []
+            if missing := [name for name in ("image", column) if name not in columns]:
+                raise DataError(
+                    f"{path}: lacks the column {missing[0]}; it has {', '.join(columns) or 'none'} "
+                    "(datamodule.column names the one with the numbers)"
+                )
+            rows = [_row(one, f"{path}: line {reader.line_num}", column, low, high) for one in reader]
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file (datamodule.table): want a csv with image,{column}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: not a csv in UTF-8 ({error})") from None
+    if not rows:
+        raise DataError(f"{path}: has no rows")
+    seen: set[str] = set()
+    for line, row in enumerate(rows, 2):
+        if row.image in seen:
+            raise DataError(f"{path}: line {line}: {row.image} has a number already; want one line for each image")
+        seen.add(row.image)
+        for name in ("source_id", "part"):
+            if bool(getattr(row, name)) != bool(getattr(rows[0], name)):
+                raise DataError(f"{path}: line {line}: {name} is there in some lines only; want it in all or in none")
+    return rows
+
+
+def _row(given: dict[str, Any], place: str, column: str, low: float, high: float) -> Row:
+    text = {name: (given.get(name) or "").strip() for name in ("image", column, "source_id", "group", "part")}
+    if not text["image"]:
+        raise DataError(f"{place}: image is empty; want a path in the folder")
+    try:
+        number = float(text[column])
+    except ValueError:
+        raise DataError(f"{place}: {column}={text[column]!r}; want a number") from None
+    if not (math.isfinite(number) and low <= number <= high):
+        raise DataError(f"{place}: {column}={number:g}; want {low:g} to {high:g} (datamodule.low, datamodule.high)")
+    part = NAMES_OF_PARTS.get(text["part"].lower(), text["part"])
+    if part not in ("", "train", "val", "test"):
+        raise DataError(f"{place}: part={part}; want train, val or test")
+    return Row(Path(text["image"]).as_posix(), number, text["source_id"], text["group"], part)

@@ -1,0 +1,119 @@
+"""How a number becomes a target and an output becomes a number: contract 1 of the design, for numbers.
+
+Shapes: B samples, one output. Losses are computed on a scale on which the data's range is 0 to 1, so that one learning rate
+does for a share of wear and for a percentage.
+"""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class ScalarHead(nn.Module, ABC):
+    """Turns numbers into targets and logits into numbers; the network's output is linear.
+
+    Args:
+        num_classes: bands of the data, which the output does not depend on.
+        low, high: the ends of the data's range, in its unit; they become 0 and 1.
+
+    """
+
+    def __init__(self, num_classes: int, *, low: float = 0.0, high: float = 1.0) -> None:
+        super().__init__()
+        if not low < high:
+            raise ValueError(f"encoding.low={low:g} and encoding.high={high:g}: want low below high")
+        self.num_classes, self.low, self.high = num_classes, float(low), float(high)
+
+    @property
+    def num_outputs(self) -> int:
+        """One."""
+        return 1
+
+    def encode(self, numbers: Tensor) -> Tensor:
+        """Numbers in their unit → targets, the same shape."""
+        return (numbers - self.low) / (self.high - self.low)
+
+    def decode(self, logits: Tensor) -> Tensor:
+        """Logits → numbers in their unit, the same shape; an answer may lie outside the range."""
+        return logits * (self.high - self.low) + self.low
+
+    @abstractmethod
+    def errors(self, differences: Tensor) -> Tensor:
+        """What each difference of a logit from its target costs, the same shape."""
+
+    def sample_losses(self, logits: Tensor, numbers: Tensor) -> Tensor:
+        """Logits and numbers `(B, 1)` → loss of every sample, `(B,)`, before weights."""
+        return self.errors(logits - self.encode(numbers)).mean(dim=1)
+
+    def loss(self, logits: Tensor, numbers: Tensor, sample_weights: Tensor | None = None) -> Tensor:
+        """Mean over the batch of weight × loss, a scalar. Raises ValueError for shapes that would broadcast."""
+        if numbers.shape != logits.shape:
+            raise ValueError(f"numbers of shape {tuple(numbers.shape)}: want {tuple(logits.shape)}, as the logits")
+        if sample_weights is not None and sample_weights.shape != logits.shape[:1]:
+            raise ValueError(f"sample_weights of shape {tuple(sample_weights.shape)}: want ({len(logits)},)")
+        losses = self.sample_losses(logits, numbers)
+        return losses.mean() if sample_weights is None else (losses * sample_weights).mean()
+
+    def as_labels(self, logits: Tensor) -> Tensor:
+        """What a network says, as labels that another may be taught by, the same shape."""
+        return self.decode(logits)
+
+    def some_labels(self, images: Tensor) -> Tensor:
+        """Numbers for images `(B, C, H, W)` that mean nothing, to time a step with: float `(B, 1)`."""
+        return torch.full((len(images), 1), self.low, device=images.device)
+
+
+class L1(ScalarHead):
+    """Absolute error (seed 004, section 4.5)."""
+
+    def errors(self, differences: Tensor) -> Tensor:
+        """As the base class has it."""
+        return differences.abs()
+
+
+class L1Margin(ScalarHead):
+    """Absolute error beyond a margin within which an answer costs nothing (seed 004, equation 3.1).
+
+    Args:
+        margin: on the scale of 0 to 1; published: 0.2.
+
+    """
+
+    def __init__(self, num_classes: int, *, low: float = 0.0, high: float = 1.0, margin: float = 0.2) -> None:
+        super().__init__(num_classes, low=low, high=high)
+        if margin < 0:
+            raise ValueError(f"encoding.margin={margin:g}: want 0 or more")
+        self.margin = margin
+
+    def errors(self, differences: Tensor) -> Tensor:
+        """As the base class has it."""
+        return (differences.abs() - self.margin).clamp(min=0)
+
+
+class SquaredError(ScalarHead):
+    """Squared error."""
+
+    def errors(self, differences: Tensor) -> Tensor:
+        """As the base class has it."""
+        return differences.square()
+
+
+class Huber(ScalarHead):
+    """Squared near 0, absolute further out (Huber 1964).
+
+    Args:
+        delta: where the one becomes the other, on the scale of 0 to 1.
+
+    """
+
+    def __init__(self, num_classes: int, *, low: float = 0.0, high: float = 1.0, delta: float = 0.05) -> None:
+        super().__init__(num_classes, low=low, high=high)
+        if delta <= 0:
+            raise ValueError(f"encoding.delta={delta:g}: want more than 0")
+        self.delta = delta
+
+    def errors(self, differences: Tensor) -> Tensor:
+        """As the base class has it."""
+        return functional.huber_loss(differences, torch.zeros_like(differences), reduction="none", delta=self.delta)

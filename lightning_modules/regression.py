@@ -1,0 +1,89 @@
+"""Training of a network that answers with a number."""
+
+from typing import Protocol
+
+from torch import Tensor
+from torchmetrics import MetricCollection
+from torchmetrics.regression import MeanAbsoluteError, MeanSquaredError, R2Score
+
+from heads.scalar import ScalarHead
+from lightning_modules.backbones.base import Backbone
+from lightning_modules.data_parallel import Rows
+from lightning_modules.fine_tuning import FineTuning
+from lightning_modules.networks import GradeNetwork
+from lightning_modules.trained import OptimizerFactory, ScheduleFactory, TrainedModule
+
+
+class NumberBatch(Protocol):
+    """What a datamodule hands out; B samples."""
+
+    images: Tensor
+    """Raw pixels, uint8 `(B, C, H, W)`."""
+    labels: Tensor
+    """Numbers in their unit, float32 `(B, 1)`."""
+    weights: Tensor
+    """Weight of each sample in the loss, `(B,)`."""
+
+
+class RegressionModule(TrainedModule):
+    """Fits a backbone with one linear output under one head (Lathuilière et al. 2019, "vanilla regression").
+
+    Logged once per epoch: `train/loss`, `train/mae`, `val/loss`, `val/mae` and `val/rmse` in the numbers' unit, `val/r2`
+    (coefficient of determination). Losses are on the head's scale.
+
+    Args:
+        dropout: before the linear layer.
+        optimizer, schedule, seed, fine_tuning: see `TrainedModule`.
+        ordered: numbers always are; nothing depends on it.
+
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        head: ScalarHead,
+        *,
+        dropout: float,
+        optimizer: OptimizerFactory,
+        schedule: ScheduleFactory,
+        seed: int,
+        fine_tuning: FineTuning | None = None,
+        ordered: bool = True,
+    ) -> None:
+        super().__init__(
+            GradeNetwork(backbone, head.num_outputs, dropout),
+            head,
+            optimizer=optimizer,
+            schedule=schedule,
+            seed=seed,
+            fine_tuning=fine_tuning,
+            val_metrics=MetricCollection(
+                {"mae": MeanAbsoluteError(), "rmse": MeanSquaredError(squared=False), "r2": R2Score()},
+                prefix="val/",
+                compute_groups=False,
+            ),
+        )
+        self.head: ScalarHead = head
+
+    def training_step(self, batch: NumberBatch, batch_idx: int) -> Tensor:
+        """Weighted loss of one batch, a scalar; of the whole batch where several processes hold its rows."""
+        rows = Rows.of(len(batch.labels))
+        numbers, weights = rows.gather(batch.labels), rows.gather(batch.weights)
+        logits = rows.gather(self(batch.images).float())
+        loss = self.head.loss(logits, numbers, weights)
+        error = (self.head.decode(logits.detach()) - numbers).abs().mean()
+        figures = {"train/loss": loss.detach(), "train/mae": error}
+        self.log_dict(figures, on_step=False, on_epoch=True, batch_size=len(logits), sync_dist=True)
+        return loss
+
+    def validation_step(self, batch: NumberBatch, batch_idx: int) -> None:
+        """Adds one batch to the epoch's metrics."""
+        if not len(batch.labels):
+            return
+        logits = self(batch.images).float()
+        self.add_val_losses(self.head.sample_losses(logits, batch.labels))
+        self.val_metrics.update(self.head.decode(logits)[:, 0], batch.labels[:, 0])
+
+    def predict_step(self, batch: NumberBatch, batch_idx: int) -> Tensor:
+        """Numbers `(B,)`."""
+        return self.head.decode(self(batch.images).float())[:, 0]
