@@ -37,6 +37,16 @@ class PredictConfig:
 
 
 @dataclass
+class CrossConfig:
+    """What cross.py reads."""
+
+    folder: str = MISSING
+    """A sweep's, with runs on two or more data sets of one task."""
+    checkpoint: str = "best"
+    """best or last."""
+
+
+@dataclass
 class InspectConfig:
     """What `python -m inspection` reads."""
 

@@ -104,6 +104,7 @@ def register() -> None:
     store = ConfigStore.instance()
     store.store(name="schema", node=TrainConfig)
     store.store(name="predict_schema", node=commands.PredictConfig)
+    store.store(name="cross_schema", node=commands.CrossConfig)
     store.store(name="inspect_schema", node=commands.InspectConfig)
     store.store(name="export_schema", node=commands.ExportRunConfig)
     store.store(name="bench_schema", node=commands.BenchConfig)

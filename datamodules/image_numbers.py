@@ -20,6 +20,7 @@ from datamodules.image_folder import FolderImages
 from datamodules.image_index import NAMES_OF_PARTS, Member, looked_through, whole_ones
 from datamodules.photo_folder import DataError
 from datamodules.samples import Division
+from datamodules.splits import spread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,12 +36,14 @@ class NumberedImages(FolderImages):
         numbers: by the image's name.
         sources: by the image's name, where the csv has them; else pictures that are almost the same are one source.
         groups: by the image's name, where the csv has them.
+        most_train: so many images of the train part, spread over the bands; 0: all.
 
     """
 
     numbers: Mapping[str, float] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     groups: Mapping[str, str] = field(default_factory=dict)
+    most_train: int = 0
     ordered: bool = True
 
     task: ClassVar[str] = "regression"
@@ -48,7 +51,7 @@ class NumberedImages(FolderImages):
     @cached_property
     def fingerprint(self) -> str:
         """Over the bytes of the files, the numbers, and how they are divided."""
-        told = [super().fingerprint, dict(self.numbers), dict(self.sources), dict(self.groups)]
+        told = [super().fingerprint, dict(self.numbers), dict(self.sources), dict(self.groups), self.most_train]
         return hashlib.blake2b(json.dumps(told).encode(), digest_size=8).hexdigest()
 
     @cached_property
@@ -92,6 +95,14 @@ class NumberedImages(FolderImages):
     def _alike(self) -> Mapping[str, Hashable]:
         return self.sources or super()._alike
 
+    def _parts(self, labels: npt.NDArray[np.int64], sources: npt.NDArray[np.str_]) -> npt.NDArray[np.str_]:
+        parts = super()._parts(labels, sources)
+        train = np.flatnonzero(parts == "train")
+        if self.most_train and self.most_train < len(train):
+            kept = spread(labels[train], sources[train], self.most_train, self.division.seed)
+            parts[np.delete(train, kept)] = ""
+        return parts
+
     def _sources(self) -> npt.NDArray[np.str_]:
         if not self.sources:
             return super()._sources()
@@ -112,6 +123,7 @@ class ImageNumbers:
         use_parts: whether the column part divides the data; else all is divided into folds.
         folds, val_folds, split_seed, fold: see `splits.assign_parts`.
         calibration_cells: size of the calibration part.
+        most_train: see `NumberedImages`.
 
     """
 
@@ -131,13 +143,17 @@ class ImageNumbers:
         split_seed: int,
         fold: int,
         calibration_cells: int,
+        most_train: int = 0,
     ) -> None:
         self.root, self.table, self.column, self.cache = Path(root), table, column, Path(cache)
         if not low < high:
             raise DataError(f"datamodule.low={low:g} and datamodule.high={high:g}: want low below high")
         if bands < 1:
             raise DataError(f"datamodule.bands={bands}: want at least 1")
+        if most_train < 0:
+            raise DataError(f"datamodule.most_train={most_train}: want 0, for all, or more")
         self.low, self.high, self.bands, self.use_parts = low, high, bands, use_parts
+        self.most_train = most_train
         self.division = Division(fold, folds, val_folds, split_seed, calibration_cells)
 
     def load(self) -> NumberedImages:
@@ -164,6 +180,7 @@ class ImageNumbers:
             numbers={row.image: row.number for row in rows},
             sources={row.image: row.source_id for row in rows} if rows[0].source_id else {},
             groups={row.image: row.group for row in rows if row.group},
+            most_train=self.most_train,
         )  # fmt: skip
 
 

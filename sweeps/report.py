@@ -9,6 +9,7 @@ import jinja2
 import numpy as np
 import pandas as pd
 
+from sweeps import cross
 from sweeps.advice import advise
 from sweeps.drawing import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Front, curve, draw_front
 from sweeps.effects import REPEATS, Effect, main_effects
@@ -90,6 +91,7 @@ def gather(sweep: Path) -> dict[str, Any]:
         "rows": _rows(done, files, axes),
         **repeats_of(runs, axes),
         **inside_of(sweep, done, axes),
+        "crosses": cross.tables(cross.read(sweep)),
         "effects": _effects(done, [name for name in axis_columns(done) if name != "start"] if len(done) else []),
         "curves": _curves(records, done, axes),
         "details": _details(sweep, records, done, axes),

@@ -18,6 +18,9 @@ BARS = [
 ]  # fmt: skip
 
 
+NAMES = ("numbers.csv", "halves.csv")
+
+
 @pytest.fixture(scope="module")
 def bars(tmp_path_factory):
     place = tmp_path_factory.mktemp("numbers")
@@ -121,6 +124,36 @@ def test_table_and_report_show_the_numbers(exported):
     page = (sweep / "report.html").read_text()
     for words in ("R² against latency", "numbers as torch", "true against given numbers", "25 to 50"):
         assert words in page
+
+
+def test_networks_are_tested_on_each_others_data(bars, finished):
+    rows = list(csv.DictReader((bars / "bars" / "numbers.csv").read_text().splitlines()))
+    halves = [f"{row['image']},{float(row['number']) / 2},{row['source_id']}" for row in rows]
+    (bars / "bars" / "halves.csv").write_text("\n".join(["image,number,source_id", *halves]))
+    words = given(bars, "trainer.max_epochs=12", "sweep_name=crossing", "datamodule.table=numbers.csv,halves.csv")
+    run(bars, "-m", *words, check=0)
+    sweep = bars / "runs" / "crossing"
+    done = run_warm("cross.py", f"folder={sweep}", env={})
+    assert (done.returncode, done.stderr) == (0, "")
+    table = pd.read_csv(sweep / "cross.csv").set_index(["trained_on", "tested_on"])
+    assert set(table.index) == {(one, other) for one in NAMES for other in NAMES}
+    for name in NAMES:
+        own = record_of(sweep / table.run[name, name])["metrics"]
+        assert table.mae[name, name] == pytest.approx(own["test/mae"], rel=1e-5)
+    assert table.mae["numbers.csv", "halves.csv"] > 1.5 * table.mae["halves.csv", "halves.csv"], (
+        "it answers twice as much as is right"
+    )
+    assert "trained on" in done.stdout
+    run_warm("-m", "sweeps", "report", str(sweep), env={})
+    assert "Trained on one, tested on another" in (sweep / "report.html").read_text()
+    for words, wanted in (
+        ([f"folder={finished[1].parent}"], "has finished runs on 1 data set; want two or more"),
+        (["folder=nowhere"], "folder=nowhere: no such folder"),
+        ([f"folder={sweep}", "checkpoint=middle"], "checkpoint=middle: want best or last"),
+    ):
+        wrong = run_warm("cross.py", *words, env={})
+        assert wrong.returncode == 1
+        assert wanted in wrong.stderr
 
 
 def test_looking_inside_shows_what_makes_the_number_larger(finished, bars):

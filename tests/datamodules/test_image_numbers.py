@@ -77,6 +77,16 @@ def test_a_source_in_two_parts_stays_in_the_later_one(bars):
     assert samples.table.part.tolist() == parts[1:]
 
 
+def test_a_part_of_the_train_part_leaves_the_others_as_they_are(bars):
+    whole, some = read(bars).table, read(bars, most_train=10).table
+    assert (some.part == "train").sum() == 10
+    assert set(some.label[some.part == "train"]) == set(whole.label[whole.part == "train"])
+    for part in ("val", "test"):
+        assert some["sample"][some.part == part].tolist() == whole["sample"][whole.part == part].tolist()
+    assert (some.part[some.calibration] == "train").all()
+    assert read(bars, most_train=10).fingerprint != read(bars).fingerprint
+
+
 def test_without_sources_almost_equal_pictures_are_one(bars):
     rewrite(bars, lambda rows: [{key: row[key] for key in ("image", "number")} for row in rows])
     (bars / "images" / "bar001.png").write_bytes((bars / "images" / "bar000.png").read_bytes())

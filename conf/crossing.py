@@ -1,0 +1,94 @@
+"""Every run of a sweep on the data of every other one."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from conf.exporting import load_run, load_samples
+from sweeps.metrics import grade_metrics
+from sweeps.number_metrics import number_metrics
+from sweeps.record import Record, RecordError, Status, find_runs, read_record
+
+NOT_THE_DATA = ("fold", "cache", "root", "folder", "groups", "most_train")
+"""Settings of a data set that do not tell one from another here."""
+
+
+def crossed(sweep: Path, checkpoint: str = "best") -> pd.DataFrame:
+    """A row per run and data set: trained_on, tested_on, run, seed, fold, the other axes that differ, part, images, figures.
+
+    A run is tested on the test part, or where there is none the val part, that the other data have at its own fold: rendered
+    pictures of one number are of one joint, so no joint that it has seen is among them. Raises RecordError where there are
+    no two data sets of one task and one set of classes.
+    """
+    if checkpoint not in ("best", "last"):
+        raise RecordError(f"checkpoint={checkpoint}: want best or last")
+    if not sweep.is_dir():
+        raise RecordError(f"folder={sweep}: no such folder")
+    records = {
+        folder: record for folder in find_runs(sweep) if (record := read_record(folder))["status"] == Status.DONE
+    }
+    names = _names(records)
+    kinds = {(record["config"]["encoding"].get("task", "grading"), tuple(record["data"]["class_names"]))
+             for record in records.values()}  # fmt: skip
+    if len(set(names.values())) < 2:
+        raise RecordError(f"{sweep}: has finished runs on {len(set(names.values()))} data set; want two or more")
+    if len({task for task, _ in kinds}) > 1 or ({task for task, _ in kinds} == {"grading"} and len(kinds) > 1):
+        raise RecordError(f"{sweep}: its runs answer different questions; want one task and one list of classes")
+    if kinds and next(iter(kinds))[0] == "segmentation":
+        raise RecordError(f"{sweep}: task=segmentation is not crossed; want runs that grade or answer with numbers")
+    rows = []
+    for folder, record in tqdm(records.items(), desc="testing", unit="run", leave=False, disable=None):
+        module = load_run(record, folder / "checkpoints" / f"{checkpoint}.ckpt")
+        for name in dict.fromkeys(names.values()):
+            other = _counterpart(name, record, records, names)
+            if other is None:
+                continue
+            about = {"trained_on": names[folder], "tested_on": name, "run": folder.name, "seed": record["seed"],
+                     "fold": record["config"]["fold"], "start": record["start"]["origin"]}  # fmt: skip
+            axes = {
+                key: record["axes"].get(key) for key in ("backbone", "width", "resolution", "encoding", "augmentation")
+            }
+            rows.append(about | axes | _figures(module, record, other))
+    return pd.DataFrame(rows)
+
+
+def _names(records: dict[Path, Record]) -> dict[Path, str]:
+    """What each run's data are called: by the settings in which they differ."""
+    told = {folder: {key: str(value) for key, value in record["config"]["datamodule"].items() if key not in NOT_THE_DATA}
+            for folder, record in records.items()}  # fmt: skip
+    keys = [key for key in dict.fromkeys(key for one in told.values() for key in one)
+            if len({one.get(key) for one in told.values()}) > 1]  # fmt: skip
+    if len({record["axes"]["datamodule"] for record in records.values()}) > 1:
+        return {folder: str(record["axes"]["datamodule"]) for folder, record in records.items()}
+    return {folder: ", ".join(one.get(key, "–") for key in keys) or "one" for folder, one in told.items()}
+
+
+def _counterpart(name: str, record: Record, records: dict[Path, Record], names: dict[Path, str]) -> Record | None:
+    """A run's record on the data of that name and at the same fold: its own where it is trained on them."""
+    same = [other for folder, other in records.items()
+            if names[folder] == name and other["config"]["fold"] == record["config"]["fold"]]  # fmt: skip
+    return record if record in same else next(iter(same), None)
+
+
+def _figures(module: Any, record: Record, other: Record) -> dict[str, Any]:
+    import torch
+
+    from lightning_modules.inference import grade_images, read_off
+
+    samples = load_samples(other, None, None)
+    table = samples.table
+    part = samples.evaluated[-1]
+    chosen = np.flatnonzero(table.part.to_numpy(str) == part)
+    images = samples.images(int(record["config"]["resolution"]))[chosen]
+    batches = (torch.from_numpy(images[at : at + 64]).permute(0, 3, 1, 2) for at in range(0, len(images), 64))
+    rows, classes = table.iloc[chosen], len(samples.class_names)
+    if samples.task == "regression":
+        found = number_metrics(rows.number.to_numpy(), read_off(module, batches), rows.label.to_numpy(), classes)
+        kept = ["mae", "rmse", "r2", "bias"]
+    else:
+        found = grade_metrics(rows.label.to_numpy(), *grade_images(module, batches), ordered=samples.ordered)
+        kept = ["accuracy", "macro_f1"]
+    return {"part": part, "images": len(chosen)} | {name: found[name] for name in kept}
