@@ -50,6 +50,38 @@ def repeated(runs: pd.DataFrame) -> pd.DataFrame:
     return table.assign(printed_ci95=np.nan) if "printed" in table and "printed_ci95" not in table else table
 
 
+def pooled_over_seeds(folds: pd.DataFrame) -> pd.DataFrame:
+    """A row per point and group of photos of those pooled over folds with two seeds or more, each seed's folds pooled first.
+
+    Columns: the axes that differ, group, seeds, cells, and per figure its mean, `_low`, `_high` (95 %, Student's t over seeds:
+    what another start and order would change, not what other photos would).
+
+    Args:
+        folds: as `table.pooled` gives them.
+
+    """
+    if not len(folds) or "seed" not in folds:
+        return pd.DataFrame()
+    figures = [str(name) for name in folds if f"{name}_low" in folds]
+    told = {*figures, *(f"{name}_{end}" for name in figures for end in ("low", "high"))}
+    keys = [str(name) for name in folds if name not in {*told, *BOOKKEEPING, "seed", "folds", "majority"}]
+    rows = []
+    for values, group in folds.groupby(keys, dropna=False, sort=False):
+        if group.seed.nunique() < 2 or group.seed.duplicated().any():
+            continue
+        row: dict[str, Any] = dict(zip(keys, values, strict=True)) | {"seeds": len(group)}
+        for name in figures:
+            low, high = t_interval(group[name])
+            row |= {name: group[name].mean(), f"{name}_low": low, f"{name}_high": high}
+        rows.append(row)
+    table = pd.DataFrame(rows)
+    if not len(table):
+        return table
+    fixed = {"group", "seeds", "cells", *told}
+    kept = [name for name in table if name in fixed or name == "backbone" or table[name].astype(str).nunique() > 1]
+    return table[kept]
+
+
 def shown_repeats(table: pd.DataFrame) -> pd.DataFrame:
     """The columns of `repeated` for people, figures in percent."""
     own = list(table.columns[table.columns.get_loc("runs") :])

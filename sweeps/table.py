@@ -17,7 +17,7 @@ from sweeps.figures import BOOKKEEPING, SHOWN
 from sweeps.files import collect_files, file_rows, pooled_files
 from sweeps.metrics import bootstrap_interval
 from sweeps.record import Record, RecordError, Status, find_runs, read_record, status_of
-from sweeps.repeats import repeated, shown_repeats
+from sweeps.repeats import pooled_over_seeds, repeated, shown_repeats
 from sweeps.showing import files_shown, show
 
 POOLED_OVER = ("fold",)
@@ -168,6 +168,10 @@ def print_table(table: pd.DataFrame, sweep: Path, files: pd.DataFrame | None = N
     if len(folds):
         folds.to_csv(sweep / "pooled.csv", index=False)
         show(console, _with_intervals(folds), _pooled_title(folds))
+        seeds = pooled_over_seeds(folds)
+        if len(seeds):
+            seeds.to_csv(sweep / "pooled_repeats.csv", index=False)
+            show(console, _with_intervals(seeds), "the same, each seed's folds pooled first: 95 % over seeds")
     again = repeated(table)
     if len(again):
         again.to_csv(sweep / "repeats.csv", index=False)
@@ -214,8 +218,11 @@ def _with_intervals(folds: pd.DataFrame) -> pd.DataFrame:
     names = [name for name in folds if name in axis_columns(folds) or name in ("start",)]
     known = figures_with_intervals(folds)
     figures = {*known, *(f"{name}_{end}" for name in known for end in ("low", "high"))}
-    shown = folds[[name for name in names if name not in figures | {"folds", "group", "cells", "majority"}]].copy()
-    shown[["group", "cells"]] = folds[["group", "cells"]]
+    shown = folds[
+        [name for name in names if name not in figures | {"folds", "seeds", "group", "cells", "majority"}]
+    ].copy()
+    counts = [name for name in ("group", "seeds", "cells") if name in folds]
+    shown[counts] = folds[counts]
     if "majority" in folds:
         shown["majority"] = folds.majority.map("{:.3f}".format)
     for name in known:

@@ -7,9 +7,10 @@ from scipy import stats
 
 from sweeps.drawing import HEIGHT, LEFT, TOP, WIDTH, draw_sizes
 from sweeps.record import update_record
-from sweeps.repeats import repeated, shown_repeats
+from sweeps.repeats import pooled_over_seeds, repeated, shown_repeats
 from sweeps.report import write_report
-from sweeps.table import collect, print_table
+from sweeps.table import collect, pooled, print_table
+from tests.sweeps.made import add_run
 
 VALUES = [0.980, 0.982, 0.984]
 
@@ -119,3 +120,36 @@ def test_the_table_of_a_sweep_shows_them_and_writes_them(tmp_path, capsys):
     assert "repeated with several seeds, test part" in said
     assert "98.20 ± 0.50" in said
     assert pd.read_csv(tmp_path / "repeats.csv").runs.tolist() == [3]
+
+
+def test_folds_are_pooled_before_seeds_are_compared(tmp_path, capsys):
+    for seed, fold, width in ((s, f, w) for s in range(3) for f in range(2) for w in (0.25, 0.5)):
+        folder = add_run(tmp_path / "sweep", 0.5, seed=seed, fold=fold, width=width)
+        answers = pd.read_parquet(folder / "predictions.parquet")
+        wrong = seed + (fold if width == 0.5 else 0)  # of 25 cells
+        grades = np.where(np.arange(25) < wrong, (answers.label + 1) % 5, answers.label)
+        answers.assign(grade=grades, sample=[f"{fold}-{at}" for at in range(25)]).to_parquet(
+            folder / "predictions.parquet"
+        )
+    table = pooled_over_seeds(pooled(tmp_path / "sweep"))
+    assert table.width.tolist() == [0.25, 0.5]
+    assert table.seeds.tolist() == [3, 3]
+    assert table.cells.tolist() == [50, 50]
+    shares = [1 - 2 * seed / 50 for seed in range(3)]
+    half = stats.t.ppf(0.975, 2) * np.std(shares, ddof=1) / np.sqrt(3)
+    assert table.accuracy[0] == pytest.approx(np.mean(shares))
+    assert (table.accuracy_low[0], table.accuracy_high[0]) == pytest.approx(
+        (np.mean(shares) - half, np.mean(shares) + half)
+    )
+    assert table.accuracy[1] == pytest.approx(np.mean(shares) - 1 / 50)
+    print_table(collect(tmp_path / "sweep"), tmp_path / "sweep")
+    assert "95 % over seeds" in capsys.readouterr().out
+    assert (tmp_path / "sweep" / "pooled_repeats.csv").exists()
+    assert "All folds pooled, over seeds" in write_report(tmp_path / "sweep").read_text()
+
+
+def test_one_seed_or_no_folds_have_nothing_to_average(tmp_path):
+    assert not len(pooled_over_seeds(pd.DataFrame()))
+    for fold in range(2):
+        add_run(tmp_path / "sweep", 0.5, fold=fold)
+    assert not len(pooled_over_seeds(pooled(tmp_path / "sweep")))
