@@ -74,6 +74,7 @@ class ShelfFile:
             "task": record["config"].get("encoding", {}).get("task", "grading"),
             "size": self._size(record),
             "threshold": record["config"].get("encoding", {}).get("threshold"),
+            "range": [record["config"].get("encoding", {}).get(end) for end in ("low", "high")],
             "figure": plain(main_figure(entry)),
             "accuracy": entry.get(main_figure(entry)),
             "graded": self.rules_hold,
@@ -120,7 +121,7 @@ class ShelfFile:
         from sweeps.metrics import grade_metrics
 
         if self.about()["task"] != "grading":
-            raise ValueError("files that mark pixels are scored on the computer alone")
+            raise ValueError("files that mark pixels or answer with a number are scored on the computer alone")
         given = np.asarray(list(grades), np.int64)
         _, _, labels, names = self._val
         if given.shape != labels.shape:

@@ -21,7 +21,7 @@ function show(list) {
     const fastest = file.timings.filter((one) => one.device === at('device').value).map((one) => one.ms);
     const here = score ? two(accuracyText(score['val/accuracy']), `${accuracyText(score.agreement)} alike`) : two('–', '');
     const name = two(`${file.name} ${file.kind}`, `${file.start} start, ${(file.size_bytes / 1000).toFixed(0)} kB`);
-    return element('tr', {}, name, two(accuracyText(file.accuracy), `${file.figure === 'dice' ? 'Dice, ' : ''}${file.cells} ${file.task === 'segmentation' ? 'images' : 'cells'}`), here, two(fastest.length ? Math.min(...fastest).toFixed(2) : '–', 'fastest'));
+    return element('tr', {}, name, two(file.figure === 'r2' ? file.accuracy?.toFixed(3) ?? '–' : accuracyText(file.accuracy), `${{ dice: 'Dice, ', r2: 'R², ' }[file.figure] ?? ''}${file.cells} ${file.task === 'grading' ? 'cells' : 'images'}`), here, two(fastest.length ? Math.min(...fastest).toFixed(2) : '–', 'fastest'));
   });
   at('files').replaceChildren(head, ...rows);
 }
@@ -91,8 +91,8 @@ at('start').addEventListener('click', measureAll);
 
 at('score').addEventListener('click', () => all(async (say, failed) => {
   const setting = { delegate: 'wasm', threads: can.threads };
-  const grading = files.filter((file) => file.task !== 'segmentation');
-  if (!grading.length) failed.push('files that mark pixels are scored on the computer alone');
+  const grading = files.filter((file) => file.task === 'grading');
+  if (!grading.length) failed.push('files that mark pixels or answer with a number are scored on the computer alone');
   for (const [place, file] of grading.entries()) {
     let runner;
     try {

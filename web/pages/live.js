@@ -29,7 +29,8 @@ async function open() {
   at('top').max = file.labels.length;
   at('view').classList.toggle('whole', file.task === 'segmentation');
   at('marks').hidden = file.task !== 'segmentation';
-  for (const id of ['top', 'smoothing']) at(id).closest('label').hidden = file.task === 'segmentation';
+  at('smoothing').closest('label').hidden = file.task === 'segmentation';
+  at('top').closest('label').hidden = ['segmentation', 'regression'].includes(file.task);
   at('what').hidden = !file.preparation.grid;
   say(`loading ${file.name} ${file.kind} (${(file.size_bytes / 1e6).toFixed(1)} MB)`);
   try {
@@ -51,6 +52,22 @@ async function graded(using) {
   const bars = best.slice(0, Math.max(1, Number(at('top').value) || 3)).map((place) => ({ name: using.file.labels[place], share: chances[place], digits: 1 }));
   return { ms, bars, label: using.file.labels[best[0]], share: chances[best[0]] };
 }
+
+// One bar: where the number lies in its range.
+async function estimated(using) {
+  const pixels = squarePixels(source.element, source.width(), source.height(), using.file.resolution, scratch);
+  const began = performance.now();
+  const answer = await using.run(pixels);
+  const ms = performance.now() - began;
+  smooth ||= lowPass(Math.min(Math.max(Number(at('smoothing').value) || 0.4, 0.05), 1));
+  const [number] = source.moving ? smooth([answer.number]) : [answer.number];
+  const [low, high] = using.file.range;
+  const share = Math.min(Math.max((number - low) / (high - low), 0), 1);
+  const text = number.toPrecision(3);
+  return { ms, bars: [{ name: `${low} to ${high}`, share, text }], label: text };
+}
+
+const WAYS = { segmentation: marked, regression: estimated };
 
 // What is marked lies above the picture; bars are shares of its pixels.
 async function marked(using) {
@@ -76,16 +93,16 @@ async function grade() {
   busy = true; again = false;
   try {
     const using = runner;
-    const answer = await (using.file.task === 'segmentation' ? marked : graded)(using);
+    const answer = await (WAYS[using.file.task] || graded)(using);
     if (using !== runner) return;
     [scratch, shown] = [shown, scratch];
     last = { ...answer, name: `${using.file.name} ${using.file.kind}` };
     at('time').textContent = `${answer.ms.toFixed(1)} ms`;
-    at('answers').replaceChildren(...answer.bars.map(({ name, share, colour, digits }) => {
+    at('answers').replaceChildren(...answer.bars.map(({ name, share, colour, digits, text }) => {
       const fill = element('div', { className: 'fill' });
       fill.style.width = `${100 * share}%`;
       if (colour) fill.style.background = colour;
-      return element('div', { className: 'bar' }, element('span', { textContent: name }), element('div', { className: 'track' }, fill), element('span', { textContent: `${(100 * share).toFixed(digits)} %` }));
+      return element('div', { className: 'bar' }, element('span', { textContent: name }), element('div', { className: 'track' }, fill), element('span', { textContent: text ?? `${(100 * share).toFixed(digits)} %` }));
     }));
     at('shot').disabled = false;
   } catch (error) { say(error.message); } finally { busy = false; }
@@ -137,7 +154,7 @@ async function gallery() {
     const image = element('img', { src: URL.createObjectURL(one.blob), alt: one.label });
     const drop = element('button', { className: 'plain', textContent: 'remove' });
     drop.addEventListener('click', async () => { await dropCapture(one.id); await gallery(); });
-    return element('figure', {}, image, element('figcaption', { textContent: `${one.label} ${(100 * one.share).toFixed(0)} %, ${one.file}` }), drop);
+    return element('figure', {}, image, element('figcaption', { textContent: `${one.label}${one.share === undefined ? '' : ` ${(100 * one.share).toFixed(0)} %`}, ${one.file}` }), drop);
   }));
   if (!all.length) at('gallery').textContent = 'none yet';
 }

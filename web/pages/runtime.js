@@ -77,7 +77,7 @@ export class Runner {
     return runner;
   }
 
-  // pixels: Float32Array, height × width × 3, RGB 0..255 → { probabilities, grade }, or { probabilities, mask }
+  // pixels: Float32Array, height × width × 3, RGB 0..255 → { probabilities, grade }, { probabilities, mask } or { number }
   async run(pixels) {
     let input = new Tensor(pixels, [1, ...this.file.size, 3]);
     if (this.delegate === 'webgpu') input = await input.moveTo('webgpu');
@@ -87,7 +87,8 @@ export class Runner {
     for (const [place, result] of results.entries()) {
       const here = result.accelerator === 'webgpu' ? await result.moveTo('wasm') : result;
       const values = here.toTypedArray();
-      if (this.outputs[place].dtype !== 'int32') answer.probabilities = Float32Array.from(values);
+      if (this.file.task === 'regression') [answer.number] = values;
+      else if (this.outputs[place].dtype !== 'int32') answer.probabilities = Float32Array.from(values);
       else if (this.file.task === 'segmentation') answer.mask = Int32Array.from(values);
       else answer.grade = values[0];
       here.delete();
