@@ -149,7 +149,9 @@ def _pooled_rows(sweep: Path, runs: pd.DataFrame, axes: list[str]) -> pd.DataFra
     if not len(table):
         return table
     whole = table[table.group == "all"].reset_index(drop=True)
-    return whole.assign(name=[called(row, axes) for _, row in whole.iterrows()])
+    seeds = "seed" in whole and whole.seed.nunique() > 1
+    names = [called(row, axes) + (f" seed {row.seed}" if seeds else "") for _, row in whole.iterrows()]
+    return whole.assign(name=names)
 
 
 def _pooled_seeds(rows: pd.DataFrame, axes: list[str]) -> pd.DataFrame:
