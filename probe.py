@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from conf.command_line import answer, say_start, stop_or_report
 from conf.point import Point, make_point
 from conf.schema import register
+from datamodules.photo_folder import DataError
 from sweeps.probes import Probe, keep
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ def main(cfg: DictConfig) -> None:
     with stop_or_report(sweep):
         if point.problem is not None:
             raise point.problem
+        if cfg.task.get("samples", "grading") != "grading":
+            raise DataError(f"task={point.axes['task']}: is not probed; want data that are graded")
         if point.start is None:
             print(f"not applicable: {point.not_applicable}")
             return

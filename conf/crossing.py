@@ -14,14 +14,16 @@ from sweeps.record import Record, RecordError, Status, find_runs, read_record
 
 NOT_THE_DATA = ("fold", "cache", "root", "folder", "groups", "most_train")
 """Settings of a data set that do not tell one from another here."""
+ABOUT = ("seed", "fold", "datamodule", "start")
+"""Axes that do not tell one network from another, or that stand in a row by themselves."""
 
 
 def crossed(sweep: Path, checkpoint: str = "best") -> pd.DataFrame:
-    """A row per run and data set: trained_on, tested_on, run, seed, fold, the other axes that differ, part, images, figures.
+    """A row per run and data set: trained_on, tested_on, run, seed, fold, start, the other axes that differ, part, images, figures.
 
-    A run is tested on the test part, or where there is none the val part, that the other data have at its own fold: rendered
-    pictures of one number are of one joint, so no joint that it has seen is among them. Raises RecordError where there are
-    no two data sets of one task and one set of classes.
+    A run is tested on the test part, or where there is none the val part, that the other data have at its own fold; of data of
+    its own kind without the samples and sources that it was trained on or chosen by. Raises RecordError where there are no two
+    data sets of one task and one set of classes.
     """
     if checkpoint not in ("best", "last"):
         raise RecordError(f"checkpoint={checkpoint}: want best or last")
@@ -39,6 +41,10 @@ def crossed(sweep: Path, checkpoint: str = "best") -> pd.DataFrame:
         raise RecordError(f"{sweep}: its runs answer different questions; want one task and one list of classes")
     if kinds and next(iter(kinds))[0] == "segmentation":
         raise RecordError(f"{sweep}: task=segmentation is not crossed; want runs that grade or answer with numbers")
+    keys = dict.fromkeys(key for record in records.values() for key in record["axes"])
+    networks = [
+        key for key in keys if key not in ABOUT and not (key.startswith("datamodule.") and key[11:] != "most_train")
+    ]
     rows = []
     for folder, record in tqdm(records.items(), desc="testing", unit="run", leave=False, disable=None):
         module = load_run(record, folder / "checkpoints" / f"{checkpoint}.ckpt")
@@ -48,22 +54,24 @@ def crossed(sweep: Path, checkpoint: str = "best") -> pd.DataFrame:
                 continue
             about = {"trained_on": names[folder], "tested_on": name, "run": folder.name, "seed": record["seed"],
                      "fold": record["config"]["fold"], "start": record["start"]["origin"]}  # fmt: skip
-            axes = {
-                key: record["axes"].get(key) for key in ("backbone", "width", "resolution", "encoding", "augmentation")
-            }
+            axes = {key: record["axes"].get(key) for key in networks}
             rows.append(about | axes | _figures(module, record, other))
     return pd.DataFrame(rows)
 
 
 def _names(records: dict[Path, Record]) -> dict[Path, str]:
-    """What each run's data are called: by the settings in which they differ."""
+    """What each run's data are called: by their kind, where that differs, and the settings in which those of one kind differ."""
+    kinds = {folder: str(record["axes"]["datamodule"]) for folder, record in records.items()}
     told = {folder: {key: str(value) for key, value in record["config"]["datamodule"].items() if key not in NOT_THE_DATA}
             for folder, record in records.items()}  # fmt: skip
-    keys = [key for key in dict.fromkeys(key for one in told.values() for key in one)
-            if len({one.get(key) for one in told.values()}) > 1]  # fmt: skip
-    if len({record["axes"]["datamodule"] for record in records.values()}) > 1:
-        return {folder: str(record["axes"]["datamodule"]) for folder, record in records.items()}
-    return {folder: ", ".join(one.get(key, "–") for key in keys) or "one" for folder, one in told.items()}
+    several = len(set(kinds.values())) > 1
+    found = {}
+    for folder, kind in kinds.items():
+        alike = [told[other] for other in records if kinds[other] == kind]
+        keys = dict.fromkeys(key for one in alike for key in one)
+        differing = [told[folder].get(key, "–") for key in keys if len({one.get(key) for one in alike}) > 1]
+        found[folder] = ", ".join([*([kind] if several or not differing else []), *differing])
+    return found
 
 
 def _counterpart(name: str, record: Record, records: dict[Path, Record], names: dict[Path, str]) -> Record | None:
@@ -81,7 +89,15 @@ def _figures(module: Any, record: Record, other: Record) -> dict[str, Any]:
     samples = load_samples(other, None, None)
     table = samples.table
     part = samples.evaluated[-1]
-    chosen = np.flatnonzero(table.part.to_numpy(str) == part)
+    free = (table.part == part).to_numpy(copy=True)
+    if other is not record and other["config"]["datamodule"]["_target_"] == record["config"]["datamodule"]["_target_"]:
+        own = load_samples(record, None, None).table
+        seen = own[own.part.isin(["train", "val"])]
+        free &= ~(table["sample"].isin(seen["sample"]) | table.source_id.isin(seen.source_id)).to_numpy()
+    chosen = np.flatnonzero(free)
+    if not len(chosen):
+        raise RecordError(f"{record['axes']['datamodule']}: all of the other {part} part is in this run's own train or val part; "
+                          "want data that are divided alike")  # fmt: skip
     images = samples.images(int(record["config"]["resolution"]))[chosen]
     batches = (torch.from_numpy(images[at : at + 64]).permute(0, 3, 1, 2) for at in range(0, len(images), 64))
     rows, classes = table.iloc[chosen], len(samples.class_names)

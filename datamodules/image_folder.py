@@ -81,6 +81,11 @@ class FolderImages(Samples):
         return "almost the same picture as"
 
     @property
+    def least_labels(self) -> int:
+        """How many different labels the train part must hold."""
+        return 2
+
+    @property
     def _alike(self) -> Mapping[str, Hashable]:
         """By the image's name: what must not lie on both sides of a division."""
         return self.index.group
@@ -161,11 +166,13 @@ class FolderImages(Samples):
     def _parts(self, labels: npt.NDArray[np.int64], sources: npt.NDArray[np.str_]) -> npt.NDArray[np.str_]:
         by = self.division
         if not self.given:
-            return assign_parts(labels, sources, fold=by.fold, folds=by.folds, val_folds=by.val_folds, seed=by.seed)
+            return assign_parts(labels, sources, fold=by.fold, folds=by.folds, val_folds=by.val_folds, seed=by.seed,
+                                least_labels=self.least_labels)  # fmt: skip
         parts = np.array([member.part for member in self.samples], "<U5")
         if "val" not in parts:  # a fold of the train part chooses among epochs, the test part stays untouched
             rest = np.flatnonzero(parts == "train")
-            divided = assign_parts(labels[rest], sources[rest], fold=by.fold, folds=by.folds, val_folds=0, seed=by.seed)
+            divided = assign_parts(labels[rest], sources[rest], fold=by.fold, folds=by.folds, val_folds=0, seed=by.seed,
+                                   least_labels=self.least_labels)  # fmt: skip
             parts[rest] = divided
         elif by.fold:
             raise DataError(f"fold={by.fold}: {self.root} has its own val part, so there is fold 0 alone; "

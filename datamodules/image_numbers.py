@@ -83,8 +83,13 @@ class NumberedImages(FolderImages):
     @property
     def _passed_over(self) -> list[str]:
         files = (path for path in self.root.rglob("*") if path.suffix.lower() in SUFFIXES)
-        names = {path.relative_to(self.root).as_posix() for path in files}
+        names = {path.relative_to(self.root).as_posix() for path in files if not path.name.startswith(".")}
         return [f"{name}: has no number" for name in sorted(names - self.numbers.keys())]
+
+    @property
+    def least_labels(self) -> int:
+        """One: numbers of one band differ too."""
+        return 1
 
     @property
     def likeness(self) -> str:
@@ -160,7 +165,7 @@ class ImageNumbers:
         """Reads the csv, and every file once; later starts find what was seen. Raises DataError."""
         rows = read_numbers(self.root, self.table, self.column, self.low, self.high)
         edges = np.linspace(self.low, self.high, self.bands + 1).tolist()
-        names = tuple(f"{low:.4g} to {high:.4g}" for low, high in pairwise(edges))
+        names = _band_names(edges)
         given = self.use_parts and bool(rows[0].part)
         members = [
             Member(
@@ -184,10 +189,17 @@ class ImageNumbers:
         )  # fmt: skip
 
 
+def _band_names(edges: list[float]) -> tuple[str, ...]:
+    """What bands are called, with as few digits as tell their ends apart."""
+    digits = next(digits for digits in range(3, 18) if len({f"{edge:.{digits}g}" for edge in edges}) == len(edges))
+    return tuple(f"{low:.{digits}g} to {high:.{digits}g}" for low, high in pairwise(edges))
+
+
 @dataclass(frozen=True)
 class Row:
     """A line of the csv; empty where it lacks the column."""
 
+    line: int
     image: str
     number: float
     source_id: str
@@ -209,7 +221,7 @@ def read_numbers(root: Path, table: str, column: str, low: float, high: float) -
                     f"{path}: lacks the column {missing[0]}; it has {', '.join(columns) or 'none'} "
                     "(datamodule.column names the one with the numbers)"
                 )
-            rows = [_row(one, f"{path}: line {reader.line_num}", column, low, high) for one in reader]
+            rows = [_row(one, path, reader.line_num, column, low, high) for one in reader]
     except FileNotFoundError:
         raise DataError(f"{path}: no such file (datamodule.table): want a csv with image,{column}") from None
     except (UnicodeDecodeError, csv.Error) as error:
@@ -217,17 +229,20 @@ def read_numbers(root: Path, table: str, column: str, low: float, high: float) -
     if not rows:
         raise DataError(f"{path}: has no rows")
     seen: set[str] = set()
-    for line, row in enumerate(rows, 2):
+    for row in rows:
         if row.image in seen:
-            raise DataError(f"{path}: line {line}: {row.image} has a number already; want one line for each image")
+            raise DataError(f"{path}: line {row.line}: {row.image} has a number already; want one line for each image")
         seen.add(row.image)
         for name in ("source_id", "part"):
             if bool(getattr(row, name)) != bool(getattr(rows[0], name)):
-                raise DataError(f"{path}: line {line}: {name} is there in some lines only; want it in all or in none")
+                raise DataError(
+                    f"{path}: line {row.line}: {name} is there in some lines only; want it in all or in none"
+                )
     return rows
 
 
-def _row(given: dict[str, Any], place: str, column: str, low: float, high: float) -> Row:
+def _row(given: dict[str, Any], path: Path, line: int, column: str, low: float, high: float) -> Row:
+    place = f"{path}: line {line}"
     text = {name: (given.get(name) or "").strip() for name in ("image", column, "source_id", "group", "part")}
     if not text["image"]:
         raise DataError(f"{place}: image is empty; want a path in the folder")
@@ -240,4 +255,4 @@ def _row(given: dict[str, Any], place: str, column: str, low: float, high: float
     part = NAMES_OF_PARTS.get(text["part"].lower(), text["part"])
     if part not in ("", "train", "val", "test"):
         raise DataError(f"{place}: part={part}; want train, val or test")
-    return Row(Path(text["image"]).as_posix(), number, text["source_id"], text["group"], part)
+    return Row(line, Path(text["image"]).as_posix(), number, text["source_id"], text["group"], part)

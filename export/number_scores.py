@@ -33,6 +33,8 @@ class NumberScores(Scored):
     shipped: ClassVar[type[Deployable]] = NumberDeployable
     model: ClassVar[type[TfliteModel]] = NumberModel
 
+    measured: ClassVar[str] = "a number, as a share of its range"
+
     given: npt.NDArray[np.float64]
     """By torch, `(N,)`."""
     range: float

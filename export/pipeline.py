@@ -128,7 +128,7 @@ class Export:
         worst = float(np.abs(scored.model(data).probabilities(scored.images[few]) - wanted).max()) / scored.span
         if not worst <= PARITY:
             raise ExportError(
-                f"{self.folder}: the converted float32 file differs from torch by {worst:.2g} in a probability, "
+                f"{self.folder}: the converted float32 file differs from torch by {worst:.2g} in {scored.measured}, "
                 f"more than {PARITY:g}"
             )
         return FloatFile(data, self.calibration_images, self.retrain, scored.model)

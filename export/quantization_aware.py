@@ -92,8 +92,8 @@ def quantization_aware(
             for rounding in roundings:
                 rounding.train()
             with torch.no_grad():
-                wanted = teacher.head.as_labels(teacher(batch.images))
-            loss = student.head.loss(student(batch.images), wanted)
+                wanted = teacher(batch.images)
+            loss = student.head.taught_loss(student(batch.images), wanted)
             if not torch.isfinite(loss):
                 raise FloatingPointError("the loss of quantisation-aware tuning is no number: try a smaller lr")
             optimizer.zero_grad()

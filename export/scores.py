@@ -41,6 +41,9 @@ class Scored(ABC):
     images: npt.NDArray[np.uint8]
     """`(N, H, W, 3)`."""
 
+    measured: ClassVar[str] = "a probability"
+    """What files are held against torch by, in words."""
+
     @property
     def span(self) -> float:
         """What a difference of answers is measured by; a task whose answers have a unit says its range."""

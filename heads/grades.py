@@ -48,9 +48,9 @@ class GradeHead(nn.Module, ABC):
     def decode(self, logits: Tensor) -> Tensor:
         """Logits `(B, O)` → grades `(B,)`, int64. Not always the argmax of `probabilities`."""
 
-    def as_labels(self, logits: Tensor) -> Tensor:
-        """What a network says, as labels that another may be taught by: `(B, O)` → `(B, K)`."""
-        return self.probabilities(logits).clamp(0, 1)
+    def taught_loss(self, logits: Tensor, teacher: Tensor) -> Tensor:
+        """The loss of one network where another's probabilities are the labels, both logits of one shape; a scalar."""
+        return self.loss(logits, self.probabilities(teacher).clamp(0, 1))
 
     def loss(self, logits: Tensor, labels: Tensor, sample_weights: Tensor | None = None) -> Tensor:
         """Mean over the batch of weight × loss, a scalar: Keras's reading of class weights (thesis, section 4.1.2).

@@ -46,9 +46,9 @@ class MaskHead(nn.Module, ABC):
         losses = self.sample_losses(logits, masks.to(logits.dtype))
         return losses.mean() if sample_weights is None else (losses * sample_weights).mean()
 
-    def as_labels(self, logits: Tensor) -> Tensor:
-        """What a network says, as labels that another may be taught by, the same shape."""
-        return self.probabilities(logits).clamp(0, 1)
+    def taught_loss(self, logits: Tensor, teacher: Tensor) -> Tensor:
+        """The loss of one network where another's probabilities are the labels, both logits of one shape; a scalar."""
+        return self.loss(logits, self.probabilities(teacher).clamp(0, 1))
 
     def some_labels(self, images: Tensor) -> Tensor:
         """Masks for images `(B, C, H, W)` that mean nothing, to time a step with: bool `(B, K, H, W)`."""

@@ -56,9 +56,9 @@ class ScalarHead(nn.Module, ABC):
         losses = self.sample_losses(logits, numbers)
         return losses.mean() if sample_weights is None else (losses * sample_weights).mean()
 
-    def as_labels(self, logits: Tensor) -> Tensor:
-        """What a network says, as labels that another may be taught by, the same shape."""
-        return self.decode(logits)
+    def taught_loss(self, logits: Tensor, teacher: Tensor) -> Tensor:
+        """How far one network is from another, both logits `(B, 1)`, a scalar; no margin."""
+        return (logits - teacher).abs().mean()
 
     def some_labels(self, images: Tensor) -> Tensor:
         """Numbers for images `(B, C, H, W)` that mean nothing, to time a step with: float `(B, 1)`."""

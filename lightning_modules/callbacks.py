@@ -75,11 +75,11 @@ class ProgressLine(Callback):
             self._bar.update()
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Shows the latest val accuracy or Dice."""
-        for name in ("accuracy", "dice"):
+        """Shows the latest val accuracy, Dice or MAE."""
+        for name in ("accuracy", "dice", "mae"):
             value = trainer.callback_metrics.get(f"val/{name}")
             if self._bar is not None and value is not None:
-                self._bar.set_postfix_str(f"val {name} {float(value):.3f}", refresh=False)
+                self._bar.set_postfix_str(f"val {name} {float(value):.3g}", refresh=False)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Closes the bar."""

@@ -2,9 +2,9 @@
 
 from typing import Protocol
 
+import torch
 from torch import Tensor
-from torchmetrics import MetricCollection
-from torchmetrics.regression import MeanAbsoluteError, MeanSquaredError, R2Score
+from torchmetrics import Metric, MetricCollection
 
 from heads.scalar import ScalarHead
 from lightning_modules.backbones.base import Backbone
@@ -23,6 +23,38 @@ class NumberBatch(Protocol):
     """Numbers in their unit, float32 `(B, 1)`."""
     weights: Tensor
     """Weight of each sample in the loss, `(B,)`."""
+
+
+class Errors(Metric):
+    """What numbers are off by, over all samples at once, in double precision.
+
+    Args:
+        low, high: the ends of the range, to which sums are scaled.
+
+    """
+
+    sums: Tensor
+
+    def __init__(self, low: float, high: float) -> None:
+        super().__init__()
+        self.low, self.span = low, high - low
+        self.add_state("sums", torch.zeros(5, dtype=torch.float64), dist_reduce_fx="sum")
+
+    def update(self, given: Tensor, numbers: Tensor) -> None:
+        """Both `(B,)`, in their unit."""
+        true = (numbers.double() - self.low) / self.span
+        error = (given.double() - numbers.double()) / self.span
+        self.sums += torch.stack(
+            [torch.ones_like(true).sum(), error.abs().sum(), error.square().sum(), true.sum(), true.square().sum()]
+        )
+
+    def compute(self) -> dict[str, Tensor]:
+        """MAE and RMSE in the numbers' unit, R² (0 where all numbers are equal), as mae, rmse and r2."""
+        count, absolute, squared, total, squares = self.sums
+        spread = squares - total.square() / count
+        r2 = torch.where(spread > 1e-12 * squares, 1 - squared / spread.clamp(min=1e-300), torch.zeros_like(spread))
+        found = {"mae": absolute / count * self.span, "rmse": (squared / count).sqrt() * self.span, "r2": r2}
+        return {name: value.float() for name, value in found.items()}
 
 
 class RegressionModule(TrainedModule):
@@ -57,11 +89,7 @@ class RegressionModule(TrainedModule):
             schedule=schedule,
             seed=seed,
             fine_tuning=fine_tuning,
-            val_metrics=MetricCollection(
-                {"mae": MeanAbsoluteError(), "rmse": MeanSquaredError(squared=False), "r2": R2Score()},
-                prefix="val/",
-                compute_groups=False,
-            ),
+            val_metrics=MetricCollection({"errors": Errors(head.low, head.high)}, prefix="val/"),
         )
         self.head: ScalarHead = head
 

@@ -189,7 +189,7 @@ class SmallPooling(nn.Module):
         return found.permute(3, 0, 1, 2)
 
 
-class SmallNorm(nn.Module):
+class SmallNorm(nn.BatchNorm2d):
     """Computes what an `nn.BatchNorm2d` does, with its parameters and running statistics; inside `torch.vmap` only.
 
     Args:
@@ -202,11 +202,10 @@ class SmallNorm(nn.Module):
     num_batches_tracked: Tensor
 
     def __init__(self, layer: nn.BatchNorm2d) -> None:
-        super().__init__()
+        super().__init__(layer.num_features, layer.eps, layer.momentum)
         self.weight, self.bias = layer.weight, layer.bias
-        self.eps, self.momentum = layer.eps, float(layer.momentum or 0)
         for name, buffer in layer.named_buffers():
-            self.register_buffer(name, buffer)
+            setattr(self, name, buffer)
         self.train(layer.training)
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -219,8 +218,9 @@ class SmallNorm(nn.Module):
         found, mean, spread = _Norm.apply(inner, self.weight, self.bias, self.eps)
         count = inner.shape[1] * inner.shape[2] * inner.shape[3]
         variance = (spread.detach().pow(-2) - self.eps) * (count / (count - 1))
-        self.running_mean.mul_(1 - self.momentum).add_(mean.detach() * self.momentum)
-        self.running_var.mul_(1 - self.momentum).add_(variance * self.momentum)
+        share = float(self.momentum or 0)
+        self.running_mean.mul_(1 - share).add_(mean.detach() * share)
+        self.running_var.mul_(1 - share).add_(variance * share)
         self.num_batches_tracked.add_(1)
         normalised: Tensor = found.permute(3, 0, 1, 2)
         return normalised

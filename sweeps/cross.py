@@ -10,6 +10,7 @@ from rich.table import Table
 
 from sweeps.effects import t_interval
 
+PLACE = ("trained_on", "tested_on", "run", "seed", "fold")
 FIGURES = ("mae", "accuracy")
 """One of them is shown: of numbers, of grades."""
 
@@ -26,7 +27,9 @@ def write(sweep: Path, rows: pd.DataFrame) -> Path:
 def read(sweep: Path) -> pd.DataFrame:
     """The kept rows; none where there are none."""
     path = sweep / "cross.csv"
-    return pd.read_csv(path) if path.is_file() else pd.DataFrame()
+    if not path.is_file():
+        return pd.DataFrame()
+    return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype={"trained_on": str, "tested_on": str})
 
 
 def tables(rows: pd.DataFrame) -> list[dict[str, Any]]:
@@ -36,7 +39,7 @@ def tables(rows: pd.DataFrame) -> list[dict[str, Any]]:
     if not len(rows):
         return []
     figure = next(name for name in FIGURES if name in rows)
-    axes = [name for name in ("backbone", "width", "resolution", "encoding", "augmentation", "start") if name in rows]
+    axes = [str(name) for name in rows.columns[: rows.columns.get_loc("part")] if name not in PLACE]
     told = [name for name in axes if name == "backbone" or rows[name].astype(str).nunique() > 1]
     found = []
     for values, group in rows.groupby(axes, dropna=False, sort=False):

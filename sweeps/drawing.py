@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sweeps.figures import is_share
+
 WIDTH, HEIGHT = 980, 520
 LEFT, RIGHT, TOP, BOTTOM = 64, 24, 20, 48
 COLOURS = ["#0b5fff", "#d9480f", "#2b8a3e", "#862e9c", "#0c8599", "#a61e4d", "#5c940d", "#495057"]
@@ -37,12 +39,13 @@ def draw_front(points: pd.DataFrame, labels: list[str], figure: str) -> Front:
 
     Args:
         labels: what each point is called.
-        figure: the column on the y axis, 0 to 1.
+        figure: the column on the y axis, at most 1.
 
     """
     latency, value = points.latency_ms.to_numpy(float), points[figure].to_numpy(float)
     x_ticks, x_of = _log_scale(latency)
-    y_ticks, y_of = _share_scale(value, np.concatenate([points[f"{figure}_low"], points[f"{figure}_high"]]))
+    ends = np.concatenate([points[f"{figure}_low"], points[f"{figure}_high"]])
+    y_ticks, y_of = _share_scale(value, ends, 0.0 if is_share(figure) else -np.inf)
     kinds = sorted(points.file.unique())
     colour = {kind: COLOURS[place % len(COLOURS)] for place, kind in enumerate(kinds)}
     random = points.start.eq("random").tolist() if "start" in points else [False] * len(points)
@@ -55,11 +58,11 @@ def draw_front(points: pd.DataFrame, labels: list[str], figure: str) -> Front:
             f"{label}{', random start' if mixed and at_random else ''}\n{figure.replace('/', ' ')} {point[figure]:.3f}{interval}, {int(point.runs)} run(s)\n"
             f"{point.latency_ms:.2f} ms{f' ({point.setting})' if point.setting else ''}, {point.size_bytes / 1000:,.0f} kB, answers as torch {point.same:.1%}"
         )
-        ends = {"low": y_of(low), "high": y_of(high)} if np.isfinite(low) else {"low": None, "high": None}
+        bars = {"low": y_of(low), "high": y_of(high)} if np.isfinite(low) else {"low": None, "high": None}
         place = {"x": x_of(point.latency_ms), "y": y_of(point[figure])}
         shown = label if point.front or len(points) <= MANY else str(number)
         front.marks.append(
-            {**place, **ends, "colour": colour[point.file], "front": bool(point.front), "tip": tip}
+            {**place, **bars, "colour": colour[point.file], "front": bool(point.front), "tip": tip}
             | {"label": shown, "hollow": mixed and at_random}
         )
     on = sorted((mark["x"], mark["y"]) for mark in front.marks if mark["front"])
@@ -112,14 +115,17 @@ def _log_scale(values: Any) -> tuple[list[tuple[float, str]], Callable[[float], 
     return [(place(tick), f"{tick:,g}") for tick in (shown[0] if len(shown[0]) > 2 else shown[1])], place
 
 
-def _share_scale(values: Any, ends: Any) -> tuple[list[tuple[float, str]], Callable[[float], float]]:
+def _share_scale(
+    values: Any, ends: Any, least: float = 0.0
+) -> tuple[list[tuple[float, str]], Callable[[float], float]]:
     """Room for the values, and for as much of their intervals: those of two repetitions may span everything."""
     spread = max(float(values.max() - values.min()), 0.02)
     known = np.concatenate(
         [values, np.clip(ends[np.isfinite(ends)], values.min() - 0.3 * spread, values.max() + 0.3 * spread)]
     )
-    low, high = max(0.0, known.min() - 0.12 * spread), min(1.0, known.max() + 0.12 * spread)
-    step = next(step for step in (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2) if (high - low) / step <= 9)
+    low, high = max(least, known.min() - 0.12 * spread), min(1.0, known.max() + 0.12 * spread)
+    steps = (step * 10.0**power for power in range(-3, 6) for step in (1, 2, 5))
+    step = next(step for step in steps if step >= 0.002 and (high - low) / step <= 9)
 
     def place(value: float) -> float:
         inside = min(max(value, low), high)  # an interval of few repetitions leaves 0 to 1

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sweeps.figures import main_figure
+from sweeps.figures import is_share, main_figure
 
 Grades = npt.NDArray[np.int64]
 
@@ -81,10 +81,10 @@ def bootstrap_interval(
 ) -> dict[str, tuple[float, float]]:
     """95 % percentile intervals over resampled sources: cells of one device are not independent.
 
-    Where every draw is 1, or 0, there is nothing to resample: the interval is then the exact binomial one (Clopper and
+    Where every draw of a share is 1, or 0, there is nothing to resample: the interval is then the exact binomial one (Clopper and
     Pearson 1934) of as many right, or wrong, answers as there are sources.
 
-    `figures` maps names to functions of (labels, grades), shares from 0 to 1.
+    `figures` maps names to functions of (labels, grades).
     """
     rng = np.random.default_rng(seed)
     _, source = np.unique(source_ids, return_inverse=True)
@@ -94,14 +94,14 @@ def bootstrap_interval(
         chosen = np.concatenate([members[number] for number in rng.integers(len(members), size=len(members))])
         for name, figure in figures.items():
             draws[name].append(figure(labels[chosen], grades[chosen]))
-    return {name: _percentiles(values, len(members)) for name, values in draws.items()}
+    return {name: _percentiles(values, len(members), share=is_share(name)) for name, values in draws.items()}
 
 
-def _percentiles(values: list[float], sources: int) -> tuple[float, float]:
+def _percentiles(values: list[float], sources: int, *, share: bool) -> tuple[float, float]:
     least = 0.025 ** (1 / sources)
-    if min(values) == 1:
+    if share and min(values) == 1:
         return least, 1.0
-    if max(values) == 0:
+    if share and max(values) == 0:
         return 0.0, 1 - least
     low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)

@@ -7,11 +7,22 @@ import pandas as pd
 import yaml
 
 from sweeps.effects import t_interval
-from sweeps.figures import BOOKKEEPING, main_figure
+from sweeps.figures import BOOKKEEPING, is_share, main_figure
 from sweeps.published import PUBLISHED
 from sweeps.record import Status
 
-FIGURES = ("accuracy", "macro_precision", "macro_recall", "f_measure", "dice", "dice_pooled", "iou")
+FIGURES = (
+    "accuracy",
+    "macro_precision",
+    "macro_recall",
+    "f_measure",
+    "dice",
+    "dice_pooled",
+    "iou",
+    "mae",
+    "rmse",
+    "r2",
+)
 """Of the part that nothing was chosen by, where a sweep has one."""
 
 
@@ -83,7 +94,7 @@ def pooled_over_seeds(folds: pd.DataFrame) -> pd.DataFrame:
 
 
 def shown_repeats(table: pd.DataFrame) -> pd.DataFrame:
-    """The columns of `repeated` for people, figures in percent."""
+    """The columns of `repeated` for people, shares in percent."""
     own = list(table.columns[table.columns.get_loc("runs") :])
     axes = [name for name in table if name not in own and (name == "backbone" or table[name].astype(str).nunique() > 1)]
     shown = table[axes].assign(runs=table.runs)
@@ -93,12 +104,17 @@ def shown_repeats(table: pd.DataFrame) -> pd.DataFrame:
             shown[name] = [words.format(value) if pd.notna(value) else "–" for value in table[name]]
     for name in (name for name in FIGURES if name in table):
         ends = zip(table[name], table[f"{name}_high"], strict=True)
-        shown[name] = [
-            f"{100 * mean:.2f} ± {100 * (high - mean):.2f}" if pd.notna(mean) else "–" for mean, high in ends
-        ]
+        shown[name] = [repeat_text(name, mean, high) for mean, high in ends]
     if "printed" in table:
         shown["printed"] = [f"{100 * value:.2f}" if pd.notna(value) else "–" for value in table.printed]
     return shown
+
+
+def repeat_text(name: str, mean: float, high: float) -> str:
+    """Mean and half the interval: shares in percent, others in their unit; – where there is none."""
+    if pd.isna(mean):
+        return "–"
+    return f"{100 * mean:.2f} ± {100 * (high - mean):.2f}" if is_share(name) else f"{mean:.4g} ± {high - mean:.2g}"
 
 
 def _weights(group: pd.DataFrame) -> dict[str, float]:

@@ -13,12 +13,12 @@ from sweeps import cross
 from sweeps.advice import advise
 from sweeps.drawing import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Front, curve, draw_front
 from sweeps.effects import REPEATS, Effect, main_effects
-from sweeps.figures import SHOWN, main_figure
+from sweeps.figures import SHOWN, figure_text, main_figure
 from sweeps.front import points
 from sweeps.naming import called, telling
 from sweeps.published import Beside, beside
 from sweeps.record import Record, RecordError, Status, find_runs, read_record, write_whole
-from sweeps.repeats import pooled_over_seeds
+from sweeps.repeats import pooled_over_seeds, repeat_text
 from sweeps.sections import embedded, inside_of, repeats_of
 from sweeps.status import Progress, progress
 from sweeps.table import axis_columns, figures_with_intervals, pooled, read_sweep
@@ -96,11 +96,14 @@ def gather(sweep: Path) -> dict[str, Any]:
         "crosses": cross.tables(cross.read(sweep)),
         "effects": _effects(done, [name for name in axis_columns(done) if name != "start"] if len(done) else []),
         "curves": _curves(records, done, axes),
+        "curve_top": _curve_top(records, main),
         "details": _details(sweep, records, done, axes),
         "tables": [table for table in tables if table.known],
         "unmatched": sorted({table.number for table in tables} - {table.number for table in tables if table.known}),
         "size": {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP},
         "np": np,
+        "figure_text": figure_text,
+        "repeat_text": repeat_text,
         "main": main,
         "task": next((record["axes"].get("task", "grading") for record in records.values()), "grading"),
         "pooled_figures": figures_with_intervals,
@@ -184,13 +187,16 @@ def _curves(records: dict[str, Record], done: pd.DataFrame, axes: list[str]) -> 
     drawn = []
     main = main_figure(done)
     best = done.dropna(subset=main).sort_values(main, ascending=False).head(MOST_CURVES) if main in done else done
+    top = _curve_top(records, main)
     for _, run in best.iterrows():
         history = records.get(run.run, {}).get("history", [])
         parts = {part: [_followed(epoch, part) for epoch in history] for part in ("train", "val")}
         repeats = ", ".join(f"{name} {run[name]}" for name in REPEATS if name in axes)
-        top = 1.0 if main != "val/r2" else max(value or 0.0 for values in parts.values() for value in values or [1.0])
         drawn.append(
-            {part: curve(values, 150, 70, 0.0, top) for part, values in parts.items()}
+            {
+                part: curve([value if value is None else min(value, top) for value in values], 150, 70, 0.0, top)
+                for part, values in parts.items()
+            }
             | {
                 "name": called(run, axes),
                 "repeats": repeats,
@@ -199,6 +205,14 @@ def _curves(records: dict[str, Record], done: pd.DataFrame, axes: list[str]) -> 
             }
         )
     return drawn
+
+
+def _curve_top(records: dict[str, Record], main: str) -> float:
+    """Where all drawings end: 1, or of errors what a constant answer costs at most."""
+    if main != "val/r2":
+        return 1.0
+    constants = [record.get("metrics", {}).get("val/constant_mae") or 0.0 for record in records.values()]
+    return 1.2 * max(constants, default=0.0) or 1.0
 
 
 def _followed(epoch: dict[str, float], part: str) -> float | None:

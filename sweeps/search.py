@@ -3,6 +3,7 @@
 The search is kept in `search.log` in the sweep's folder: the same command goes on where it was stopped.
 """
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -43,6 +44,8 @@ class Objective:
         file, _, name = self.figure.rpartition(":")
         entry: Any = record.get("exports", {}).get(file, {}) if file else record.get("metrics", {})
         value = entry.get(name, next((timed[name] for timed in entry.get("latency", []) if name in timed), None))
+        if name in entry and value is None:  # an epoch that never came
+            return math.inf if self.direction == "minimize" else -math.inf
         if not isinstance(value, int | float):
             need = f"; export=all with quantization={file} makes it" if file else ""
             raise RecordError(f"objective {self.figure}: the run's record has no such figure{need}")

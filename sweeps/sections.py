@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from sweeps.drawing import draw_sizes
+from sweeps.figures import is_share
 from sweeps.naming import called
 from sweeps.repeats import FIGURES, repeated
 
@@ -27,8 +28,8 @@ def repeats_of(runs: pd.DataFrame, axes: list[str]) -> dict[str, Any]:
     words = ["from the labels" if str(share) in ("0", "0.0") else "taught" for share in taught]
     kinds = words if "task.soft_share" in table else list(table.backbone)
     figures = [name for name in FIGURES if name in table]
-    figure = "f_measure" if "f_measure" in figures else figures[0]
-    drawn = draw_sizes(table, names, kinds, figure)
+    figure = "f_measure" if "f_measure" in figures else next((name for name in figures if is_share(name)), "")
+    drawn = draw_sizes(table, names, kinds, figure) if figure else None
     return {"repeats": table.assign(name=names), "repeat_figures": figures, "by_size": drawn, "size_figure": figure}
 
 

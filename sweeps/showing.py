@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sweeps.answers import GRADES, MASKS, NUMBERS
+from sweeps.figures import figure_text
 
 
 def files_shown(files: pd.DataFrame) -> pd.DataFrame:
@@ -14,7 +15,7 @@ def files_shown(files: pd.DataFrame) -> pd.DataFrame:
     shown = files[[name for name in files if name not in own and (name == "backbone" or files[name].nunique() > 1)]]
     shown = shown.assign(file=files.file, runs=files.runs, cells=files.cells)
     for name in (name for kind in (GRADES, MASKS, NUMBERS) for name in kind.figures if name in files):
-        shown[name] = files[name].map("{:.3f}".format)
+        shown[name] = [figure_text(name, value) for value in files[name]]
     shown["lost"] = [
         f"{lost:.1f} [{low:.1f}, {high:.1f}]"
         for lost, low, high in zip(files.lost, files.lost_low, files.lost_high, strict=True)
@@ -40,5 +41,5 @@ def _cell(name: str, value: object) -> str:
     if isinstance(value, float):
         if np.isnan(value):
             return "–"
-        return f"{value:.0f}" if name == "seconds" else f"{value:.3f}" if "/" in name else f"{value:g}"
+        return f"{value:.0f}" if name == "seconds" else figure_text(name, value) if "/" in name else f"{value:g}"
     return str(value)

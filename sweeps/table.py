@@ -13,7 +13,7 @@ from pyarrow import parquet
 from rich.console import Console
 
 from sweeps.answers import GRADES, MASKS, NUMBERS, kind_of
-from sweeps.figures import BOOKKEEPING, SHOWN
+from sweeps.figures import BOOKKEEPING, SHOWN, figure_text
 from sweeps.files import collect_files, file_rows, pooled_files
 from sweeps.metrics import bootstrap_interval
 from sweeps.record import Record, RecordError, Status, find_runs, read_record, status_of
@@ -227,7 +227,7 @@ def _with_intervals(folds: pd.DataFrame) -> pd.DataFrame:
         shown["majority"] = folds.majority.map("{:.3f}".format)
     for name in known:
         shown[name] = [
-            f"{value:.3f} [{low:.3f}, {high:.3f}]" if pd.notna(value) else "–"
+            "{} [{}, {}]".format(*(figure_text(name, one) for one in (value, low, high))) if pd.notna(value) else "–"
             for value, low, high in zip(folds[name], folds[f"{name}_low"], folds[f"{name}_high"], strict=True)
         ]
     return shown

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PROJECT = "gridlite"
 FILE_FIGURES = (
     "val/accuracy", "val/off_by_one", "val/macro_f1", "test/accuracy", "val/dice", "val/dice_pooled", "test/dice",
-    "size_bytes", "agreement",
+    "val/mae", "val/r2", "test/mae", "test/r2", "size_bytes", "agreement",
 )  # fmt: skip
 
 
@@ -106,6 +106,7 @@ def _pictures(run: "Run", folder: Path, record: Record) -> None:
     if record.get("mistakes") and (folder / "mistakes.jpg").exists():
         caption = "; ".join(
             f"{one['sample']}: Dice {one['dice']:.2f}" if "dice" in one
+            else f"{one['sample']}: {one['number']:.3g} taken for {one['given']:.3g}" if "given" in one
             else f"{names[one['label']]} taken for {names[one['grade']]}"
             for one in record["mistakes"]
         )  # fmt: skip

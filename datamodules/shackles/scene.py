@@ -81,7 +81,7 @@ def draw(rng: Generator, variation: Variation, panoramas: int) -> Scene:
     camera = float(rng.uniform(0, 360)), float(rng.uniform(-22, 32)), float(rng.uniform(4.2, 6.2))
     roll, aim = float(rng.normal(0, 6)), (float(rng.uniform(-0.12, 0.12)), float(rng.uniform(-0.12, 0.12)))
     fov = float(rng.uniform(30, 42))
-    surroundings, turned = int(rng.integers(max(panoramas, 1))), float(rng.uniform(0, 360))
+    surroundings, turned = int(rng.random() * max(panoramas, 1)), float(rng.uniform(0, 360))
     partial = bool(rng.random() < 0.5)
     sun = float(rng.uniform(0, 360)), float(rng.uniform(10, 65)), float(rng.uniform(2, 7))
     tones = float(rng.uniform(0.25, 0.6)), float(rng.uniform(0.25, 0.6))

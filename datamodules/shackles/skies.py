@@ -1,5 +1,6 @@
 """Surroundings all around the shackles, as pictures of longitude by latitude in linear light: sky, horizon, ground."""
 
+import hashlib
 from pathlib import Path
 
 import cv2
@@ -97,7 +98,7 @@ def found(folder: Path) -> list[Path]:
 
 def read(path: Path) -> Map:
     """A panorama in linear light, at HEIGHT x WIDTH. Raises DataError naming the file."""
-    given = cv2.imread(str(path), cv2.IMREAD_UNCHANGED | cv2.IMREAD_ANYDEPTH)
+    given = _exr(path) if path.suffix.lower() == ".exr" else cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if given is None or given.ndim != 3:
         raise DataError(f"{path}: not a panorama that can be read; want .hdr, .exr or a picture in colour")
     if not 1.8 < given.shape[1] / given.shape[0] < 2.2:
@@ -106,6 +107,26 @@ def read(path: Path) -> Map:
     most = {"uint8": 255.0, "uint16": 65535.0}.get(rgb.dtype.name)
     light = rgb.astype(np.float32) if most is None else (rgb.astype(np.float32) / most) ** 2.2
     return np.asarray(cv2.resize(light, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _exr(path: Path) -> Map | None:
+    """BGR, as OpenCV gives pictures; its own reader of this format is left out of many builds."""
+    import mitsuba
+
+    mitsuba.set_variant("scalar_rgb")
+    try:
+        picture = mitsuba.Bitmap(str(path)).convert(mitsuba.Bitmap.PixelFormat.RGB, mitsuba.Struct.Type.Float32, False)
+    except RuntimeError:
+        return None
+    return np.asarray(np.array(picture)[..., ::-1], np.float32)
+
+
+def panoramas_digest(folder: Path) -> str:
+    """8 hex digits over a folder's panoramas."""
+    digest = hashlib.blake2b(digest_size=4)
+    for path in found(folder):
+        digest.update(path.name.encode() + hashlib.blake2b(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def out_of_focus(picture: Map, degrees: float) -> Map:

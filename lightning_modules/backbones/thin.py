@@ -1,6 +1,6 @@
-"""A network of a few thousand weights, nearly all of them in convolutions.
+"""A network of a few thousand weights, more of them in convolutions than SimpLeNet's, whose classifier takes most.
 
-An average over the last map (Lin et al. 2014, section 3.2) stands in for the classifier that takes most of SimpLeNet's.
+The classifier is over a smaller map, or over its average (Lin et al. 2014, section 3.2).
 """
 
 from collections.abc import Sequence
@@ -19,15 +19,32 @@ class Thin(Backbone):
 
     Args:
         layers: filters of each step: one convolution, the halving (the maximum of 2 x 2), then the others.
+        side: of the images, pixels, where the classifier is over all of the last map; None: over its average.
 
-    Below a linear layer of ten classes [[8], [14, 16]] has 3,342 weights.
+    Below a linear layer of ten classes [[8], [14, 16]] has 3,342 weights, at a side of 28 [[8], [10], [10]] has 3,358.
 
     """
 
-    def __init__(self, width: float, start: Start, in_channels: int = 3, *, layers: Sequence[Sequence[int]]) -> None:
+    def __init__(
+        self,
+        width: float,
+        start: Start,
+        in_channels: int = 3,
+        *,
+        layers: Sequence[Sequence[int]],
+        side: int | None = None,
+    ) -> None:
         if not layers or not all(layers) or min(chain(*layers)) < 1:
             raise ValueError(f"backbone.layers={[list(step) for step in layers]}: want filters for every step")
         super().__init__(_Steps(in_channels, [[max(1, int(width * one)) for one in step] for step in layers]), start)
+        self.side = side
+
+    def classifier(self, num_outputs: int) -> nn.Module | None:
+        """The last map `(B, C, H, W)` → logits `(B, O)`, for images of one side; None: what averages maps."""
+        if self.side is None:
+            return None
+        last = -(-self.side // self.strides[-1])
+        return nn.Sequential(nn.Flatten(), nn.Linear(self.out_channels[-1] * last * last, num_outputs))
 
 
 class _Steps(nn.Module):

@@ -7,13 +7,15 @@ from lightning_modules.networks import GradeNetwork
 from tests.contracts.test_configs import build, spec_of, start_of
 
 
-def made(**settings):
-    return build("thin", 1.0, start_of(spec_of("thin")), **settings)
+def made(name="thin", **settings):
+    return build(name, 1.0, start_of(spec_of(name)), **settings)
 
 
-def test_it_has_no_more_weights_than_the_smallest_of_the_thesis():
-    weights = sum(parameter.numel() for parameter in GradeNetwork(made(), 10, 0.0).parameters())
-    assert weights <= 3_484
+@pytest.mark.parametrize("name", ["thin", "thin_28"])
+def test_it_has_no_more_weights_than_the_smallest_of_the_thesis(name):
+    network = GradeNetwork(made(name), 10, 0.0)
+    assert sum(parameter.numel() for parameter in network.parameters()) <= 3_484
+    assert network(torch.zeros(2, 3, 28, 28)).shape == (2, 10)
 
 
 @pytest.mark.parametrize("side", [28, 30, 33])

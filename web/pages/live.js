@@ -63,7 +63,7 @@ async function estimated(using) {
   const [number] = source.moving ? smooth([answer.number]) : [answer.number];
   const [low, high] = using.file.range;
   const share = Math.min(Math.max((number - low) / (high - low), 0), 1);
-  const text = number.toPrecision(3);
+  const text = number.toFixed(Math.max(0, 2 - Math.floor(Math.log10(high - low))));
   return { ms, bars: [{ name: `${low} to ${high}`, share, text }], label: text };
 }
 
