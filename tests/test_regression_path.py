@@ -156,6 +156,18 @@ def test_networks_are_tested_on_each_others_data(bars, finished):
         assert wanted in wrong.stderr
 
 
+def test_seeds_are_averaged_in_their_unit(bars, finished):
+    sweep = bars / "runs" / "seeds"
+    run(bars, "-m", *given(bars, "trainer.max_epochs=2", "sweep_name=seeds", "seed=0,1"), check=0)
+    found = [record_of(folder)["metrics"]["test/mae"] for folder in find_runs(sweep)]
+    shown = run_warm("-m", "sweeps", "table", str(sweep), env={})
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert f"{sum(found) / 2:.4g} ±" in shown.stdout
+    done = run_warm("-m", "sweeps", "report", str(sweep), env={})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"{sum(found) / 2:.4g} ±" in (sweep / "report.html").read_text()
+
+
 def test_looking_inside_shows_what_makes_the_number_larger(finished, bars):
     image = bars / "bars" / "images" / "bar000.png"
     done = run_warm("-m", "inspection", f"run={finished[1]}", f"image={image}", env={})

@@ -128,6 +128,36 @@ def test_what_is_wrong_is_named(bars, change, message):
     assert "\n" not in str(caught.value)
 
 
+def test_numbers_of_one_band_are_learned_from_too(bars):
+    assert set(read(bars, bands=1).table.part) == {"train", "val", "test"}
+    rewrite(bars, lambda rows: [row | {"number": str(0.1 + 0.001 * at)} for at, row in enumerate(rows)])
+    table = read(bars, high=1.0).table
+    assert set(table.label) == {0}
+    assert (table.part == "val").any()
+
+
+@pytest.mark.parametrize(("low", "high", "bands"), [(2000, 2001, 5), (0, 0.95, 5), (1e6, 1e6 + 1, 3)])
+def test_bands_have_names_of_their_own(bars, low, high, bands):
+    rewrite(bars, lambda rows: [row | {"number": str(low + (high - low) * float(row["number"]))} for row in rows])
+    samples = read(bars, low=low, high=high, bands=bands)
+    assert len(set(samples.class_names)) == bands
+    share = (samples.table.number - low) / (high - low)
+    assert (samples.table.label == np.minimum(share * bands, bands - 1).astype(int)).all()
+
+
+def test_a_blank_line_does_not_shift_the_line_that_is_named(bars):
+    path = bars / "numbers.csv"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:5], "", *lines[5:], lines[1]]))
+    with pytest.raises(DataError, match=r"line 43: images/bar000\.png has a number already"):
+        read(bars)
+
+
+def test_hidden_files_are_no_images_without_a_number(bars):
+    (bars / "images" / "._bar000.png").write_bytes(b"")
+    assert read(bars).left_out == []
+
+
 def test_missing_places_are_named(bars, tmp_path):
     with pytest.raises(DataError, match="no such folder"):
         read(tmp_path / "nowhere")

@@ -148,6 +148,17 @@ def test_folds_are_pooled_before_seeds_are_compared(tmp_path, capsys):
     assert "All folds pooled, over seeds" in write_report(tmp_path / "sweep").read_text()
 
 
+def test_intervals_of_figures_with_a_unit_are_no_shares():
+    from sweeps.metrics import bootstrap_interval
+    from sweeps.number_metrics import mae, r2
+
+    true, given = np.array([0.0, 5.0, 10.0] * 2), np.array([10.0, 5.0, -10.0] * 2)
+    sources = np.array(["a", "b", "c"] * 2)
+    found = bootstrap_interval(true, given, sources, {"mae": mae, "r2": r2})
+    assert found["r2"][0] < -1, "no exact binomial interval of a figure that may lie below 0"
+    assert found["mae"][1] > 1
+
+
 def test_one_seed_or_no_folds_have_nothing_to_average(tmp_path):
     assert not len(pooled_over_seeds(pd.DataFrame()))
     for fold in range(2):

@@ -114,7 +114,8 @@ def test_each_variation_changes_what_it_says_and_nothing_else(panoramas):
     assert plain.shape == Shape()
     for settings in ({"texture": True}, {"background": True}, {"light": "even"}, {"focus": False}, {"geometry": True}):
         other = drawn(**settings)
-        assert (other.wear, other.camera, other.fov) == (plain.wear, plain.camera, plain.fov), settings
+        same = ("wear", "camera", "fov", "roll", "aim", "turned", "sun", "tones", "exposure", "noise")
+        assert [getattr(other, name) for name in same] == [getattr(plain, name) for name in same], settings
     assert drawn(geometry=True).shape != Shape()
     assert not drawn(light="even").partial
     assert drawn(light="partial").partial
@@ -156,6 +157,13 @@ def test_the_data_module_renders_once_and_divides_60_20_20(tmp_path):
     again = SyntheticShackles(folder=str(tmp_path / "data"), cache=str(tmp_path / "cache"), **DATA).load()
     assert (folder / "numbers.csv").stat().st_mtime_ns == before
     assert again.fingerprint == made.fingerprint
+
+
+def test_a_folder_of_other_settings_is_not_taken_for_these(tmp_path):
+    place = {"folder": str(tmp_path), "cache": str(tmp_path / "cache")}
+    SyntheticShackles(**place, **DATA | {"root": str(tmp_path / "mine")}).load()
+    with pytest.raises(DataError, match="holds pictures of images=20, not 10"):
+        SyntheticShackles(**place, **DATA | {"root": str(tmp_path / "mine"), "images": 10}).load()
 
 
 @pytest.mark.parametrize(
