@@ -10,6 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from conf.choices import encodings_of
 from conf.launch import wrong_processes
 from conf.teachers import identity, teachers_of
 from datamodules.photo_folder import DataError
@@ -176,7 +177,7 @@ def _problem(cfg: DictConfig, spec: BackboneSpec) -> ValueError | None:
     choices = HydraConfig.get().runtime.choices
     encoding, task = choices["encoding"], choices["task"]
     if (meant := cfg.encoding.get("task", "grading")) != cfg.task.get("samples", "grading"):
-        fitting = ", ".join(_encodings_of(cfg.task.get("samples", "grading")))
+        fitting = ", ".join(encodings_of(cfg))
         return ValueError(f"encoding={encoding}: is for task={meant}, not for task={task}; want encoding={fitting}")
     if not cfg.datamodule.get("ordered", True) and encoding != "one_hot":
         return ValueError(
@@ -184,12 +185,6 @@ def _problem(cfg: DictConfig, spec: BackboneSpec) -> ValueError | None:
             "datamodule.ordered=true and datamodule.class_names=[best,…,worst]"
         )
     return None
-
-
-def _encodings_of(task: str) -> list[str]:
-    """The choices of conf/encoding that are for a task."""
-    nodes = {file.stem: OmegaConf.load(file) for file in (Path(__file__).parent / "encoding").glob("*.yaml")}
-    return sorted(name for name, node in nodes.items() if OmegaConf.select(node, "task", default="grading") == task)
 
 
 def config_hash(plain: dict[str, Any], start: Start | None) -> str:

@@ -18,8 +18,8 @@ from sweeps.front import points
 from sweeps.naming import called, telling
 from sweeps.published import Beside, beside
 from sweeps.record import Record, RecordError, Status, find_runs, read_record, write_whole
-from sweeps.repeats import pooled_over_seeds, repeat_text
-from sweeps.sections import embedded, inside_of, repeats_of
+from sweeps.repeats import repeat_text
+from sweeps.sections import embedded, inside_of, pooled_seeds, repeats_of
 from sweeps.status import Progress, progress
 from sweeps.table import axis_columns, figures_with_intervals, pooled, read_sweep
 
@@ -89,7 +89,7 @@ def gather(sweep: Path) -> dict[str, Any]:
         "fronts": fronts,
         "advice": [(device, advise(sweep, table, files, axes)) for device, table, _ in fronts],
         "pooled": (rows := _pooled_rows(sweep, runs, axes)),
-        "pooled_seeds": _pooled_seeds(rows, axes),
+        "pooled_seeds": pooled_seeds(rows, axes),
         "rows": _rows(done, files, axes),
         **repeats_of(runs, axes),
         **inside_of(sweep, done, axes),
@@ -155,11 +155,6 @@ def _pooled_rows(sweep: Path, runs: pd.DataFrame, axes: list[str]) -> pd.DataFra
     seeds = "seed" in whole and whole.seed.nunique() > 1
     names = [called(row, axes) + (f" seed {row.seed}" if seeds else "") for _, row in whole.iterrows()]
     return whole.assign(name=names)
-
-
-def _pooled_seeds(rows: pd.DataFrame, axes: list[str]) -> pd.DataFrame:
-    table = pooled_over_seeds(rows.drop(columns="name", errors="ignore"))
-    return table.assign(name=[called(row, axes) for _, row in table.iterrows()]) if len(table) else table
 
 
 def _rows(done: pd.DataFrame, files: pd.DataFrame, axes: list[str]) -> dict[str, Any]:

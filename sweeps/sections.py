@@ -11,7 +11,7 @@ import pandas as pd
 from sweeps.drawing import draw_sizes
 from sweeps.figures import is_share
 from sweeps.naming import called
-from sweeps.repeats import FIGURES, repeated
+from sweeps.repeats import FIGURES, pooled_over_seeds, repeated
 
 MOST_INSIDE = 4
 """Pictures of what is seen inside; each is some 300 kB."""
@@ -31,6 +31,12 @@ def repeats_of(runs: pd.DataFrame, axes: list[str]) -> dict[str, Any]:
     figure = "f_measure" if "f_measure" in figures else next((name for name in figures if is_share(name)), "")
     drawn = draw_sizes(table, names, kinds, figure) if figure else None
     return {"repeats": table.assign(name=names), "repeat_figures": figures, "by_size": drawn, "size_figure": figure}
+
+
+def pooled_seeds(rows: pd.DataFrame, axes: list[str]) -> pd.DataFrame:
+    """Points pooled over folds, with what each is called, over seeds."""
+    table = pooled_over_seeds(rows.drop(columns="name", errors="ignore"))
+    return table.assign(name=[called(row, axes) for _, row in table.iterrows()]) if len(table) else table
 
 
 def inside_of(sweep: Path, done: pd.DataFrame, axes: list[str]) -> dict[str, Any]:

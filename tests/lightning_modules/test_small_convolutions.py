@@ -11,11 +11,11 @@ from lightning_modules.grey import Grey
 from lightning_modules.small_convolutions import (
     SmallConvolution,
     SmallGrey,
-    SmallNorm,
     SmallPooling,
     fits,
     with_small_convolutions,
 )
+from lightning_modules.small_norm import SmallNorm
 
 STACK, BATCH = 3, 7
 
