@@ -47,10 +47,12 @@ def opening(point: Point, samples: "Samples", before: Record) -> Record:
 def scored(
     cfg: DictConfig, module: Any, data: Any, point: Point, samples: "Samples", history: list[dict[str, float]]
 ) -> Record:
-    """`metrics`, `mistakes` and `weights` of a trained network, as its task says; predictions and pictures beside the record."""
-    sizes = {"weights": sum(one.numel() for part in (module.network, module.head) for one in part.parameters())}
+    """What its task says of a trained network: `metrics`, `mistakes`, `weights`, of a student `temperature`; files beside the record."""
+    sizes: Record = {"weights": sum(one.numel() for part in (module.network, module.head) for one in part.parameters())}
     if of_teachers := getattr(module, "teacher_weights", 0):
         sizes["teacher_weights"] = of_teachers
+    if (heat := getattr(module, "temperature", None)) is not None:
+        sizes["temperature"] = float(heat)  # which may have been learned
     if "score" in cfg.task:
         found: Record = get_method(cfg.task.score)(module, data, point, samples, history, cfg.resolution)
         return sizes | found

@@ -63,6 +63,7 @@ def _row(folder: Path, record: Record) -> dict[str, Any]:
         "fingerprint": record.get("data", {}).get("fingerprint", ""),
         "recipe": _recipe(record.get("config", {})),
         **{name: record.get("config", {}).get("task", {}).get(name) for name in ("temperature", "soft_share")},
+        **({"temperature": record["temperature"]} if "temperature" in record else {}),
         **scalars,
     }
 

@@ -71,6 +71,8 @@ def test_a_student_learns_from_its_teacher(digits, teacher, words):
     record = record_of(folder)
     assert record["metrics"]["test/accuracy"] > 0.8
     assert len(record["config"]["task"]["teacher_sha256"]) == 1
+    asked = record["config"]["task"]["temperature"]
+    assert record["temperature"] > 0 if asked == "learned" else record["temperature"] == asked
     assert list((digits / "cache").glob("teacher-*.npy"))
     again = run(digits, "-m", *given, "trainer.max_epochs=15", f"sweep_name={sweep}", check=0)
     assert "done before" in again.stdout
