@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 DEMO_RUNS ?= runs
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help setup demo annotate agreement doubtful import-labels export-labels try export-tflite bench-phone phone study report sheet sheet-shackles test test-slow lint format lock bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks bench-leakage bench-stack clean
+.PHONY: help setup demo annotate agreement doubtful import-labels export-labels try export-tflite bench-phone phone study report sheet sheet-shackles test test-slow lint format lock bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks bench-leakage bench-stack bench-shackles clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -99,6 +99,9 @@ bench-export: setup ## conversion time and latency of our files against TensorFl
 
 bench-masks: setup ## decoding the masks of a data set of Severstal's size against two peers
 	@$(PY) -m benchmarks.run_lengths
+
+bench-shackles: setup ## seconds a rendered joint, in processes and on Mitsuba's own threads
+	@$(PY) -m benchmarks.shackles
 
 bench-leakage: setup ## what copies on both sides of a fold promise: DATA=<folder of neu_seg>
 	@$(PY) -m benchmarks.leakage --root '$(or $(DATA),data/neu_seg)'
