@@ -75,7 +75,7 @@ def test_other_data_under_the_same_name_gets_a_sweep_of_its_own(tmp_path):
 
 
 def test_a_candidate_that_is_none_is_named():
-    with pytest.raises(DataError, match=r"candidates: \"width=1\": want backbone=<one of efficientnet_b0, "):
+    with pytest.raises(DataError, match=r"candidates: \"width=1\": want backbone=<one of csrn, efficientnet_b0, "):
         worth_training(["width=1"], [], 3)
 
 

@@ -146,7 +146,7 @@ def test_a_grid_over_folds_closes_with_pooled_figures(place):
     [
         (["rsolution=96"], "rsolution: no such key; did you mean resolution?"),
         (["datamodule.rooot=x"], "datamodule.rooot: no such key; did you mean datamodule.root?"),
-        (["backbone=mobilnet"], "backbone=mobilnet: no such choice; want one of efficientnet_b0"),
+        (["backbone=mobilnet"], "backbone=mobilnet: no such choice; want one of csrn, efficientnet_b0"),
         (["seed=two"], "seed: Value 'two'"),
         (["trainer.max_epochs=many"], "trainer.max_epochs: Value 'many'"),
     ],
