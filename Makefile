@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 DEMO_RUNS ?= runs
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help setup demo annotate agreement doubtful import-labels export-labels try export-tflite bench-phone phone study report sheet sheet-shackles test test-slow lint format lock bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks bench-leakage bench-stack bench-shackles clean
+.PHONY: help setup demo annotate agreement doubtful import-labels export-labels try export-tflite bench-phone phone study report sheet sheet-factors sheet-shackles test test-slow lint format lock bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks bench-leakage bench-stack bench-shackles clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ report: setup ## SWEEP=<folder>: one report.html of a sweep (no SWEEP: the lates
 
 sheet: setup ## draw a contact sheet of the synthetic screens, a row per class
 	@$(PY) -m datamodules.rendering --out contact_sheet.png
+
+sheet-factors: setup ## draw damaged cells under each factor of the renderer, a row each
+	@$(PY) -m datamodules.rendering --factors --out factors.png
 
 sheet-shackles: setup ## draw a contact sheet of rendered worn joints, a row per level of variation
 	@$(PY) -m datamodules.shackles --out shackles.png

@@ -56,6 +56,10 @@ def build_module(
         backbone, head, optimizer=optimizer, schedule=schedule, seed=cfg.seed, fine_tuning=tuning, ordered=ordered,
         **(prepared or {}),
     )  # fmt: skip
+    if start.origin == "run" and start.path is not None:
+        from lightning_modules.inference import take_over
+
+        take_over(module, start.path)
     return module
 
 

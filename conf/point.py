@@ -12,9 +12,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from conf.choices import encodings_of
 from conf.launch import wrong_processes
+from conf.starts import start_of
 from conf.teachers import identity, teachers_of
 from datamodules.photo_folder import DataError
-from lightning_modules.backbones.spec import BackboneSpec, Start, WeightsError, resolve_start
+from lightning_modules.backbones.spec import BackboneSpec, Start, WeightsError
 from sweeps.record import RecordError
 
 if TYPE_CHECKING:
@@ -124,8 +125,8 @@ def make_point(cfg: DictConfig) -> Point:
     start: Start | None = None
     if exists and problem is None:
         try:
-            start = resolve_start(spec, cfg.width, cfg.backbone.weights, Path(cfg.paths.weights), cfg.resolution)
-        except WeightsError as error:
+            start = start_of(cfg, spec)
+        except (WeightsError, RecordError) as error:
             problem = error
     kept = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "logger"])
     plain: dict[str, Any] = OmegaConf.to_container(kept, resolve=True)  # type: ignore[assignment]
@@ -195,6 +196,8 @@ def config_hash(plain: dict[str, Any], start: Start | None) -> str:
         del kept["callbacks"]["patience"]  # part of no hash before training could end early
     if kept["datamodule"].get("labels") == "settled":
         del kept["datamodule"]["labels"]  # part of no hash before votes could be trained on
+    if all(factor == 1 for factor in kept["datamodule"].get("look", {}).values()):
+        kept["datamodule"].pop("look", None)  # part of no hash before the renderer had factors
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 

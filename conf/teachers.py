@@ -1,9 +1,7 @@
 """What a distillation asks of its teachers: trained runs, whose logits are computed once and kept."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +10,9 @@ import numpy.typing as npt
 from filelock import FileLock
 from omegaconf import DictConfig
 
+from conf.checkpoints import checkpoint_of, content_of, matching, must_be_divided_alike
 from datamodules.samples import Samples
-from sweeps.record import RecordError, Status, read_record
+from sweeps.record import RecordError, read_record
 
 if TYPE_CHECKING:
     from heads.grades import GradeHead
@@ -28,33 +27,17 @@ def teachers_of(cfg: DictConfig) -> list[Path]:
     if not folders:
         raise RecordError("task.teacher=null: want the folder of a trained run, or several as a list")
     found = []
-    for folder in [one for name in folders for one in _matching(str(name))]:
-        record = read_record(folder)
-        if record["status"] != Status.DONE:
-            raise RecordError(f"task.teacher={folder}: the run is {record['status']}; want a done one")
+    for folder in [one for name in folders for one in matching("task.teacher", str(name))]:
+        record, path = checkpoint_of("task.teacher", folder)
         if (task := record["config"]["encoding"].get("task", "grading")) != "grading":
             raise RecordError(f"task.teacher={folder}: a run of task={task}; want one that grades")
-        names = ("best", "last")
-        path = next((one for name in names if (one := folder / "checkpoints" / f"{name}.ckpt").exists()), None)
-        if path is None:
-            raise RecordError(f"task.teacher={folder}: it has kept no checkpoint")
         found.append(path)
-    return found
-
-
-def _matching(name: str) -> list[Path]:
-    """The folder of that name, or the runs that a pattern with `*` matches: one per fold, say, by `${fold}` in it."""
-    if "*" not in name:
-        return [Path(name)]
-    found = sorted(Path(path).parent for path in glob(f"{name}/record.json"))  # noqa: PTH207  it may begin anywhere
-    if not found:
-        raise RecordError(f"task.teacher={name}: no run's folder is called so")
     return found
 
 
 def identity(checkpoints: Sequence[Path]) -> list[str]:
     """What they are, wherever they lie: the first 16 hex digits of each file's SHA-256."""
-    return [hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in checkpoints]
+    return [content_of(path) for path in checkpoints]
 
 
 def logits_of(checkpoint: Path, samples: Samples, cache: Path) -> tuple["GradeHead", Floats, int]:
@@ -85,24 +68,6 @@ def logits_of(checkpoint: Path, samples: Samples, cache: Path) -> tuple["GradeHe
     return head, np.load(path), sum(one.numel() for one in module.parameters())
 
 
-DIVIDES = ("fold", "folds", "val_folds", "split_seed", "held_out", "test_images", "use_parts")
-
-
-def must_be_divided_alike(cfg: DictConfig, folders: Sequence[Path]) -> None:
-    """Raises RecordError for a teacher that has been trained on the student's val or test part."""
-    own = cfg.datamodule
-    for folder in folders:
-        others = read_record(folder)["config"]["datamodule"]
-        if others["_target_"] != own["_target_"]:
-            continue
-        for key in DIVIDES:
-            if key in own and key in others and own[key] != others[key]:
-                raise RecordError(
-                    f"task.teacher={folder}: was trained with datamodule.{key}={others[key]}, here it is {own[key]}: it would "
-                    "know the pictures that the student is measured on"
-                )
-
-
 def _computed(module: Any, images: npt.NDArray[np.uint8]) -> Floats:
     import torch
     from tqdm import tqdm
@@ -126,7 +91,8 @@ def with_teachers(cfg: DictConfig, samples: Samples, data: Any) -> dict[str, Any
     import torch
 
     checkpoints = teachers_of(cfg)
-    must_be_divided_alike(cfg, [path.parents[1] for path in checkpoints])
+    for path in checkpoints:
+        must_be_divided_alike("task.teacher", cfg, path.parents[1])
     given = [logits_of(path, samples, Path(str(cfg.paths.cache))) for path in checkpoints]
     heads, logits = [head for head, _, _ in given], np.concatenate([one for _, one, _ in given], axis=1)
     known = {"teachers": heads, "teacher_weights": sum(count for _, _, count in given)}

@@ -1,5 +1,6 @@
 """Rendered photos of damaged phones that go the same way as real ones: corners, grid, cells."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ class SyntheticScreens(PhonePhotos):
         folder: where rendered sets lie, each under a name made of its settings.
         root: a folder of its own instead, None for the named one.
         devices, photos, render_seed, label_noise: see `rendering.render_dataset`.
+        look: factors by name, see `rendering.Look`; None leaves each at 1.
         others: as `PhonePhotos` has them.
 
     """
@@ -28,12 +30,14 @@ class SyntheticScreens(PhonePhotos):
         photos: int,
         render_seed: int,
         label_noise: float,
+        look: Mapping[str, Any] | None = None,
         **others: Any,
     ) -> None:
-        from datamodules.rendering import RENDERER_VERSION
+        from datamodules.rendering import RENDERER_VERSION, Look
 
+        self.look = Look(**(look or {}))
         noise = f"-noise{label_noise:g}" if label_noise else ""
-        name = f"synthetic_screens-{devices}x{photos}-seed{render_seed}{noise}-v{RENDERER_VERSION}"
+        name = f"synthetic_screens-{devices}x{photos}-seed{render_seed}{noise}{self.look.suffix}-v{RENDERER_VERSION}"
         super().__init__(root or str(Path(folder) / name), **others)
         self.devices, self.photos = devices, photos
         self.render_seed, self.label_noise = render_seed, label_noise
@@ -47,7 +51,7 @@ class SyntheticScreens(PhonePhotos):
             self.root.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(self.root.parent / f".{self.root.name}.lock"):  # of two jobs at once, one renders
                 if not self._rendered:
-                    render_dataset(self.root, **wanted, label_noise=self.label_noise)
+                    render_dataset(self.root, **wanted, label_noise=self.label_noise, look=self.look)
         return super().load()
 
     @property

@@ -57,6 +57,34 @@ def load_checkpoint(module: nn.Module, path: Path) -> None:
 
     Raises CheckpointError when the file is missing, truncated, foreign, or of another configuration.
     """
+    state = _saved(path)
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise CheckpointError(f"{path}: of another configuration than its record ({first})") from None
+
+
+ENCODER = "network.backbone."
+
+
+def take_over(module: nn.Module, path: Path) -> None:
+    """Fills a module's network from another run's checkpoint: the backbone, and what stands above it where all of it fits.
+
+    Raises CheckpointError where the backbone does not fit.
+    """
+    state, wanted = _saved(path), module.state_dict()
+    fits = {key for key, value in state.items() if key in wanted and wanted[key].shape == value.shape}
+    encoder = {key for key in wanted if key.startswith(ENCODER)}
+    if odd := sorted(encoder - fits):
+        raise CheckpointError(f"{path}: not of this backbone: {odd[0]} is missing or has another shape")
+    above = {key for key in wanted if key.startswith("network.")} - encoder
+    taken = encoder | (above if above <= fits else set())
+    module.load_state_dict({key: state[key] for key in taken}, strict=False)
+
+
+def _saved(path: Path) -> Mapping[str, Tensor]:
+    """The tensors of a Lightning checkpoint."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what torch thinks of a foreign pickle is said below
@@ -68,8 +96,4 @@ def load_checkpoint(module: nn.Module, path: Path) -> None:
     state = saved.get("state_dict") if isinstance(saved, Mapping) else None
     if not isinstance(state, Mapping):
         raise CheckpointError(f"{path}: holds no state_dict")
-    try:
-        module.load_state_dict(state)
-    except RuntimeError as error:
-        first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        raise CheckpointError(f"{path}: of another configuration than its record ({first})") from None
+    return state

@@ -330,3 +330,20 @@ def test_other_data_does_not_replace_a_finished_run(place, tmp_path):
     assert record_of(folder)["metrics"] == before["metrics"]
     run(place, *words, f"datamodule.root={tmp_path}/other", "overwrite=true", check=0)
     assert record_of(folder)["data"]["fingerprint"] != before["data"]["fingerprint"]
+
+
+def test_a_training_may_start_from_another_run(place, single):
+    _, folder = single
+    run(place, *SMALL, "sweep_name=further", f"backbone.weights={place}/runs/single/*", "optimizer.lr=0.002", check=0)
+    (further,) = find_runs(place / "runs" / "further")
+    record = record_of(further)
+    assert record["start"]["origin"] == "run"
+    assert record["start"]["mean"] == record_of(folder)["start"]["mean"]
+    assert f"{folder.parent}/*" in record["axes"].values()
+    first = [float(read_epochs(one / "metrics.csv")[0]["train/loss"]) for one in (folder, further)]
+    assert first[1] < first[0]
+    from conf.exporting import load_run
+
+    load_run(record, further / "checkpoints" / "last.ckpt")
+    done = run(place, *SMALL, "sweep_name=further", f"backbone.weights={folder}", "fold=1", check=1)
+    assert "was trained with datamodule.fold=0, here it is 1" in done.stderr

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from datamodules.rendering import RENDERER_VERSION, contact_sheet, render_dataset
+from datamodules.rendering.factors import factor_sheet
 
 
 def main() -> None:
@@ -14,7 +15,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m datamodules.rendering", description=main.__doc__)
     parser.add_argument("--root", type=Path, default=default, help="folder with photos.csv, cells.csv and photos/")
     parser.add_argument("--out", type=Path, default=Path("contact_sheet.png"))
+    parser.add_argument(
+        "--factors", action="store_true", help="the same cells under each factor of datamodule.look instead"
+    )
     arguments = parser.parse_args()
+    if arguments.factors:
+        factor_sheet(arguments.out)
+        print(arguments.out)
+        return
     if not (arguments.root / "cells.csv").exists():
         if arguments.root != default:
             parser.error(f"{arguments.root}: no photos.csv and cells.csv in it")

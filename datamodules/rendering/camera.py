@@ -5,6 +5,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from datamodules.rendering.look import Look
 from datamodules.rendering.raster import Image, Size, blur, centred, f32, resized, times
 
 PHOTO_SIZES: tuple[Size, ...] = (
@@ -41,14 +42,14 @@ def frame(rng: Generator, aspect: float) -> tuple[Size, NDArray[np.float32]]:
     return (height, width), f32((seen - low) * scale + corner)
 
 
-def develop(rng: Generator, light: Image, dark: bool) -> NDArray[np.uint8]:
+def develop(rng: Generator, light: Image, dark: bool, look: Look) -> NDArray[np.uint8]:
     """Exposure, white balance, lens and sensor: linear light (h, w, 3) to an 8-bit picture (h, w, 3)."""
     size = light.shape[0], light.shape[1]
     exposure = rng.uniform(1.0, 2.4) if dark else rng.uniform(0.9, 1.7)
     warmth = rng.normal(0, 0.08)  # white balance errs between warm and cold more than between green and pink
     balance = np.exp(np.array([-1.0, 0.0, 0.8]) * warmth + rng.normal(0, 0.015, 3))
     x, y = centred(size)
-    vignette = f32(1 - np.float32(rng.uniform(0.03, 0.18)) * (x**2 + y**2))
+    vignette = f32(1 - np.float32(rng.uniform(0.03, 0.18) * look.light) * (x**2 + y**2))
     flare = blur(f32(np.minimum(light, 4.0)), size[0] / 30) * np.float32(rng.uniform(0.005, 0.03))
     light = f32(
         cv2.transform(
@@ -56,10 +57,8 @@ def develop(rng: Generator, light: Image, dark: bool) -> NDArray[np.uint8]:
             np.diag(f32(balance * exposure)),
         )
     )
-    light = blur(
-        times(light, vignette),
-        float(rng.choice([0.45, 0.6, 0.8, 1.1, 1.6], p=[0.3, 0.3, 0.2, 0.14, 0.06])),
-    )
+    softness = look.blur * float(rng.choice([0.45, 0.6, 0.8, 1.1, 1.6], p=[0.3, 0.3, 0.2, 0.14, 0.06]))
+    light = blur(times(light, vignette), softness)
     # 1 - exp(-x) rolls highlights off, the root is a display gamma of 2
     picture = _noisy(rng, f32(cv2.sqrt(1 - f32(cv2.exp(-light)))))
     if rng.random() < 0.7:  # the sharpening that phone cameras apply

@@ -4,9 +4,7 @@ import csv
 import os
 import shutil
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -14,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from datamodules.processes import fresh_processes
 from datamodules.rendering.geometry import CLASS_NAMES, COLS, ROWS
+from datamodules.rendering.look import Look
 from datamodules.rendering.planning import DevicePlan, plan_devices, stream
 from datamodules.rendering.scene import Photo, make_device, render_photo
 
@@ -29,6 +29,7 @@ PHOTO_COLUMNS = (
 )
 CELL_COLUMNS = ("photo", "row", "col", "label")
 _NOISE_STREAM = 2**31 + 1
+PLAIN = Look()
 
 
 def photo_name(device: int, number: int) -> str:
@@ -49,12 +50,12 @@ def _photo_row(plan: DevicePlan, number: int, photo: Photo) -> list[str]:
     ]
 
 
-def render_device(plan: DevicePlan, seed: int, folder: Path) -> list[list[str]]:
+def render_device(plan: DevicePlan, seed: int, folder: Path, look: Look = PLAIN) -> list[list[str]]:
     """Renders all photos of one device into `folder`; returns their lines of photos.csv."""
-    device = make_device(plan, seed)
+    device = make_device(plan, seed, look)
     rows = []
     for number in range(len(plan.dark)):
-        photo = render_photo(device, plan, number, seed)
+        photo = render_photo(device, plan, number, seed, look)
         (folder / photo_name(plan.index, number)).write_bytes(photo.data)
         rows.append(_photo_row(plan, number, photo))
     return rows
@@ -98,19 +99,18 @@ def _one_thread() -> None:
     cv2.setNumThreads(1)
 
 
-def _finished(plans: list[DevicePlan], seed: int, folder: Path, workers: int) -> Iterator[list[list[str]]]:
+def _finished(plans: list[DevicePlan], seed: int, folder: Path, workers: int, look: Look) -> Iterator[list[list[str]]]:
     """Lines of photos.csv device by device, in the order of the plans."""
     if workers == 1:
         threads = cv2.getNumThreads()
         _one_thread()
         try:
-            yield from (render_device(plan, seed, folder) for plan in plans)
+            yield from (render_device(plan, seed, folder, look) for plan in plans)
         finally:
             cv2.setNumThreads(threads)
         return
-    # spawn: a fork of a process that has threads (torch) may hang
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
-        jobs = [pool.submit(render_device, plan, seed, folder) for plan in plans]
+    with fresh_processes(workers, _one_thread) as pool:
+        jobs = [pool.submit(render_device, plan, seed, folder, look) for plan in plans]
         try:
             for job in jobs:
                 yield job.result()
@@ -170,12 +170,13 @@ def render_dataset(
     photos: int = 224,
     seed: int = 0,
     label_noise: float = 0.0,
+    look: Look = PLAIN,
     workers: int | None = None,
 ) -> None:
     """Renders a data set of damaged phones into the new folder `root`: photos/, photos.csv, cells.csv.
 
-    The files depend on devices, photos, seed and label_noise (share of cells whose label moves to a
-    neighbouring class) alone, not on `workers` (processes; None: all cores). `root` appears only when
+    The files depend on devices, photos, seed, label_noise (share of cells whose label moves to a
+    neighbouring class) and `look` alone, not on `workers` (processes; None: all cores). `root` appears only when
     everything is written. Raises FileExistsError if `root` is there and not empty, ValueError for impossible
     numbers.
     """
@@ -187,7 +188,7 @@ def render_dataset(
         _write_csv(folder / "cells.csv", header, rows)
         photo_rows: list[list[str]] = []
         with tqdm(total=photos, desc=f"rendering {photos} photos", unit="photo", leave=False, disable=None) as bar:
-            for done in _finished(plans, seed, folder / "photos", min(count, devices)):
+            for done in _finished(plans, seed, folder / "photos", min(count, devices), look):
                 photo_rows += done
                 bar.update(len(done))
         _write_csv(folder / "photos.csv", list(PHOTO_COLUMNS), photo_rows)

@@ -8,6 +8,7 @@ from numpy.random import Generator
 
 from datamodules.rendering import marks
 from datamodules.rendering.body import Body
+from datamodules.rendering.look import Look
 from datamodules.rendering.marks import Broken
 from datamodules.rendering.raster import (
     Image,
@@ -40,11 +41,15 @@ class Light:
     heading: float
 
 
-def make_light(rng: Generator, dark: bool) -> Light:
+def make_light(rng: Generator, dark: bool, look: Look) -> Light:
     """A random room: lit panels are photographed in rooms from dim to bright."""
-    level = rng.uniform(0.45, 0.9) if dark else float(np.exp(rng.uniform(np.log(0.06), np.log(0.5))))
+    dimmest, brightest = (0.45, 0.9) if dark else (0.06, 0.5)
+    level = rng.uniform(dimmest, brightest) if dark else float(np.exp(rng.uniform(np.log(dimmest), np.log(brightest))))
     warmth = rng.normal(0.25, 0.45)  # from daylight to bulbs: blue falls as red rises
     cast = np.exp(np.array([-0.22, 0.0, 0.16]) * warmth + rng.normal(0, 0.02, 3))
+    if look.light != 1:  # towards, or away from, the middle of all rooms
+        level = float(level**look.light * np.sqrt(dimmest * brightest) ** (1 - look.light))
+        cast = cast**look.light
     return Light(dark, f32(level * cast), float(rng.uniform(0, np.pi)))
 
 
@@ -140,22 +145,14 @@ def _bevel(plane: Image, heading: float, reach: float) -> Image:
     return f32(one - cv2.warpAffine(plane, f32([[1, 0, -dx], [0, 1, -dy]]), target))
 
 
-def _panel_light(rng: Generator, body: Body, broken: Broken, light: Light) -> Image:
+def _panel_light(rng: Generator, body: Body, broken: Broken, light: Light, look: Look) -> Image:
     """Light of the lit panel through broken glass (h, w, 3)."""
     gx, gy = centred(body.size)
-    fall = f32(rng.normal(0, 0.08, 2))
+    fall = f32(rng.normal(0, 0.08, 2) * look.light)
     lit = _moved(body.emission, broken.tilt, float(rng.uniform(0.8, 2.0)))
     if rng.random() < 0.45:
-        lit = f32(
-            cv2.multiply(
-                lit,
-                moire(
-                    rng,
-                    body.size,
-                    float(np.exp(rng.uniform(np.log(0.012), np.log(0.13)))),
-                ),
-            )
-        )
+        strength = look.moire * float(np.exp(rng.uniform(np.log(0.012), np.log(0.13))))
+        lit = f32(cv2.multiply(lit, moire(rng, body.size, strength)))
     level = (1 + fall[0] * gx + fall[1] * gy - 0.06 * (gx**2 + gy**2)) * np.clip(
         1 + 0.05 * broken.tilt[..., 0], 0.85, 1.12
     )
@@ -171,11 +168,11 @@ def _panel_light(rng: Generator, body: Body, broken: Broken, light: Light) -> Im
     return lit
 
 
-def shine(rng: Generator, body: Body, broken: Broken, light: Light) -> Image:
+def shine(rng: Generator, body: Body, broken: Broken, light: Light, look: Look) -> Image:
     """Light (h, w, 3) that leaves the undamaged front and its shards towards the camera."""
     size = body.size
     gx, gy = centred(size)
-    fall = f32(rng.normal(0, 0.13, 2))
+    fall = f32(rng.normal(0, 0.13, 2) * look.light)
     fade = 1 + fall[0] * gx + fall[1] * gy
     lx, ly = np.float32(np.cos(light.heading)), np.float32(np.sin(light.heading))
     edge = body.rim[..., 0] * lx + body.rim[..., 1] * ly
@@ -191,10 +188,11 @@ def shine(rng: Generator, body: Body, broken: Broken, light: Light) -> Image:
         hidden = broken.missing * body.glass * (1 - body.screen * (0 if light.dark else 1))
         image = over(image, flood(f32(brown), colour((0.8, 0.95, 1.1))), f32(hidden))
     room = _moved(room_mirrored(rng, size, light.dark), broken.tilt, 22.0, 0.5)
-    gloss = body.glass * (1 - 0.8 * broken.missing) * np.float32(np.exp(rng.uniform(np.log(0.01), np.log(0.08))))
+    strength = look.reflections * np.exp(rng.uniform(np.log(0.01), np.log(0.08)))
+    gloss = body.glass * (1 - 0.8 * broken.missing) * np.float32(strength)
     image = f32(cv2.add(image, times(room, gloss)))
     image = f32(cv2.transform(image, np.diag(light.ambient)))
-    return image if light.dark else f32(cv2.add(image, _panel_light(rng, body, broken, light)))
+    return image if light.dark else f32(cv2.add(image, _panel_light(rng, body, broken, light, look)))
 
 
 def damage_light(rng: Generator, image: Image, glints: Image, light: Light, gain: float) -> Image:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from datamodules.rendering import background, camera, lighting, marks
 from datamodules.rendering.body import PAD, Body, make_body
+from datamodules.rendering.look import Look
 from datamodules.rendering.planning import DevicePlan, stream
 from datamodules.rendering.raster import Image, Size, blur, cloud, f32, times
 
@@ -33,21 +34,21 @@ class Device:
     scratches: marks.Pieces
 
 
-def make_device(plan: DevicePlan, seed: int) -> Device:
-    """The device of a plan: its looks depend on (seed, device) alone."""
+def make_device(plan: DevicePlan, seed: int, look: Look) -> Device:
+    """The device of a plan: what it is depends on (seed, device) alone, how strongly its damage shows on `look`."""
     rng = stream(seed, plan.index, 0)
     body = make_body(rng, plan.aspect, f"gridlite-device-{seed}-{plan.index:04d}")
     cracks = marks.crack_pieces(rng, plan.damage, body.size)
     scratches = marks.scratch_pieces(rng, plan.damage, body.size)
     walls = marks.wall_pieces(rng, plan.damage, body.size)
     broken = marks.break_glass(rng, plan.damage, cracks, walls, body.size)
-    return Device(body, broken, cracks, walls, scratches)
+    return Device(body, look.broken(broken), look.pieces(cracks), look.walls(walls), look.pieces(scratches))
 
 
-def _front(rng: Generator, device: Device, light: lighting.Light) -> Image:
+def _front(rng: Generator, device: Device, light: lighting.Light, look: Look) -> Image:
     """Light (h, w, 3) of the device's front, straight from above."""
     size, broken = device.body.size, device.broken
-    image = lighting.shine(rng, device.body, broken, light)
+    image = lighting.shine(rng, device.body, broken, light, look)
     scratches = marks.caught_light(rng, device.scratches, size, light.heading, 0.6)
     gain = float(rng.uniform(0.25, 0.8))
     if not light.dark:  # a scratch scatters the panel's light: mostly a darker line, sometimes a lighter one
@@ -77,12 +78,12 @@ def _front(rng: Generator, device: Device, light: lighting.Light) -> Image:
     return lighting.dirty(rng, image, device.body, light)
 
 
-def render_photo(device: Device, plan: DevicePlan, number: int, seed: int) -> Photo:
+def render_photo(device: Device, plan: DevicePlan, number: int, seed: int, look: Look) -> Photo:
     """Photo `number` of the device."""
     rng = stream(seed, plan.index, 1 + number)
-    light = lighting.make_light(rng, plan.dark[number])
+    light = lighting.make_light(rng, plan.dark[number], look)
     size, corners = camera.frame(rng, plan.aspect)
-    front = _front(rng, device, light)
+    front = _front(rng, device, light, look)
     height, width = device.body.size
     own = f32(
         [
@@ -98,7 +99,7 @@ def render_photo(device: Device, plan: DevicePlan, number: int, seed: int) -> Ph
     front = f32(cv2.warpPerspective(times(front, device.body.alpha), view, target))
     desk = times(background.surface(rng, size), f32((1 - alpha) * _shadow(rng, alpha)))
     desk = f32(cv2.transform(desk, np.diag(light.ambient)))
-    picture = camera.develop(rng, f32(cv2.add(desk, front)), light.dark)
+    picture = camera.develop(rng, f32(cv2.add(desk, front)), light.dark, look)
     return Photo(camera.jpeg(rng, picture), size, corners)
 
 

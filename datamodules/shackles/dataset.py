@@ -3,9 +3,8 @@
 import csv
 import os
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from datamodules.photo_folder import DataError
+from datamodules.processes import fresh_processes
 from datamodules.shackles import skies
 from datamodules.shackles.scene import LIGHTS, Scene, Variation, draw, traced
 from datamodules.shackles.surfaces import Map
@@ -106,8 +106,7 @@ def _done(orders: list[Order], workers: int) -> Iterator[None]:
             render(order)
             yield
         return
-    # spawn: a fork of a process that has threads (torch) may hang
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with fresh_processes(workers) as pool:
         jobs = [pool.submit(render, order) for order in orders]
         try:
             for job in as_completed(jobs):

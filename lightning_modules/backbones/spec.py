@@ -85,12 +85,12 @@ class Start:
     """Where training starts from, resolved."""
 
     origin: str
-    """`imagenet`, `file` or `random`."""
+    """`imagenet`, `file`, `random`, or `run`: another run's whole network."""
     padding: str
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     path: Path | None = None
-    """The safetensors file, None for a random start."""
+    """The safetensors file or the run's checkpoint, None for a random start."""
     digest: str = ""
     """First 16 hex digits of the file's SHA-256."""
     eps: float = 1e-5
@@ -142,7 +142,9 @@ def resolve_start(spec: BackboneSpec, width: float, weights: str, folder: Path, 
 
 def _from_file(spec: BackboneSpec, width: float, path: Path) -> Start:
     if not path.is_file():
-        raise WeightsError(f"backbone.weights={path}: no such file; want a .safetensors file, auto, imagenet or none")
+        raise WeightsError(
+            f"backbone.weights={path}: no such file; want a .safetensors file, a run's folder, auto, imagenet or none"
+        )
     if path.suffix != ".safetensors":
         raise WeightsError(f"backbone.weights={path}: want a .safetensors file")
     for candidate in spec.pretrained.get(width, []):

@@ -4,6 +4,8 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+from joblib import Parallel, delayed
+
 from datamodules.synthetic_screens import SyntheticScreens
 
 
@@ -21,3 +23,8 @@ def test_two_jobs_that_need_it_at_once_render_it_once(tmp_path: Path) -> None:
         one, other = pool.map(fingerprint_of, [tmp_path, tmp_path])
     assert one == other
     assert [path.name for path in (tmp_path / "data").glob("synthetic_screens-*")] == ["synthetic_screens-6x6-seed0-v1"]
+
+
+def test_it_renders_within_the_jobs_of_a_side_by_side_grid(tmp_path: Path) -> None:
+    one, other = Parallel(n_jobs=2, backend="loky")(delayed(fingerprint_of)(tmp_path / name) for name in ("a", "b"))
+    assert one == other == fingerprint_of(tmp_path / "a")

@@ -1,0 +1,145 @@
+"""Rendered phones and real ones in one train part; what is measured is real."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from filelock import FileLock
+
+from datamodules.cell_cache import build_array, disk_errors
+from datamodules.phone_photos import Cells, PhonePhotos
+from datamodules.photo_folder import DataError
+from datamodules.samples import Samples
+from datamodules.splits import spread
+from datamodules.synthetic_screens import SyntheticScreens
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RENDERED = "rendered"
+"""Group of the rendered cells, and what their names and sources begin with."""
+
+
+@dataclass(frozen=True)
+class MixedCells(Samples):
+    """Two checked data sets, first the real one.
+
+    Attributes:
+        share: of the real train part's phones, so many are trained on; 0: none, and all real cells are the test part.
+
+    """
+
+    real: Cells
+    rendered: Cells
+    share: float
+
+    @property
+    def class_names(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The real set's."""
+        return self.real.class_names
+
+    @property
+    def preparation(self) -> dict[str, Any]:
+        """The real set's."""
+        return self.real.preparation
+
+    @property
+    def fingerprint(self) -> str:
+        """Over both sets and the share."""
+        told = json.dumps([self.real.fingerprint, self.rendered.fingerprint, self.share])
+        return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
+
+    @property
+    def notes(self) -> list[str]:
+        """Of both sets."""
+        return [*self.real.notes, *self.rendered.notes]
+
+    @property
+    def votes(self) -> npt.NDArray[np.int64] | None:
+        """As in `Samples`; a rendered cell has one vote for its label."""
+        if (real := self.real.votes) is None:
+            return None
+        return np.concatenate([real, np.eye(real.shape[1], dtype=np.int64)[self.rendered.folder.labels.ravel()]])
+
+    @cached_property
+    def table(self) -> "pd.DataFrame":
+        """As in `Samples`: the real cells, then the rendered ones."""
+        import pandas as pd
+
+        real, rendered = self.real.table.copy(), self.rendered.table.copy()
+        for column in ("sample", "photo", "source_id"):
+            rendered[column] = f"{RENDERED}/" + rendered[column]
+        rendered["group"] = RENDERED
+        if self.share:
+            rendered["part"], rendered["calibration"] = "train", False
+            self._choose(real)
+        else:
+            real["part"], real["calibration"] = np.where(real.label >= 0, "test", ""), False
+        return pd.concat([real, rendered], ignore_index=True)
+
+    def _choose(self, real: "pd.DataFrame") -> None:
+        """Leaves so many phones of the train part, and calibration cells among theirs."""
+        by = self.real.division
+        train = (real.part == "train").to_numpy()
+        phones = np.unique(real.source_id[train].to_numpy(str))
+        count = max(1, round(self.share * len(phones)))
+        if count == len(phones):
+            return
+        kept = np.random.default_rng((by.seed, by.fold)).permutation(phones)[:count]
+        real.loc[train & ~real.source_id.isin(kept).to_numpy(), "part"] = ""
+        left = np.flatnonzero(real.part == "train")
+        labels, sources = real.label.to_numpy()[left], real.source_id.to_numpy(str)[left]
+        real["calibration"] = np.isin(
+            np.arange(len(real)), left[spread(labels, sources, by.calibration_cells, by.seed)]
+        )
+
+    def images(self, resolution: int) -> npt.NDArray[np.uint8]:
+        """As in `Samples`; both sets in one memory-mapped file."""
+        cache = self.real.cache
+        path = cache / f"cells-{self.real.pixels}-{self.rendered.pixels}-{resolution}.npy"
+        parts = [self.real.images(resolution), self.rendered.images(resolution)]
+        with disk_errors(cache), FileLock(path.with_suffix(".lock")):
+            if not path.exists():
+                count = sum(map(len, parts))
+                build_array(path, (count, *parts[0].shape[1:]), _blocks(parts), count, "joining cells")
+        return np.asarray(np.load(path, mmap_mode="r"))
+
+
+def _blocks(parts: list[npt.NDArray[np.uint8]]) -> Iterator[npt.NDArray[np.uint8]]:
+    for part in parts:
+        for at in range(len(part)):
+            yield part[at : at + 1]
+
+
+class MixedScreens(PhonePhotos):
+    """Reads a folder of real phones, and renders others beside it.
+
+    Args:
+        root: the folder of real photos.
+        folder: where rendered sets lie.
+        real: share of the real train part's phones that is trained on, 0 to 1. With 0 nothing real is trained on: a fold of
+            the rendered phones is the val part, and all real ones are the test part.
+        rendered: devices, photos, render_seed, label_noise and look, see `SyntheticScreens`.
+        others: as `PhonePhotos` has them, of the real ones.
+
+    """
+
+    def __init__(self, root: str, *, folder: str, real: float, rendered: Mapping[str, Any], **others: Any) -> None:
+        super().__init__(root, **others)
+        if not 0 <= real <= 1:
+            raise DataError(f"datamodule.real={real:g}: want a share from 0 to 1")
+        self.share = real
+        same = {key: value for key, value in others.items() if key != "labels"}
+        self.rendered = SyntheticScreens(
+            folder=folder, root=None, **rendered, **(same | {"val_folds": 0, "groups": {}})
+        )
+
+    def load(self) -> MixedCells:  # type: ignore[override]
+        """Reads both, rendering what is missing. Raises DataError on the first thing that is wrong."""
+        real = super().load()
+        return MixedCells(real, self.rendered.load(), self.share)
