@@ -124,7 +124,7 @@ class MixedScreens(PhonePhotos):
         folder: where rendered sets lie.
         real: share of the real train part's phones that is trained on, 0 to 1. With 0 nothing real is trained on: a fold of
             the rendered phones is the val part, and all real ones are the test part.
-        rendered: devices, photos, render_seed, label_noise and look, see `SyntheticScreens`.
+        rendered: devices, photos, render_seed, label_noise and look, see `SyntheticScreens`; photos=0: the real ones alone.
         others: as `PhonePhotos` has them, of the real ones.
 
     """
@@ -133,13 +133,17 @@ class MixedScreens(PhonePhotos):
         super().__init__(root, **others)
         if not 0 <= real <= 1:
             raise DataError(f"datamodule.real={real:g}: want a share from 0 to 1")
-        self.share = real
+        if not (real or rendered["photos"]):
+            raise DataError("datamodule.real=0 and datamodule.rendered.photos=0: nothing is left to train on")
+        self.share, self.photos = real, rendered["photos"]
         same = {key: value for key, value in others.items() if key != "labels"}
         self.rendered = SyntheticScreens(
             folder=folder, root=None, **rendered, **(same | {"val_folds": 0, "groups": {}})
         )
 
-    def load(self) -> MixedCells:  # type: ignore[override]
+    def load(self) -> MixedCells | Cells:  # type: ignore[override]
         """Reads both, rendering what is missing. Raises DataError on the first thing that is wrong."""
         real = super().load()
+        if not self.photos:
+            return real
         return MixedCells(real, self.rendered.load(), self.share)

@@ -86,6 +86,12 @@ def test_another_look_is_another_data_set(mixed):
     )
 
 
+def test_no_rendered_phones_leaves_the_real_set(mixed):
+    samples = mixed(rendered={"photos": 0})
+    assert samples.fingerprint == mixed().real.fingerprint
+    assert len(samples.table) == 90
+
+
 def test_votes_of_real_cells_stand_beside_labels_of_rendered_ones(mixed):
     root = mixed.place / "voted"
     if not root.exists():
@@ -108,6 +114,7 @@ def test_votes_of_real_cells_stand_beside_labels_of_rendered_ones(mixed):
     [
         ({"real": 1.5}, r"datamodule.real=1.5: want a share from 0 to 1"),
         ({"rendered": {"look": {"blur": 9}}}, r"datamodule.look.blur=9: want 0 to 4"),
+        ({"real": 0, "rendered": {"photos": 0}}, r"datamodule.real=0 and datamodule.rendered.photos=0: nothing is left"),
         ({"root": "nowhere"}, r"nowhere: no such folder"),
     ],
 )
