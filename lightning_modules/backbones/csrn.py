@@ -1,12 +1,12 @@
 """Chain Shackle Regression Net, the 16 layers that the wear thesis began with (seed 004, section 3.4)."""
 
 from itertools import pairwise
-from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from lightning_modules.backbones.base import Backbone
 from lightning_modules.backbones.spec import Start
+from lightning_modules.backbones.steps import Steps
 
 CHANNELS = (64, 128, 256, 512)
 """Of the four blocks of four convolutions each."""
@@ -23,29 +23,9 @@ class CSRN(Backbone):
     """
 
     def __init__(self, width: float, start: Start, in_channels: int = 3) -> None:
-        super().__init__(_Blocks(in_channels, tuple(int(width * count) for count in CHANNELS)), start)
-
-
-class _Blocks(nn.Module):
-    """As timm's networks describe themselves, as far as `Backbone` asks."""
-
-    def __init__(self, in_channels: int, channels: tuple[int, ...]) -> None:
-        super().__init__()
-        self.blocks = nn.ModuleList(_block(before, after) for before, after in pairwise((in_channels, *channels)))
-        self.feature_info = [{"num_chs": count, "reduction": 2 ** (1 + at)} for at, count in enumerate(channels)]
-        self.num_features = channels[-1]
-
-    def forward_intermediates(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """The last map, and all maps."""
-        maps: list[Tensor] = []
-        for block in self.blocks:
-            images = block(images)
-            maps.append(images)
-        return images, maps
-
-    def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
-        """Which parameters belong to which layer, counted from the image."""
-        return {"stem": r"^blocks\.0", "blocks": r"^blocks\.(\d+)"}
+        channels = [int(width * count) for count in CHANNELS]
+        blocks = (_block(before, after) for before, after in pairwise((in_channels, *channels)))
+        super().__init__(Steps(blocks, channels), start)
 
 
 def _block(inputs: int, outputs: int) -> nn.Sequential:

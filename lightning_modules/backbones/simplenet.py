@@ -1,13 +1,13 @@
 """SimpLeNet, networks of a few thousand weights for 28 x 28 grey pictures, and the teacher of their thesis (seed 003)."""
 
 from collections.abc import Sequence
-from typing import Any
+from itertools import pairwise
 
-from torch import Tensor, nn
+from torch import nn
 
 from lightning_modules.backbones.base import Backbone
 from lightning_modules.backbones.spec import Start
-from lightning_modules.grey import Grey
+from lightning_modules.backbones.steps import Steps
 
 SIDE = 28
 """Pixels; what the classifier is made for."""
@@ -42,7 +42,9 @@ class SimpLeNet(Backbone):
         if pooling not in ("max", "conv"):
             raise ValueError(f"backbone.pooling={pooling}: want max or conv")
         channels = [int(width * count) for count in filters]
-        super().__init__(_Steps(in_channels, channels, kernel, pooling), start)
+        ends = pairwise([1 if in_channels == 3 else in_channels, *channels])
+        steps = (_step(before, after, kernel, pooling) for before, after in ends)
+        super().__init__(Steps(steps, channels, grey=in_channels == 3), start)
         self.hidden, self.dropout = hidden, dropout
 
     def classifier(self, num_outputs: int) -> nn.Module:
@@ -55,34 +57,10 @@ class SimpLeNet(Backbone):
         return nn.Sequential(*layers, nn.Linear(self.hidden or features, num_outputs))
 
 
-class _Steps(nn.Module):
-    """As timm's networks describe themselves, as far as `Backbone` asks."""
-
-    def __init__(self, in_channels: int, channels: Sequence[int], kernel: int, pooling: str) -> None:
-        super().__init__()
-        self.grey = Grey() if in_channels == 3 else nn.Identity()
-        before = [1 if in_channels == 3 else in_channels, *channels]
-        self.steps = nn.ModuleList(
-            nn.Sequential(
-                nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2),
-                nn.ReLU(),
-                nn.MaxPool2d(2) if pooling == "max" else nn.Conv2d(outputs, outputs, 2, stride=2),
-                *([] if pooling == "max" else [nn.ReLU()]),
-            )
-            for inputs, outputs in zip(before, channels, strict=False)
-        )
-        self.feature_info = [{"num_chs": count, "reduction": 2 ** (1 + at)} for at, count in enumerate(channels)]
-        self.num_features = channels[-1]
-
-    def forward_intermediates(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """The last map, and all maps."""
-        pixels: Tensor = self.grey(images)
-        maps: list[Tensor] = []
-        for step in self.steps:
-            pixels = step(pixels)
-            maps.append(pixels)
-        return pixels, maps
-
-    def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
-        """Which parameters belong to which layer, counted from the image."""
-        return {"stem": r"^steps\.0", "blocks": r"^steps\.(\d+)"}
+def _step(inputs: int, outputs: int, kernel: int, pooling: str) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2),
+        nn.ReLU(),
+        nn.MaxPool2d(2) if pooling == "max" else nn.Conv2d(outputs, outputs, 2, stride=2),
+        *([] if pooling == "max" else [nn.ReLU()]),
+    )

@@ -4,14 +4,13 @@ The classifier is over a smaller map, or over its average (Lin et al. 2014, sect
 """
 
 from collections.abc import Sequence
-from itertools import accumulate, chain, pairwise
-from typing import Any
+from itertools import chain, pairwise
 
-from torch import Tensor, nn
+from torch import nn
 
 from lightning_modules.backbones.base import Backbone
 from lightning_modules.backbones.spec import Start
-from lightning_modules.grey import Grey
+from lightning_modules.backbones.steps import Steps
 
 
 class Thin(Backbone):
@@ -36,7 +35,10 @@ class Thin(Backbone):
     ) -> None:
         if not layers or not all(layers) or min(chain(*layers)) < 1:
             raise ValueError(f"backbone.layers={[list(step) for step in layers]}: want filters for every step")
-        super().__init__(_Steps(in_channels, [[max(1, int(width * one)) for one in step] for step in layers]), start)
+        scaled = [[max(1, int(width * one)) for one in step] for step in layers]
+        ends = [1 if in_channels == 3 else in_channels, *(step[-1] for step in scaled)]
+        steps = (_step([before, *step]) for before, step in zip(ends, scaled, strict=False))
+        super().__init__(Steps(steps, ends[1:], grey=in_channels == 3), start)
         self.side = side
 
     def classifier(self, num_outputs: int) -> nn.Module | None:
@@ -45,32 +47,6 @@ class Thin(Backbone):
             return None
         last = -(-self.side // self.strides[-1])
         return nn.Sequential(nn.Flatten(), nn.Linear(self.out_channels[-1] * last * last, num_outputs))
-
-
-class _Steps(nn.Module):
-    """As timm's networks describe themselves, as far as `Backbone` asks."""
-
-    def __init__(self, in_channels: int, layers: Sequence[Sequence[int]]) -> None:
-        super().__init__()
-        self.grey = Grey() if in_channels == 3 else nn.Identity()
-        ends = [1 if in_channels == 3 else in_channels, *(step[-1] for step in layers)]
-        self.steps = nn.ModuleList(_step([before, *step]) for before, step in zip(ends, layers, strict=False))
-        reductions = accumulate([2] * len(layers), lambda so_far, times: so_far * times)
-        self.feature_info = [{"num_chs": one, "reduction": by} for one, by in zip(ends[1:], reductions, strict=True)]
-        self.num_features = ends[-1]
-
-    def forward_intermediates(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """The last map, and all maps."""
-        pixels: Tensor = self.grey(images)
-        maps: list[Tensor] = []
-        for step in self.steps:
-            pixels = step(pixels)
-            maps.append(pixels)
-        return pixels, maps
-
-    def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
-        """Which parameters belong to which layer, counted from the image."""
-        return {"stem": r"^steps\.0", "blocks": r"^steps\.(\d+)"}
 
 
 def _step(channels: Sequence[int]) -> nn.Sequential:

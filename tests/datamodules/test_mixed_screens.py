@@ -114,7 +114,10 @@ def test_votes_of_real_cells_stand_beside_labels_of_rendered_ones(mixed):
     [
         ({"real": 1.5}, r"datamodule.real=1.5: want a share from 0 to 1"),
         ({"rendered": {"look": {"blur": 9}}}, r"datamodule.look.blur=9: want 0 to 4"),
-        ({"real": 0, "rendered": {"photos": 0}}, r"datamodule.real=0 and datamodule.rendered.photos=0: nothing is left"),
+        (
+            {"real": 0, "rendered": {"photos": 0}},
+            r"datamodule.real=0 and datamodule.rendered.photos=0: nothing is left",
+        ),
         ({"root": "nowhere"}, r"nowhere: no such folder"),
     ],
 )
