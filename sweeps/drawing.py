@@ -26,6 +26,8 @@ class Front:
     """x, y, low, high (pixels), colour, front, tip, label and where the label stands."""
     line: str = ""
     """The front as SVG points."""
+    lines: list[tuple[str, str]] = field(default_factory=list)
+    """Colour and SVG points of what is joined otherwise."""
     x_ticks: list[tuple[float, str]] = field(default_factory=list)
     y_ticks: list[tuple[float, str]] = field(default_factory=list)
     legend: list[tuple[str, str]] = field(default_factory=list)
@@ -43,9 +45,9 @@ def draw_front(points: pd.DataFrame, labels: list[str], figure: str) -> Front:
 
     """
     latency, value = points.latency_ms.to_numpy(float), points[figure].to_numpy(float)
-    x_ticks, x_of = _log_scale(latency)
+    x_ticks, x_of = log_scale(latency)
     ends = np.concatenate([points[f"{figure}_low"], points[f"{figure}_high"]])
-    y_ticks, y_of = _share_scale(value, ends, 0.0 if is_share(figure) else -np.inf)
+    y_ticks, y_of = share_scale(value, ends, 0.0 if is_share(figure) else -np.inf)
     kinds = sorted(points.file.unique())
     colour = {kind: COLOURS[place % len(COLOURS)] for place, kind in enumerate(kinds)}
     random = points.start.eq("random").tolist() if "start" in points else [False] * len(points)
@@ -72,7 +74,7 @@ def draw_front(points: pd.DataFrame, labels: list[str], figure: str) -> Front:
         for pair in ((x, y), (after[0], y))
     ]
     front.line = " ".join(f"{x:.1f},{y:.1f}" for x, y in steps)
-    _place_labels(front.marks, steps)
+    place_labels(front.marks, steps)
     return front
 
 
@@ -86,9 +88,9 @@ def draw_sizes(repeats: pd.DataFrame, labels: list[str], kinds: list[str], figur
     known = repeats[repeats.weights.notna() & repeats[figure].notna()]
     if known.weights.nunique() < 2:
         return None
-    x_ticks, x_of = _log_scale(known.weights.to_numpy(float))
+    x_ticks, x_of = log_scale(known.weights.to_numpy(float))
     ends = np.concatenate([known[f"{figure}_low"], known[f"{figure}_high"]])
-    y_ticks, y_of = _share_scale(known[figure].to_numpy(float), ends)
+    y_ticks, y_of = share_scale(known[figure].to_numpy(float), ends)
     colour = {kind: COLOURS[place % len(COLOURS)] for place, kind in enumerate(sorted(set(kinds)))}
     drawn = Front(x_ticks=x_ticks, y_ticks=y_ticks, legend=list(colour.items()))
     for place, point in known.iterrows():
@@ -99,15 +101,19 @@ def draw_sizes(repeats: pd.DataFrame, labels: list[str], kinds: list[str], figur
             {"x": x_of(point.weights), "y": y_of(value), "low": y_of(low), "high": y_of(high), "colour": colour[kind],
              "front": False, "tip": tip, "label": label if len(known) <= MANY else "", "hollow": False}
         )  # fmt: skip
-    _place_labels(drawn.marks, [])
+    place_labels(drawn.marks, [])
     return drawn
 
 
-def _log_scale(values: Any) -> tuple[list[tuple[float, str]], Callable[[float], float]]:
+def log_scale(
+    values: Any, ends: tuple[float, float] = (LEFT, WIDTH - RIGHT)
+) -> tuple[list[tuple[float, str]], Callable[[float], float]]:
+    """Ticks and places in pixels between two ends of the drawing, logarithmic; what lies beyond the values stays inside."""
     low, high = math.log(np.nanmin(values) / 1.25), math.log(np.nanmax(values) * 1.6)
 
     def place(value: float) -> float:
-        return LEFT + (math.log(value) - low) / (high - low) * (WIDTH - LEFT - RIGHT)
+        share = (math.log(max(value, 1e-12)) - low) / (high - low)
+        return ends[0] + min(max(share, 0.0), 1.0) * (ends[1] - ends[0])
 
     steps = ((1, 2, 5), range(1, 10))
     nice = ([step * 10.0**power for power in range(-3, 9) for step in some] for some in steps)
@@ -115,10 +121,8 @@ def _log_scale(values: Any) -> tuple[list[tuple[float, str]], Callable[[float], 
     return [(place(tick), f"{tick:,g}") for tick in (shown[0] if len(shown[0]) > 2 else shown[1])], place
 
 
-def _share_scale(
-    values: Any, ends: Any, least: float = 0.0
-) -> tuple[list[tuple[float, str]], Callable[[float], float]]:
-    """Room for the values, and for as much of their intervals: those of two repetitions may span everything."""
+def share_scale(values: Any, ends: Any, least: float = 0.0) -> tuple[list[tuple[float, str]], Callable[[float], float]]:
+    """Ticks and places in pixels. Room for the values, and for as much of their intervals: those of two repetitions may span everything."""
     spread = max(float(values.max() - values.min()), 0.02)
     known = np.concatenate(
         [values, np.clip(ends[np.isfinite(ends)], values.min() - 0.3 * spread, values.max() + 0.3 * spread)]
@@ -135,7 +139,7 @@ def _share_scale(
     return [(place(tick), f"{tick:.3f}".rstrip("0").ljust(4, "0")) for tick in ticks], place
 
 
-def _place_labels(marks: list[dict[str, Any]], line: list[tuple[float, float]]) -> None:
+def place_labels(marks: list[dict[str, Any]], line: list[tuple[float, float]]) -> None:
     """Puts each label where it covers no mark, no other label and not the front's line; gives up on none."""
     taken = [(mark["x"] - 6, mark["y"] - 6, mark["x"] + 6, mark["y"] + 6) for mark in marks]
     taken += [

@@ -12,6 +12,7 @@ from sweeps.drawing import draw_sizes
 from sweeps.figures import is_share
 from sweeps.naming import called
 from sweeps.repeats import FIGURES, pooled_over_seeds, repeated
+from sweeps.trends import trends
 
 MOST_INSIDE = 4
 """Pictures of what is seen inside; each is some 300 kB."""
@@ -21,7 +22,7 @@ def repeats_of(runs: pd.DataFrame, axes: list[str]) -> dict[str, Any]:
     """Points with several seeds, as a table and a drawing."""
     table = repeated(runs)
     if not len(table):
-        return {"repeats": None, "repeat_figures": [], "by_size": None, "size_figure": ""}
+        return {"repeats": None, "repeat_figures": [], "by_size": None, "size_figure": "", "trends": []}
     folds = "fold" in table and table.fold.nunique() > 1
     names = [called(row, axes) + (f" fold {row.fold}" if folds else "") for _, row in table.iterrows()]
     taught = table["task.soft_share"] if "task.soft_share" in table else pd.Series([None] * len(table))
@@ -30,7 +31,8 @@ def repeats_of(runs: pd.DataFrame, axes: list[str]) -> dict[str, Any]:
     figures = [name for name in FIGURES if name in table]
     figure = "f_measure" if "f_measure" in figures else next((name for name in figures if is_share(name)), "")
     drawn = draw_sizes(table, names, kinds, figure) if figure else None
-    return {"repeats": table.assign(name=names), "repeat_figures": figures, "by_size": drawn, "size_figure": figure}
+    return {"repeats": table.assign(name=names), "repeat_figures": figures, "by_size": drawn, "size_figure": figure,
+            "trends": trends(table, [*axes, *(["fold"] if folds else [])], figures)}  # fmt: skip
 
 
 def pooled_seeds(rows: pd.DataFrame, axes: list[str]) -> pd.DataFrame:
