@@ -96,9 +96,11 @@ def gridlite(case: Case, pictures: Pictures, epochs: int, turn: Turn, words: lis
     from hydra.utils import instantiate
 
     from conf.build import build_trainer
+    from conf.machine import keep_freed_memory
     from datamodules.cell_loaders import CellArrays, CellDataModule
     from lightning_modules.callbacks import History
 
+    keep_freed_memory()
     with tempfile.TemporaryDirectory() as runs:
         cfg = composed(case, runs, f"trainer.max_epochs={epochs + 1}", *words)
         data = CellDataModule(

@@ -9,6 +9,7 @@ from typing import Any
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
+from conf.checkpoints import checkpoint_of, content_of, matching
 from conf.command_line import in_grid
 from sweeps.commands import Command
 from sweeps.record import Record, RecordError, Status, failed_before, is_finished, read_record
@@ -80,8 +81,16 @@ def _ended_well(folder: Path, record: Record) -> bool:
         return False
     if record.get("start", {}).get("origin") == "random" and record["config"]["backbone"].get("weights") == "auto":
         return False  # weights may have come since
+    begun = record.get("start", {})
+    if begun.get("origin") == "run" and begun["sha256"] not in _runs_at(str(record["config"]["backbone"]["weights"])):
+        return False  # that run has been trained anew
     files = record.get("exports", {}).values()
     return record["status"] == Status.DONE and all("path" in one and (folder / one["path"]).exists() for one in files)
+
+
+def _runs_at(name: str) -> list[str]:
+    """What the checkpoints of the runs hold that a start names."""
+    return [content_of(checkpoint_of("backbone.weights", folder)[1]) for folder in matching("backbone.weights", name)]
 
 
 def _data(records: list[Record]) -> list[tuple[dict[str, Any], str]]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.utils import get_method, instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from conf.machine import keep_freed_memory
 from lightning_modules.backbones.spec import Start
 from sweeps.wandb_runs import prepare, remember
 
@@ -56,16 +57,20 @@ def build_module(
         backbone, head, optimizer=optimizer, schedule=schedule, seed=cfg.seed, fine_tuning=tuning, ordered=ordered,
         **(prepared or {}),
     )  # fmt: skip
-    if start.origin == "run" and start.path is not None:
-        from lightning_modules.inference import take_over
+    if start.origin == "run" and start.path is not None and start.above:
+        from lightning_modules.inference import take_over_above
 
-        take_over(module, start.path)
+        take_over_above(module, start.path)
     return module
 
 
 def build_backbone(cfg: DictConfig, start: Start) -> "Backbone":
     """The backbone of a configuration whose width is filled in."""
     backbone: Backbone = factory(cfg.backbone, without=("spec", "weights"))(width=cfg.width, start=start)
+    if start.origin == "run" and start.path is not None:
+        from lightning_modules.inference import take_over_backbone
+
+        take_over_backbone(backbone, start.path)
     return backbone
 
 
@@ -93,6 +98,7 @@ def build_data(cfg: DictConfig, samples: "Samples") -> Any:
 
 def build_parts(cfg: DictConfig, start: Start, samples: "Samples") -> tuple[Any, Any]:
     """Module and loaders of a run; `task.prepare` may name what looks at the data before the module is built."""
+    keep_freed_memory()
     data = build_data(cfg, samples)
     prepared = get_method(cfg.task.prepare)(cfg, samples, data) if "prepare" in cfg.task else {}
     return build_module(cfg, start, len(samples.class_names), ordered=samples.ordered, prepared=prepared), data

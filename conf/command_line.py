@@ -136,6 +136,9 @@ def explain(error: Exception, config_name: str) -> str:
         if isinstance(link, MissingConfigException) and link.options is not None:
             return _wrong_choice(link)
     text = "\n".join(str(link) for link in chain if link)
+    inner = re.search(r"Key '([^']+)' (?:is )?not in[^\n]*\n\s*full_key: (\S+)", text)
+    if inner and inner.group(2).endswith(f".{inner.group(1)}"):
+        return _wrong_key(inner.group(2), config_name)
     key = re.search(r"Could not override '([^']+)'", text) or re.search(r"Key '([^']+)' (?:is )?not in", text)
     if key:
         return _wrong_key(key.group(1), config_name)

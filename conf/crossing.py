@@ -14,6 +14,8 @@ from sweeps.record import Record, RecordError, Status, find_runs, read_record
 
 NOT_THE_DATA = ("fold", "cache", "root", "folder", "groups", "most_train")
 """Settings of a data set that do not tell one from another here."""
+KEPT = {"regression": ("mae", "rmse", "r2", "bias"), "grading": ("accuracy", "macro_f1")}
+"""Figures of a task."""
 ABOUT = ("seed", "fold", "datamodule", "start")
 """Axes that do not tell one network from another, or that stand in a row by themselves."""
 
@@ -90,21 +92,37 @@ def _figures(module: Any, record: Record, other: Record) -> dict[str, Any]:
     table = samples.table
     part = samples.evaluated[-1]
     free = (table.part == part).to_numpy(copy=True)
-    if other is not record and other["config"]["datamodule"]["_target_"] == record["config"]["datamodule"]["_target_"]:
+    if other is not record and _overlap(other["config"]["datamodule"], record["config"]["datamodule"]):
         own = load_samples(record, None, None).table
         seen = own[own.part.isin(["train", "val"])]
-        free &= ~(table["sample"].isin(seen["sample"]) | table.source_id.isin(seen.source_id)).to_numpy()
+        here, there = (
+            [one[name].str.removeprefix("rendered/") for name in ("sample", "source_id")] for one in (table, seen)
+        )
+        free &= ~(here[0].isin(there[0]) | here[1].isin(there[1])).to_numpy()
     chosen = np.flatnonzero(free)
-    if not len(chosen):
-        raise RecordError(f"{record['axes']['datamodule']}: all of the other {part} part is in this run's own train or val part; "
-                          "want data that are divided alike")  # fmt: skip
+    if not len(chosen):  # all of it is in this run's own train or val part
+        return {"part": part, "images": 0} | dict.fromkeys(KEPT[samples.task], np.nan)
     images = samples.images(int(record["config"]["resolution"]))[chosen]
     batches = (torch.from_numpy(images[at : at + 64]).permute(0, 3, 1, 2) for at in range(0, len(images), 64))
     rows, classes = table.iloc[chosen], len(samples.class_names)
     if samples.task == "regression":
         found = number_metrics(rows.number.to_numpy(), read_off(module, batches), rows.label.to_numpy(), classes)
-        kept = ["mae", "rmse", "r2", "bias"]
     else:
         found = grade_metrics(rows.label.to_numpy(), *grade_images(module, batches), ordered=samples.ordered)
-        kept = ["accuracy", "macro_f1"]
-    return {"part": part, "images": len(chosen)} | {name: found[name] for name in kept}
+    return {"part": part, "images": len(chosen)} | {name: found[name] for name in KEPT[samples.task]}
+
+
+def _overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two data sets may share pictures: of one kind, in one place, or phones rendered alike."""
+    places = [Path(str(root)).resolve() for data in (one, other) if (root := data.get("root"))]
+    return one["_target_"] == other["_target_"] or len({*places}) < len(places) or bool(_drawn(one) & _drawn(other))
+
+
+def _drawn(data: dict[str, Any]) -> set[tuple[Any, ...]]:
+    """Which phones the renderer was asked for, if it was."""
+    asked = [
+        part
+        for part in (data, data.get("rendered") or {})
+        if part.get("render_seed") is not None and part.get("devices")
+    ]
+    return {(part["devices"], part["photos"], part["render_seed"]) for part in asked if part["photos"]}

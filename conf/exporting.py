@@ -1,5 +1,6 @@
 """From a run's folder to its files: what `python -m export` and `export=all` share."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,8 @@ def load_samples(record: Record, root: str | None, cache: str | None) -> "Sample
     """The data of a record, divided as it was. Raises RecordError when it is no longer the same."""
     settings = dict(record["config"]["datamodule"])
     settings |= {key: value for key, value in (("root", root), ("cache", cache)) if value is not None}
+    if "folder" in settings and not Path(settings["folder"]).is_dir():  # where rendered sets lay when it was trained
+        settings["folder"] = os.environ.get("GRIDLITE_DATA", "data")
     samples: Samples = instantiate(settings).load()
     if samples.fingerprint != record["data"]["fingerprint"]:
         raise RecordError(

@@ -1,5 +1,6 @@
-"""How many jobs this machine runs at once."""
+"""How many jobs this machine runs at once, and how its memory is handed out."""
 
+import ctypes
 import shutil
 import subprocess
 
@@ -22,6 +23,24 @@ def jobs_at_once(gpu_job_gib: float) -> int:
     if gpus:
         jobs = min(jobs, int(gpus[0] / gpu_job_gib))  # Lightning's `auto` takes the first
     return max(1, jobs)
+
+
+def keep_freed_memory() -> bool:
+    """Has the C library keep what is freed instead of giving it back to the kernel; returns whether it is one that can (glibc).
+
+    A training frees the same tensors at each step and asks for them anew at the next; given back, every page of them is
+    cleared and mapped again. `benchmarks/allocation.py` measures what that costs, and that the most memory grows by some 3 %;
+    it is given back when the process ends.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return False
+    return all(bool(mallopt(key, value)) for key, value in MALLOPT.values())
+
+
+MALLOPT = {"M_MMAP_MAX": (-4, 0), "M_TRIM_THRESHOLD": (-1, 2**31 - 1), "M_TOP_PAD": (-2, 64 * 2**20)}
+"""From malloc.h, mallopt(3): nothing in a mapping of its own, nothing trimmed, grown by 64 MiB."""
 
 
 def cores() -> int:

@@ -196,9 +196,19 @@ def config_hash(plain: dict[str, Any], start: Start | None) -> str:
         del kept["callbacks"]["patience"]  # part of no hash before training could end early
     if kept["datamodule"].get("labels") == "settled":
         del kept["datamodule"]["labels"]  # part of no hash before votes could be trained on
-    if all(factor == 1 for factor in kept["datamodule"].get("look", {}).values()):
-        kept["datamodule"].pop("look", None)  # part of no hash before the renderer had factors
+    _without_plain_look(kept["datamodule"])
+    _without_plain_look(kept["datamodule"].get("rendered"))
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+def _without_plain_look(data: Any) -> None:
+    """Takes factors of the renderer that are 1 out: part of no hash before there were any; 0 and 0.0 are the same."""
+    look = data.get("look") if isinstance(data, dict) else None
+    if isinstance(look, dict):
+        other = {name: float(value) if isinstance(value, int) else value for name, value in look.items() if value != 1}
+        data["look"] = other
+    if isinstance(data, dict) and not data.get("look", True):
+        del data["look"]
 
 
 def _without(tree: dict[str, Any], keys: set[str], prefix: str = "") -> dict[str, Any]:

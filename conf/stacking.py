@@ -68,14 +68,25 @@ def train_stack(cfg: DictConfig) -> str:
     return "\n".join(str(one.folder) for one in runs)
 
 
+def _unlike(runs: list[One]) -> ValueError | None:
+    """What keeps networks that start from runs of their own from being computed as one."""
+    starts = [one.point.start for one in runs if one.point.start is not None]
+    if len({(start.padding, start.mean, start.std, start.eps) for start in starts}) < 2:
+        return None
+    return ValueError(
+        f"stack={len(runs)}: the runs that they start from differ in padding or input scaling; want stack=1"
+    )
+
+
 def _train(runs: list[One]) -> bool:
     """Trains and scores what is left to do. Returns whether one of the runs failed by itself."""
     if not runs:
         return False
     first = runs[0]
-    if first.point.problem is not None:
+    problem = next((one.point.problem for one in runs if one.point.problem is not None), None) or _unlike(runs)
+    if problem is not None:
         with _all_failed(runs):
-            raise first.point.problem
+            raise problem
     if first.point.start is None:
         for one in runs:
             ending = one.point.identity | {"status": Status.NOT_APPLICABLE, "error": first.point.not_applicable}

@@ -15,7 +15,6 @@ from datamodules.cell_cache import build_array, disk_errors
 from datamodules.phone_photos import Cells, PhonePhotos
 from datamodules.photo_folder import DataError
 from datamodules.samples import Samples
-from datamodules.splits import spread
 from datamodules.synthetic_screens import SyntheticScreens
 
 if TYPE_CHECKING:
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
 
 RENDERED = "rendered"
 """Group of the rendered cells, and what their names and sources begin with."""
+RENDERER = {"devices", "photos", "render_seed", "label_noise", "look"}
+"""Settings of the rendered phones."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,13 @@ class MixedCells(Samples):
     """Two checked data sets, first the real one.
 
     Attributes:
+        rendered: None: the real one alone.
         share: of the real train part's phones, so many are trained on; 0: none, and all real cells are the test part.
 
     """
 
     real: Cells
-    rendered: Cells
+    rendered: Cells | None
     share: float
 
     @property
@@ -51,19 +53,21 @@ class MixedCells(Samples):
     @property
     def fingerprint(self) -> str:
         """Over both sets and the share."""
-        told = json.dumps([self.real.fingerprint, self.rendered.fingerprint, self.share])
-        return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
+        if self.rendered is None and self.share == 1:
+            return self.real.fingerprint
+        told = [self.real.fingerprint, self.rendered.fingerprint if self.rendered else "", self.share]
+        return hashlib.blake2b(json.dumps(told).encode(), digest_size=8).hexdigest()
 
     @property
     def notes(self) -> list[str]:
         """Of both sets."""
-        return [*self.real.notes, *self.rendered.notes]
+        return [*self.real.notes, *(self.rendered.notes if self.rendered else [])]
 
     @property
     def votes(self) -> npt.NDArray[np.int64] | None:
         """As in `Samples`; a rendered cell has one vote for its label."""
-        if (real := self.real.votes) is None:
-            return None
+        if (real := self.real.votes) is None or self.rendered is None:
+            return real
         return np.concatenate([real, np.eye(real.shape[1], dtype=np.int64)[self.rendered.folder.labels.ravel()]])
 
     @cached_property
@@ -71,35 +75,38 @@ class MixedCells(Samples):
         """As in `Samples`: the real cells, then the rendered ones."""
         import pandas as pd
 
-        real, rendered = self.real.table.copy(), self.rendered.table.copy()
+        if not self.share:
+            real = self.real.divided(np.where(self.real.folder.labels.ravel() >= 0, "test", ""))
+        else:
+            real = self._some_phones(self.real.table)
+        if self.rendered is None:
+            return real
+        if self.share:
+            rendered = self.rendered.divided(np.full(self.rendered.folder.labels.size, "train"))
+            rendered["calibration"] = False
+        else:
+            rendered = self.rendered.table.copy()
         for column in ("sample", "photo", "source_id"):
             rendered[column] = f"{RENDERED}/" + rendered[column]
-        rendered["group"] = RENDERED
-        if self.share:
-            rendered["part"], rendered["calibration"] = "train", False
-            self._choose(real)
-        else:
-            real["part"], real["calibration"] = np.where(real.label >= 0, "test", ""), False
-        return pd.concat([real, rendered], ignore_index=True)
+        return pd.concat([real, rendered.assign(group=RENDERED)], ignore_index=True)
 
-    def _choose(self, real: "pd.DataFrame") -> None:
-        """Leaves so many phones of the train part, and calibration cells among theirs."""
-        by = self.real.division
-        train = (real.part == "train").to_numpy()
-        phones = np.unique(real.source_id[train].to_numpy(str))
+    def _some_phones(self, table: "pd.DataFrame") -> "pd.DataFrame":
+        """The real cells with so many phones left in the train part, calibration cells among theirs."""
+        train = (table.part == "train").to_numpy()
+        phones = np.unique(table.source_id[train].to_numpy(str))
         count = max(1, round(self.share * len(phones)))
         if count == len(phones):
-            return
+            return table
+        by = self.real.division
         kept = np.random.default_rng((by.seed, by.fold)).permutation(phones)[:count]
-        real.loc[train & ~real.source_id.isin(kept).to_numpy(), "part"] = ""
-        left = np.flatnonzero(real.part == "train")
-        labels, sources = real.label.to_numpy()[left], real.source_id.to_numpy(str)[left]
-        real["calibration"] = np.isin(
-            np.arange(len(real)), left[spread(labels, sources, by.calibration_cells, by.seed)]
-        )
+        parts = table.part.to_numpy("<U5").copy()
+        parts[train & ~table.source_id.isin(kept).to_numpy()] = ""
+        return self.real.divided(parts)
 
     def images(self, resolution: int) -> npt.NDArray[np.uint8]:
         """As in `Samples`; both sets in one memory-mapped file."""
+        if self.rendered is None:
+            return self.real.images(resolution)
         cache = self.real.cache
         path = cache / f"cells-{self.real.pixels}-{self.rendered.pixels}-{resolution}.npy"
         parts = [self.real.images(resolution), self.rendered.images(resolution)]
@@ -124,26 +131,29 @@ class MixedScreens(PhonePhotos):
         folder: where rendered sets lie.
         real: share of the real train part's phones that is trained on, 0 to 1. With 0 nothing real is trained on: a fold of
             the rendered phones is the val part, and all real ones are the test part.
-        rendered: devices, photos, render_seed, label_noise and look, see `SyntheticScreens`; photos=0: the real ones alone.
+        rendered: devices, photos, render_seed, label_noise and look, see `SyntheticScreens`; photos=0: the real ones alone. The
+            real set's classes have to be the renderer's, in its order.
         others: as `PhonePhotos` has them, of the real ones.
 
     """
 
     def __init__(self, root: str, *, folder: str, real: float, rendered: Mapping[str, Any], **others: Any) -> None:
         super().__init__(root, **others)
-        if not 0 <= real <= 1:
-            raise DataError(f"datamodule.real={real:g}: want a share from 0 to 1")
+        if isinstance(real, bool) or not isinstance(real, int | float) or not 0 <= real <= 1:
+            raise DataError(f"datamodule.real={real}: want a share from 0 to 1")
+        if not isinstance(rendered, Mapping) or (odd := sorted(RENDERER ^ rendered.keys())):
+            told = f"{rendered}" if not isinstance(rendered, Mapping) else odd[0]
+            raise DataError(f"datamodule.rendered: {told}: want {', '.join(sorted(RENDERER))}")
         if not (real or rendered["photos"]):
             raise DataError("datamodule.real=0 and datamodule.rendered.photos=0: nothing is left to train on")
-        self.share, self.photos = real, rendered["photos"]
-        same = {key: value for key, value in others.items() if key != "labels"}
-        self.rendered = SyntheticScreens(
-            folder=folder, root=None, **rendered, **(same | {"val_folds": 0, "groups": {}})
-        )
+        self.share = float(real)
+        self.rendered: SyntheticScreens | None = None
+        if rendered["photos"] != 0:
+            same = {key: value for key, value in others.items() if key != "labels"}
+            own: dict[str, Any] = {**rendered, **same, "val_folds": 0, "groups": {}}
+            self.rendered = SyntheticScreens(folder=folder, root=None, key="datamodule.rendered", **own)
 
-    def load(self) -> MixedCells | Cells:  # type: ignore[override]
+    def load(self) -> MixedCells:  # type: ignore[override]
         """Reads both, rendering what is missing. Raises DataError on the first thing that is wrong."""
         real = super().load()
-        if not self.photos:
-            return real
-        return MixedCells(real, self.rendered.load(), self.share)
+        return MixedCells(real, self.rendered.load() if self.rendered else None, self.share)

@@ -80,20 +80,26 @@ class Cells(Samples):
     @cached_property
     def table(self) -> "pd.DataFrame":
         """As in `Samples`, a row per cell, with its photo, row and col; the part of a cell without a label is empty."""
-        import pandas as pd  # takes seconds to import: bad data and finished runs are answered before
-
-        photos, grid = self.folder.photos, self.folder.grid
-        spots = [(photo, row, col) for photo in photos for row in range(grid.rows) for col in range(grid.columns)]
-        sources = np.array([photo.source_id for photo, _, _ in spots])
         labels = self.folder.labels.ravel()
+        sources = np.repeat([photo.source_id for photo in self.folder.photos], self.folder.grid.cells)
         by = self.division
         known = labels >= 0
         parts = np.full(len(labels), "", "<U5")
         parts[known] = assign_parts(
             labels[known], sources[known], fold=by.fold, folds=by.folds, val_folds=by.val_folds, seed=by.seed
         )
+        return self.divided(parts)
+
+    def divided(self, parts: npt.NDArray[np.str_]) -> "pd.DataFrame":
+        """The table for other parts `(cells,)`; calibration cells are chosen among the train part."""
+        import pandas as pd  # takes seconds to import: bad data and finished runs are answered before
+
+        photos, grid = self.folder.photos, self.folder.grid
+        spots = [(photo, row, col) for photo in photos for row in range(grid.rows) for col in range(grid.columns)]
+        sources = np.array([photo.source_id for photo, _, _ in spots])
+        labels, by = self.folder.labels.ravel(), self.division
         train = np.flatnonzero(parts == "train")
-        chosen = train[spread(labels[train], sources[train], by.calibration_cells, by.seed)]
+        chosen = train[spread(labels[train], sources[train], by.calibration_cells, by.seed)] if len(train) else train
         return pd.DataFrame(
             {
                 "sample": [cell_name(photo.name, row, col) for photo, row, col in spots],

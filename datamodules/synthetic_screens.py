@@ -7,6 +7,7 @@ from typing import Any
 from filelock import FileLock
 
 from datamodules.phone_photos import Cells, PhonePhotos
+from datamodules.photo_folder import DataError
 
 
 class SyntheticScreens(PhonePhotos):
@@ -17,6 +18,7 @@ class SyntheticScreens(PhonePhotos):
         root: a folder of its own instead, None for the named one.
         devices, photos, render_seed, label_noise: see `rendering.render_dataset`.
         look: factors by name, see `rendering.Look`; None leaves each at 1.
+        key: where these settings stand, for messages.
         others: as `PhonePhotos` has them.
 
     """
@@ -31,11 +33,25 @@ class SyntheticScreens(PhonePhotos):
         render_seed: int,
         label_noise: float,
         look: Mapping[str, Any] | None = None,
+        key: str = "datamodule",
         **others: Any,
     ) -> None:
-        from datamodules.rendering import RENDERER_VERSION, Look
+        from datamodules.rendering import CLASS_NAMES, COLS, RENDERER_VERSION, ROWS, Look
 
-        self.look = Look(**(look or {}))
+        self.look = Look.of(look, f"{key}.look")
+        for name, value in (("devices", devices), ("photos", photos), ("render_seed", render_seed)):
+            if not isinstance(value, int) or value < (name != "render_seed"):
+                raise DataError(f"{key}.{name}={value}: want a whole number, at least {int(name != 'render_seed')}")
+        if photos < devices:
+            raise DataError(f"{key}.photos={photos}: want at least one of each device, {key}.devices={devices}")
+        wrong = {
+            "datamodule.columns": (others["columns"], COLS), "datamodule.rows": (others["rows"], ROWS),
+            "datamodule.class_names": (len(others["class_names"]), len(CLASS_NAMES)),
+        }  # fmt: skip
+        for name, (given, wanted) in wrong.items():
+            if given != wanted:
+                words = f" ({', '.join(CLASS_NAMES)})" if name.endswith("names") else ""
+                raise DataError(f"{name}: there are {given}; rendered phones have {wanted}{words}")
         noise = f"-noise{label_noise:g}" if label_noise else ""
         name = f"synthetic_screens-{devices}x{photos}-seed{render_seed}{noise}{self.look.suffix}-v{RENDERER_VERSION}"
         super().__init__(root or str(Path(folder) / name), **others)

@@ -68,19 +68,26 @@ def load_checkpoint(module: nn.Module, path: Path) -> None:
 ENCODER = "network.backbone."
 
 
-def take_over(module: nn.Module, path: Path) -> None:
-    """Fills a module's network from another run's checkpoint: the backbone, and what stands above it where all of it fits.
-
-    Raises CheckpointError where the backbone does not fit.
-    """
-    state, wanted = _saved(path), module.state_dict()
-    fits = {key for key, value in state.items() if key in wanted and wanted[key].shape == value.shape}
-    encoder = {key for key in wanted if key.startswith(ENCODER)}
-    if odd := sorted(encoder - fits):
+def take_over_backbone(backbone: nn.Module, path: Path) -> None:
+    """Fills a backbone from a run's checkpoint. Raises CheckpointError where it does not fit."""
+    state, wanted = _saved(path), backbone.state_dict()
+    given = {key.removeprefix(ENCODER): value for key, value in state.items() if key.startswith(ENCODER)}
+    odd = sorted(key for key, value in wanted.items() if key not in given or given[key].shape != value.shape)
+    if odd:
         raise CheckpointError(f"{path}: not of this backbone: {odd[0]} is missing or has another shape")
-    above = {key for key in wanted if key.startswith("network.")} - encoder
-    taken = encoder | (above if above <= fits else set())
-    module.load_state_dict({key: state[key] for key in taken}, strict=False)
+    backbone.load_state_dict({key: given[key] for key in wanted})
+
+
+def take_over_above(module: nn.Module, path: Path) -> None:
+    """Fills what stands above a module's backbone from a run's checkpoint, where all of it has the same shape."""
+    state = _saved(path)
+    wanted = {
+        key: value
+        for key, value in module.state_dict().items()
+        if key.startswith("network.") and not key.startswith(ENCODER)
+    }
+    if all(key in state and state[key].shape == value.shape for key, value in wanted.items()):
+        module.load_state_dict({key: state[key] for key in wanted}, strict=False)
 
 
 def _saved(path: Path) -> Mapping[str, Tensor]:

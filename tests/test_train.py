@@ -147,12 +147,17 @@ def test_a_grid_over_folds_closes_with_pooled_figures(place):
         (["rsolution=96"], "rsolution: no such key; did you mean resolution?"),
         (["datamodule.rooot=x"], "datamodule.rooot: no such key; did you mean datamodule.root?"),
         (["backbone=mobilnet"], "backbone=mobilnet: no such choice; want one of csrn, efficientnet_b0"),
+        (
+            ["datamodule.look={typo:1}"],
+            "datamodule.look.typo: no such key; valid here: blur, damage, light, moire, reflections, shards",
+        ),
         (["seed=two"], "seed: Value 'two'"),
         (["trainer.max_epochs=many"], "trainer.max_epochs: Value 'many'"),
     ],
 )
 def test_a_wrong_override_gets_one_line_with_the_valid_names(place, words, expected):
-    done = run(place, *words, "datamodule=phone_photos", start=run_plain, check=2)
+    kind = "synthetic_screens" if "look" in words[0] else "phone_photos"
+    done = run(place, *words, f"datamodule={kind}", start=run_plain, check=2)
     assert expected in done.stderr
     assert len(done.stderr.splitlines()) == 1
 

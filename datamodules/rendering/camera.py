@@ -45,11 +45,15 @@ def frame(rng: Generator, aspect: float) -> tuple[Size, NDArray[np.float32]]:
 def develop(rng: Generator, light: Image, dark: bool, look: Look) -> NDArray[np.uint8]:
     """Exposure, white balance, lens and sensor: linear light (h, w, 3) to an 8-bit picture (h, w, 3)."""
     size = light.shape[0], light.shape[1]
-    exposure = rng.uniform(1.0, 2.4) if dark else rng.uniform(0.9, 1.7)
+    least, most = (1.0, 2.4) if dark else (0.9, 1.7)
+    exposure = rng.uniform(least, most)
     warmth = rng.normal(0, 0.08)  # white balance errs between warm and cold more than between green and pink
     balance = np.exp(np.array([-1.0, 0.0, 0.8]) * warmth + rng.normal(0, 0.015, 3))
+    if look.light != 1:
+        exposure = exposure**look.light * np.sqrt(least * most) ** (1 - look.light)
+        balance = balance**look.light
     x, y = centred(size)
-    vignette = f32(1 - np.float32(rng.uniform(0.03, 0.18) * look.light) * (x**2 + y**2))
+    vignette = f32(np.maximum(1 - np.float32(rng.uniform(0.03, 0.18) * look.light) * (x**2 + y**2), 0))
     flare = blur(f32(np.minimum(light, 4.0)), size[0] / 30) * np.float32(rng.uniform(0.005, 0.03))
     light = f32(
         cv2.transform(

@@ -153,7 +153,7 @@ def _panel_light(rng: Generator, body: Body, broken: Broken, light: Light, look:
     if rng.random() < 0.45:
         strength = look.moire * float(np.exp(rng.uniform(np.log(0.012), np.log(0.13))))
         lit = f32(cv2.multiply(lit, moire(rng, body.size, strength)))
-    level = (1 + fall[0] * gx + fall[1] * gy - 0.06 * (gx**2 + gy**2)) * np.clip(
+    level = np.maximum(1 + fall[0] * gx + fall[1] * gy - 0.06 * (gx**2 + gy**2), 0) * np.clip(
         1 + 0.05 * broken.tilt[..., 0], 0.85, 1.12
     )
     patchy = np.clip(0.75 + 0.3 * cloud(rng, body.size, 12, 2), 0.35, 1)
@@ -173,7 +173,7 @@ def shine(rng: Generator, body: Body, broken: Broken, light: Light, look: Look) 
     size = body.size
     gx, gy = centred(size)
     fall = f32(rng.normal(0, 0.13, 2) * look.light)
-    fade = 1 + fall[0] * gx + fall[1] * gy
+    fade = np.maximum(1 + fall[0] * gx + fall[1] * gy, 0)
     lx, ly = np.float32(np.cos(light.heading)), np.float32(np.sin(light.heading))
     edge = body.rim[..., 0] * lx + body.rim[..., 1] * ly
     image = times(body.albedo, f32(fade * (1 + 0.8 * edge)))

@@ -1,6 +1,8 @@
 """How strongly each part of the picture shows, beside the strength that the renderer gives it by itself."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -15,14 +17,14 @@ class Look:
     so that two sets that differ in one factor show the same phones, damage, rooms and cameras.
 
     Args:
-        light: spread of brightness, colour and fall-off between and within photos; 0: one even light.
+        light: spread of brightness, exposure, colour and fall-off between and within photos; 0: one even light.
         moire: depth of the beat pattern of lit panels against the sensor; 0: none.
         reflections: light of the room, its lamps and the photographer in the glass; 0: none.
         blur: softness of the lens, times the drawn one; 0: as sharp as the pixels.
         damage: contrast of scratches and cracks against the glass, above 0.
         shards: whether broken glass also tilts, crumbles and falls out; False: cracks are lines alone.
 
-    Raises DataError for a factor below its least.
+    Raises DataError for a factor that is no number from 0 to 4.
 
     """
 
@@ -35,10 +37,27 @@ class Look:
 
     def __post_init__(self) -> None:
         for name in FACTORS:
-            if not 0 <= getattr(self, name) <= MOST:
-                raise DataError(f"datamodule.look.{name}={getattr(self, name):g}: want 0 to {MOST:g}")
+            given = getattr(self, name)
+            if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= MOST:
+                raise DataError(f"{name}={given}: want a number from 0 to {MOST:g}")
         if self.damage == 0:
-            raise DataError("datamodule.look.damage=0: the labels would name what is not there; want more than 0")
+            raise DataError("damage=0: the labels would name what is not there; want more than 0")
+        if not isinstance(self.shards, bool):
+            raise DataError(f"shards={self.shards}: want true or false")
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any] | None, key: str) -> "Look":
+        """From settings by name; None leaves each at 1. Raises DataError that names the setting, which stands under `key`."""
+        if given is not None and not isinstance(given, Mapping):
+            raise DataError(f"{key}={given}: want factors by name, such as {{blur: 2}}")
+        names = [field.name for field in fields(cls)]
+        for name in given or {}:
+            if name not in names:
+                raise DataError(f"{key}.{name}: no such factor; want one of {', '.join(names)}")
+        try:
+            return cls(**(given or {}))
+        except DataError as error:
+            raise DataError(f"{key}.{error}") from None
 
     @property
     def suffix(self) -> str:

@@ -95,6 +95,8 @@ class Start:
     """First 16 hex digits of the file's SHA-256."""
     eps: float = 1e-5
     """Of batch normalisation."""
+    above: bool = False
+    """Whether of a run also what stands above its backbone is taken over."""
 
     @property
     def identity(self) -> dict[str, str]:

@@ -1,5 +1,9 @@
 """How many jobs a machine takes."""
 
+import platform
+import subprocess
+import sys
+
 import psutil
 import pytest
 
@@ -33,3 +37,26 @@ def test_what_nvidia_smi_says_is_read(monkeypatch, tmp_path):
     assert machine.free_gpu_gib() == [pytest.approx(139.3, abs=0.01), 1.0]
     tool.write_text("#!/bin/sh\necho 'NVIDIA-SMI has failed'\nexit 9\n")
     assert machine.free_gpu_gib() == []
+
+
+FREED_AGAIN_AND_AGAIN = """
+import resource, sys
+import numpy as np
+from conf.machine import keep_freed_memory
+if sys.argv[1] == "kept":
+    assert keep_freed_memory()
+np.ones(5_000_000)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    np.ones(5_000_000)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library keeps memory in its own way")
+def test_freed_memory_is_not_cleared_and_mapped_again():
+    def faults(way):
+        words = [sys.executable, "-c", FREED_AGAIN_AND_AGAIN, way]
+        return int(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+
+    assert faults("kept") < 0.1 * faults("given back")

@@ -6,7 +6,7 @@ from omegaconf import OmegaConf
 
 from conf.starts import start_of
 from lightning_modules.backbones.spec import BackboneSpec, WeightsError
-from lightning_modules.inference import CheckpointError, take_over
+from lightning_modules.inference import CheckpointError, take_over_above, take_over_backbone
 from sweeps.record import RecordError, update_record
 
 SPEC = BackboneSpec("small", (0.5, 1.0), 1.0, 32, 8)
@@ -14,8 +14,8 @@ SPEC = BackboneSpec("small", (0.5, 1.0), 1.0, 32, 8)
 
 def made(folder, *, width=0.5, status="done", kept=("best", "last"), data=None):
     """A run's folder, as training leaves it."""
-    backbone = {"spec": {"name": "small"}}
-    config = {"backbone": backbone, "width": width, "datamodule": data or {"_target_": "other", "root": "elsewhere"}}
+    config = {"backbone": {"spec": {"name": "small"}}, "width": width, "encoding": {"_target_": "one_hot"}}
+    config |= {"datamodule": data or {"_target_": "other", "root": "elsewhere"}}
     begun = {"origin": "imagenet", "padding": "symmetric", "mean": [0.1, 0.2, 0.3], "std": [1, 2, 3], "eps": 0.001}
     update_record(folder, lambda _: {"status": status, "config": config, "start": begun})
     (folder / "checkpoints").mkdir()
@@ -27,7 +27,8 @@ def made(folder, *, width=0.5, status="done", kept=("best", "last"), data=None):
 def asking(weights, **datamodule):
     data = {"_target_": "mine", "root": "here", "fold": 0} | datamodule
     return OmegaConf.create({"backbone": {"weights": str(weights)}, "width": 0.5, "resolution": 32, "datamodule": data,
-                             "fold": 0, "paths": {"weights": "none"}})  # fmt: skip
+                             "fold": 0, "paths": {"weights": "none", "runs": "runs"}, "sweep_name": "mine",
+                             "encoding": {"_target_": "one_hot"}})  # fmt: skip
 
 
 def test_a_run_is_taken_with_its_input_scaling(tmp_path):
@@ -68,11 +69,6 @@ def test_a_run_that_will_not_do_is_one_line(tmp_path, run, told):
         start_of(asking(made(tmp_path / "run", **run)), SPEC)
 
 
-def test_a_run_that_saw_rendered_phones_alone_suits_any_fold(tmp_path):
-    data = {"_target_": "mixed", "root": "here", "fold": 1, "real": 0}
-    assert start_of(asking(made(tmp_path / "run", data=data)), SPEC).origin == "run"
-
-
 def test_a_pattern_must_fit_one_run(tmp_path):
     for name in "ab":
         made(tmp_path / f"run-{name}")
@@ -100,15 +96,99 @@ def saved(net, path):
     return path
 
 
-def test_the_whole_network_is_taken_over_where_it_fits(tmp_path):
+def test_a_backbone_is_taken_over_and_what_stands_above_it_where_it_fits(tmp_path):
     given, same, fewer = Net(), Net(), Net(classes=2)
     path = saved(given, tmp_path / "a.ckpt")
     before = fewer.network["head"].weight.clone()
-    take_over(same, path)
-    take_over(fewer, path)
     for net in (same, fewer):
+        take_over_backbone(net.network["backbone"], path)
         torch.testing.assert_close(net.network["backbone"].weight, given.network["backbone"].weight)
+        take_over_above(net, path)
     torch.testing.assert_close(same.network["head"].weight, given.network["head"].weight)
     torch.testing.assert_close(fewer.network["head"].weight, before)
-    with pytest.raises(CheckpointError, match=r"not of this backbone: network.backbone.bias is missing or has another"):
-        take_over(Net(inner=6), path)
+    with pytest.raises(CheckpointError, match=r"not of this backbone: bias is missing or has another"):
+        take_over_backbone(Net(inner=6).network["backbone"], path)
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "above"),
+    [
+        ({}, {}, True),
+        ({"encoding": "ordinal"}, {}, False),
+        ({"names": ["a", "b", "d"]}, {}, False),
+        (
+            {"encoding": "l1", "task": "regression", "names": None},
+            {"encoding": "l1", "task": "regression", "names": None},
+            True,
+        ),
+        ({"names": None, "root": "here"}, {"names": None, "root": "there"}, False),
+        ({"names": None}, {"names": None}, True),
+    ],
+)
+def test_an_answer_is_taken_over_where_it_means_the_same(tmp_path, own, other, above):
+    def told(encoding="one_hot", task="grading", names=("a", "b", "c"), root="same"):
+        data = {"_target_": f"of {root}", "root": root} | ({"class_names": list(names)} if names else {})
+        return {"_target_": encoding, "task": task}, data
+
+    (encoding, data), (other_encoding, other_data) = told(**own), told(**other)
+    folder = made(tmp_path / "run", data=other_data)
+    update_record(folder, lambda record: record | {"config": record["config"] | {"encoding": other_encoding}})
+    cfg = asking(folder, **data)
+    cfg.encoding = encoding
+    cfg.datamodule.pop("fold")
+    assert start_of(cfg, SPEC).above == above
+
+
+REAL, RENDERED = {"devices": 61, "photos": 61, "render_seed": 0}, {"_target_": "SyntheticScreens", "root": None}
+
+
+def mix(real, fold=0, root="here", **rendered):
+    return {"_target_": "Mixed", "root": root, "real": real, "fold": fold, "val_folds": 0, "rendered": REAL | rendered}
+
+
+PHOTOS = {"_target_": "Phones", "root": "here", "fold": 0, "val_folds": 0}
+DRAWN = RENDERED | REAL | {"fold": 0, "val_folds": 4}
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "good"),
+    [
+        (PHOTOS, mix(0, fold=1), True),
+        (PHOTOS, mix(1), True),
+        (PHOTOS, mix(1, fold=1), False),
+        (PHOTOS | {"root": "./here/"}, mix(1, fold=1), False),
+        (mix(0), PHOTOS, False),  # all real phones are its test part
+        (mix(0), mix(1), False),
+        (mix(0), mix(0), True),
+        (mix(0, fold=1), mix(0), False),  # its val part is rendered
+        (mix(0, fold=1), mix(0, photos=122), True),
+        (mix(1, fold=1), mix(0), True),
+        (mix(0), DRAWN, False),
+        (DRAWN, mix(1), False),  # which is trained on every rendered phone
+        (DRAWN, PHOTOS, True),
+        (DRAWN, mix(1, photos=0), True),
+    ],
+)
+def test_nothing_that_was_trained_on_is_measured(tmp_path, own, other, good):
+    folder = made(tmp_path / "run", data=other)
+    cfg = asking(folder)
+    cfg.datamodule = own
+    if good:
+        assert start_of(cfg, SPEC).origin == "run"
+    else:
+        with pytest.raises(RecordError, match=r"^backbone.weights=.*run: was trained (on|with)"):
+            start_of(cfg, SPEC)
+
+
+def test_a_word_is_no_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made(tmp_path / "none")
+    assert start_of(asking("none"), SPEC).origin == "random"
+
+
+def test_the_runs_of_its_own_sweep_are_passed_over(tmp_path):
+    made(tmp_path / "runs" / "own" / "run-a")
+    cfg = asking(f"{tmp_path}/runs/own/run-*")
+    cfg.paths.runs, cfg.sweep_name = f"{tmp_path}/runs", "own"
+    with pytest.raises(RecordError, match="no run's folder is called so"):
+        start_of(cfg, SPEC)

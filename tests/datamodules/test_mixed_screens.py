@@ -21,7 +21,7 @@ def mixed(tmp_path_factory):
             "cache": str(place / "cache"), "class_names": ["a", "b", "c", "d", "e"], "columns": 3, "rows": 5, "cell_px": 64,
             "folds": 3, "val_folds": 0, "split_seed": 0, "fold": 0, "calibration_cells": 10, "groups": {}, "real": 1.0,
         }  # fmt: skip
-        plain = {"devices": 6, "photos": 6, "render_seed": 0, "label_noise": 0.0}
+        plain = {"devices": 6, "photos": 6, "render_seed": 0, "label_noise": 0.0, "look": None}
         folder = str(place / "data")
         return MixedScreens(
             str(place / root), folder=folder, rendered=plain | (rendered or {}), **(given | settings)
@@ -89,7 +89,16 @@ def test_another_look_is_another_data_set(mixed):
 def test_no_rendered_phones_leaves_the_real_set(mixed):
     samples = mixed(rendered={"photos": 0})
     assert samples.fingerprint == mixed().real.fingerprint
-    assert len(samples.table) == 90
+    assert samples.table.equals(mixed().real.table)
+    half = mixed(rendered={"photos": 0}, real=0.5)
+    assert half.fingerprint != samples.fingerprint
+    assert half.table.query("part == 'train'").source_id.nunique() == 2
+    assert len(half.images(32)) == 90
+
+
+def test_few_phones_of_the_other_set_need_no_folds(mixed):
+    assert set(mixed(rendered={"devices": 2, "photos": 2}).table.query("group == 'rendered'").part) == {"train"}
+    assert set(mixed(real=0, folds=5).table.query("group != 'rendered'").part) == {"test"}
 
 
 def test_votes_of_real_cells_stand_beside_labels_of_rendered_ones(mixed):
@@ -113,7 +122,22 @@ def test_votes_of_real_cells_stand_beside_labels_of_rendered_ones(mixed):
     ("settings", "told"),
     [
         ({"real": 1.5}, r"datamodule.real=1.5: want a share from 0 to 1"),
-        ({"rendered": {"look": {"blur": 9}}}, r"datamodule.look.blur=9: want 0 to 4"),
+        ({"real": None}, r"datamodule.real=None: want a share from 0 to 1"),
+        ({"rendered": {"look": {"blur": 9}}}, r"datamodule.rendered.look.blur=9: want a number from 0 to 4"),
+        (
+            {"rendered": {"colour": 9}},
+            r"datamodule.rendered: colour: want devices, label_noise, look, photos, render_seed",
+        ),
+        (
+            {"rendered": {"devices": 9}},
+            r"datamodule.rendered.photos=6: want at least one of each device, datamodule.rendered.dev",
+        ),
+        ({"rendered": {"photos": None}}, r"datamodule.rendered.photos=None: want a whole number"),
+        ({"columns": 4}, r"datamodule.columns: there are 4; rendered phones have 3"),
+        (
+            {"class_names": ["a", "b"]},
+            r"datamodule.class_names: there are 2; rendered phones have 5 \(no damage, minor scr",
+        ),
         (
             {"real": 0, "rendered": {"photos": 0}},
             r"datamodule.real=0 and datamodule.rendered.photos=0: nothing is left",

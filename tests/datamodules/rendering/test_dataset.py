@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from datamodules.rendering import contact_sheet, dataset, render_dataset
+from datamodules.rendering import Look, contact_sheet, dataset, render_dataset
 from datamodules.rendering.camera import frame
 from datamodules.rendering.planning import DevicePlan, plan_devices
 from datamodules.rendering.sheet import CELL, rectified
@@ -111,10 +111,10 @@ def test_label_noise_moves_its_share_to_neighbours() -> None:
 def test_an_interrupted_render_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = dataset.render_device
 
-    def interrupted(plan: DevicePlan, seed: int, folder: Path) -> list[list[str]]:
+    def interrupted(plan: DevicePlan, seed: int, folder: Path, look: Look) -> list[list[str]]:
         if plan.index == 1:
             raise KeyboardInterrupt
-        return first(plan, seed, folder)
+        return first(plan, seed, folder, look)
 
     monkeypatch.setattr(dataset, "render_device", interrupted)
     with pytest.raises(KeyboardInterrupt):

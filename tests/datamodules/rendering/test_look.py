@@ -67,6 +67,19 @@ def test_one_light_for_all_photos(plans):
     assert 0.4 * spread(1) < spread(0.5) < 0.6 * spread(1)
 
 
+def test_photos_in_one_light_are_alike():
+    from datamodules.rendering.camera import develop
+
+    def spread(light):
+        grey = np.full((40, 30, 3), 0.3, np.float32)
+        photos = [
+            develop(np.random.default_rng(at), grey, False, Look(light=light)).mean(axis=(0, 1)) for at in range(30)
+        ]
+        return np.std(np.log(np.stack(photos)), axis=0).max()
+
+    assert spread(0) < 0.5 * spread(1)
+
+
 def test_damage_in_more_contrast_differs_more_from_none(plans):
     whole = replace(plans[0], damage=replace(plans[0].damage, scratches=(), cracks=(), dashes=np.zeros((0, 2, 2))))
     faint, strong = (
@@ -92,11 +105,27 @@ def test_the_folder_is_named_after_what_differs():
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"blur": -1}, r"datamodule.look.blur=-1: want 0 to 4"),
-        ({"moire": 9}, r"datamodule.look.moire=9: want 0 to 4"),
-        ({"damage": 0}, r"datamodule.look.damage=0: the labels would name what is not there"),
+        ({"blur": -1}, r"^datamodule.look.blur=-1: want a number from 0 to 4"),
+        ({"moire": 9}, r"^datamodule.look.moire=9: want a number from 0 to 4"),
+        ({"light": None}, r"^datamodule.look.light=None: want a number from 0 to 4"),
+        ({"reflections": "soft"}, r"^datamodule.look.reflections=soft: want a number from 0 to 4"),
+        ({"damage": 0}, r"^datamodule.look.damage=0: the labels would name what is not there"),
+        ({"shards": "no"}, r"^datamodule.look.shards=no: want true or false"),
+        (
+            {"typo": 1},
+            r"^datamodule.look.typo: no such factor; want one of light, moire, reflections, blur, damage, shards",
+        ),
+        (3, r"^datamodule.look=3: want factors by name"),
     ],
 )
 def test_an_impossible_factor_is_named(wrong, told):
     with pytest.raises(DataError, match=told):
-        Look(**wrong)
+        Look.of(wrong, "datamodule.look")
+
+
+@pytest.mark.parametrize("factor", ["light", "moire", "reflections", "blur", "damage"])
+@pytest.mark.filterwarnings("error")
+def test_the_strongest_factors_are_still_pictures(plans, factor):
+    for plan in plans:
+        for dark in (False, True):
+            assert 5 < pixels(plan, Look(**{factor: 4}), dark).mean() < 250
