@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from conf.again import nothing_left, setting_digest
 from conf.background import Exports, takes_wishes
 from sweeps.commands import Command, Journal, took_one
+from sweeps.figures import mixed_starts
 from sweeps.probes import kept
 from sweeps.record import RecordError, Status, find_runs, read_record
 
@@ -120,7 +121,7 @@ class ClosingProbes(Callback):
             )
             table.add_row(one.backbone, *words)
         Console(width=None if Console().is_terminal else 120).print(table)
-        if len({one.start for one in found}) > 1:
+        if mixed_starts(one.start for one in found):
             print("note: some backbones start pretrained and some at random (column start); they do not compare.")
         print(f"table: {sweep / 'probes.csv'}")
 

@@ -44,3 +44,9 @@ def figure_text(name: str, value: float | None) -> str:
 def plain(name: str) -> str:
     """`val/dice` → `dice`."""
     return name.rpartition("/")[2]
+
+
+def mixed_starts(starts: Iterable[str]) -> bool:
+    """Whether some runs started at random and some did not: their figures do not compare."""
+    known = set(starts) - {""}
+    return "random" in known and len(known) > 1

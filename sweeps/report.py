@@ -13,7 +13,7 @@ from sweeps import cross
 from sweeps.advice import advise
 from sweeps.drawing import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Front, curve, draw_front
 from sweeps.effects import REPEATS, Effect, main_effects
-from sweeps.figures import SHOWN, figure_text, main_figure
+from sweeps.figures import SHOWN, figure_text, main_figure, mixed_starts
 from sweeps.front import points
 from sweeps.naming import called, telling
 from sweeps.published import Beside, beside
@@ -103,6 +103,7 @@ def gather(sweep: Path) -> dict[str, Any]:
         "size": {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP},
         "np": np,
         "figure_text": figure_text,
+        "mixed_starts": mixed_starts,
         "repeat_text": repeat_text,
         "main": main,
         "task": next((record["axes"].get("task", "grading") for record in records.values()), "grading"),

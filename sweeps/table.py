@@ -13,7 +13,7 @@ from pyarrow import parquet
 from rich.console import Console
 
 from sweeps.answers import GRADES, MASKS, NUMBERS, kind_of
-from sweeps.figures import BOOKKEEPING, SHOWN, figure_text
+from sweeps.figures import BOOKKEEPING, SHOWN, figure_text, mixed_starts
 from sweeps.files import collect_files, file_rows, pooled_files
 from sweeps.metrics import bootstrap_interval
 from sweeps.record import Record, RecordError, Status, find_runs, read_record, status_of
@@ -190,7 +190,7 @@ def print_table(table: pd.DataFrame, sweep: Path, files: pd.DataFrame | None = N
         main = next(kind.main for kind in (GRADES, MASKS, NUMBERS) if kind.main in losses)
         what = f"points of {main} lost" if main != NUMBERS.main else "hundredths of the range by which MAE has risen"
         show(console, files_shown(losses), f"exported files, all folds pooled: {what} against torch")
-    if "start" in table and table.start[table.start != ""].nunique() > 1:
+    if "start" in table and mixed_starts(table.start):
         console.print("note: some runs start pretrained and some at random (column start); they do not compare.")
     for _, run in table[table.error.fillna("") != ""].iterrows():
         console.print(f"{run.status}: {run.run}: {run.error}", markup=False, soft_wrap=True)
