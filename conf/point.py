@@ -226,8 +226,14 @@ def _changes_result(key: str, value: str = "") -> bool:
 
 
 def _overrides() -> list[tuple[str, str]]:
-    pairs = [override.lstrip("+").split("=", 1) for override in HydraConfig.get().overrides.task]
-    return [(pair[0], pair[1]) for pair in pairs if len(pair) == 2 and _changes_result(*pair)]
+    # as they are written: what names a run by ${seed} or ${fold} is one choice for all of them
+    given: list[str] = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)  # type: ignore[assignment]
+    pairs = [override.lstrip("+").split("=", 1) for override in given]
+    return [(pair[0], _unquoted(pair[1])) for pair in pairs if len(pair) == 2 and _changes_result(*pair)]
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
 
 
 def _axes(cfg: DictConfig) -> dict[str, Any]:
