@@ -357,7 +357,16 @@ def test_a_training_may_start_from_another_run(place, single):
 def test_each_seed_of_a_grid_may_start_from_its_own_run(place):
     run(place, "-m", *SMALL, "seed=0,1", "trainer.max_epochs=1", "sweep_name=first", check=0)
     weights = f"'{place}/runs/first/*seed-${{seed}}[-+]*'"
-    run(place, "-m", *SMALL, "seed=0,1", "trainer.max_epochs=1", "sweep_name=second", f"backbone.weights={weights}", check=0)
+    run(
+        place,
+        "-m",
+        *SMALL,
+        "seed=0,1",
+        "trainer.max_epochs=1",
+        "sweep_name=second",
+        f"backbone.weights={weights}",
+        check=0,
+    )
     records = [record_of(folder) for folder in find_runs(place / "runs" / "second")]
     assert len({record["start"]["sha256"] for record in records}) == 2
     assert {record["axes"]["backbone.weights"] for record in records} == {f"{place}/runs/first/*seed-${{seed}}[-+]*"}
