@@ -96,7 +96,7 @@ def test_a_run_on_votes_learns(tmp_path, encoding):
 
 
 def test_runs_of_before_votes_keep_their_hash():
-    from conf.point import config_hash
+    from conf.identity import config_hash
 
     before = {"datamodule": {"root": "x"}, "trainer": {}}
     settled, votes = ({"datamodule": {"root": "x", "labels": kind}, "trainer": {}} for kind in ("settled", "votes"))

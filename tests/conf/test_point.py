@@ -1,7 +1,8 @@
 import pytest
 from omegaconf import OmegaConf
 
-from conf.point import _folder, config_hash
+from conf.identity import config_hash
+from conf.point import _folder
 from lightning_modules.backbones.spec import Start
 
 HALF = (0.5, 0.5, 0.5)
