@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 DEMO_RUNS ?= runs
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help setup demo annotate agreement doubtful import-labels export-labels try export-tflite bench-phone phone study report sheet sheet-factors sheet-shackles test test-slow lint format lock bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks bench-leakage bench-stack bench-shackles bench-allocation clean
+.PHONY: help setup demo annotate agreement doubtful import-labels export-labels try export-tflite bench-phone phone study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks bench-leakage bench-stack bench-shackles bench-allocation clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -62,6 +62,9 @@ sheet: setup ## draw a contact sheet of the synthetic screens, a row per class
 
 sheet-factors: setup ## draw damaged cells under each factor of the renderer, a row each
 	@$(PY) -m datamodules.rendering --factors --out factors.png
+
+sheet-painted: setup ## draw phones before and after damage was painted on them; DATA=<folder of photos>: yours
+	@$(PY) -m datamodules.rendering --painted --out painted_sheet.png $(if $(DATA),--root '$(DATA)')
 
 sheet-shackles: setup ## draw a contact sheet of rendered worn joints, a row per level of variation
 	@$(PY) -m datamodules.shackles --out shackles.png

@@ -1,6 +1,7 @@
 """One run: compose, check, fit, test, record. A grid: `python train.py -m backbone=mobilenet,efficientnet_lite0`."""
 
 import time
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from datamodules.samples import Samples
 
 register()
+warnings.filterwarnings(
+    "ignore", message="A worker stopped while some jobs"
+)  # joblib renews one that torch has made grow
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")

@@ -10,6 +10,20 @@ from datamodules.phone_photos import Cells, PhonePhotos
 from datamodules.photo_folder import DataError
 
 
+def must_be_the_renderers(settings: Mapping[str, Any]) -> None:
+    """Raises DataError for a grid or classes that the renderer does not have."""
+    from datamodules.rendering import CLASS_NAMES, COLS, ROWS
+
+    wrong = {
+        "datamodule.columns": (settings["columns"], COLS), "datamodule.rows": (settings["rows"], ROWS),
+        "datamodule.class_names": (len(settings["class_names"]), len(CLASS_NAMES)),
+    }  # fmt: skip
+    for name, (given, wanted) in wrong.items():
+        if given != wanted:
+            words = f" ({', '.join(CLASS_NAMES)})" if name.endswith("names") else ""
+            raise DataError(f"{name}: there are {given}; rendered phones have {wanted}{words}")
+
+
 class SyntheticScreens(PhonePhotos):
     """Renders the set once, then reads it as any folder of phone photos.
 
@@ -36,7 +50,7 @@ class SyntheticScreens(PhonePhotos):
         key: str = "datamodule",
         **others: Any,
     ) -> None:
-        from datamodules.rendering import CLASS_NAMES, COLS, RENDERER_VERSION, ROWS, Look
+        from datamodules.rendering import RENDERER_VERSION, Look
 
         self.look = Look.of(look, f"{key}.look")
         for name, value in (("devices", devices), ("photos", photos), ("render_seed", render_seed)):
@@ -44,14 +58,7 @@ class SyntheticScreens(PhonePhotos):
                 raise DataError(f"{key}.{name}={value}: want a whole number, at least {int(name != 'render_seed')}")
         if photos < devices:
             raise DataError(f"{key}.photos={photos}: want at least one of each device, {key}.devices={devices}")
-        wrong = {
-            "datamodule.columns": (others["columns"], COLS), "datamodule.rows": (others["rows"], ROWS),
-            "datamodule.class_names": (len(others["class_names"]), len(CLASS_NAMES)),
-        }  # fmt: skip
-        for name, (given, wanted) in wrong.items():
-            if given != wanted:
-                words = f" ({', '.join(CLASS_NAMES)})" if name.endswith("names") else ""
-                raise DataError(f"{name}: there are {given}; rendered phones have {wanted}{words}")
+        must_be_the_renderers(others)
         noise = f"-noise{label_noise:g}" if label_noise else ""
         name = f"synthetic_screens-{devices}x{photos}-seed{render_seed}{noise}{self.look.suffix}-v{RENDERER_VERSION}"
         super().__init__(root or str(Path(folder) / name), **others)

@@ -4,8 +4,10 @@ import argparse
 import os
 from pathlib import Path
 
+from datamodules.photo_folder import DataError
 from datamodules.rendering import RENDERER_VERSION, contact_sheet, render_dataset
 from datamodules.rendering.factors import factor_sheet
+from datamodules.rendering.pairs import pair_sheet
 
 
 def main() -> None:
@@ -18,7 +20,19 @@ def main() -> None:
     parser.add_argument(
         "--factors", action="store_true", help="the same cells under each factor of datamodule.look instead"
     )
+    parser.add_argument(
+        "--painted",
+        action="store_true",
+        help="phones of the folder before and after damage was painted on them instead",
+    )
     arguments = parser.parse_args()
+    if arguments.painted:
+        try:
+            pair_sheet(arguments.out, None if arguments.root == default else arguments.root)
+        except DataError as error:
+            parser.error(str(error))
+        print(arguments.out)
+        return
     if arguments.factors:
         factor_sheet(arguments.out)
         print(arguments.out)

@@ -90,12 +90,14 @@ def cell_rows(plans: list[DevicePlan], seed: int, label_noise: float) -> tuple[l
     return [*CELL_COLUMNS, "true_label"], rows
 
 
-def _write_csv(path: Path, header: list[str], rows: list[list[str]]) -> None:
+def write_csv(path: Path, header: list[str], rows: list[list[str]]) -> None:
+    """Comma-separated lines under a header, ended as Unix does."""
     with path.open("w", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([header, *rows])
 
 
-def _one_thread() -> None:
+def one_thread() -> None:
+    """OpenCV works on one core: the processes share them."""
     cv2.setNumThreads(1)
 
 
@@ -103,13 +105,13 @@ def _finished(plans: list[DevicePlan], seed: int, folder: Path, workers: int, lo
     """Lines of photos.csv device by device, in the order of the plans."""
     if workers == 1:
         threads = cv2.getNumThreads()
-        _one_thread()
+        one_thread()
         try:
             yield from (render_device(plan, seed, folder, look) for plan in plans)
         finally:
             cv2.setNumThreads(threads)
         return
-    with fresh_processes(workers, _one_thread) as pool:
+    with fresh_processes(workers, one_thread) as pool:
         jobs = [pool.submit(render_device, plan, seed, folder, look) for plan in plans]
         try:
             for job in jobs:
@@ -132,7 +134,7 @@ def _alive(pid: str) -> bool:
 
 
 @contextmanager
-def _published(root: Path) -> Iterator[Path]:
+def published(root: Path) -> Iterator[Path]:
     """A temporary sibling of `root` that becomes `root` if the block succeeds and vanishes if it does not.
 
     What earlier renders left behind is removed, but not the folder of a render that is still running.
@@ -152,11 +154,10 @@ def _published(root: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _checked(root: Path, label_noise: float, workers: int | None) -> int:
+def workers_of(root: Path, workers: int | None) -> int:
+    """How many processes write into `root`; None: one for each core. Raises FileExistsError or ValueError."""
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise FileExistsError(f"{root} is there already: remove it or choose another folder")
-    if not 0 <= label_noise <= 1:
-        raise ValueError(f"label_noise={label_noise}: must be a share from 0 to 1")
     count = workers if workers is not None else len(os.sched_getaffinity(0))
     if count < 1:
         raise ValueError(f"workers={workers}: must be at least 1, or None for all cores")
@@ -180,15 +181,17 @@ def render_dataset(
     everything is written. Raises FileExistsError if `root` is there and not empty, ValueError for impossible
     numbers.
     """
-    count = _checked(root, label_noise, workers)
+    count = workers_of(root, workers)
+    if not 0 <= label_noise <= 1:
+        raise ValueError(f"label_noise={label_noise}: must be a share from 0 to 1")
     plans = plan_devices(devices, photos, seed)
-    with _published(root) as folder:
+    with published(root) as folder:
         (folder / "photos").mkdir()
         header, rows = cell_rows(plans, seed, label_noise)
-        _write_csv(folder / "cells.csv", header, rows)
+        write_csv(folder / "cells.csv", header, rows)
         photo_rows: list[list[str]] = []
         with tqdm(total=photos, desc=f"rendering {photos} photos", unit="photo", leave=False, disable=None) as bar:
             for done in _finished(plans, seed, folder / "photos", min(count, devices), look):
                 photo_rows += done
                 bar.update(len(done))
-        _write_csv(folder / "photos.csv", list(PHOTO_COLUMNS), photo_rows)
+        write_csv(folder / "photos.csv", list(PHOTO_COLUMNS), photo_rows)

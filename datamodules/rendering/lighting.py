@@ -19,8 +19,8 @@ from datamodules.rendering.raster import (
     colour,
     f32,
     flood,
-    grid,
     inside,
+    moved,
     over,
     plus,
     resized,
@@ -115,14 +115,6 @@ def room_mirrored(rng: Generator, size: Size, dark: bool) -> Image:
     return f32(np.ascontiguousarray(np.rot90(result, 2))) if rng.random() < 0.3 else result
 
 
-def _moved(image: Image, tilt: Image, reach: float, scale: float = 1.0) -> Image:
-    """`image` looked up `tilt` * `reach` pixels aside; `scale` is its size relative to the canvas."""
-    x, y = grid((tilt.shape[0], tilt.shape[1]))
-    map_x = (x + tilt[..., 0] * np.float32(reach)) * np.float32(scale)
-    map_y = (y + tilt[..., 1] * np.float32(reach)) * np.float32(scale)
-    return f32(cv2.remap(image, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
-
-
 def moire(rng: Generator, size: Size, strength: float) -> Image:
     """Coloured beat pattern (h, w, 3) of panel against sensor: a factor around 1."""
     half = size[0] // 2, size[1] // 2  # it is smooth
@@ -149,7 +141,7 @@ def _panel_light(rng: Generator, body: Body, broken: Broken, light: Light, look:
     """Light of the lit panel through broken glass (h, w, 3)."""
     gx, gy = centred(body.size)
     fall = f32(rng.normal(0, 0.08, 2) * look.light)
-    lit = _moved(body.emission, broken.tilt, float(rng.uniform(0.8, 2.0)))
+    lit = moved(body.emission, broken.tilt, float(rng.uniform(0.8, 2.0)))
     if rng.random() < 0.45:
         strength = look.moire * float(np.exp(rng.uniform(np.log(0.012), np.log(0.13))))
         lit = f32(cv2.multiply(lit, moire(rng, body.size, strength)))
@@ -187,7 +179,7 @@ def shine(rng: Generator, body: Body, broken: Broken, light: Light, look: Look) 
         brown = 0.12 * (1 + 0.2 * cloud(rng, size, 30, 4))
         hidden = broken.missing * body.glass * (1 - body.screen * (0 if light.dark else 1))
         image = over(image, flood(f32(brown), colour((0.8, 0.95, 1.1))), f32(hidden))
-    room = _moved(room_mirrored(rng, size, light.dark), broken.tilt, 22.0, 0.5)
+    room = moved(room_mirrored(rng, size, light.dark), broken.tilt, 22.0, 0.5)
     strength = look.reflections * np.exp(rng.uniform(np.log(0.01), np.log(0.08)))
     gloss = body.glass * (1 - 0.8 * broken.missing) * np.float32(strength)
     image = f32(cv2.add(image, times(room, gloss)))

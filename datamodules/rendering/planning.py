@@ -4,6 +4,7 @@ Cracks are planned first: every archetype has a nominal number of minor and majo
 device misses of it is carried over to the next one. Scratches then fill cells that are left, stroke by stroke.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -166,8 +167,8 @@ def _place_scratches(rng: Generator, cracks: Damage, aspect: float, minor: int, 
     return strokes
 
 
-def plan_devices(devices: int, photos: int, seed: int) -> list[DevicePlan]:
-    """Plan of a whole data set, device by device; quick, nothing is rendered.
+def plan_devices(devices: int, photos: int, seed: int, aspects: Sequence[float] | None = None) -> list[DevicePlan]:
+    """Plan of a whole data set, device by device; quick, nothing is rendered. None of `aspects`: phones as they are sold.
 
     Raises ValueError if there are no devices or a device would get no photo.
     """
@@ -175,7 +176,8 @@ def plan_devices(devices: int, photos: int, seed: int) -> list[DevicePlan]:
         raise ValueError(f"devices={devices}, photos={photos}: need at least one device and one photo of each")
     rng = stream(seed, _PLAN_STREAM)
     weights = photo_counts(rng, devices, photos)
-    aspects = [float(a) for a in rng.choice(ASPECTS, devices)]
+    drawn = [float(a) for a in rng.choice(ASPECTS, devices)]
+    aspects = drawn if aspects is None else list(aspects)
     names, order = _archetype_list(devices), [int(d) for d in rng.permutation(devices)]
     cracked, total = order[: len(names)], photos * ROWS * COLS
     cracks = [Damage()] * devices

@@ -113,3 +113,11 @@ def rounded_box(size: Size, box: tuple[float, float, float, float], radius: floa
 def inside(distance: Image, softness: float = 1.0) -> Image:
     """Coverage 0..1 from a signed distance, with an edge of `softness` pixels."""
     return f32(np.clip(0.5 - distance * np.float32(1 / softness), 0, 1))
+
+
+def moved(image: Image, tilt: Image, reach: float, scale: float = 1.0) -> Image:
+    """`image` looked up `tilt` * `reach` pixels aside; `scale` is its size relative to the canvas."""
+    x, y = grid((tilt.shape[0], tilt.shape[1]))
+    map_x = (x + tilt[..., 0] * np.float32(reach)) * np.float32(scale)
+    map_y = (y + tilt[..., 1] * np.float32(reach)) * np.float32(scale)
+    return f32(cv2.remap(image, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))

@@ -126,7 +126,7 @@ def test_leftovers_of_a_killed_render_are_removed_but_not_a_running_one(tmp_path
     dead, running = tmp_path / ".set.rendering-999999999", tmp_path / f".set.rendering-{os.getppid()}"
     dead.mkdir()
     running.mkdir()
-    with dataset._published(tmp_path / "set"):
+    with dataset.published(tmp_path / "set"):
         assert not dead.exists()
         assert running.exists()
 

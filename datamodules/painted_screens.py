@@ -1,0 +1,123 @@
+"""Photos of real phones, and each of them again with rendered damage on its glass; what is measured is real."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from filelock import FileLock
+
+from datamodules.mixed_screens import MixedCells
+from datamodules.phone_photos import Cells, PhonePhotos
+from datamodules.photo_folder import DataError
+from datamodules.synthetic_screens import must_be_the_renderers
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PAINTED = "painted"
+"""Group of the painted cells, and what their names begin with."""
+PAINTER_VERSION = 1
+"""Part of a painted set's folder name: raised by every change of its pixels or labels."""
+
+
+@dataclass(frozen=True)
+class PaintedCells(MixedCells):
+    """Two checked data sets, first the real one; a painted cell is trained on where its phone is of the train part."""
+
+    @property
+    def votes(self) -> npt.NDArray[np.int64] | None:
+        """As in `Samples`; a painted cell has one vote for its label, none where nobody can tell it."""
+        if (real := self.real.votes) is None or self.rendered is None:
+            return real
+        labels = self.rendered.folder.labels.ravel()
+        return np.concatenate([real, np.eye(real.shape[1], dtype=np.int64)[labels] * (labels >= 0)[:, None]])
+
+    @cached_property
+    def table(self) -> "pd.DataFrame":
+        """As in `Samples`: the real cells, then the painted ones under the names of their phones."""
+        import pandas as pd
+
+        real = self.real.table
+        if self.rendered is None:
+            return real
+        labels = self.rendered.folder.labels.ravel()
+        sources = np.repeat([photo.source_id for photo in self.rendered.folder.photos], self.rendered.folder.grid.cells)
+        learned = np.isin(sources, real.source_id[real.part == "train"].to_numpy(str)) & (labels >= 0)
+        painted = self.rendered.divided(np.where(learned, "train", ""))
+        painted["calibration"] = False
+        for column in ("sample", "photo"):
+            painted[column] = f"{PAINTED}/" + painted[column]
+        return pd.concat([real, painted.assign(group=PAINTED)], ignore_index=True)
+
+    @property
+    def notes(self) -> list[str]:
+        """Of the real set."""
+        return self.real.notes
+
+
+class PaintedScreens(PhonePhotos):
+    """Reads a folder of real phones and paints damage on copies of its photos.
+
+    Args:
+        root: the folder of whole real photos, each with its corners.
+        folder: where painted sets lie.
+        copies: of each photo, each with damage of its own; 0: the real ones alone.
+        paint_seed: what damage.
+        look: `damage` and `shards`, see `rendering.Look`.
+        others: as `PhonePhotos` has them. The classes have to be the renderer's, in its order.
+
+    """
+
+    def __init__(
+        self, root: str, *, folder: str, copies: int, paint_seed: int, look: Mapping[str, Any], **others: Any
+    ) -> None:
+        from datamodules.rendering import Look
+
+        super().__init__(root, **others)
+        for name, value in (("copies", copies), ("paint_seed", paint_seed)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                raise DataError(f"datamodule.{name}={value}: want a whole number, at least 0")
+        if isinstance(look, Mapping) and (odd := sorted(look.keys() - {"damage", "shards"})):
+            raise DataError(f"datamodule.look.{odd[0]}: the photos' own stays; want damage and shards")
+        self.look = Look.of(look, "datamodule.look")
+        must_be_the_renderers(others)
+        self.folder, self.copies, self.paint_seed = Path(folder), copies, paint_seed
+        self.others = others
+
+    def load(self) -> MixedCells:  # type: ignore[override]
+        """Reads the photos, painting what is missing. Raises DataError on the first thing that is wrong."""
+        real = super().load()
+        return PaintedCells(real, self._painted(real) if self.copies else None, 1.0)
+
+    def _painted(self, real: Cells) -> Cells:
+        from datamodules.rendering.painted import RealPhoto, paint_dataset
+
+        if real.folder.ready_cut:
+            raise DataError(
+                f"{self.root}: ready-cut cells; damage is painted on whole photos: want photos/ and corners"
+            )
+        told = [[photo.name, photo.source_id, photo.kind] for photo in real.folder.photos]
+        digest = hashlib.blake2b(json.dumps([real.pixels, told]).encode(), digest_size=6)
+        digest.update(real.folder.labels.tobytes())
+        settings = f"{self.copies}x-seed{self.paint_seed}{self.look.suffix}-v{PAINTER_VERSION}"
+        root = self.folder / f"painted_screens-{digest.hexdigest()}-{settings}"
+        if not (root / "cells.csv").exists():
+            photos = [
+                RealPhoto(
+                    file, photo.name, photo.source_id, photo.kind, photo.corners, labels.reshape(self.grid.rows, -1)
+                )
+                for file, photo, labels in zip(real.folder.files, real.folder.photos, real.folder.labels, strict=True)
+                if photo.corners is not None
+            ]
+            root.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(root.parent / f".{root.name}.lock"):  # of two jobs at once, one paints
+                if not (root / "cells.csv").exists():
+                    paint_dataset(root, photos, copies=self.copies, seed=self.paint_seed, look=self.look)
+        same = {key: value for key, value in self.others.items() if key != "labels"}
+        return PhonePhotos(str(root), **same).load()

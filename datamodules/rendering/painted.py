@@ -1,0 +1,110 @@
+"""Writes photos of real phones once more, each with damage that it never had, in the project's form."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from datamodules.processes import fresh_processes
+from datamodules.rendering.dataset import CELL_COLUMNS, PHOTO_COLUMNS, one_thread, published, workers_of, write_csv
+from datamodules.rendering.geometry import CLASS_NAMES, COLS, ROWS
+from datamodules.rendering.look import Look
+from datamodules.rendering.painting import front_aspect, paint, seen_cells
+from datamodules.rendering.planning import DevicePlan, plan_devices, stream
+
+QUALITY = 95
+"""Of the JPEG files."""
+
+
+@dataclass(frozen=True)
+class RealPhoto:
+    """A photo to paint on: its file, device, kind, corners (4, 2) in pixels and grades (5, 3), -1 where not known."""
+
+    path: Path
+    name: str
+    source_id: str
+    kind: str
+    corners: NDArray[np.float64]
+    grades: NDArray[np.int64]
+
+
+def both(real: NDArray[np.int64], added: NDArray[np.int64], seen: NDArray[np.bool_] | bool = True) -> NDArray[np.int64]:
+    """Grades of cells with damage of their own and damage painted over it: the graver one. -1 where nobody can tell: two minor
+    ones of the same kind may be a major one together, what has no grade gets one only by major cracks, and what was painted may
+    not be `seen`.
+    """
+    result = np.maximum(real, added)
+    result[(added > real) & np.logical_not(seen)] = -1
+    result[(real == added) & np.isin(real, (1, 3))] = -1
+    result[(real < 0) & (added < len(CLASS_NAMES) - 1)] = -1
+    return result
+
+
+def _painted(photo: RealPhoto, plan: DevicePlan, copy: int, seed: int, folder: Path, look: Look) -> list[list[str]]:
+    """Paints one copy of one photo into `folder`; its line of photos.csv and its lines of cells.csv."""
+    from datamodules.decoding import decode
+
+    pixels = decode(photo.path)
+    rng = stream(seed, plan.index)
+    before = np.ascontiguousarray(pixels[..., ::-1])
+    picture = paint(rng, before, photo.corners, plan.damage, look)
+    name = f"{Path(photo.name).with_suffix('').as_posix().replace('/', '__')}_p{copy}.jpg"
+    done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    if not done:
+        raise RuntimeError("OpenCV could not encode a JPEG picture")
+    (folder / name).write_bytes(data.tobytes())
+    height, width = picture.shape[:2]
+    corners = [f"{value:.2f}" for value in photo.corners.ravel()]
+    labels = both(photo.grades, plan.grades, seen_cells(before, picture, photo.corners))
+    cells = [
+        [name, str(row), str(col), "NA" if labels[row, col] < 0 else str(labels[row, col])]
+        for row in range(ROWS)
+        for col in range(COLS)
+    ]
+    return [[name, photo.source_id, photo.kind, str(width), str(height), *corners], *cells]
+
+
+def _finished(
+    jobs: list[tuple[RealPhoto, DevicePlan, int]], seed: int, folder: Path, workers: int, look: Look
+) -> Iterator[list[list[str]]]:
+    if workers == 1:
+        yield from (_painted(*job, seed, folder, look) for job in jobs)
+        return
+    with fresh_processes(workers, one_thread) as pool:
+        futures = [pool.submit(_painted, *job, seed, folder, look) for job in jobs]
+        try:
+            for future in futures:
+                yield future.result()
+        finally:
+            for future in futures:
+                future.cancel()
+
+
+def paint_dataset(
+    root: Path, photos: list[RealPhoto], *, copies: int, seed: int, look: Look, workers: int | None = None
+) -> None:
+    """Paints `copies` of each photo into the new folder `root`: photos/, photos.csv, cells.csv.
+
+    Each copy gets damage of its own, in the shares of the thesis's classes over all of them. The files depend on the photos,
+    copies, seed and look alone, not on `workers` (processes; None: all cores). `root` appears only when everything is written.
+    """
+    count = workers_of(root, workers)
+    order = [(photo, copy) for copy in range(copies) for photo in photos]
+    aspects = [front_aspect(photo.corners) for photo, _ in order]
+    plans = plan_devices(len(order), len(order), seed, aspects)
+    jobs = [(photo, plan, copy) for (photo, copy), plan in zip(order, plans, strict=True)]
+    with published(root) as folder:
+        (folder / "photos").mkdir()
+        photo_rows, cell_rows = [], []
+        bar = tqdm(total=len(jobs), desc=f"painting {len(jobs)} photos", unit="photo", leave=False, disable=None)
+        with bar:
+            for first, *cells in _finished(jobs, seed, folder / "photos", min(count, len(jobs)), look):
+                photo_rows.append(first)
+                cell_rows += cells
+                bar.update()
+        write_csv(folder / "cells.csv", list(CELL_COLUMNS), cell_rows)
+        write_csv(folder / "photos.csv", list(PHOTO_COLUMNS), photo_rows)

@@ -1,0 +1,135 @@
+"""Rendered damage on a photo of a real phone: everything else in the picture stays as the camera saw it."""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from datamodules.rendering import marks
+from datamodules.rendering.body import HEIGHT, PAD
+from datamodules.rendering.geometry import COLS, ROWS, Damage
+from datamodules.rendering.look import Look
+from datamodules.rendering.raster import (
+    Image,
+    Size,
+    blur,
+    cloud,
+    f32,
+    flood,
+    inside,
+    moved,
+    over,
+    plus,
+    rounded_box,
+    times,
+)
+from datamodules.screen_grid import Grid, rectify
+
+SEEN_PX, SEEN_LEVELS = 6, 40
+"""The shortest scratch that counts is 0.04 of a cell's diagonal: 6 pixels of a cell of 100."""
+LIT = 0.25
+"""Linear light, against white in that room, at which a place counts as half lit: there lines darken more than they shine."""
+
+
+def canvas_size(aspect: float) -> Size:
+    """Height and width of the canvas of a front that is `aspect` times as high as wide, the padding included."""
+    return HEIGHT + 2 * PAD, round(HEIGHT / aspect) + 2 * PAD
+
+
+def front_aspect(corners: NDArray[np.float64]) -> float:
+    """Height by width of a front in a photo, from its corners (4, 2): tl, tr, br, bl; the mean of opposite sides."""
+    top, right, bottom, left = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
+    return float((left + right) / max(top + bottom, 1e-6))
+
+
+def paint(
+    rng: Generator, photo: NDArray[np.uint8], corners: NDArray[np.float64], damage: Damage, look: Look
+) -> NDArray[np.uint8]:
+    """A photo (h, w, 3), 8 bits, with `damage` on the glass between its `corners` (4, 2); of the same shape.
+
+    Scratches and cracks catch the light of the room on dark glass and darken what shines through lit glass; cracks also tilt
+    what lies between them, scatter powder and let shards fall out. How sharp they are follows from the phone's size in the photo.
+    """
+    size = canvas_size(front_aspect(corners))
+    view, scale = _view(size, corners)
+    sharpness = float(rng.uniform(0.45, 0.9)) * max(scale, 1.0)
+
+    def seen(plane: Image) -> Image:
+        return f32(cv2.warpPerspective(blur(plane, sharpness), view, (photo.shape[1], photo.shape[0])))
+
+    heading = float(rng.uniform(0, np.pi))
+    scratches = look.pieces(marks.scratch_pieces(rng, damage, size))
+    cracks = look.pieces(marks.crack_pieces(rng, damage, size))
+    walls = marks.wall_pieces(rng, damage, size)
+    broken = look.broken(marks.break_glass(rng, damage, cracks, walls, size))
+    glass = seen(inside(rounded_box(size, (PAD, PAD, size[1] - PAD, size[0] - PAD), 0.06 * size[1]), 4.0))
+
+    light = np.square(f32(photo) / np.float32(255))  # a display gamma of 2, as the renderer's camera has it
+    white = _white(light, glass)
+    original = light
+    if broken.any:
+        light = _shattered(rng, light, broken, white, seen, scale)
+    lit = _lit(light, white)
+    for pieces, floor, gain in ((scratches, 0.6, rng.uniform(0.25, 0.8)), (cracks, 0.3, rng.uniform(0.4, 1.0))):
+        caught = marks.caught_light(rng, pieces, size, heading, floor)
+        dark = float(rng.uniform(0.5, 0.85))
+        shining = seen(caught)
+        light = times(light, f32(1 - np.clip(shining, 0, 1) * dark * lit))
+        light = plus(light, f32(shining * (1 - 0.85 * lit) * gain), white)
+    if broken.any:
+        faces = marks.caught_light(rng, look.walls(walls), size, heading + float(rng.normal(0, 0.5)), 0.05)
+        flakes = broken.powder * np.clip(1 + 0.6 * cloud(rng, size, 220, 1), 0, 2)
+        extra = seen(f32(0.35 * faces + float(rng.uniform(0.5, 0.9)) * flakes))
+        light = plus(light, f32(extra * (1 - 0.7 * lit) * float(rng.uniform(0.4, 1.0))), white)
+    light = f32(original + times(f32(light - original), glass))
+    return np.asarray(np.clip(np.sqrt(np.clip(light, 0, 1)) * 255 + 0.5, 0, 255), np.uint8)
+
+
+def seen_cells(before: NDArray[np.uint8], after: NDArray[np.uint8], corners: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which cells (5, 3) of a photo (h, w, 3) show that something was painted: SEEN_PX pixels of a cell of 100 that differ by
+    SEEN_LEVELS of 255 in a channel. A line in a white rim or a mirrored lamp may be lost.
+    """
+    grid = Grid(COLS, ROWS, 100)
+    one, other = (rectify(np.ascontiguousarray(picture), corners, grid).astype(np.int16) for picture in (before, after))
+    changed = (np.abs(one - other).max(axis=2) >= SEEN_LEVELS).reshape(ROWS, 100, COLS, 100)
+    return np.asarray(changed.sum(axis=(1, 3)) >= SEEN_PX)
+
+
+def _view(size: Size, corners: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """The canvas's way into the photo, and how many of its pixels fall on one of the photo's."""
+    height, width = size
+    own = f32([[PAD, PAD], [width - PAD, PAD], [width - PAD, height - PAD], [PAD, height - PAD]])
+    sides = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
+    view = np.asarray(cv2.getPerspectiveTransform(own, f32(corners)), np.float64)
+    return view, 2 * HEIGHT / float(sides[1] + sides[3])
+
+
+def _white(light: Image, glass: Image) -> Image:
+    """What a white thing on the phone would send to the camera, BGR (3,): between half and all of what the sensor takes."""
+    bright = np.percentile(light[glass < 0.5] if (glass < 0.5).any() else light.reshape(-1, 3), 97, axis=0)
+    level = float(np.clip(bright.max(), 0.5, 1.0))
+    hue = bright / max(float(bright.mean()), 1e-3)  # of the light, and of the desk: a wooden one must not dye the glass
+    return f32(level * np.clip(hue**0.3, 0.9, 1.1))
+
+
+def _lit(light: Image, white: Image) -> Image:
+    """How much each place (h, w) shines by itself or is white, 0..1, whatever lines cross it."""
+    grey = blur(f32(light.mean(axis=2) / np.float32(white.mean())), 3.0)
+    return f32(np.clip(grey / (2 * LIT), 0, 1))
+
+
+def _shattered(
+    rng: Generator, light: Image, broken: marks.Broken, white: Image, seen: Callable[[Image], Image], scale: float
+) -> Image:
+    """What lies under broken glass: looked at askew through each shard, dimmed by powder, gone where one has fallen out."""
+    tilt = f32(np.stack([seen(f32(broken.tilt[..., axis])) for axis in (0, 1)], axis=2))
+    light = moved(light, tilt, float(rng.uniform(1.5, 5.0)) / max(scale, 1.0))
+    slope = f32(tilt @ f32(rng.normal(0, 1, 2)))
+    light = plus(light, f32(np.clip(slope, 0, 2) * float(rng.uniform(0.0, 0.03))), white)
+    size = light.shape[0], light.shape[1]
+    brown = f32(0.12 * (1 + 0.2 * cloud(rng, size, 30, 4)))
+    light = over(light, flood(brown, f32(white * f32((0.8, 0.95, 1.1)))), seen(broken.missing))
+    shade = f32(1 - 0.6 * np.clip(seen(broken.powder), 0, 1) * _lit(light, white))
+    return times(light, shade)
