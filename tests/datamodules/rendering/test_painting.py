@@ -191,7 +191,6 @@ def test_a_sheet_shows_each_phone_before_and_after(photos, tmp_path):
     above, below = sheet[12:312].astype(int), sheet[324:624].astype(int)
     change = [np.abs(above - below)[:, 12 + 162 * column : 162 + 162 * column].max() for column in range(3)]
     assert min(change) > 10  # without paint the two are the same pixels
-    assert max(change) > 60
     done = subprocess.run(
         [sys.executable, "-m", "datamodules.rendering", "--painted", "--root", str(tmp_path / "nowhere")],
         capture_output=True, text=True, check=False,
