@@ -67,7 +67,8 @@ class PaintedScreens(PhonePhotos):
     Args:
         root: the folder of whole real photos, each with its corners.
         folder: where painted sets lie.
-        copies: of each photo, each with damage of its own; 0: the real ones alone.
+        copies: of each photo; 0: the real ones alone.
+        damaged: share of the copies that get damage, each its own, 0 to 1; the others get dirt alone.
         paint_seed: what damage.
         look: `damage` and `shards`, see `rendering.Look`.
         others: as `PhonePhotos` has them. The classes have to be the renderer's, in its order.
@@ -75,7 +76,15 @@ class PaintedScreens(PhonePhotos):
     """
 
     def __init__(
-        self, root: str, *, folder: str, copies: int, paint_seed: int, look: Mapping[str, Any], **others: Any
+        self,
+        root: str,
+        *,
+        folder: str,
+        copies: int,
+        damaged: float,
+        paint_seed: int,
+        look: Mapping[str, Any],
+        **others: Any,
     ) -> None:
         from datamodules.rendering import Look
 
@@ -83,11 +92,13 @@ class PaintedScreens(PhonePhotos):
         for name, value in (("copies", copies), ("paint_seed", paint_seed)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 0:
                 raise DataError(f"datamodule.{name}={value}: want a whole number, at least 0")
+        if isinstance(damaged, bool) or not isinstance(damaged, int | float) or not 0 <= damaged <= 1:
+            raise DataError(f"datamodule.damaged={damaged}: want a share from 0 to 1")
         if isinstance(look, Mapping) and (odd := sorted(look.keys() - {"damage", "shards"})):
             raise DataError(f"datamodule.look.{odd[0]}: the photos' own stays; want damage and shards")
         self.look = Look.of(look, "datamodule.look")
         must_be_the_renderers(others)
-        self.folder, self.copies, self.paint_seed = Path(folder), copies, paint_seed
+        self.folder, self.copies, self.damaged, self.paint_seed = Path(folder), copies, float(damaged), paint_seed
         self.others = others
 
     def load(self) -> MixedCells:  # type: ignore[override]
@@ -105,7 +116,7 @@ class PaintedScreens(PhonePhotos):
         told = [[photo.name, photo.source_id, photo.kind] for photo in real.folder.photos]
         digest = hashlib.blake2b(json.dumps([real.pixels, told]).encode(), digest_size=6)
         digest.update(real.folder.labels.tobytes())
-        settings = f"{self.copies}x-seed{self.paint_seed}{self.look.suffix}-v{PAINTER_VERSION}"
+        settings = f"{self.copies}x{self.damaged:g}-seed{self.paint_seed}{self.look.suffix}-v{PAINTER_VERSION}"
         root = self.folder / f"painted_screens-{digest.hexdigest()}-{settings}"
         if not (root / "cells.csv").exists():
             photos = [
@@ -118,6 +129,8 @@ class PaintedScreens(PhonePhotos):
             root.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(root.parent / f".{root.name}.lock"):  # of two jobs at once, one paints
                 if not (root / "cells.csv").exists():
-                    paint_dataset(root, photos, copies=self.copies, seed=self.paint_seed, look=self.look)
+                    paint_dataset(
+                        root, photos, copies=self.copies, damaged=self.damaged, seed=self.paint_seed, look=self.look
+                    )
         same = {key: value for key, value in self.others.items() if key != "labels"}
         return PhonePhotos(str(root), **same).load()

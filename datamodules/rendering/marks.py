@@ -228,3 +228,28 @@ def smears(rng: Generator, size: Size, amount: float) -> Image:
     print_marks = np.clip(cloud(rng, (height // 2, width // 2), 14, 1) - 1.3, 0, 1)
     film = np.clip(0.5 + 0.35 * wiped, 0, 1.5) * patch + print_marks
     return f32(np.clip(resized(f32(film), size) * amount, 0, 1))
+
+
+def drops(rng: Generator, size: Size, count: int) -> tuple[Image, Image]:
+    """Drops of a liquid, no damage: the light (h, w) that their rims and tops throw, and the film (h, w) that they cover, 0..1."""
+    rims, film = np.zeros(size, np.uint8), np.zeros(size, np.uint8)
+    around = np.linspace(0, 2 * np.pi, 72, endpoint=False)
+    for _ in range(count):
+        reach = size[1] * rng.uniform(0.04, 0.2)
+        waves = sum(rng.normal(0, 0.22 / k) * np.cos(k * around + rng.uniform(0, 6.3)) for k in (1, 2, 3))
+        stretch, spin = rng.uniform(0.45, 1.0), rng.uniform(0, np.pi)
+        flat = (
+            np.stack([np.cos(around), stretch * np.sin(around)], axis=1) * (reach * np.clip(1 + waves, 0.3, 2))[:, None]
+        )
+        turn = np.array([[np.cos(spin), np.sin(spin)], [-np.sin(spin), np.cos(spin)]])
+        outline = flat @ turn + rng.uniform(0.05, 0.95, 2) * size[::-1]
+        fixed = np.round(outline * 2**_SHIFT).astype(np.int32)
+        cv2.fillPoly(film, [fixed], 255, cv2.LINE_AA, _SHIFT)
+        light = np.clip(np.cos(around - rng.uniform(0, 6.3)) ** 3, 0, 1) + 0.6 * np.clip(
+            np.cos(around - rng.uniform(0, 6.3)) ** 5, 0, 1
+        )
+        level = np.clip(rng.uniform(0.25, 1.0) * light + rng.uniform(0, 0.12), 0, 1)
+        for at, value in enumerate(level):
+            piece = fixed[[at, (at + 1) % len(around)]]
+            cv2.polylines(rims, [piece], False, int(255 * value), int(rng.integers(1, 6)), cv2.LINE_AA, _SHIFT)
+    return blur(f32(rims) / np.float32(255), 1.0), blur(f32(film) / np.float32(255), 1.5)

@@ -1,7 +1,7 @@
 """Writes photos of real phones once more, each with damage that it never had, in the project's form."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -11,13 +11,14 @@ from tqdm import tqdm
 
 from datamodules.processes import fresh_processes
 from datamodules.rendering.dataset import CELL_COLUMNS, PHOTO_COLUMNS, one_thread, published, workers_of, write_csv
-from datamodules.rendering.geometry import CLASS_NAMES, COLS, ROWS
+from datamodules.rendering.geometry import CLASS_NAMES, COLS, ROWS, Damage
 from datamodules.rendering.look import Look
-from datamodules.rendering.painting import front_aspect, paint, seen_cells
+from datamodules.rendering.painting import front_aspect, paint, seen_cells, soil
 from datamodules.rendering.planning import DevicePlan, plan_devices, stream
 
 QUALITY = 95
 """Of the JPEG files."""
+_WHOLE_STREAM = 2**31 + 2
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ def _painted(photo: RealPhoto, plan: DevicePlan, copy: int, seed: int, folder: P
     rng = stream(seed, plan.index)
     before = np.ascontiguousarray(pixels[..., ::-1])
     picture = paint(rng, before, photo.corners, plan.damage, look)
+    shown = seen_cells(before, picture, photo.corners)
+    picture = soil(rng, picture, photo.corners)
     name = f"{Path(photo.name).with_suffix('').as_posix().replace('/', '__')}_p{copy}.jpg"
     done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     if not done:
@@ -59,7 +62,7 @@ def _painted(photo: RealPhoto, plan: DevicePlan, copy: int, seed: int, folder: P
     (folder / name).write_bytes(data.tobytes())
     height, width = picture.shape[:2]
     corners = [f"{value:.2f}" for value in photo.corners.ravel()]
-    labels = both(photo.grades, plan.grades, seen_cells(before, picture, photo.corners))
+    labels = both(photo.grades, plan.grades, shown)
     cells = [
         [name, str(row), str(col), "NA" if labels[row, col] < 0 else str(labels[row, col])]
         for row in range(ROWS)
@@ -84,18 +87,35 @@ def _finished(
                 future.cancel()
 
 
+def plan_copies(aspects: list[float], damaged: float, seed: int) -> list[DevicePlan]:
+    """A plan for each copy, empty ones for those that stay whole."""
+    total, count = len(aspects), round(damaged * len(aspects))
+    plans = [DevicePlan(at, aspect, Damage(), (True,)) for at, aspect in enumerate(aspects)]
+    chosen = [int(at) for at in stream(seed, _WHOLE_STREAM).permutation(total)[:count]]
+    if chosen:
+        for at, plan in zip(chosen, plan_devices(count, count, seed, [aspects[at] for at in chosen]), strict=True):
+            plans[at] = replace(plan, index=at)
+    return plans
+
+
 def paint_dataset(
-    root: Path, photos: list[RealPhoto], *, copies: int, seed: int, look: Look, workers: int | None = None
+    root: Path,
+    photos: list[RealPhoto],
+    *,
+    copies: int,
+    damaged: float,
+    seed: int,
+    look: Look,
+    workers: int | None = None,
 ) -> None:
     """Paints `copies` of each photo into the new folder `root`: photos/, photos.csv, cells.csv.
 
-    Each copy gets damage of its own, in the shares of the thesis's classes over all of them. The files depend on the photos,
-    copies, seed and look alone, not on `workers` (processes; None: all cores). `root` appears only when everything is written.
+    A share `damaged` of the copies gets damage of its own, in the shares of the thesis's classes over all of these; all get dirt.
+    The files depend on the photos, copies, damaged, seed and look alone, not on `workers` (processes; None: all cores). `root` appears only when everything is written.
     """
     count = workers_of(root, workers)
     order = [(photo, copy) for copy in range(copies) for photo in photos]
-    aspects = [front_aspect(photo.corners) for photo, _ in order]
-    plans = plan_devices(len(order), len(order), seed, aspects)
+    plans = plan_copies([front_aspect(photo.corners) for photo, _ in order], damaged, seed)
     jobs = [(photo, plan, copy) for (photo, copy), plan in zip(order, plans, strict=True)]
     with published(root) as folder:
         (folder / "photos").mkdir()

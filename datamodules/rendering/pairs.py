@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from datamodules.photo_folder import DataError, checked_corners, read_photo_folder
 from datamodules.rendering.geometry import CLASS_NAMES, COLS, ROWS, Damage
 from datamodules.rendering.look import Look
-from datamodules.rendering.painting import front_aspect, paint, seen_cells
+from datamodules.rendering.painting import front_aspect, paint, seen_cells, soil
 from datamodules.rendering.planning import plan_devices, stream
 from datamodules.rendering.scene import make_device, render_photo
 from datamodules.screen_grid import Grid, rectify
@@ -57,15 +57,17 @@ def clean_fronts(count: int, seed: int) -> list[tuple[Picture, NDArray[np.float6
 
 
 def pair_sheet(out: Path, root: Path | None = None, *, count: int = 8, height: int = 520, seed: int = 0) -> None:
-    """Writes a PNG of `count` phones, straightened, `height` pixels each: above as photographed, below with painted damage and
+    """Writes a PNG of `count` phones, straightened, `height` pixels each: above as photographed, below with painted damage, dirt and
     a dot in each cell that it gives a grade to. The photos are those of the set in `root`; None: rendered ones of whole phones.
     """
     fronts = clean_fronts(count, seed) if root is None else fronts_in(root, count, seed)
     plans = plan_devices(len(fronts), len(fronts), seed, [front_aspect(corners) for _, corners in fronts])
     columns = []
     for (photo, corners), plan in zip(fronts, plans, strict=True):
-        picture = paint(stream(seed, plan.index), photo[..., ::-1].copy(), corners, plan.damage, Look())[..., ::-1]
-        grades = np.where(seen_cells(photo, picture, corners), plan.grades, 0)
+        rng, before = stream(seed, plan.index), photo[..., ::-1].copy()
+        picture = paint(rng, before, corners, plan.damage, Look())
+        grades = np.where(seen_cells(before, picture, corners), plan.grades, 0)
+        picture = soil(rng, picture, corners)[..., ::-1]
         width = round(height / front_aspect(corners))
         pair = [_front(one, corners, (width, height)) for one in (photo, picture.copy())]
         columns.append((pair, grades))

@@ -20,7 +20,7 @@ def painted(tmp_path_factory):
         given = {
             "cache": str(place / "cache"), "class_names": ["a", "b", "c", "d", "e"], "columns": 3, "rows": 5, "cell_px": 64,
             "folds": 3, "val_folds": 0, "split_seed": 0, "fold": 0, "calibration_cells": 10, "groups": {},
-            "copies": 1, "paint_seed": 0, "look": {"damage": 1.0, "shards": True},
+            "copies": 1, "damaged": 0.5, "paint_seed": 0, "look": {"damage": 1.0, "shards": True},
         }  # fmt: skip
         return PaintedScreens(str(place / root), folder=str(place / "data"), **(given | settings)).load()
 
@@ -60,7 +60,13 @@ def test_no_copies_leave_the_real_set(painted):
 
 
 def test_other_damage_is_another_data_set_and_a_new_label_paints_anew(painted):
-    made = [painted(), painted(paint_seed=1), painted(copies=2), painted(look={"damage": 2.0, "shards": True})]
+    made = [
+        painted(),
+        painted(paint_seed=1),
+        painted(damaged=1.0),
+        painted(copies=2),
+        painted(look={"damage": 2.0, "shards": True}),
+    ]
     root = painted.place / "relabelled"
     draw_screens(root)
     lines = (root / "cells.csv").read_text().splitlines()
@@ -68,9 +74,9 @@ def test_other_damage_is_another_data_set_and_a_new_label_paints_anew(painted):
     lines[1] = f"{name},{row},{col},{(int(label) + 1) % 5}"
     (root / "cells.csv").write_text("\n".join(lines) + "\n")
     made.append(painted("relabelled"))
-    assert len({one.fingerprint for one in made}) == 5
-    assert len({one.rendered.folder.root for one in made}) == 5
-    assert len(made[2].table) == 90 * 3
+    assert len({one.fingerprint for one in made}) == 6
+    assert len({one.rendered.folder.root for one in made}) == 6
+    assert len(made[3].table) == 90 * 3
 
 
 def test_votes_of_real_cells_stand_beside_labels_of_painted_ones(painted):
@@ -82,7 +88,7 @@ def test_votes_of_real_cells_stand_beside_labels_of_painted_ones(painted):
         writer = csv.DictWriter(file, [*rows[0], "votes"])
         writer.writeheader()
         writer.writerows(row | {"votes": "1 1 0 0 0"} for row in rows)
-    samples = painted("voted", labels="votes")
+    samples = painted("voted", labels="votes", damaged=1.0)
     labels = samples.rendered.folder.labels.ravel()
     assert (labels < 0).any()
     assert samples.votes[:90].tolist() == [[1, 1, 0, 0, 0]] * 90
@@ -95,6 +101,8 @@ def test_votes_of_real_cells_stand_beside_labels_of_painted_ones(painted):
     [
         ({"copies": -1}, r"datamodule.copies=-1: want a whole number, at least 0"),
         ({"copies": True}, r"datamodule.copies=True: want a whole number"),
+        ({"damaged": 1.5}, r"datamodule.damaged=1.5: want a share from 0 to 1"),
+        ({"damaged": None}, r"datamodule.damaged=None: want a share from 0 to 1"),
         ({"paint_seed": 0.5}, r"datamodule.paint_seed=0.5: want a whole number"),
         ({"look": {"blur": 2}}, r"datamodule.look.blur: the photos' own stays; want damage and shards"),
         ({"look": {"damage": 9}}, r"datamodule.look.damage=9: want a number from 0 to 4"),
