@@ -49,3 +49,34 @@ def test_a_network_crosses_over_what_it_has_not_seen(mixed, place):
     # all rendered phones and four of six real ones were trained on, the others chose the epoch
     (there,) = [one["images"] for one in seen if one["trained_on"].startswith("1") and one["tested_on"].startswith("0")]
     assert there == 0
+
+
+@pytest.fixture(scope="module")
+def painted(place):
+    """A finished run on real phones and copies of them with painted damage."""
+    words = [word for word in SMALL if not word.startswith("datamodule=")]
+    given = [*words, "datamodule=painted_screens", f"datamodule.folder={place}/data", "datamodule.damaged=1"]
+    done = run(place, *given, "sweep_name=painted", "export=all", "quantization=[float32]", check=0)
+    assert done.stdout.count("\n") <= 3
+    (folder,) = find_runs(place / "runs" / "painted")
+    return folder
+
+
+def test_copies_are_trained_on_and_real_phones_measured(painted, place):
+    record = record_of(painted)
+    cells = {part: sum(counts) for part, counts in record["data"]["cells"].items()}
+    assert (cells["val"], cells["test"]) == (30, 30)
+    assert 30 < cells["train"] <= 60  # a copy's cell that nobody can grade takes part in nothing
+    assert len(list((place / "data").glob("painted_screens-*/photos/*.jpg"))) == 6
+    assert record["exports"]["float32"]["agreement"] == 1
+
+
+def test_a_network_of_painted_phones_grades_photos(painted, place):
+    done = run(place, f"run={painted}", f"input={place}/screens", script="predict.py", check=0)
+    assert "90 graded" in done.stdout
+
+
+def test_a_painted_run_of_another_fold_is_no_start(painted, place):
+    words = ["datamodule.fold=1", f"backbone.weights={painted}", "sweep_name=after"]
+    done = run(place, *SMALL, *words, check=1)
+    assert "was trained with datamodule.fold=0, here it is 1" in done.stderr
