@@ -18,6 +18,8 @@ from datamodules.screen_grid import Grid, rectify
 
 Picture = NDArray[np.uint8]
 GAP = 12
+SHOWN = Look(damage=2)
+"""As conf/datamodule/painted_screens.yaml has it."""
 TINTS = ((70, 200, 90), (250, 210, 60), (250, 140, 40), (240, 80, 80), (200, 40, 160))
 """Of each grade, red, green, blue."""
 
@@ -65,7 +67,7 @@ def pair_sheet(out: Path, root: Path | None = None, *, count: int = 8, height: i
     columns = []
     for (photo, corners), plan in zip(fronts, plans, strict=True):
         rng, before = stream(seed, plan.index), photo[..., ::-1].copy()
-        picture = paint(rng, before, corners, plan.damage, Look())
+        picture = paint(rng, before, corners, plan.damage, SHOWN)
         grades = np.where(seen_cells(before, picture, corners), plan.grades, 0)
         picture = soil(rng, picture, corners)[..., ::-1]
         width = round(height / front_aspect(corners))
