@@ -16,6 +16,8 @@ from datamodules.rendering.look import Look
 from datamodules.rendering.painting import front_aspect, paint, seen_cells, soil
 from datamodules.rendering.planning import DevicePlan, plan_devices, stream
 
+SHARES = (0.54, 0.115, 0.115, 0.115, 0.115)
+"""Of grades on the glass of a painted phone: what is rare in photos is not rare here, and no grade gains on another."""
 QUALITY = 95
 """Of the JPEG files."""
 _WHOLE_STREAM = 2**31 + 2
@@ -93,7 +95,9 @@ def plan_copies(aspects: list[float], damaged: float, seed: int) -> list[DeviceP
     plans = [DevicePlan(at, aspect, Damage(), (True,)) for at, aspect in enumerate(aspects)]
     chosen = [int(at) for at in stream(seed, _WHOLE_STREAM).permutation(total)[:count]]
     if chosen:
-        for at, plan in zip(chosen, plan_devices(count, count, seed, [aspects[at] for at in chosen]), strict=True):
+        for at, plan in zip(
+            chosen, plan_devices(count, count, seed, [aspects[at] for at in chosen], SHARES), strict=True
+        ):
             plans[at] = replace(plan, index=at)
     return plans
 
@@ -110,7 +114,7 @@ def paint_dataset(
 ) -> None:
     """Paints `copies` of each photo into the new folder `root`: photos/, photos.csv, cells.csv.
 
-    A share `damaged` of the copies gets damage of its own, in the shares of the thesis's classes over all of these; all get dirt.
+    A share `damaged` of the copies gets damage of its own, over all of these as much of each grade; all get dirt.
     The files depend on the photos, copies, damaged, seed and look alone, not on `workers` (processes; None: all cores). `root` appears only when everything is written.
     """
     count = workers_of(root, workers)

@@ -91,12 +91,12 @@ def _plan_cracks(
     names: list[str],
     aspects: list[float],
     weights: list[int],
-    total: int,
+    wanted: NDArray[np.float64],
 ) -> list[Damage]:
-    """Cracks of every cracked device; `weights` are photos per device, `total` cells of the whole set."""
+    """Cracks of every cracked device; `weights` are photos per device, `wanted` minor and major crack cells of the whole set."""
     nominal = np.array([ARCHETYPES[n][1:] for n in names])
     weight = np.array(weights, dtype=float)[:, None]
-    scale = np.array(CLASS_SHARES[3:]) * total / (nominal * weight).sum(axis=0)
+    scale = wanted / (nominal * weight).sum(axis=0)
     carry = np.zeros(2)
     chosen = []
     for name, aspect, w, aim in zip(names, aspects, weights, nominal * scale * weight, strict=True):
@@ -110,20 +110,22 @@ def _plan_cracks(
     return chosen
 
 
-def _quotas(rng: Generator, free: list[int], weights: list[int], total: int) -> list[tuple[int, int]]:
+def _quotas(
+    rng: Generator, free: list[int], weights: list[int], wanted_minor: float, wanted_major: float
+) -> list[tuple[int, int]]:
     """Cells with minor and with major scratches wanted of each device, given its uncracked cells `free`."""
     devices = len(free)
     slots = np.array(free) - 1  # every device keeps one clean cell if it can
     major = np.zeros(devices, dtype=int)
+    share = max(0.25, wanted_major / (3 * sum(weights)))  # of the devices, some three such cells each
     order = sorted(range(devices), key=lambda d: (-int(slots[d] > 4), rng.random()))
-    spread = [d for d in order if slots[d] > 4][: max(4, round(0.25 * devices))] or order[:1]
-    while sum(m * w for m, w in zip(major, weights, strict=True)) < CLASS_SHARES[2] * total - min(weights) / 2:
+    spread = [d for d in order if slots[d] > 4][: max(4, round(share * devices))] or order[:1]
+    while sum(m * w for m, w in zip(major, weights, strict=True)) < wanted_major - min(weights) / 2:
         major[spread[int(major.sum()) % len(spread)]] += 1
     appetite = np.maximum(slots - major, 0) * rng.gamma(2.5, 1.0, devices)
     minor, carry = np.zeros(devices, dtype=int), 0.0
-    wanted = CLASS_SHARES[1] * total
     for _ in range(8):  # caps make the shares come out low at first: hand the rest out again
-        left = wanted - float((minor * weights).sum())
+        left = wanted_minor - float((minor * weights).sum())
         room = np.maximum(slots - major - minor, 0)
         push = appetite * (room > 0)
         if abs(left) < min(weights) or push.sum() == 0:
@@ -167,8 +169,20 @@ def _place_scratches(rng: Generator, cracks: Damage, aspect: float, minor: int, 
     return strokes
 
 
-def plan_devices(devices: int, photos: int, seed: int, aspects: Sequence[float] | None = None) -> list[DevicePlan]:
-    """Plan of a whole data set, device by device; quick, nothing is rendered. None of `aspects`: phones as they are sold.
+def plan_devices(
+    devices: int,
+    photos: int,
+    seed: int,
+    aspects: Sequence[float] | None = None,
+    shares: Sequence[float] = CLASS_SHARES,
+) -> list[DevicePlan]:
+    """Plan of a whole data set, device by device; quick, nothing is rendered.
+
+    Args:
+        devices, photos: how many.
+        seed: of all that is drawn.
+        aspects: height by width of each device; None: phones as they are sold.
+        shares: of cells per grade, as near as whole strokes allow.
 
     Raises ValueError if there are no devices or a device would get no photo.
     """
@@ -181,11 +195,12 @@ def plan_devices(devices: int, photos: int, seed: int, aspects: Sequence[float] 
     names, order = _archetype_list(devices), [int(d) for d in rng.permutation(devices)]
     cracked, total = order[: len(names)], photos * ROWS * COLS
     cracks = [Damage()] * devices
-    planned = _plan_cracks(rng, names, [aspects[d] for d in cracked], [weights[d] for d in cracked], total)
+    wanted = np.array(shares) * total
+    planned = _plan_cracks(rng, names, [aspects[d] for d in cracked], [weights[d] for d in cracked], wanted[3:])
     for device, damage in zip(cracked, planned, strict=True):
         cracks[device] = damage
     free = [int((crack_grades(c) == 0).sum()) for c in cracks]
-    quotas = _quotas(rng, free, weights, total)
+    quotas = _quotas(rng, free, weights, float(wanted[1]), float(wanted[2]))
     dark = np.zeros(photos, dtype=bool)
     dark[rng.permutation(photos)[: round(DARK_SHARE * photos)]] = True
     plans, first = [], 0
