@@ -107,6 +107,7 @@ class PaintedScreens(PhonePhotos):
         return PaintedCells(real, self._painted(real) if self.copies else None, 1.0)
 
     def _painted(self, real: Cells) -> Cells:
+        from datamodules.rendering import RENDERER_VERSION
         from datamodules.rendering.painted import RealPhoto, paint_dataset
 
         if real.folder.ready_cut:
@@ -116,7 +117,7 @@ class PaintedScreens(PhonePhotos):
         told = [[photo.name, photo.source_id, photo.kind] for photo in real.folder.photos]
         digest = hashlib.blake2b(json.dumps([real.pixels, told]).encode(), digest_size=6)
         digest.update(real.folder.labels.tobytes())
-        settings = f"{self.copies}x{self.damaged:g}-seed{self.paint_seed}{self.look.suffix}-v{PAINTER_VERSION}"
+        settings = f"{self.copies}x{self.damaged:g}-seed{self.paint_seed}{self.look.suffix}-v{RENDERER_VERSION}.{PAINTER_VERSION}"
         root = self.folder / f"painted_screens-{digest.hexdigest()}-{settings}"
         if not (root / "cells.csv").exists():
             photos = [

@@ -15,9 +15,12 @@ from datamodules.rendering.geometry import CLASS_NAMES, COLS, ROWS, Damage
 from datamodules.rendering.look import Look
 from datamodules.rendering.painting import front_aspect, paint, seen_cells, soil
 from datamodules.rendering.planning import DevicePlan, plan_devices, stream
+from datamodules.screen_grid import resize
 
 SHARES = (0.54, 0.115, 0.115, 0.115, 0.115)
 """Of grades on the glass of a painted phone: what is rare in photos is not rare here, and no grade gains on another."""
+MOST_PX = 2000
+"""Longest side of a front in a painted photo."""
 QUALITY = 95
 """Of the JPEG files."""
 _WHOLE_STREAM = 2**31 + 2
@@ -47,30 +50,43 @@ def both(real: NDArray[np.int64], added: NDArray[np.int64], seen: NDArray[np.boo
     return result
 
 
+def _shrunk(photo: NDArray[np.uint8], corners: NDArray[np.float64]) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """RGB (h, w, 3) → BGR, with its corners; smaller where no cell of 400 pixels needs so many: a camera's 50 megapixels would
+    take 5 GB of memory and a minute.
+    """
+    longest = float(np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1).max())
+    factor = min(1.0, MOST_PX / longest)
+    picture = np.ascontiguousarray(photo[..., ::-1])
+    if factor == 1:
+        return picture, corners
+    size = max(1, round(photo.shape[1] * factor)), max(1, round(photo.shape[0] * factor))
+    scale = np.array(size) / np.array([photo.shape[1], photo.shape[0]])
+    return resize(picture, size), corners * scale
+
+
 def _painted(photo: RealPhoto, plan: DevicePlan, copy: int, seed: int, folder: Path, look: Look) -> list[list[str]]:
     """Paints one copy of one photo into `folder`; its line of photos.csv and its lines of cells.csv."""
     from datamodules.decoding import decode
 
-    pixels = decode(photo.path)
+    before, corners = _shrunk(decode(photo.path), photo.corners)
     rng = stream(seed, plan.index)
-    before = np.ascontiguousarray(pixels[..., ::-1])
-    picture = paint(rng, before, photo.corners, plan.damage, look)
-    shown = seen_cells(before, picture, photo.corners)
-    picture = soil(rng, picture, photo.corners)
+    picture = paint(rng, before, corners, plan.damage, look)
+    shown = seen_cells(before, picture, corners)
+    picture = soil(rng, picture, corners)
     name = f"{Path(photo.name).with_suffix('').as_posix().replace('/', '__')}_p{copy}.jpg"
     done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     if not done:
         raise RuntimeError("OpenCV could not encode a JPEG picture")
     (folder / name).write_bytes(data.tobytes())
     height, width = picture.shape[:2]
-    corners = [f"{value:.2f}" for value in photo.corners.ravel()]
+    places = [f"{value:.2f}" for value in corners.ravel()]
     labels = both(photo.grades, plan.grades, shown)
     cells = [
         [name, str(row), str(col), "NA" if labels[row, col] < 0 else str(labels[row, col])]
         for row in range(ROWS)
         for col in range(COLS)
     ]
-    return [[name, photo.source_id, photo.kind, str(width), str(height), *corners], *cells]
+    return [[name, photo.source_id, photo.kind, str(width), str(height), *places], *cells]
 
 
 def _finished(

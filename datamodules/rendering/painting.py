@@ -94,7 +94,7 @@ def paint(
     broken = look.broken(marks.break_glass(rng, damage, cracks, walls, size))
     if broken.any:
         light = _shattered(rng, scene, broken)
-    lit = _lit(light, white)
+    lit = _lit(light, scene)
     for pieces, floor, gain in ((scratches, 0.6, rng.uniform(0.25, 0.8)), (cracks, 0.3, rng.uniform(0.4, 1.0))):
         caught = marks.caught_light(rng, pieces, size, heading, floor)
         dark = float(rng.uniform(0.5, 0.85))
@@ -116,7 +116,7 @@ def soil(rng: Generator, photo: NDArray[np.uint8], corners: NDArray[np.float64])
     film = scene.seen(marks.smears(rng, scene.size, float(np.clip(rng.gamma(1.0, 0.4), 0, 1.5))))
     count = int(rng.integers(1, 4)) if rng.random() < 1 / 3 else 0
     rims, wet = (scene.seen(plane) for plane in marks.drops(rng, scene.size, count))
-    dark = 1 - _lit(scene.light, scene.white)
+    dark = 1 - _lit(scene.light, scene)
     light = times(scene.light, f32(1 - 0.03 * film - 0.1 * specks + 0.08 * wet))
     added = film * rng.uniform(0.002, 0.02) + specks * rng.uniform(0.02, 0.2) + wet * rng.uniform(0, 0.006)
     return scene.photo(plus(light, f32((added + rims * rng.uniform(0.2, 0.8)) * dark), scene.white))
@@ -149,9 +149,9 @@ def _white(light: Image, glass: Image) -> Image:
     return f32(level * np.clip(hue**0.3, 0.9, 1.1))
 
 
-def _lit(light: Image, white: Image) -> Image:
+def _lit(light: Image, scene: _Scene) -> Image:
     """How much each place (h, w) shines by itself or is white, 0..1, whatever lines cross it."""
-    grey = blur(f32(light.mean(axis=2) / np.float32(white.mean())), 3.0)
+    grey = blur(f32(light.mean(axis=2) / np.float32(scene.white.mean())), 3.0 / scene.scale)
     return f32(np.clip(grey / (2 * LIT), 0, 1))
 
 
@@ -159,9 +159,9 @@ def _shattered(rng: Generator, scene: _Scene, broken: marks.Broken) -> Image:
     """What lies under broken glass: looked at askew through each shard, dimmed by powder, gone where one has fallen out."""
     white, seen = scene.white, scene.seen
     tilt = f32(np.stack([seen(f32(broken.tilt[..., axis])) for axis in (0, 1)], axis=2))
-    light = moved(scene.light, tilt, float(rng.uniform(1.5, 5.0)) / max(scene.scale, 1.0))
+    light = moved(scene.light, tilt, float(rng.uniform(2.0, 5.0)) / scene.scale)
     slope = f32(tilt @ f32(rng.normal(0, 1, 2)))
     light = plus(light, f32(np.clip(slope, 0, 2) * float(rng.uniform(0.0, 0.03))), white)
     brown = f32(0.12 * (1 + 0.2 * cloud(rng, (light.shape[0], light.shape[1]), 30, 4)))
     light = over(light, flood(brown, f32(white * f32((0.8, 0.95, 1.1)))), seen(broken.missing))
-    return times(light, f32(1 - 0.6 * np.clip(seen(broken.powder), 0, 1) * _lit(light, white)))
+    return times(light, f32(1 - 0.6 * np.clip(seen(broken.powder), 0, 1) * _lit(light, scene)))
