@@ -14,6 +14,16 @@ DIVIDES = ("fold", "folds", "val_folds", "split_seed", "held_out", "test_images"
 """Keys of a data set by which the same one may be divided otherwise."""
 
 
+PHONES = ("phone_photos.PhonePhotos", "mixed_screens.MixedScreens", "painted_screens.PaintedScreens")
+"""Kinds that read the same photos: each by itself, beside rendered ones, and with painted damage."""
+
+
+def kind_of(data: Mapping[str, Any]) -> str:
+    """What a data set is read as; the same for those that read the same photos."""
+    kind = str(data["_target_"])
+    return "phones" if kind.removeprefix("datamodules.") in PHONES else kind
+
+
 def each_checkpoint(module: Any, folder: Path) -> Iterator[tuple[str, str]]:
     """Loads the last one and then the best one, of those that were kept; yields name and what figures of it are called by."""
     from lightning_modules.inference import load_checkpoint
@@ -89,7 +99,7 @@ Place = tuple[str, str, str]
 
 def _sets(data: Mapping[str, Any], *, trained: bool) -> Iterator[tuple[Place, dict[str, Any] | None]]:
     """The data sets that a run is trained on, or measured on, each with what divides it; None where all of it is."""
-    kind, rendered = str(data["_target_"]), data.get("rendered")
+    kind, rendered = kind_of(data), data.get("rendered")
     divided = {name: data[name] for name in DIVIDES if name in data}
     if rendered is None:
         yield _drawn(data) if "render_seed" in data and "devices" in data else _lying(kind, data), divided

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from conf.checkpoints import kind_of
 from conf.exporting import load_run, load_samples
 from sweeps.metrics import grade_metrics
 from sweeps.number_metrics import number_metrics
@@ -115,7 +116,7 @@ def _figures(module: Any, record: Record, other: Record) -> dict[str, Any]:
 def _overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Whether two data sets may share pictures: of one kind, in one place, or phones rendered alike."""
     places = [Path(str(root)).resolve() for data in (one, other) if (root := data.get("root"))]
-    return one["_target_"] == other["_target_"] or len({*places}) < len(places) or bool(_drawn(one) & _drawn(other))
+    return kind_of(one) == kind_of(other) or len({*places}) < len(places) or bool(_drawn(one) & _drawn(other))
 
 
 def _drawn(data: dict[str, Any]) -> set[tuple[Any, ...]]:

@@ -69,17 +69,15 @@ def cells_at(folder: PhotoFolder, pixels: str, resolution: int, cache: Path) -> 
 
 
 @contextmanager
-def disk_errors(cache: Path) -> Iterator[None]:
-    """Turns a full or unwritable cache into a DataError that names it."""
+def disk_errors(cache: Path, key: str = "paths.cache", doing: str = "caching images") -> Iterator[None]:
+    """Turns a full or unwritable folder into a DataError that names it and the `key` that sets it."""
     try:
         yield
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            raise DataError(
-                f"{cache}: disk full while caching images; free space or set paths.cache elsewhere"
-            ) from None
+            raise DataError(f"{cache}: disk full while {doing}; free space or set {key} elsewhere") from None
         if error.errno in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
-            raise DataError(f"{cache}: cannot write here ({error.strerror}); set paths.cache elsewhere") from None
+            raise DataError(f"{cache}: cannot write here ({error.strerror}); set {key} elsewhere") from None
         raise
 
 

@@ -3,6 +3,8 @@
 import io
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,8 @@ from datamodules.screen_grid import Image, resize
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
 """Names that image files end with, in small letters."""
 
+ORIENTATION, SIDEWAYS = 0x0112, (5, 6, 7, 8)
+"""EXIF's tag, and those of its values that turn a picture by a quarter."""
 PillowImage.MAX_IMAGE_PIXELS = 250_000_000  # phones take 200 megapixels; Pillow calls 90 a decompression bomb
 
 
@@ -24,10 +28,22 @@ def decode(path: Path) -> Image:
     Transparent parts become white, 16 bits a channel become 8, of an animation the first picture is taken. Raises
     DataError when the file is missing or broken.
     """
+    with _readable(path), PillowImage.open(io.BytesIO(path.read_bytes())) as picture:
+        return np.asarray(_eight_bits(ImageOps.exif_transpose(picture)))
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Width and height that `decode` would give, from the file's head alone. Raises DataError as it does."""
+    with _readable(path), PillowImage.open(path) as picture:
+        width, height = picture.size
+        return (height, width) if picture.getexif().get(ORIENTATION, 1) in SIDEWAYS else (width, height)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
     warnings.filterwarnings("ignore", message="Corrupt EXIF data")  # the picture itself is read all the same
     try:
-        with PillowImage.open(io.BytesIO(path.read_bytes())) as picture:
-            return np.asarray(_eight_bits(ImageOps.exif_transpose(picture)))
+        yield
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except (OSError, SyntaxError, ValueError, PillowImage.DecompressionBombError) as error:

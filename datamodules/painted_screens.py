@@ -12,16 +12,22 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
+from datamodules.cell_cache import disk_errors
 from datamodules.mixed_screens import MixedCells
 from datamodules.phone_photos import Cells, PhonePhotos
-from datamodules.photo_folder import DataError
+from datamodules.photo_folder import DataError, checked_corners, photo_stem
 from datamodules.synthetic_screens import must_be_the_renderers
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from datamodules.rendering.painted import RealPhoto
+
 PAINTED = "painted"
 """Group of the painted cells, and what their names begin with."""
+LEAST_ASPECT = 0.2
+"""Of a front, the shorter side by the longer one."""
+MOST_COPIES = 100
 PAINTER_VERSION = 1
 """Part of a painted set's folder name: raised by every change of its pixels or labels."""
 
@@ -32,11 +38,19 @@ class PaintedCells(MixedCells):
 
     @property
     def votes(self) -> npt.NDArray[np.int64] | None:
-        """As in `Samples`; a painted cell has one vote for its label, none where nobody can tell it."""
+        """As in `Samples`; a painted cell that keeps its grade has the votes of the real one, others have one for their label, or none
+        where nobody can tell it.
+        """
         if (real := self.real.votes) is None or self.rendered is None:
             return real
-        labels = self.rendered.folder.labels.ravel()
-        return np.concatenate([real, np.eye(real.shape[1], dtype=np.int64)[labels] * (labels >= 0)[:, None]])
+        labels = self.rendered.folder.labels
+        own = np.eye(real.shape[1], dtype=np.int64)[labels] * (labels >= 0)[..., None]
+        number = {photo_stem(photo.name): at for at, photo in enumerate(self.real.folder.photos)}
+        source = [number[Path(photo.name).stem.rpartition("_p")[0]] for photo in self.rendered.folder.photos]
+        voted = real.reshape(-1, *own.shape[1:])[source]
+        kept = labels == self.real.folder.labels[source]
+        painted: npt.NDArray[np.int64] = np.where(kept[..., None], voted, own).reshape(-1, real.shape[1])
+        return np.concatenate([real, painted])
 
     @cached_property
     def table(self) -> "pd.DataFrame":
@@ -92,6 +106,8 @@ class PaintedScreens(PhonePhotos):
         for name, value in (("copies", copies), ("paint_seed", paint_seed)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 0:
                 raise DataError(f"datamodule.{name}={value}: want a whole number, at least 0")
+        if copies > MOST_COPIES:
+            raise DataError(f"datamodule.copies={copies}: want at most {MOST_COPIES}")
         if isinstance(damaged, bool) or not isinstance(damaged, int | float) or not 0 <= damaged <= 1:
             raise DataError(f"datamodule.damaged={damaged}: want a share from 0 to 1")
         if isinstance(look, Mapping) and (odd := sorted(look.keys() - {"damage", "shards"})):
@@ -107,8 +123,10 @@ class PaintedScreens(PhonePhotos):
         return PaintedCells(real, self._painted(real) if self.copies else None, 1.0)
 
     def _painted(self, real: Cells) -> Cells:
+        from datamodules.decoding import size_of
         from datamodules.rendering import RENDERER_VERSION
-        from datamodules.rendering.painted import RealPhoto, paint_dataset
+        from datamodules.rendering.painted import RealPhoto
+        from datamodules.rendering.painting import front_aspect
 
         if real.folder.ready_cut:
             raise DataError(
@@ -120,6 +138,12 @@ class PaintedScreens(PhonePhotos):
         settings = f"{self.copies}x{self.damaged:g}-seed{self.paint_seed}{self.look.suffix}-v{RENDERER_VERSION}.{PAINTER_VERSION}"
         root = self.folder / f"painted_screens-{digest.hexdigest()}-{settings}"
         if not (root / "cells.csv").exists():
+            for photo, file in zip(real.folder.photos, real.folder.files, strict=True):
+                shape = front_aspect(checked_corners(photo, *size_of(file), file))
+                if not LEAST_ASPECT <= shape <= 1 / LEAST_ASPECT:
+                    raise DataError(
+                        f"{self.root / 'photos.csv'}, photo {photo.name}: its corners enclose a strip, no phone"
+                    )
             photos = [
                 RealPhoto(
                     file, photo.name, photo.source_id, photo.kind, photo.corners, labels.reshape(self.grid.rows, -1)
@@ -127,11 +151,17 @@ class PaintedScreens(PhonePhotos):
                 for file, photo, labels in zip(real.folder.files, real.folder.photos, real.folder.labels, strict=True)
                 if photo.corners is not None
             ]
-            root.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(root.parent / f".{root.name}.lock"):  # of two jobs at once, one paints
-                if not (root / "cells.csv").exists():
-                    paint_dataset(
-                        root, photos, copies=self.copies, damaged=self.damaged, seed=self.paint_seed, look=self.look
-                    )
+            with disk_errors(self.folder, "paths.data", "painting photos"):
+                self._paint(root, photos)
         same = {key: value for key, value in self.others.items() if key != "labels"}
         return PhonePhotos(str(root), **same).load()
+
+    def _paint(self, root: Path, photos: list["RealPhoto"]) -> None:
+        from datamodules.rendering.painted import paint_dataset
+
+        root.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(root.parent / f".{root.name}.lock"):  # of two jobs at once, one paints
+            if not (root / "cells.csv").exists():
+                paint_dataset(
+                    root, photos, copies=self.copies, damaged=self.damaged, seed=self.paint_seed, look=self.look
+                )

@@ -92,7 +92,7 @@ def cell_rows(plans: list[DevicePlan], seed: int, label_noise: float) -> tuple[l
 
 def write_csv(path: Path, header: list[str], rows: list[list[str]]) -> None:
     """Comma-separated lines under a header, ended as Unix does."""
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows([header, *rows])
 
 

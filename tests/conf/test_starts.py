@@ -69,6 +69,19 @@ def test_a_run_that_will_not_do_is_one_line(tmp_path, run, told):
         start_of(asking(made(tmp_path / "run", **run)), SPEC)
 
 
+@pytest.mark.parametrize("own", ["phone_photos.PhonePhotos", "painted_screens.PaintedScreens"])
+@pytest.mark.parametrize(
+    "other", ["phone_photos.PhonePhotos", "mixed_screens.MixedScreens", "painted_screens.PaintedScreens"]
+)
+def test_the_same_photos_at_another_place_and_of_another_kind_are_the_same_photos(tmp_path, own, other):
+    data = {"_target_": f"datamodules.{other}", "root": str(tmp_path / "there"), "fold": 1}
+    cfg = asking(made(tmp_path / "run", data=data), _target_=f"datamodules.{own}", root=str(tmp_path / "here"))
+    with pytest.raises(RecordError, match=r"run: was trained with datamodule.fold=1, here it is 0"):
+        start_of(cfg, SPEC)
+    cfg.datamodule.fold = 1
+    assert start_of(cfg, SPEC).origin == "run"
+
+
 def test_a_pattern_must_fit_one_run(tmp_path):
     for name in "ab":
         made(tmp_path / f"run-{name}")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
-from datamodules.decoding import centre_square, decode
+from datamodules.decoding import centre_square, decode, size_of
 from datamodules.photo_folder import DataError
 
 
@@ -42,3 +42,18 @@ def test_the_centred_square_is_cut(shape: tuple[int, ...]) -> None:
     square = centre_square(picture, 20)
     assert square.shape == (20, 20, 3)
     assert square.min() == 200
+
+
+@pytest.mark.parametrize("turn", [1, 3, 6, 8])
+def test_a_size_is_what_decoding_gives(tmp_path: Path, turn: int) -> None:
+    picture = PillowImage.new("RGB", (40, 20), "red")
+    exif = PillowImage.Exif()
+    exif[0x0112] = turn
+    picture.save(tmp_path / "turned.jpg", exif=exif)
+    height, width = decode(tmp_path / "turned.jpg").shape[:2]
+    assert size_of(tmp_path / "turned.jpg") == (width, height)
+    with pytest.raises(DataError, match=r"none.jpg: no such file"):
+        size_of(tmp_path / "none.jpg")
+    (tmp_path / "text.jpg").write_text("no picture")
+    with pytest.raises(DataError, match=r"text.jpg: not a readable image"):
+        size_of(tmp_path / "text.jpg")

@@ -16,13 +16,13 @@ def painted(tmp_path_factory):
     place = tmp_path_factory.mktemp("painted")
     draw_screens(place / "real")
 
-    def made(root="real", **settings):
+    def made(root="real", folder=None, **settings):
         given = {
             "cache": str(place / "cache"), "class_names": ["a", "b", "c", "d", "e"], "columns": 3, "rows": 5, "cell_px": 64,
             "folds": 3, "val_folds": 0, "split_seed": 0, "fold": 0, "calibration_cells": 10, "groups": {},
             "copies": 1, "damaged": 0.5, "paint_seed": 0, "look": {"damage": 1.0, "shards": True},
         }  # fmt: skip
-        return PaintedScreens(str(place / root), folder=str(place / "data"), **(given | settings)).load()
+        return PaintedScreens(str(place / root), folder=folder or str(place / "data"), **(given | settings)).load()
 
     made.place = place
     return made
@@ -89,17 +89,73 @@ def test_votes_of_real_cells_stand_beside_labels_of_painted_ones(painted):
         writer.writeheader()
         writer.writerows(row | {"votes": "1 1 0 0 0"} for row in rows)
     samples = painted("voted", labels="votes", damaged=1.0)
-    labels = samples.rendered.folder.labels.ravel()
+    labels, real = samples.rendered.folder.labels.ravel(), samples.real.folder.labels.ravel()
+    kept = labels == real
+    assert kept.any()
+    assert (labels[~kept] > 0).any()
     assert (labels < 0).any()
+    votes = samples.votes[90:]
     assert samples.votes[:90].tolist() == [[1, 1, 0, 0, 0]] * 90
-    assert samples.votes[90:].sum(axis=1).tolist() == (labels >= 0).astype(int).tolist()
-    np.testing.assert_array_equal(samples.votes[90:].argmax(axis=1)[labels >= 0], labels[labels >= 0])
+    assert votes[kept].tolist() == [[1, 1, 0, 0, 0]] * kept.sum()
+    assert votes[labels < 0].sum() == 0
+    graver = ~kept & (labels >= 0)
+    np.testing.assert_array_equal(votes[graver], np.eye(5, dtype=int)[labels[graver]])
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("screen0.png,phone0,nan,10,202,10,202,330,10,330", r"photos.csv, photo screen0.png: a corner is not a number"),
+        (
+            "screen0.png,phone0,10,10,10,10,10,10,10,10",
+            r"photos.csv, photo screen0.png: the outline is crossed or mirr",
+        ),
+        ("screen0.png,phone0,10,10,202,10,202,990,10,330", r"photos.csv, photo screen0.png: bottom right corner \(202"),
+        ("screen0.png,phone0,10,10,202,10,202,20,10,20", r"photos.csv, photo screen0.png: its corners enclose a strip"),
+    ],
+)
+def test_corners_are_checked_before_anything_is_painted(painted, tmp_path, line, told):
+    draw_screens(tmp_path / "wrong")
+    path = tmp_path / "wrong" / "photos.csv"
+    lines = path.read_text().splitlines()
+    lines[1] = line
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(DataError, match=told):
+        painted(str(tmp_path / "wrong"), folder=str(tmp_path / "data"))
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_named_with_its_key(painted, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match=r"file/data: cannot write here \(Not a directory\); set paths.data elsewhere"):
+        painted(folder=str(tmp_path / "file" / "data"))
+
+
+def test_what_was_stopped_leaves_no_half_painted_set(painted, tmp_path, monkeypatch):
+    from datamodules.rendering import painted as painting
+
+    calls = []
+
+    def stopping(*given):
+        calls.append(given)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return done(*given)
+
+    done = painting._painted
+    monkeypatch.setattr(painting, "_painted", stopping)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
+    with pytest.raises(KeyboardInterrupt):
+        painted(folder=str(tmp_path))
+    assert not list(tmp_path.glob("painted_screens-*"))
+    assert len(painted(folder=str(tmp_path)).table) == 180
 
 
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
         ({"copies": -1}, r"datamodule.copies=-1: want a whole number, at least 0"),
+        ({"copies": 101}, r"datamodule.copies=101: want at most 100"),
         ({"copies": True}, r"datamodule.copies=True: want a whole number"),
         ({"damaged": 1.5}, r"datamodule.damaged=1.5: want a share from 0 to 1"),
         ({"damaged": None}, r"datamodule.damaged=None: want a share from 0 to 1"),

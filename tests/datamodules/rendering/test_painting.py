@@ -207,6 +207,30 @@ def test_cells_that_keep_their_grade_look_nearly_as_before_and_cracked_ones_do_n
     assert np.median(change[4]) > 3 * np.median(change[0])
 
 
+def test_a_large_photo_is_painted_smaller_and_shows_the_same(tmp_path):
+    """Six times the pixels a side: the copy's front is 2,000 pixels high, and as much of its cells has changed."""
+    changed = {}
+    for factor in (2, 6):
+        before = cv2.resize(photo(60), None, fx=factor, fy=factor)
+        cv2.imwrite(str(tmp_path / f"{factor}.png"), before)
+        grades = np.zeros((5, 3), np.int64)
+        real = RealPhoto(tmp_path / f"{factor}.png", "x.png", "phone", "", CORNERS * factor, grades)
+        root = tmp_path / f"set{factor}"
+        paint_dataset(root, [real], copies=1, damaged=1.0, seed=1, look=Look(damage=2), workers=1)
+        (one,) = read_photo_folder(root, Grid(3, 5, 60), 5).photos
+        after = cv2.imread(str(root / "photos" / "x_p0.jpg"))
+        assert (after.shape[1], after.shape[0]) == one.size
+        assert np.linalg.norm(one.corners[3] - one.corners[0]) == pytest.approx(min(600 * factor, 2000), abs=2)
+        there, here = cut_cells(before, CORNERS * factor, Grid(3, 5, 60)), cut_cells(after, one.corners, Grid(3, 5, 60))
+        changed[factor] = np.abs(here.astype(int) - there).mean()
+    assert changed[6] == pytest.approx(changed[2], rel=0.3)
+
+
+def test_a_sheet_of_rendered_phones_where_there_are_no_photos(tmp_path):
+    pair_sheet(tmp_path / "sheet.png", count=1, height=200)
+    assert cv2.imread(str(tmp_path / "sheet.png")).shape[0] == 2 * 200 + 3 * 12
+
+
 def test_a_sheet_shows_each_phone_before_and_after(photos, tmp_path):
     root = tmp_path / "set"
     paint_dataset(root, photos, copies=1, damaged=1.0, seed=0, look=PLAIN, workers=1)
