@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from datamodules.rendering import marks
+from datamodules.rendering import dirt
 from datamodules.rendering.body import Body
 from datamodules.rendering.look import Look
 from datamodules.rendering.marks import Broken
@@ -195,8 +195,8 @@ def damage_light(rng: Generator, image: Image, glints: Image, light: Light, gain
 
 def dirty(rng: Generator, image: Image, body: Body, light: Light) -> Image:
     """Adds dust and finger oil, which are no damage."""
-    specks = marks.dust(rng, body.size, float(rng.gamma(1.2, 0.6)))
-    film = marks.smears(rng, body.size, float(np.clip(rng.gamma(1.0, 0.5), 0, 1.5))) * body.glass
+    specks = dirt.dust(rng, body.size, float(rng.gamma(1.2, 0.6)))
+    film = dirt.smears(rng, body.size, float(np.clip(rng.gamma(1.0, 0.5), 0, 1.5))) * body.glass
     if not light.dark:
         image = times(image, f32(1 - 0.03 * film - 0.22 * specks))
     added = film * np.float32(rng.uniform(0.004, 0.03)) + specks * np.float32(rng.uniform(0.04, 0.25))

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from datamodules.rendering import marks
+from datamodules.rendering import dirt, marks
 from datamodules.rendering.body import HEIGHT, PAD
 from datamodules.rendering.geometry import COLS, ROWS, Damage
 from datamodules.rendering.look import Look
@@ -112,10 +112,10 @@ def paint(
 def soil(rng: Generator, photo: NDArray[np.uint8], corners: NDArray[np.float64]) -> NDArray[np.uint8]:
     """A photo (h, w, 3), 8 bits, with dust, finger oil and, one time in three, drops on its glass: what is no damage."""
     scene = _scene(rng, photo, corners)
-    specks = scene.seen(marks.dust(rng, scene.size, float(rng.gamma(1.2, 0.4))))
-    film = scene.seen(marks.smears(rng, scene.size, float(np.clip(rng.gamma(1.0, 0.4), 0, 1.5))))
+    specks = scene.seen(dirt.dust(rng, scene.size, float(rng.gamma(1.2, 0.4))))
+    film = scene.seen(dirt.smears(rng, scene.size, float(np.clip(rng.gamma(1.0, 0.4), 0, 1.5))))
     count = int(rng.integers(1, 4)) if rng.random() < 1 / 3 else 0
-    rims, wet = (scene.seen(plane) for plane in marks.drops(rng, scene.size, count))
+    rims, wet = (scene.seen(plane) for plane in dirt.drops(rng, scene.size, count))
     dark = 1 - _lit(scene.light, scene)
     light = times(scene.light, f32(1 - 0.03 * film - 0.1 * specks + 0.08 * wet))
     added = film * rng.uniform(0.002, 0.02) + specks * rng.uniform(0.02, 0.2) + wet * rng.uniform(0, 0.006)
