@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator, SeedSequence
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from datamodules.rendering.fractures import FRACTURES
 from datamodules.rendering.geometry import (
@@ -204,7 +205,7 @@ def plan_devices(
     dark = np.zeros(photos, dtype=bool)
     dark[rng.permutation(photos)[: round(DARK_SHARE * photos)]] = True
     plans, first = [], 0
-    for d in range(devices):
+    for d in tqdm(range(devices), desc="placing scratches", unit="phone", leave=False, disable=None, delay=2):
         strokes = _place_scratches(stream(seed, _PLAN_STREAM, d), cracks[d], aspects[d], *quotas[d])
         damage = Damage(strokes, cracks[d].cracks, cracks[d].dashes, cracks[d].crushes)
         kinds = tuple(bool(x) for x in dark[first : first + weights[d]])
