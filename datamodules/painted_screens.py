@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -83,6 +83,7 @@ class PaintedScreens(PhonePhotos):
         folder: where painted sets lie.
         copies: of each photo; 0: the real ones alone.
         damaged: share of the copies that get damage, each its own, 0 to 1; the others get dirt alone.
+        kinds: what is painted: scratches, cracks or both.
         paint_seed: what damage.
         look: `damage` and `shards`, see `rendering.Look`.
         others: as `PhonePhotos` has them. The classes have to be the renderer's, in its order.
@@ -96,11 +97,13 @@ class PaintedScreens(PhonePhotos):
         folder: str,
         copies: int,
         damaged: float,
+        kinds: Sequence[str],
         paint_seed: int,
         look: Mapping[str, Any],
         **others: Any,
     ) -> None:
         from datamodules.rendering import Look
+        from datamodules.rendering.painted import KINDS
 
         super().__init__(root, **others)
         for name, value in (("copies", copies), ("paint_seed", paint_seed)):
@@ -110,6 +113,9 @@ class PaintedScreens(PhonePhotos):
             raise DataError(f"datamodule.copies={copies}: want at most {MOST_COPIES}")
         if isinstance(damaged, bool) or not isinstance(damaged, int | float) or not 0 <= damaged <= 1:
             raise DataError(f"datamodule.damaged={damaged}: want a share from 0 to 1")
+        if isinstance(kinds, str) or not kinds or {*kinds} - KINDS.keys() or len({*kinds}) < len(kinds):
+            raise DataError(f"datamodule.kinds={kinds}: want a list of {' and '.join(KINDS)}, or one of them")
+        self.kinds = tuple(kind for kind in KINDS if kind in kinds)
         if isinstance(look, Mapping) and (odd := sorted(look.keys() - {"damage", "shards"})):
             raise DataError(f"datamodule.look.{odd[0]}: the photos' own stays; want damage and shards")
         self.look = Look.of(look, "datamodule.look")
@@ -135,7 +141,8 @@ class PaintedScreens(PhonePhotos):
         told = [[photo.name, photo.source_id, photo.kind] for photo in real.folder.photos]
         digest = hashlib.blake2b(json.dumps([real.pixels, told]).encode(), digest_size=6)
         digest.update(real.folder.labels.tobytes())
-        settings = f"{self.copies}x{self.damaged:g}-seed{self.paint_seed}{self.look.suffix}-v{RENDERER_VERSION}.{PAINTER_VERSION}"
+        drawn = "" if len(self.kinds) > 1 else f"-{self.kinds[0]}"
+        settings = f"{self.copies}x{self.damaged:g}{drawn}-seed{self.paint_seed}{self.look.suffix}-v{RENDERER_VERSION}.{PAINTER_VERSION}"
         root = self.folder / f"painted_screens-{digest.hexdigest()}-{settings}"
         if not (root / "cells.csv").exists():
             for photo, file in zip(real.folder.photos, real.folder.files, strict=True):
@@ -163,5 +170,11 @@ class PaintedScreens(PhonePhotos):
         with FileLock(root.parent / f".{root.name}.lock"):  # of two jobs at once, one paints
             if not (root / "cells.csv").exists():
                 paint_dataset(
-                    root, photos, copies=self.copies, damaged=self.damaged, seed=self.paint_seed, look=self.look
+                    root,
+                    photos,
+                    copies=self.copies,
+                    damaged=self.damaged,
+                    kinds=self.kinds,
+                    seed=self.paint_seed,
+                    look=self.look,
                 )

@@ -1,6 +1,6 @@
 """Writes photos of real phones once more, each with damage that it never had, in the project's form."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,8 +17,10 @@ from datamodules.rendering.painting import front_aspect, paint, seen_cells, soil
 from datamodules.rendering.planning import DevicePlan, plan_devices, stream
 from datamodules.screen_grid import resize
 
-SHARES = (0.54, 0.115, 0.115, 0.115, 0.115)
-"""Of grades on the glass of a painted phone: what is rare in photos is not rare here, and no grade gains on another."""
+KINDS = {"scratches": (1, 2), "cracks": (3, 4)}
+"""What can be painted, and the grades that it brings."""
+GRADE_SHARE = 0.115
+"""Of the cells of a painted phone, for each grade: what is rare in photos is not rare here, and none gains on another."""
 MOST_PX = 2000
 """Longest side of a front in a painted photo."""
 QUALITY = 95
@@ -105,14 +107,22 @@ def _finished(
                 future.cancel()
 
 
-def plan_copies(aspects: list[float], damaged: float, seed: int) -> list[DevicePlan]:
+def shares_of(kinds: Collection[str]) -> tuple[float, ...]:
+    """Of cells per grade, where so many kinds of damage are painted."""
+    grades = {grade for kind in kinds for grade in KINDS[kind]}
+    return 1 - GRADE_SHARE * len(grades), *(GRADE_SHARE * (grade in grades) for grade in range(1, len(CLASS_NAMES)))
+
+
+def plan_copies(
+    aspects: list[float], damaged: float, seed: int, kinds: Collection[str] = tuple(KINDS)
+) -> list[DevicePlan]:
     """A plan for each copy, empty ones for those that stay whole."""
     total, count = len(aspects), round(damaged * len(aspects))
     plans = [DevicePlan(at, aspect, Damage(), (True,)) for at, aspect in enumerate(aspects)]
     chosen = [int(at) for at in stream(seed, _WHOLE_STREAM).permutation(total)[:count]]
     if chosen:
         for at, plan in zip(
-            chosen, plan_devices(count, count, seed, [aspects[at] for at in chosen], SHARES), strict=True
+            chosen, plan_devices(count, count, seed, [aspects[at] for at in chosen], shares_of(kinds)), strict=True
         ):
             plans[at] = replace(plan, index=at)
     return plans
@@ -124,18 +134,20 @@ def paint_dataset(
     *,
     copies: int,
     damaged: float,
+    kinds: Collection[str] = tuple(KINDS),
     seed: int,
     look: Look,
     workers: int | None = None,
 ) -> None:
     """Paints `copies` of each photo into the new folder `root`: photos/, photos.csv, cells.csv.
 
-    A share `damaged` of the copies gets damage of its own, over all of these as much of each grade; all get dirt.
-    The files depend on the photos, copies, damaged, seed and look alone, not on `workers` (processes; None: all cores). `root` appears only when everything is written.
+    A share `damaged` of the copies gets damage of its own, over all of these as much of each grade of the `kinds`
+    that are asked for (`KINDS`); all get dirt.
+    The files depend on the photos, copies, damaged, kinds, seed and look alone, not on `workers` (processes; None: all cores). `root` appears only when everything is written.
     """
     count = workers_of(root, workers)
     order = [(photo, copy) for copy in range(copies) for photo in photos]
-    plans = plan_copies([front_aspect(photo.corners) for photo, _ in order], damaged, seed)
+    plans = plan_copies([front_aspect(photo.corners) for photo, _ in order], damaged, seed, kinds)
     jobs = [(photo, plan, copy) for (photo, copy), plan in zip(order, plans, strict=True)]
     with published(root) as folder:
         (folder / "photos").mkdir()

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from datamodules.photo_folder import DataError, checked_corners, read_photo_folder
 from datamodules.rendering.geometry import CLASS_NAMES, COLS, ROWS, Damage
 from datamodules.rendering.look import Look
-from datamodules.rendering.painted import SHARES
+from datamodules.rendering.painted import KINDS, shares_of
 from datamodules.rendering.painting import front_aspect, paint, seen_cells, soil
 from datamodules.rendering.planning import plan_devices, stream
 from datamodules.rendering.scene import make_device, render_photo
@@ -64,7 +64,9 @@ def pair_sheet(out: Path, root: Path | None = None, *, count: int = 8, height: i
     a dot in each cell that it gives a grade to. The photos are those of the set in `root`; None: rendered ones of whole phones.
     """
     fronts = clean_fronts(count, seed) if root is None else fronts_in(root, count, seed)
-    plans = plan_devices(len(fronts), len(fronts), seed, [front_aspect(corners) for _, corners in fronts], SHARES)
+    plans = plan_devices(
+        len(fronts), len(fronts), seed, [front_aspect(corners) for _, corners in fronts], shares_of(KINDS)
+    )
     columns = []
     for (photo, corners), plan in zip(fronts, plans, strict=True):
         rng, before = stream(seed, plan.index), photo[..., ::-1].copy()

@@ -95,6 +95,8 @@ def _plan_cracks(
     wanted: NDArray[np.float64],
 ) -> list[Damage]:
     """Cracks of every cracked device; `weights` are photos per device, `wanted` minor and major crack cells of the whole set."""
+    if not names:
+        return []
     nominal = np.array([ARCHETYPES[n][1:] for n in names])
     weight = np.array(weights, dtype=float)[:, None]
     scale = wanted / (nominal * weight).sum(axis=0)
@@ -136,7 +138,8 @@ def _quotas(
             add = int(np.clip(round(share), -minor[d], room[d]))
             carry = share - add if room[d] else carry
             minor[d] += add
-    minor[(minor + major == 0) & (slots == ROWS * COLS - 1)] = 1  # no device is whole
+    if wanted_minor:
+        minor[(minor + major == 0) & (slots == ROWS * COLS - 1)] = 1  # no device is whole
     return [(int(a), int(b)) for a, b in zip(minor, major, strict=True)]
 
 
@@ -193,7 +196,8 @@ def plan_devices(
     weights = photo_counts(rng, devices, photos)
     drawn = [float(a) for a in rng.choice(ASPECTS, devices)]
     aspects = drawn if aspects is None else list(aspects)
-    names, order = _archetype_list(devices), [int(d) for d in rng.permutation(devices)]
+    names = _archetype_list(devices) if sum(shares[3:]) else []
+    order = [int(d) for d in rng.permutation(devices)]
     cracked, total = order[: len(names)], photos * ROWS * COLS
     cracks = [Damage()] * devices
     wanted = np.array(shares) * total

@@ -20,7 +20,7 @@ def painted(tmp_path_factory):
         given = {
             "cache": str(place / "cache"), "class_names": ["a", "b", "c", "d", "e"], "columns": 3, "rows": 5, "cell_px": 64,
             "folds": 3, "val_folds": 0, "split_seed": 0, "fold": 0, "calibration_cells": 10, "groups": {},
-            "copies": 1, "damaged": 0.5, "paint_seed": 0, "look": {"damage": 1.0, "shards": True},
+            "copies": 1, "damaged": 0.5, "kinds": ["scratches", "cracks"], "paint_seed": 0, "look": {"damage": 1.0, "shards": True},
         }  # fmt: skip
         return PaintedScreens(str(place / root), folder=folder or str(place / "data"), **(given | settings)).load()
 
@@ -159,6 +159,9 @@ def test_what_was_stopped_leaves_no_half_painted_set(painted, tmp_path, monkeypa
         ({"copies": True}, r"datamodule.copies=True: want a whole number"),
         ({"damaged": 1.5}, r"datamodule.damaged=1.5: want a share from 0 to 1"),
         ({"damaged": None}, r"datamodule.damaged=None: want a share from 0 to 1"),
+        ({"kinds": ["dents"]}, r"datamodule.kinds=\['dents'\]: want a list of scratches and cracks, or one of them"),
+        ({"kinds": "cracks"}, r"datamodule.kinds=cracks: want a list of scratches and cracks, or one of them"),
+        ({"kinds": []}, r"datamodule.kinds=\[\]: want a list"),
         ({"paint_seed": 0.5}, r"datamodule.paint_seed=0.5: want a whole number"),
         ({"look": {"blur": 2}}, r"datamodule.look.blur: the photos' own stays; want damage and shards"),
         ({"look": {"damage": 9}}, r"datamodule.look.damage=9: want a number from 0 to 4"),

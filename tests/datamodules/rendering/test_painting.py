@@ -133,6 +133,21 @@ def test_dirt_lies_on_the_glass_alone_and_is_fainter_than_cracks():
     assert len({one.tobytes() for one in soiled}) == 12
 
 
+@pytest.mark.parametrize(
+    ("kinds", "wanted"),
+    [
+        (("scratches", "cracks"), (0.54, 0.115, 0.115, 0.115, 0.115)),
+        (("scratches",), (0.77, 0.115, 0.115, 0, 0)),
+        (("cracks",), (0.77, 0, 0, 0.115, 0.115)),
+    ],
+)
+def test_as_much_of_each_grade_is_planned_as_of_the_others(kinds, wanted):
+    plans = plan_copies([2.0, 1.6, 2.2] * 20, 1.0, 0, kinds)
+    cells = np.bincount(np.concatenate([plan.grades.ravel() for plan in plans]), minlength=5)
+    np.testing.assert_allclose(cells / cells.sum(), wanted, atol=0.03)
+    np.testing.assert_array_equal(cells == 0, np.array(wanted) == 0)
+
+
 def test_a_share_of_the_copies_stays_whole(photos, tmp_path):
     for damaged, copies in ((0.0, 1), (0.5, 4)):
         root = tmp_path / f"set{damaged:g}"
