@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 .PHONY: help setup demo annotate agreement doubtful import-labels export-labels try export-tflite bench-phone phone study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks bench-leakage bench-stack bench-shackles bench-allocation clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## make .venv with the pinned packages (the other targets do it by themselves)
 

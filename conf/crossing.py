@@ -63,9 +63,12 @@ def crossed(sweep: Path, checkpoint: str = "best") -> pd.DataFrame:
 
 
 def _names(records: dict[Path, Record]) -> dict[Path, str]:
-    """What each run's data are called: by their kind, where that differs, and the settings in which those of one kind differ."""
+    """What each run's data are called: by their kind, where that differs, and the settings in which those of one kind differ,
+    numbers and switches with their key.
+    """
     kinds = {folder: str(record["axes"]["datamodule"]) for folder, record in records.items()}
-    told = {folder: {key: str(value) for key, value in record["config"]["datamodule"].items() if key not in NOT_THE_DATA}
+    told = {folder: {key: value if isinstance(value, str) else f"{key}={value}"
+                     for key, value in record["config"]["datamodule"].items() if key not in NOT_THE_DATA}
             for folder, record in records.items()}  # fmt: skip
     several = len(set(kinds.values())) > 1
     found = {}

@@ -47,7 +47,11 @@ def test_a_network_crosses_over_what_it_has_not_seen(mixed, place):
     seen = rows[["trained_on", "tested_on", "images"]].to_dict("records")
     assert len(seen) == 4
     # all rendered phones and four of six real ones were trained on, the others chose the epoch
-    (there,) = [one["images"] for one in seen if one["trained_on"].startswith("1") and one["tested_on"].startswith("0")]
+    (there,) = [
+        one["images"]
+        for one in seen
+        if one["trained_on"].startswith("real=1") and one["tested_on"].startswith("real=0")
+    ]
     assert there == 0
 
 
