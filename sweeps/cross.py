@@ -40,7 +40,7 @@ def tables(rows: pd.DataFrame) -> list[dict[str, Any]]:
         return []
     figure = next(name for name in FIGURES if name in rows)
     axes = [str(name) for name in rows.columns[: rows.columns.get_loc("part")] if name not in PLACE]
-    told = [name for name in axes if name == "backbone" or rows[name].astype(str).nunique() > 1]
+    told = [name for name in axes if name == "backbone" or rows[name].astype(str).nunique(dropna=False) > 1]
     found = []
     for values, group in rows.groupby(axes, dropna=False, sort=False):
         about = dict(zip(axes, values, strict=True))
@@ -55,7 +55,8 @@ def tables(rows: pd.DataFrame) -> list[dict[str, Any]]:
                     {"value": float(here.mean()) if len(here) else np.nan, "half": (high - low) / 2, "runs": len(here)}
                 )
             lines.append({"trained_on": trained, "cells": cells})
-        title = ", ".join(str(about[name]) for name in told)
+        words = (str(about[name]) for name in told)
+        title = ", ".join(word for word in words if word not in ("nan", "None"))  # no such choice was made of some runs
         found.append({"name": title, "figure": figure, "part": " or ".join(group.part.unique()),
                       "images": int(group.images.max()), "tested_on": names, "lines": lines})  # fmt: skip
     return found
