@@ -153,11 +153,25 @@ def _wrong_choice(error: MissingConfigException) -> str:
     return f"{group}={choice}: no such choice; want one of {', '.join(sorted(error.options or []))}"
 
 
+def _chosen() -> list[str]:
+    """The words of the command line that choose one of conf's files: they decide which keys there are."""
+    chosen = []
+    for word in sys.argv[1:]:
+        group, _, choice = word.lstrip("+").partition("=")
+        if (
+            re.fullmatch(r"[\w/]+", group)
+            and re.fullmatch(r"\w+", choice)
+            and (CONF / group / f"{choice}.yaml").exists()
+        ):
+            chosen.append(word)
+    return chosen
+
+
 def _wrong_key(key: str, config_name: str) -> str:
     """Names the keys that stand where the wrong one was looked for."""
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        node: object = compose(config_name)
+        node: object = compose(config_name, overrides=_chosen())
     *parents, last = key.lstrip("+~").split(".")
     for parent in parents:
         if not isinstance(node, DictConfig) or parent not in node:

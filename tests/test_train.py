@@ -146,6 +146,10 @@ def test_a_grid_over_folds_closes_with_pooled_figures(place):
     [
         (["rsolution=96"], "rsolution: no such key; did you mean resolution?"),
         (["datamodule.rooot=x"], "datamodule.rooot: no such key; did you mean datamodule.root?"),
+        (
+            ["datamodule=painted_screens", "datamodule.look.blur=2"],
+            "datamodule.look.blur: no such key; valid here: damage, shards",
+        ),
         (["backbone=mobilnet"], "backbone=mobilnet: no such choice; want one of csrn, efficientnet_b0"),
         (
             ["datamodule.look={typo:1}"],
@@ -156,8 +160,8 @@ def test_a_grid_over_folds_closes_with_pooled_figures(place):
     ],
 )
 def test_a_wrong_override_gets_one_line_with_the_valid_names(place, words, expected):
-    kind = "synthetic_screens" if "look" in words[0] else "phone_photos"
-    done = run(place, *words, f"datamodule={kind}", start=run_plain, check=2)
+    kind = [] if "look" in words[-1] else ["datamodule=phone_photos"]  # else the default, or what words choose
+    done = run(place, *words, *kind, start=run_plain, check=2)
     assert expected in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
