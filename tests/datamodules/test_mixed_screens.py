@@ -7,7 +7,7 @@ import pytest
 
 from datamodules.mixed_screens import MixedScreens
 from datamodules.photo_folder import DataError
-from tests.drawn import draw_screens
+from tests.drawn import draw_screens, settings_of
 
 
 @pytest.fixture(scope="module")
@@ -17,10 +17,7 @@ def mixed(tmp_path_factory):
     draw_screens(place / "real")
 
     def made(root="real", rendered=None, **settings):
-        given = {
-            "cache": str(place / "cache"), "class_names": ["a", "b", "c", "d", "e"], "columns": 3, "rows": 5, "cell_px": 64,
-            "folds": 3, "val_folds": 0, "split_seed": 0, "fold": 0, "calibration_cells": 10, "groups": {}, "real": 1.0,
-        }  # fmt: skip
+        given = settings_of(place / "cache") | {"real": 1.0}
         plain = {"devices": 6, "photos": 6, "render_seed": 0, "label_noise": 0.0, "look": None}
         folder = str(place / "data")
         return MixedScreens(

@@ -7,7 +7,7 @@ import pytest
 
 from datamodules.painted_screens import PaintedScreens
 from datamodules.photo_folder import DataError
-from tests.drawn import draw_screens
+from tests.drawn import draw_screens, settings_of
 
 
 @pytest.fixture(scope="module")
@@ -17,11 +17,8 @@ def painted(tmp_path_factory):
     draw_screens(place / "real")
 
     def made(root="real", folder=None, **settings):
-        given = {
-            "cache": str(place / "cache"), "class_names": ["a", "b", "c", "d", "e"], "columns": 3, "rows": 5, "cell_px": 64,
-            "folds": 3, "val_folds": 0, "split_seed": 0, "fold": 0, "calibration_cells": 10, "groups": {},
-            "copies": 1, "damaged": 0.5, "kinds": ["scratches", "cracks"], "paint_seed": 0, "look": {"damage": 1.0, "shards": True},
-        }  # fmt: skip
+        own = {"copies": 1, "damaged": 0.5, "kinds": ["scratches", "cracks"], "paint_seed": 0}
+        given = settings_of(place / "cache") | own | {"look": {"damage": 1.0, "shards": True}}
         return PaintedScreens(str(place / root), folder=folder or str(place / "data"), **(given | settings)).load()
 
     made.place = place
