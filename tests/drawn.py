@@ -41,6 +41,12 @@ def draw_screens(root: Path, sources: int = 6, seed: int = 0, cell_px: int = 64)
     return root
 
 
+def give_votes(root: Path, votes: str) -> None:
+    """Adds a column of the same votes for every cell to a set's cells.csv."""
+    first, *lines = (root / "cells.csv").read_text().splitlines()
+    (root / "cells.csv").write_text("\n".join([f"{first},votes", *(f"{line},{votes}" for line in lines), ""]))
+
+
 def _write(path: Path, header: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
     with path.open("w", newline="") as file:
         writer = csv.writer(file)

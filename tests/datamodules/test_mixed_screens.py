@@ -1,13 +1,11 @@
 """Rendered and real phones together: who is trained on, who is measured, and whose pixels are whose."""
 
-import csv
-
 import numpy as np
 import pytest
 
 from datamodules.mixed_screens import MixedScreens
 from datamodules.photo_folder import DataError
-from tests.drawn import draw_screens, settings_of
+from tests.drawn import draw_screens, give_votes, settings_of
 
 
 @pytest.fixture(scope="module")
@@ -102,12 +100,7 @@ def test_votes_of_real_cells_stand_beside_labels_of_rendered_ones(mixed):
     root = mixed.place / "voted"
     if not root.exists():
         draw_screens(root)
-        with (root / "cells.csv").open(newline="") as file:
-            rows = [*csv.DictReader(file)]
-        with (root / "cells.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, [*rows[0], "votes"])
-            writer.writeheader()
-            writer.writerows(row | {"votes": "1 1 0 0 0"} for row in rows)
+        give_votes(root, "1 1 0 0 0")
     samples = mixed(root="voted", labels="votes")
     assert samples.votes.shape == (180, 5)
     assert samples.votes[:90].tolist() == [[1, 1, 0, 0, 0]] * 90

@@ -1,13 +1,11 @@
 """Real phones and the same ones with painted damage: who is trained on, and that nothing painted is measured."""
 
-import csv
-
 import numpy as np
 import pytest
 
 from datamodules.painted_screens import PaintedScreens
 from datamodules.photo_folder import DataError
-from tests.drawn import draw_screens, settings_of
+from tests.drawn import draw_screens, give_votes, settings_of
 
 
 @pytest.fixture(scope="module")
@@ -79,12 +77,7 @@ def test_other_damage_is_another_data_set_and_a_new_label_paints_anew(painted):
 def test_votes_of_real_cells_stand_beside_labels_of_painted_ones(painted):
     root = painted.place / "voted"
     draw_screens(root)
-    with (root / "cells.csv").open(newline="") as file:
-        rows = [*csv.DictReader(file)]
-    with (root / "cells.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, [*rows[0], "votes"])
-        writer.writeheader()
-        writer.writerows(row | {"votes": "1 1 0 0 0"} for row in rows)
+    give_votes(root, "1 1 0 0 0")
     samples = painted("voted", labels="votes", damaged=1.0)
     labels, real = samples.rendered.folder.labels.ravel(), samples.real.folder.labels.ravel()
     kept = labels == real
