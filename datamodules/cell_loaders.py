@@ -25,7 +25,7 @@ class CellBatch(NamedTuple):
     images: Tensor
     """Raw RGB, uint8 `(B, 3, S, S)`, channels last in memory."""
     labels: Tensor
-    """Grades, int64 `(B,)`, votes, float32 `(B, K)`, or numbers, float32 `(B, 1)`."""
+    """Grades, int64 `(B,)`, votes, float32 `(B, K)`, candidates, bool `(B, K)`, or numbers, float32 `(B, 1)`."""
     weights: Tensor
     """Weight in the loss, float32 `(B,)`."""
 
@@ -41,8 +41,10 @@ class CellArrays:
     parts: npt.NDArray[np.str_]
     """`(N,)`: train, val, test, or empty without a label."""
     num_classes: int
-    votes: npt.NDArray[np.int64] | npt.NDArray[np.float32] | None = None
-    """`(N, K)`: trained on instead of the labels; for distillation `(N, 1 + M O)`, label and teachers' logits."""
+    votes: npt.NDArray[np.int64] | npt.NDArray[np.float32] | npt.NDArray[np.bool_] | None = None
+    """`(N, K)`: trained on instead of the labels; of type bool the grades that it may be; for distillation `(N, 1 + M O)`, label
+    and teachers' logits.
+    """
     numbers: npt.NDArray[np.float32] | None = None
     """`(N, 1)`: what every part is asked for instead of the labels, which are then the numbers' bands."""
 
@@ -60,7 +62,9 @@ class CellDataset(Dataset[CellBatch]):
         self.arrays, self.augmentation, self.seed = arrays, augmentation, seed
         votes = arrays.votes if augmentation is not None else None
         targets = arrays.numbers if arrays.numbers is not None else votes
-        self.targets = arrays.labels if targets is None else targets.astype(np.float32)
+        if targets is not None and targets.dtype != np.bool_:
+            targets = targets.astype(np.float32)
+        self.targets = arrays.labels if targets is None else targets
         self.weights = class_weights[arrays.labels].astype(np.float32)
 
     def __getitem__(self, key: tuple[int, int]) -> CellBatch:

@@ -64,7 +64,7 @@ class MixedCells(Samples):
         return [*self.real.notes, *(self.rendered.notes if self.rendered else [])]
 
     @property
-    def votes(self) -> npt.NDArray[np.int64] | None:
+    def votes(self) -> npt.NDArray[np.int64] | npt.NDArray[np.bool_] | None:
         """As in `Samples`; a rendered cell has one vote for its label."""
         if (real := self.real.votes) is None or self.rendered is None:
             return real

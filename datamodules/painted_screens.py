@@ -34,23 +34,62 @@ PAINTER_VERSION = 1
 
 @dataclass(frozen=True)
 class PaintedCells(MixedCells):
-    """Two checked data sets, first the real one; a painted cell is trained on where its phone is of the train part."""
+    """Two checked data sets, first the real one; a painted cell is trained on where its phone is of the train part.
+
+    Attributes:
+        severity: whether what is painted is taught with its grade; else as its kind of damage, minor or major.
+
+    """
+
+    severity: bool = True
 
     @property
-    def votes(self) -> npt.NDArray[np.int64] | None:
+    def fingerprint(self) -> str:
+        """Over both sets and what is taught of the painted one."""
+        if self.severity or self.rendered is None:
+            return super().fingerprint
+        return hashlib.blake2b(f"{super().fingerprint} kinds".encode(), digest_size=8).hexdigest()
+
+    @property
+    def votes(self) -> npt.NDArray[np.int64] | npt.NDArray[np.bool_] | None:
         """As in `Samples`; a painted cell that keeps its grade has the votes of the real one, others have one for their label, or none
-        where nobody can tell it.
+        where nobody can tell it. Without `severity` the grades that each may be.
         """
-        if (real := self.real.votes) is None or self.rendered is None:
+        real, classes = self.real.votes, len(self.class_names)
+        if self.rendered is None:
             return real
+        if not self.severity:
+            return self._candidates(classes)
+        if real is None:
+            return None
+        labels, kept, source = self._painted()
+        own = np.eye(classes, dtype=np.int64)[labels] * (labels >= 0)[..., None]
+        voted = real.reshape(-1, *own.shape[1:])[source]
+        painted: npt.NDArray[np.int64] = np.where(kept[..., None], voted, own).reshape(-1, classes)
+        return np.concatenate([real, painted])
+
+    def _candidates(self, classes: int) -> npt.NDArray[np.bool_]:
+        """Of real cells and of those that keep their grade one, of others those of their kind; all where there is no grade."""
+        from datamodules.rendering.painted import KINDS
+
+        certain = np.eye(classes, dtype=np.bool_)
+        alike = certain.copy()
+        for grades in KINDS.values():
+            alike[np.ix_(grades, grades)] = True
+        labels, kept, _ = self._painted()
+        painted = np.where(kept[..., None], certain[labels], alike[labels]).reshape(-1, classes)
+        real = self.real.folder.labels.ravel()
+        sets: npt.NDArray[np.bool_] = np.concatenate([certain[real], painted])
+        sets[np.concatenate([real, labels.ravel()]) < 0] = True
+        return sets
+
+    def _painted(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], list[int]]:
+        """Of the painted photos: labels and whether they are the real ones, (photos, cells), and each one's place among the real."""
+        assert self.rendered is not None
         labels = self.rendered.folder.labels
-        own = np.eye(real.shape[1], dtype=np.int64)[labels] * (labels >= 0)[..., None]
         number = {photo_stem(photo.name): at for at, photo in enumerate(self.real.folder.photos)}
         source = [number[Path(photo.name).stem.rpartition("_p")[0]] for photo in self.rendered.folder.photos]
-        voted = real.reshape(-1, *own.shape[1:])[source]
-        kept = labels == self.real.folder.labels[source]
-        painted: npt.NDArray[np.int64] = np.where(kept[..., None], voted, own).reshape(-1, real.shape[1])
-        return np.concatenate([real, painted])
+        return labels, labels == self.real.folder.labels[source], source
 
     @cached_property
     def table(self) -> "pd.DataFrame":
@@ -86,6 +125,8 @@ class PaintedScreens(PhonePhotos):
         kinds: what is painted: scratches, cracks or both.
         paint_seed: what damage.
         look: `damage` and `shards`, see `rendering.Look`.
+        severity: whether a painted cell is taught with its grade; False: as scratched or cracked, and how badly is learnt from the
+            real ones alone.
         others: as `PhonePhotos` has them. The classes have to be the renderer's, in its order.
 
     """
@@ -100,6 +141,7 @@ class PaintedScreens(PhonePhotos):
         kinds: Sequence[str],
         paint_seed: int,
         look: Mapping[str, Any],
+        severity: bool = True,
         **others: Any,
     ) -> None:
         from datamodules.rendering import Look
@@ -115,6 +157,11 @@ class PaintedScreens(PhonePhotos):
             raise DataError(f"datamodule.damaged={damaged}: want a share from 0 to 1")
         if isinstance(kinds, str) or not kinds or {*kinds} - KINDS.keys() or len({*kinds}) < len(kinds):
             raise DataError(f"datamodule.kinds={kinds}: want a list of {' and '.join(KINDS)}, or one of them")
+        if not isinstance(severity, bool):
+            raise DataError(f"datamodule.severity={severity}: want true or false")
+        if not severity and others.get("labels") == "votes":
+            raise DataError("datamodule.severity=false needs datamodule.labels=settled: votes say how badly")
+        self.severity = severity
         self.kinds = tuple(kind for kind in KINDS if kind in kinds)
         if isinstance(look, Mapping) and (odd := sorted(look.keys() - {"damage", "shards"})):
             raise DataError(f"datamodule.look.{odd[0]}: the photos' own stays; want damage and shards")
@@ -126,7 +173,7 @@ class PaintedScreens(PhonePhotos):
     def load(self) -> MixedCells:  # type: ignore[override]
         """Reads the photos, painting what is missing. Raises DataError on the first thing that is wrong."""
         real = super().load()
-        return PaintedCells(real, self._painted(real) if self.copies else None, 1.0)
+        return PaintedCells(real, self._painted(real) if self.copies else None, 1.0, self.severity)
 
     def _painted(self, real: Cells) -> Cells:
         from datamodules.decoding import size_of

@@ -83,8 +83,8 @@ class Samples(ABC):
         return CellDataModule(arrays, **settings)
 
     @property
-    def votes(self) -> npt.NDArray[np.int64] | None:
-        """How many said each class `(N, K)`, where that is what is trained on; None where the labels are."""
+    def votes(self) -> npt.NDArray[np.int64] | npt.NDArray[np.bool_] | None:
+        """How many said each class `(N, K)`, where that is what is trained on, or, bool, which it may be; None where the labels are."""
         return None
 
     @property

@@ -2,7 +2,7 @@
 
 A head stands between plain labels and the network's outputs. Shapes: B samples, K classes, O outputs of the network.
 Labels are grades `(B,)` of an integer type, or votes / soft labels `(B, K)` of a floating type whose rows are
-normalised to sum to 1.
+normalised to sum to 1, or, for the loss of a training, candidates `(B, K)` of type bool: one of them is the grade.
 """
 
 from abc import ABC, abstractmethod
@@ -63,8 +63,20 @@ class GradeHead(nn.Module, ABC):
             raise ValueError(f"labels of shape {given}: want (B,) or (B, {self.num_classes}), with B = {batch} here")
         if sample_weights is not None and sample_weights.shape != logits.shape[:1]:
             raise ValueError(f"sample_weights of shape {tuple(sample_weights.shape)}: want ({batch},)")
+        if labels.dtype == torch.bool:
+            labels = self.among_candidates(logits, labels)
         losses = self.sample_losses(logits, labels)
         return losses.mean() if sample_weights is None else (losses * sample_weights).mean()
+
+    def among_candidates(self, logits: Tensor, candidates: Tensor) -> Tensor:
+        """Logits `(B, O)`, bool `(B, K)` → soft labels `(B, K)`: what the network itself thinks of the candidates, without gradient.
+
+        Partial labels by Lv et al. 2020, "Progressive identification of true labels", equation 5. With the softmax the gradient
+        is that of -log Σ P(candidate); where one candidate is left, the loss is that of the grade.
+        """
+        with torch.no_grad():
+            share = self.probabilities(logits.detach().float()).clamp(min=1e-7) * candidates
+            return share / share.sum(dim=1, keepdim=True)
 
     def some_labels(self, images: Tensor) -> Tensor:
         """Labels for images `(B, C, H, W)` that mean nothing, to time a step with: int64 `(B,)`."""
@@ -76,7 +88,7 @@ class GradeHead(nn.Module, ABC):
             return functional.one_hot(labels.long(), self.num_classes).to(torch.get_default_dtype())
         if labels.shape[-1] != self.num_classes:
             raise ValueError(f"labels of shape {tuple(labels.shape)}: want (B,) or (B, {self.num_classes})")
-        return labels / labels.sum(dim=1, keepdim=True)
+        return labels / labels.sum(dim=1, keepdim=True)  # of candidates: as likely each
 
 
 def exceedance(distributions: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ class Batch(Protocol):
     images: Tensor
     """Raw pixels, uint8 `(B, C, H, W)`."""
     labels: Tensor
-    """Grades, int64 `(B,)`, or votes, float `(B, K)`."""
+    """Grades, int64 `(B,)`, votes, float `(B, K)`, or candidates, bool `(B, K)`."""
     weights: Tensor
     """Weight of each sample in the loss, `(B,)`."""
 
@@ -118,8 +118,9 @@ class GradingModule(TrainedModule):
 
     def learn(self, logits: Tensor, labels: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Logits `(B, O)`, labels and weights of a batch → its weighted loss and share of right answers, scalars."""
-        right = (self.head.decode(logits.detach()) == hard(labels)).float().mean()
-        return self.head.loss(logits, labels, weights), right
+        grades = self.head.decode(logits.detach())
+        right = grades == hard(labels) if labels.dtype != torch.bool else labels.gather(1, grades[:, None])[:, 0]
+        return self.head.loss(logits, labels, weights), right.float().mean()
 
     def prepared(self, batch: Batch, rows: Rows) -> tuple[Tensor, Tensor, Tensor]:
         """As they are trained on: this process's images `(b, C, H, W)`, all labels `(B,)` or `(B, K)` and weights `(B,)`."""
