@@ -97,7 +97,10 @@ def with_teachers(cfg: DictConfig, samples: Samples, data: Any) -> dict[str, Any
     heads, logits = [head for head, _, _ in given], np.concatenate([one for _, one, _ in given], axis=1)
     known = {"teachers": heads, "teacher_weights": sum(count for _, _, count in given)}
     labels = data.arrays.labels
-    data.arrays = replace(data.arrays, votes=np.concatenate([labels[:, None].astype(np.float32), logits], axis=1))
+    told, votes = labels.astype(np.float32), data.arrays.votes
+    if votes is not None and votes.dtype == np.bool_:
+        told[votes.sum(axis=1) > 1] = -1  # the teacher says which of the candidates
+    data.arrays = replace(data.arrays, votes=np.concatenate([told[:, None], logits], axis=1))
     if cfg.task.temperature != "learned":
         return known
     from lightning_modules.distillation import calibrated

@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 
+from datamodules.augmentation import none
+from datamodules.imbalance import Unbalanced
 from datamodules.painted_screens import PaintedScreens
 from datamodules.photo_folder import DataError
 from tests.drawn import draw_screens, give_votes, settings_of
@@ -52,6 +55,43 @@ def test_no_copies_leave_the_real_set(painted):
     samples = painted(copies=0)
     assert samples.fingerprint == painted().real.fingerprint
     assert samples.table.equals(painted().real.table)
+
+
+def test_without_severity_what_is_painted_is_one_of_its_kind(painted):
+    samples, graded = painted(damaged=1.0, severity=False), painted(damaged=1.0)
+    sets, labels = samples.votes, samples.table.label.to_numpy()
+    assert graded.votes is None
+    assert samples.table.equals(graded.table)
+    assert samples.fingerprint != graded.fingerprint
+    assert sets.dtype == bool
+    assert (sets[:90].sum(axis=1) == 1).all()
+    assert (sets[:90].argmax(axis=1) == labels[:90]).all()
+    now, before = labels[90:], samples.real.table.label.to_numpy()
+    known, new = now >= 0, now != before
+    assert sets[90:][~known].all()
+    kinds = {1: [1, 2], 2: [1, 2], 3: [3, 4], 4: [3, 4]}
+    painted_over = np.flatnonzero(known & new)
+    assert {int(grade) for grade in now[painted_over]} == {1, 2, 3, 4}
+    for cell in painted_over:
+        assert np.flatnonzero(sets[90 + cell]).tolist() == kinds[int(now[cell])]
+    kept = known & ~new
+    assert kept.sum() > 10
+    assert (sets[90:][kept].sum(axis=1) == 1).all()
+    assert (sets[90:][kept].argmax(axis=1) == now[kept]).all()
+
+
+def test_without_copies_severity_says_nothing(painted):
+    assert painted(copies=0, severity=False).votes is None
+    assert painted(copies=0, severity=False).fingerprint == painted(copies=0).fingerprint
+
+
+def test_candidates_reach_the_training_batches_and_grades_the_val_part(painted):
+    samples = painted(damaged=1.0, severity=False)
+    data = samples.loaders(
+        32, augmentation=none(), imbalance=Unbalanced(), batch_size=32, seed=0, ahead=0, resident=False
+    )
+    assert {batch.labels.dtype for batch in data.train_dataloader()} == {torch.bool}
+    assert {batch.labels.dtype for batch in data.val_dataloader()} == {torch.int64}
 
 
 def test_other_damage_is_another_data_set_and_a_new_label_paints_anew(painted):
@@ -152,6 +192,8 @@ def test_what_was_stopped_leaves_no_half_painted_set(painted, tmp_path, monkeypa
         ({"kinds": ["dents"]}, r"datamodule.kinds=\['dents'\]: want a list of scratches and cracks, or one of them"),
         ({"kinds": "cracks"}, r"datamodule.kinds=cracks: want a list of scratches and cracks, or one of them"),
         ({"kinds": []}, r"datamodule.kinds=\[\]: want a list"),
+        ({"severity": "no"}, r"datamodule.severity=no: want true or false"),
+        ({"severity": False, "labels": "votes"}, r"datamodule.severity=false needs datamodule.labels=settled"),
         ({"paint_seed": 0.5}, r"datamodule.paint_seed=0.5: want a whole number"),
         ({"look": {"blur": 2}}, r"datamodule.look.blur: the photos' own stays; want damage and shards"),
         ({"look": {"damage": 9}}, r"datamodule.look.damage=9: want a number from 0 to 4"),

@@ -73,6 +73,34 @@ def test_the_four_encodings_of_the_thesis_and_its_successors_are_configured() ->
     assert {"one_hot", "ordinal", "coral", "corn"} <= {config.stem for config in CONFIGS}
 
 
+def sets_of(*rows: list[int]) -> Tensor:
+    return torch.tensor(rows).bool()
+
+
+def test_candidates_move_the_softmax_as_their_sum_does() -> None:
+    head, logits = OneHot(5), torch.randn(3, 5, dtype=torch.float64, requires_grad=True)
+    sets = sets_of([0, 1, 1, 0, 0], [0, 0, 0, 1, 1], [1, 1, 1, 1, 1])
+    wanted = gradient(-(logits.softmax(dim=1) * sets).sum(dim=1).log().mean(), logits)
+    torch.testing.assert_close(gradient(head.loss(logits, sets), logits), wanted, atol=1e-6, rtol=1e-5)
+
+
+@every_encoding
+def test_one_candidate_is_a_grade(encoding: str) -> None:
+    head = confident(encoding, 5)
+    logits = torch.randn(5, head.num_outputs)
+    torch.testing.assert_close(head.loss(logits, torch.eye(5).bool()), head.loss(logits, torch.arange(5)))
+
+
+@every_encoding
+@pytest.mark.parametrize("grade", [3, 4])
+def test_any_of_the_candidates_is_right(encoding: str, grade: int) -> None:
+    head = confident(encoding, 5)
+    sure = expressing(head, torch.tensor([grade, 0])).requires_grad_()
+    right, wrong = (head.loss(sure[at : at + 1], sets_of([0, 0, 0, 1, 1])) for at in (0, 1))
+    assert right.item() < 1e-3 < 1 < wrong.item()
+    assert gradient(right, sure).abs().max() < 1e-3 < gradient(wrong, sure).abs().max()
+
+
 @every_encoding
 @every_size
 def test_shapes_follow_num_outputs(encoding: str, classes: int) -> None:

@@ -49,6 +49,13 @@ def test_grades_do_not_depend_on_the_batch(module):
     assert one[1].sum(1) == pytest.approx(1)
 
 
+def test_a_candidate_is_a_right_answer(module):
+    logits = torch.tensor([[9.0, 9, -9, -9], [9, -9, -9, -9]])  # grades 2 and 1
+    one, other = torch.tensor([[0, 1, 1, 0, 0]]).bool(), torch.tensor([[0, 0, 0, 1, 1]]).bool()
+    assert float(module.learn(logits, torch.cat([one, one]), torch.ones(2))[1]) == 1
+    assert float(module.learn(logits, torch.cat([one, other]), torch.ones(2))[1]) == 0.5
+
+
 def test_votes_become_grades():
     assert hard(torch.tensor([[0.0, 2, 1], [1, 0, 1]])).tolist() == [1, 0]
 
