@@ -96,7 +96,7 @@ class PaintedCells(MixedCells):
         """As in `Samples`: the real cells, then the painted ones under the names of their phones."""
         import pandas as pd
 
-        real = self.real.table
+        real = self._some_phones(self.real.table)
         if self.rendered is None:
             return real
         labels = self.rendered.folder.labels.ravel()
@@ -127,6 +127,7 @@ class PaintedScreens(PhonePhotos):
         look: `damage` and `shards`, see `rendering.Look`.
         severity: whether a painted cell is taught with its grade; False: as scratched or cracked, and how badly is learnt from the
             real ones alone.
+        real: share of the train part's phones that is trained on, with their copies, above 0 to 1.
         others: as `PhonePhotos` has them. The classes have to be the renderer's, in its order.
 
     """
@@ -142,6 +143,7 @@ class PaintedScreens(PhonePhotos):
         paint_seed: int,
         look: Mapping[str, Any],
         severity: bool = True,
+        real: float = 1.0,
         **others: Any,
     ) -> None:
         from datamodules.rendering import Look
@@ -157,11 +159,13 @@ class PaintedScreens(PhonePhotos):
             raise DataError(f"datamodule.damaged={damaged}: want a share from 0 to 1")
         if isinstance(kinds, str) or not kinds or {*kinds} - KINDS.keys() or len({*kinds}) < len(kinds):
             raise DataError(f"datamodule.kinds={kinds}: want a list of {' and '.join(KINDS)}, or one of them")
+        if isinstance(real, bool) or not isinstance(real, int | float) or not 0 < real <= 1:
+            raise DataError(f"datamodule.real={real}: want a share above 0, up to 1")
         if not isinstance(severity, bool):
             raise DataError(f"datamodule.severity={severity}: want true or false")
         if not severity and others.get("labels") == "votes":
             raise DataError("datamodule.severity=false needs datamodule.labels=settled: votes say how badly")
-        self.severity = severity
+        self.severity, self.share = severity, float(real)
         self.kinds = tuple(kind for kind in KINDS if kind in kinds)
         if isinstance(look, Mapping) and (odd := sorted(look.keys() - {"damage", "shards"})):
             raise DataError(f"datamodule.look.{odd[0]}: the photos' own stays; want damage and shards")
@@ -173,7 +177,7 @@ class PaintedScreens(PhonePhotos):
     def load(self) -> MixedCells:  # type: ignore[override]
         """Reads the photos, painting what is missing. Raises DataError on the first thing that is wrong."""
         real = super().load()
-        return PaintedCells(real, self._painted(real) if self.copies else None, 1.0, self.severity)
+        return PaintedCells(real, self._painted(real) if self.copies else None, self.share, self.severity)
 
     def _painted(self, real: Cells) -> Cells:
         from datamodules.decoding import size_of

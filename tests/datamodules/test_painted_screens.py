@@ -80,6 +80,23 @@ def test_without_severity_what_is_painted_is_one_of_its_kind(painted):
     assert (sets[90:][kept].argmax(axis=1) == now[kept]).all()
 
 
+def test_a_share_of_the_phones_is_trained_on_with_their_copies(painted):
+    whole, half, alone = (painted(**words) for words in ({}, {"real": 0.5}, {"real": 0.5, "copies": 0}))
+    tables = [samples.table for samples in (whole, half)]
+    before, phones = (
+        {kind: set(table.source_id[(table.part == "train") & of_kind]) for kind, of_kind in kinds.items()}
+        for table in tables
+        for kinds in [{"real": table.group != "painted", "painted": table.group == "painted"}]
+    )
+    assert len(before["real"]) == 4
+    assert len(phones["real"]) == 2
+    assert phones["real"] == phones["painted"] < before["real"]
+    val = [table["sample"][table.part == "val"] for table in tables]
+    assert val[0].equals(val[1])
+    assert set(alone.table.source_id[alone.table.part == "train"]) == phones["real"]
+    assert len({samples.fingerprint for samples in (whole, half, alone, whole.real)}) == 4
+
+
 def test_without_copies_severity_says_nothing(painted):
     assert painted(copies=0, severity=False).votes is None
     assert painted(copies=0, severity=False).fingerprint == painted(copies=0).fingerprint
@@ -192,6 +209,8 @@ def test_what_was_stopped_leaves_no_half_painted_set(painted, tmp_path, monkeypa
         ({"kinds": ["dents"]}, r"datamodule.kinds=\['dents'\]: want a list of scratches and cracks, or one of them"),
         ({"kinds": "cracks"}, r"datamodule.kinds=cracks: want a list of scratches and cracks, or one of them"),
         ({"kinds": []}, r"datamodule.kinds=\[\]: want a list"),
+        ({"real": 0}, r"datamodule.real=0: want a share above 0, up to 1"),
+        ({"real": True}, r"datamodule.real=True: want a share above 0"),
         ({"severity": "no"}, r"datamodule.severity=no: want true or false"),
         ({"severity": False, "labels": "votes"}, r"datamodule.severity=false needs datamodule.labels=settled"),
         ({"paint_seed": 0.5}, r"datamodule.paint_seed=0.5: want a whole number"),
