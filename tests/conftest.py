@@ -12,6 +12,11 @@ def pytest_configure():
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+def pytest_xdist_auto_num_workers():
+    """Workers of `-n auto`: one more than there are cores, for a test now and then waits for a page or for a process."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A folder with drawn phone photos in `screens`, for commands that train for real."""

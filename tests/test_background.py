@@ -6,6 +6,8 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from sweeps.record import find_runs
 from tests.test_train import SMALL, record_of, run
 from tests.warm import Warm
@@ -27,6 +29,7 @@ def child(pid, name):
     raise AssertionError(f"no {name} of {pid}")
 
 
+@pytest.mark.slow
 def test_a_killed_exporter_is_told_and_the_same_command_makes_its_files(place):
     line = [*LINE, "encoding=one_hot,ordinal", "sweep_name=killed"]
     paths = [f"paths.runs={place}/runs", f"paths.cache={place}/cache", f"datamodule.root={place}/screens"]

@@ -104,6 +104,7 @@ def test_the_same_job_does_not_export_again(place, exported):
     assert (folder / "export" / "int8.tflite").stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_one_kind_can_be_added(place, copy):
     done = export(f"run={copy}", "quantization=int8_plain", f"paths.cache={place}/cache", start=run_plain, check=0)
     assert done.stderr == ""

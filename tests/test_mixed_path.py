@@ -89,11 +89,10 @@ def test_a_painted_run_of_another_fold_is_no_start(painted, place):
 def test_painted_cells_may_teach_their_kind_alone(painted, place):
     words = [word for word in SMALL if not word.startswith("datamodule=")]
     given = [*words, "datamodule=painted_screens", f"datamodule.folder={place}/data", "datamodule.damaged=1"]
-    # smoothing spreads a label over all classes, so it meets candidates as well
-    more = ["datamodule.severity=false", "task.label_smoothing=0.1,0", "sweep_name=kinds"]
-    run(place, "-m", *given, *more, check=0)
-    records = [record_of(folder) for folder in find_runs(place / "runs" / "kinds")]
-    assert len(records) == 2
-    fingerprints = {record["data"]["fingerprint"] for record in [*records, record_of(painted)]}
-    assert len(fingerprints) == 2
-    assert all(record["history"][-1]["train/accuracy"] >= 0 for record in records)
+    run(place, *given, "datamodule.severity=false", "sweep_name=kinds", check=0)
+    (folder,) = find_runs(place / "runs" / "kinds")
+    record, graded = record_of(folder), record_of(painted)
+    assert record["data"]["fingerprint"] != graded["data"]["fingerprint"]
+    assert record["data"]["cells"] == graded["data"]["cells"]
+    # the same start and the same draws: the first epoch differs by what the painted cells teach
+    assert record["history"][0]["train/loss"] != graded["history"][0]["train/loss"]

@@ -100,7 +100,9 @@ def test_what_cannot_be_stacked_is_said(place, word, said):
     [
         ["encoding=ordinal", "datamodule.ordered=true", "task.label_smoothing=0.3"],
         ["augmentation=digits", "imbalance=oversampling", "optimizer=adamw"],
-        ["fine_tuning.head_epochs=1", "schedule=constant", "imbalance=class_weights"],
+        pytest.param(
+            ["fine_tuning.head_epochs=1", "schedule=constant", "imbalance=class_weights"], marks=pytest.mark.slow
+        ),
     ],
     ids=" ".join,
 )
@@ -185,6 +187,7 @@ def test_settings_that_do_not_go_with_a_stack_harm_no_run(place):
     assert {record_of(one)["status"] for one in find_runs(place / "runs" / "advised")} == {"done"}
 
 
+@pytest.mark.slow
 def test_a_killed_stack_goes_on_where_it_was(place):
     words = [*STACK[:-1], "trainer.max_epochs=40", "stack=2", "sweep_name=killed"]
     own = [f"paths.runs={place}/runs", f"paths.cache={place}/cache", f"datamodule.root={place}/screens"]

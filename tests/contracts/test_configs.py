@@ -1,5 +1,6 @@
 """Every file in conf/ composes and keeps its contract; a new yaml is picked up by itself."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,9 @@ CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((CONF / gro
 register()
 
 
+@cache
 def composed(*overrides):
+    """Read and left as it is."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return compose("train", overrides=list(overrides))
 

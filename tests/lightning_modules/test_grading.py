@@ -3,10 +3,12 @@ from functools import partial
 import pytest
 import torch
 
+from datamodules.cell_loaders import CellBatch
 from heads.ordinal import Ordinal
 from lightning_modules import schedules
 from lightning_modules.backbones.mobilenet import MobileNet
 from lightning_modules.backbones.spec import Start
+from lightning_modules.data_parallel import Rows
 from lightning_modules.grading import GradingModule, OffByOneAccuracy, hard
 from lightning_modules.inference import CheckpointError, grade_images, load_checkpoint
 from lightning_modules.networks import GradeNetwork
@@ -54,6 +56,14 @@ def test_a_candidate_is_a_right_answer(module):
     one, other = torch.tensor([[0, 1, 1, 0, 0]]).bool(), torch.tensor([[0, 0, 0, 1, 1]]).bool()
     assert float(module.learn(logits, torch.cat([one, one]), torch.ones(2))[1]) == 1
     assert float(module.learn(logits, torch.cat([one, other]), torch.ones(2))[1]) == 0.5
+
+
+def test_smoothing_takes_candidates_for_equally_likely(module):
+    module.label_smoothing = 0.5
+    sets, images = torch.tensor([[0, 1, 1, 0, 0]]).bool(), torch.zeros(1, 3, 32, 32, dtype=torch.uint8)
+    batch = CellBatch(images, sets, torch.ones(1))
+    _, labels, _ = module.prepared(batch, Rows((1,)))
+    torch.testing.assert_close(labels, torch.tensor([[0.1, 0.35, 0.35, 0.1, 0.1]]))
 
 
 def test_votes_become_grades():

@@ -552,6 +552,7 @@ def test_pages_answer_the_address_that_is_printed(root, tmp_path):
 
 
 @needs_browser
+@pytest.mark.slow
 def test_a_trained_run_proposes_and_the_least_sure_photo_comes_first(place, tmp_path):
     run(place, *SMALL, "trainer.max_epochs=1", "sweep_name=proposing", check=0)
     (folder,) = find_runs(place / "runs" / "proposing")

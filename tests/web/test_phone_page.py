@@ -200,7 +200,14 @@ def test_a_phone_whose_browser_hides_its_name_is_asked_for_it(address):
 
 @pytest.mark.parametrize(
     ("width", "height", "side"),
-    [(300, 300, 96), (97, 131, 64), (420, 420, 160), (64, 64, 64), (40, 40, 96), (50, 200, 64)],
+    [
+        (300, 300, 96),
+        (97, 131, 64),
+        pytest.param(420, 420, 160, marks=pytest.mark.slow),
+        (64, 64, 64),
+        (40, 40, 96),
+        (50, 200, 64),
+    ],
 )
 def test_pictures_are_resized_as_here(address, width, height, side):
     picture = cv2.GaussianBlur(
@@ -247,7 +254,7 @@ def test_a_browser_that_is_not_there_is_named():
         list(measure(b"", browser="netscape"))
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3))])
 def test_outlines_and_cells_are_as_here(address, seed):
     rng = np.random.default_rng(seed)
     corners = quad(rng)

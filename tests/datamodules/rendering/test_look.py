@@ -37,11 +37,11 @@ def test_a_factor_moves_pixels_and_neither_phone_nor_camera(plans, factor):
 
 
 def test_the_beat_pattern_goes_where_there_was_one(plans):
-    changed = [shown(plan, Look()).data != shown(plan, Look(moire=0)).data for plan in plan_devices(6, 6, 3)]
+    changed = [shown(plan, Look()).data != shown(plan, Look(moire=0)).data for plan in plan_devices(4, 4, 3)]
     assert any(changed)
     assert not all(changed)
-    dark = [shown(plan, Look(), dark=True).data == shown(plan, Look(moire=0), dark=True).data for plan in plans]
-    assert all(dark)
+    dark = [shown(plans[0], look, dark=True).data for look in (Look(), Look(moire=0))]
+    assert dark[0] == dark[1]
 
 
 def test_a_sharper_lens_has_stronger_edges(plans):
@@ -126,6 +126,5 @@ def test_an_impossible_factor_is_named(wrong, told):
 @pytest.mark.parametrize("factor", ["light", "moire", "reflections", "blur", "damage"])
 @pytest.mark.filterwarnings("error")
 def test_the_strongest_factors_are_still_pictures(plans, factor):
-    for plan in plans:
-        for dark in (False, True):
-            assert 5 < pixels(plan, Look(**{factor: 4}), dark).mean() < 250
+    for plan, dark in zip(plans, (False, True, False), strict=True):
+        assert 5 < pixels(plan, Look(**{factor: 4}), dark).mean() < 250
