@@ -57,6 +57,10 @@ def config_hash(plain: dict[str, Any], start: Start | None) -> str:
         del kept["callbacks"]["patience"]  # part of no hash before training could end early
     if kept["datamodule"].get("labels") == "settled":
         del kept["datamodule"]["labels"]  # part of no hash before votes could be trained on
+    if kept["datamodule"].get("severity") is True:
+        del kept["datamodule"]["severity"]  # these two are part of no hash of painted phones before there were any
+        if kept["datamodule"].get("real") == 1:
+            del kept["datamodule"]["real"]
     _without_plain_look(kept["datamodule"])
     _without_plain_look(kept["datamodule"].get("rendered"))
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()

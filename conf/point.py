@@ -131,6 +131,10 @@ def _problem(cfg: DictConfig, spec: BackboneSpec) -> ValueError | None:
         return ValueError(
             f"resolution={cfg.resolution}: {spec.name} is made for {', '.join(map(str, spec.resolutions))}"
         )
+    if cfg.task.get("mixup") and cfg.datamodule.get("severity") is False and cfg.datamodule.copies:
+        return ValueError(
+            f"task.mixup={cfg.task.mixup}: cells that may be of several grades (datamodule.severity=false) cannot be blended; want 0"
+        )
     choices = HydraConfig.get().runtime.choices
     encoding, task = choices["encoding"], choices["task"]
     if (meant := cfg.encoding.get("task", "grading")) != cfg.task.get("samples", "grading"):

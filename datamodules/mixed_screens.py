@@ -99,6 +99,11 @@ class MixedCells(Samples):
             return table
         by = self.real.division
         kept = np.random.default_rng((by.seed, by.fold)).permutation(phones)[:count]
+        chosen = table.label[train & table.source_id.isin(kept).to_numpy()]
+        if self.rendered is None and chosen.nunique() < 2:
+            raise DataError(
+                f"datamodule.real={self.share:g}: the {count} phones that this leaves to train on at fold {by.fold} have one class"
+            )
         parts = table.part.to_numpy("<U5").copy()
         parts[train & ~table.source_id.isin(kept).to_numpy()] = ""
         return self.real.divided(parts)

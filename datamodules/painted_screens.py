@@ -69,7 +69,9 @@ class PaintedCells(MixedCells):
         return np.concatenate([real, painted])
 
     def _candidates(self, classes: int) -> npt.NDArray[np.bool_]:
-        """Of real cells and of those that keep their grade one, of others those of their kind; all where there is no grade."""
+        """Of real cells and of those that keep their grade one, of others those of their kind; all where a cell has no grade and
+        takes part in nothing.
+        """
         from datamodules.rendering.painted import KINDS
 
         certain = np.eye(classes, dtype=np.bool_)
@@ -126,7 +128,7 @@ class PaintedScreens(PhonePhotos):
         paint_seed: what damage.
         look: `damage` and `shards`, see `rendering.Look`.
         severity: whether a painted cell is taught with its grade; False: as scratched or cracked, and how badly is learnt from the
-            real ones alone.
+            real ones alone. The same cells take part, and weights and oversampling count them by the grade that was drawn.
         real: share of the train part's phones that is trained on, with their copies, above 0 to 1.
         others: as `PhonePhotos` has them. The classes have to be the renderer's, in its order.
 

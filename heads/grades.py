@@ -61,6 +61,8 @@ class GradeHead(nn.Module, ABC):
         if tuple(labels.shape) not in [(batch,), (batch, self.num_classes)]:
             given = tuple(labels.shape)
             raise ValueError(f"labels of shape {given}: want (B,) or (B, {self.num_classes}), with B = {batch} here")
+        if labels.dtype == torch.bool and labels.ndim == 1:
+            raise ValueError(f"candidates of shape ({batch},): want (B, {self.num_classes})")
         if sample_weights is not None and sample_weights.shape != logits.shape[:1]:
             raise ValueError(f"sample_weights of shape {tuple(sample_weights.shape)}: want ({batch},)")
         if labels.dtype == torch.bool:
@@ -71,12 +73,13 @@ class GradeHead(nn.Module, ABC):
     def among_candidates(self, logits: Tensor, candidates: Tensor) -> Tensor:
         """Logits `(B, O)`, bool `(B, K)` → soft labels `(B, K)`: what the network itself thinks of the candidates, without gradient.
 
-        Partial labels by Lv et al. 2020, "Progressive identification of true labels", equation 5. With the softmax the gradient
-        is that of -log Σ P(candidate); where one candidate is left, the loss is that of the grade.
+        Partial labels by Lv et al. 2020, "Progressive identification of true labels for partial-label learning". With the softmax
+        the gradient is that of -log Σ P(candidate); where one candidate is left, the loss is that of the grade.
         """
         with torch.no_grad():
-            share = self.probabilities(logits.detach().float()).clamp(min=1e-7) * candidates
-            return share / share.sum(dim=1, keepdim=True)
+            # what is far from all candidates is told between them all the same
+            share = self.probabilities(logits.detach().double()).clamp(min=1e-200) * candidates
+            return (share / share.sum(dim=1, keepdim=True)).to(logits.dtype)
 
     def some_labels(self, images: Tensor) -> Tensor:
         """Labels for images `(B, C, H, W)` that mean nothing, to time a step with: int64 `(B,)`."""
@@ -88,7 +91,7 @@ class GradeHead(nn.Module, ABC):
             return functional.one_hot(labels.long(), self.num_classes).to(torch.get_default_dtype())
         if labels.shape[-1] != self.num_classes:
             raise ValueError(f"labels of shape {tuple(labels.shape)}: want (B,) or (B, {self.num_classes})")
-        return labels / labels.sum(dim=1, keepdim=True)  # of candidates: as likely each
+        return labels / labels.sum(dim=1, keepdim=True)
 
 
 def exceedance(distributions: Tensor) -> Tensor:

@@ -87,10 +87,11 @@ class DistillationModule(GradingModule):
         soft = heat**2 * self.soft_loss(self.head.probabilities(logits / heat), wanted)
         if self.soft_share == 1:
             return soft
-        known = (labels >= 0).to(soft.dtype)
-        hard = self.head.sample_losses(logits, labels.clamp(min=0))
-        share = torch.where(labels >= 0, self.soft_share, 1.0)
-        return share * soft + (1 - self.soft_share) * known * hard
+        known = labels >= 0
+        hard = torch.zeros_like(soft)
+        if known.any():
+            hard[known] = self.head.sample_losses(logits[known], labels[known]).to(soft.dtype)
+        return torch.where(known, self.soft_share, 1.0) * soft + (1 - self.soft_share) * hard
 
 
 def softened(logits: Tensor, heads: Sequence[GradeHead], temperature: float) -> Tensor:

@@ -120,21 +120,30 @@ class GradingModule(TrainedModule):
         """Logits `(B, O)`, labels and weights of a batch → its weighted loss and share of right answers, scalars."""
         grades = self.head.decode(logits.detach())
         right = grades == hard(labels) if labels.dtype != torch.bool else labels.gather(1, grades[:, None])[:, 0]
+        if labels.dtype == torch.bool:
+            labels = self.smoothed(self.head.among_candidates(logits, labels))
         return self.head.loss(logits, labels, weights), right.float().mean()
 
     def prepared(self, batch: Batch, rows: Rows) -> tuple[Tensor, Tensor, Tensor]:
         """As they are trained on: this process's images `(b, C, H, W)`, all labels `(B,)` or `(B, K)` and weights `(B,)`."""
         images, labels, weights = batch.images, rows.gather(batch.labels), rows.gather(batch.weights)
+        if labels.dtype == torch.bool:
+            if self.mixup is not None:
+                raise ValueError("task.mixup: cells that may be of several grades cannot be blended; want 0")
+            return images, labels, weights  # `learn` smooths them: who of the candidates it is depends on the logits
         if not self.label_smoothing and self.mixup is None:
             return images, labels, weights
-        votes = self.head.soft_labels(labels)
-        votes = (1 - self.label_smoothing) * votes + self.label_smoothing / self.head.num_classes
+        votes = self.smoothed(self.head.soft_labels(labels))
         if self.mixup is None:
             return images, votes, weights
         # a row's sum carries the sample's weight through the blending
         images, blended = self.mixup(rows.gather(images).float(), votes * weights[:, None])
         weights = blended.sum(dim=1)
         return rows.own(images), blended / weights[:, None].clamp(min=1e-12), weights
+
+    def smoothed(self, votes: Tensor) -> Tensor:
+        """Soft labels `(B, K)`, a share of each spread over all classes."""
+        return (1 - self.label_smoothing) * votes + self.label_smoothing / self.head.num_classes
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Adds one batch to the epoch's metrics."""

@@ -95,4 +95,4 @@ def test_painted_cells_may_teach_their_kind_alone(painted, place):
     assert record["data"]["fingerprint"] != graded["data"]["fingerprint"]
     assert record["data"]["cells"] == graded["data"]["cells"]
     # the same start and the same draws: the first epoch differs by what the painted cells teach
-    assert record["history"][0]["train/loss"] != graded["history"][0]["train/loss"]
+    assert abs(record["history"][0]["train/loss"] - graded["history"][0]["train/loss"]) > 1e-4

@@ -174,6 +174,7 @@ def test_a_wrong_override_gets_one_line_with_the_valid_names(place, words, expec
         (["backbone.weights=/no.safetensors"], "/no.safetensors: no such file"),
         (["backbone.weights=imagenet"], "not to be had for mobilenet"),
         (["fold=9"], "fold=9: want 0 to 2"),
+        (["datamodule=painted_screens", "datamodule.severity=false", "task.mixup=0.2"], "task.mixup=0.2: cells that"),
     ],
 )
 def test_bad_input_gets_one_line_and_a_failed_record_before_torch(place, words, expected):
@@ -287,11 +288,16 @@ def test_paths_with_odd_letters_can_be_typed_as_they_are(place, single, tmp_path
     assert "15 graded" in done.stdout
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "more",
-    [[], ["fine_tuning=gradual", "task.mixup=0.2", "task.label_smoothing=0.1", "callbacks.ema=0.9"]],
-    ids=["plain", "fine-tuned"],
+    [
+        pytest.param([], id="plain"),
+        pytest.param(
+            ["fine_tuning=gradual", "task.mixup=0.2", "task.label_smoothing=0.1", "callbacks.ema=0.9"],
+            id="fine-tuned",
+            marks=pytest.mark.slow,
+        ),
+    ],
 )
 def test_the_same_seed_gives_the_same_record_and_a_resumed_run_ends_alike(place, more):
     words = [*SMALL, "trainer.max_epochs=6", "augmentation=heavy", "encoding=ordinal", *more]

@@ -1,9 +1,14 @@
 """Which runs teach."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from conf.teachers import teachers_of
+from conf.teachers import teachers_of, with_teachers
+from datamodules.cell_loaders import CellArrays
+from heads.one_hot import OneHot
 from sweeps.record import RecordError, update_record
 
 
@@ -27,3 +32,20 @@ def test_a_pattern_without_runs_is_answered(tmp_path):
     cfg = OmegaConf.create({"task": {"teacher": f"{tmp_path}/none/*"}})
     with pytest.raises(RecordError, match=r"task.teacher=.*none/\*: no run's folder is called so"):
         teachers_of(cfg)
+
+
+def test_where_a_grade_is_open_the_teacher_says_which(monkeypatch, tmp_path):
+    made(tmp_path / "large")
+    given = OneHot(3), np.arange(12, dtype=np.float32).reshape(4, 3), 7
+    monkeypatch.setattr("conf.teachers.logits_of", lambda *_: given)
+    monkeypatch.setattr("conf.teachers.must_be_divided_alike", lambda *_: None)
+    cfg = OmegaConf.create(
+        {"fold": 0, "paths": {"cache": str(tmp_path)}, "task": {"teacher": f"{tmp_path}/large", "temperature": 1.0}}
+    )
+    labels, parts = np.array([0, 1, 2, 1]), np.array(["train"] * 4)
+    sets = np.array([[1, 0, 0], [0, 1, 1], [0, 1, 1], [0, 1, 0]], bool)
+    for votes, told in ((None, [0, 1, 2, 1]), (sets, [0, -1, -1, 1])):
+        data = SimpleNamespace(arrays=CellArrays(np.zeros((4, 2, 2, 3), np.uint8), labels, parts, 3, votes))
+        assert with_teachers(cfg, None, data)["teacher_weights"] == 7
+        assert data.arrays.votes[:, 0].tolist() == told
+        np.testing.assert_array_equal(data.arrays.votes[:, 1:], given[1])

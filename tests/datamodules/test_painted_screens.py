@@ -97,6 +97,29 @@ def test_a_share_of_the_phones_is_trained_on_with_their_copies(painted):
     assert len({samples.fingerprint for samples in (whole, half, alone, whole.real)}) == 4
 
 
+def test_a_share_that_leaves_one_class_is_one_line(painted, tmp_path):
+    draw_screens(tmp_path / "pure")
+    path = tmp_path / "pure" / "cells.csv"
+    head, *rows = path.read_text().splitlines()
+    pure = [f"{row.rpartition(',')[0]},{int(row[len('screen')]) % 5}" for row in rows]  # a phone of each grade
+    path.write_text("\n".join([head, *pure]) + "\n")
+    with pytest.raises(
+        DataError, match=r"datamodule.real=0.2: the 1 phones that this leaves to train on at fold 0 have one"
+    ):
+        _ = painted(str(tmp_path / "pure"), copies=0, real=0.2).table
+    assert painted(str(tmp_path / "pure"), copies=0, real=0.5).table.label.nunique() == 5
+
+
+def test_runs_of_before_shares_and_kinds_keep_their_hash():
+    from conf.identity import config_hash
+
+    def hash_of(**more):
+        return config_hash({"datamodule": {"copies": 1, **more}, "trainer": {}}, None)
+
+    assert hash_of(severity=True, real=1.0) == hash_of()
+    assert len({hash_of(), hash_of(severity=False, real=1.0), hash_of(severity=True, real=0.5), hash_of(real=1.0)}) == 4
+
+
 def test_without_copies_severity_says_nothing(painted):
     assert painted(copies=0, severity=False).votes is None
     assert painted(copies=0, severity=False).fingerprint == painted(copies=0).fingerprint

@@ -1,5 +1,7 @@
 """Segmenters as files: every kind marks what torch marks, in any shape, and bits mean what they say."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
@@ -21,7 +23,7 @@ QUICK = ("plain_unet", "mobilenetv2")
 def marking_module(backbone, classes=3, size=(64, 96), width=None):
     """A module whose masks differ from image to image: batch statistics from noise, logits spread around 0."""
     seed_everything(0)
-    cfg = composed(f"backbone={backbone}", "task=segmentation", "encoding=bce")
+    cfg = deepcopy(composed(f"backbone={backbone}", "task=segmentation", "encoding=bce"))
     spec = spec_of(backbone)
     cfg.width = spec.default_width if width is None else width
     module = build_module(cfg, Start("random", spec.padding, spec.mean, spec.std), classes)

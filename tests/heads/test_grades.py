@@ -78,10 +78,19 @@ def sets_of(*rows: list[int]) -> Tensor:
 
 
 def test_candidates_move_the_softmax_as_their_sum_does() -> None:
-    head, logits = OneHot(5), torch.randn(3, 5, dtype=torch.float64, requires_grad=True)
-    sets = sets_of([0, 1, 1, 0, 0], [0, 0, 0, 1, 1], [1, 1, 1, 1, 1])
+    logits = torch.cat([torch.randn(3, 5), torch.tensor([[60.0, 0, 0, 0, -3]])]).double().requires_grad_()
+    head, sets = OneHot(5), sets_of([0, 1, 1, 0, 0], [0, 0, 0, 1, 1], [1, 1, 1, 1, 1], [0, 0, 0, 1, 1])
     wanted = gradient(-(logits.softmax(dim=1) * sets).sum(dim=1).log().mean(), logits)
     torch.testing.assert_close(gradient(head.loss(logits, sets), logits), wanted, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("encoding", ["ordinal", "corn"])
+def test_a_step_between_candidates_is_not_moved_however_wrong_the_others_are(encoding: str) -> None:
+    logits = torch.tensor(
+        [[-15.0, -15.0, -15.0, 2.0]]
+    ).requires_grad_()  # no damage, and if it were a crack, a major one
+    moved = gradient(head_of(encoding, 5).loss(logits, sets_of([0, 0, 0, 1, 1])), logits)[0]
+    assert abs(moved[3]) < 1e-5 < 0.2 < abs(moved[0])
 
 
 @every_encoding
@@ -89,6 +98,8 @@ def test_one_candidate_is_a_grade(encoding: str) -> None:
     head = confident(encoding, 5)
     logits = torch.randn(5, head.num_outputs)
     torch.testing.assert_close(head.loss(logits, torch.eye(5).bool()), head.loss(logits, torch.arange(5)))
+    with pytest.raises(ValueError, match=r"candidates of shape \(5,\): want \(B, 5\)"):
+        head.loss(logits, torch.ones(5).bool())
 
 
 @every_encoding

@@ -33,6 +33,8 @@ def train(rank, world):
     for size in (8, 7, 2):
         images = 255 * torch.rand(size, 3, 32, 32, generator=drawn)
         labels = torch.randint(0, 5, (size,), generator=drawn)
+        if size == 7:  # grades that it may be
+            labels = nn.functional.one_hot(labels, 5).bool() | (torch.arange(5) > 2)
         weights = torch.rand(size, generator=drawn) + 0.5
         own = slice(size * rank // world, size * (rank + 1) // world)
         rows = Rows.of(own.stop - own.start)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from heads.corn import Corn
 from heads.one_hot import OneHot
 from heads.ordinal import Ordinal
-from lightning_modules.distillation import calibrated, divergence, softened, squared
+from lightning_modules.distillation import DistillationModule, calibrated, divergence, softened, squared
 
 
 def test_softened_is_the_softmax_of_logits_over_temperature():
@@ -37,3 +38,18 @@ def test_the_learned_temperature_is_the_one_that_the_labels_were_drawn_at(heat):
     chances = torch.softmax(logits / heat, dim=1).numpy()
     labels = torch.from_numpy(np.array([rng.choice(6, p=row / row.sum()) for row in chances.astype(np.float64)]))
     assert calibrated(logits, labels, [OneHot(6)]) == pytest.approx(heat, rel=0.05)
+
+
+def test_what_has_no_label_leaves_the_others_loss_alone():
+    """CORN divides by the steps that the batch reaches: those of samples without a label are none."""
+
+    def nothing(given, _):
+        return torch.zeros(len(given))
+
+    head = Corn(5)
+    logits, labels = torch.randn(8, 4), torch.tensor([0, 4, 2, 3, -1, -1, -1, -1])
+    module = DistillationModule.__new__(DistillationModule)
+    torch.nn.Module.__init__(module)
+    module.head, module.temperature, module.soft_share, module.soft_loss = head, 1.0, 0.0, nothing
+    losses = module.sample_losses(logits, labels, torch.full((8, 5), 0.2))
+    assert losses.mean().item() == pytest.approx(head.loss(logits[:4], labels[:4]).item() / 2)

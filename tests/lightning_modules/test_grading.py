@@ -58,12 +58,22 @@ def test_a_candidate_is_a_right_answer(module):
     assert float(module.learn(logits, torch.cat([one, other]), torch.ones(2))[1]) == 0.5
 
 
-def test_smoothing_takes_candidates_for_equally_likely(module):
+def test_smoothing_leaves_it_to_the_network_which_candidate_it_is(module):
+    logits, sets = torch.randn(6, 4), torch.tensor([[0, 1, 1, 0, 0]] * 6).bool()
+    plain, _ = module.learn(logits, sets, torch.ones(6))
+    module.label_smoothing = 1e-6
+    nearly, _ = module.learn(logits, sets, torch.ones(6))
+    assert nearly.item() == pytest.approx(plain.item(), abs=1e-4)
     module.label_smoothing = 0.5
-    sets, images = torch.tensor([[0, 1, 1, 0, 0]]).bool(), torch.zeros(1, 3, 32, 32, dtype=torch.uint8)
-    batch = CellBatch(images, sets, torch.ones(1))
-    _, labels, _ = module.prepared(batch, Rows((1,)))
-    torch.testing.assert_close(labels, torch.tensor([[0.1, 0.35, 0.35, 0.1, 0.1]]))
+    smoothed, _ = module.learn(logits, sets, torch.ones(6))
+    assert abs(smoothed.item() - plain.item()) > 0.01
+
+
+def test_candidates_cannot_be_blended(module):
+    module.mixup = torch.nn.Identity()
+    batch = CellBatch(torch.zeros(1, 3, 32, 32), torch.ones(1, 5).bool(), torch.ones(1))
+    with pytest.raises(ValueError, match=r"task.mixup: cells that may be of several grades cannot be blended"):
+        module.prepared(batch, Rows((1,)))
 
 
 def test_votes_become_grades():
