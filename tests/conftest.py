@@ -1,15 +1,27 @@
 """What several test files start from."""
 
+import gc
 import os
 
 import pytest
 
 from tests.drawn import draw_screens
+from tests.warm import ADDRESS, start_server
 
 
-def pytest_configure():
-    """One thread each, before torch is loaded: workers that share the cores spend most of their time waiting else."""
+def pytest_configure(config):
+    """One thread each, before torch is loaded: workers that share the cores spend most of their time waiting else. And one
+    server of warm commands for all workers.
+    """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        os.environ[ADDRESS] = start_server()[0]
+
+
+def pytest_collection_finish():
+    """What was imported stays: the collector need not look through it a thousand times."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -63,6 +63,7 @@ def assert_same_result(one, other):
         torch.testing.assert_close(weights, states[1]["state_dict"][name], atol=1e-4, rtol=1e-4, msg=name)
 
 
+@pytest.mark.slow
 def test_two_processes_leave_what_one_leaves(place):
     run(place, *WORDS, "sweep_name=one", check=0)
     done = run(place, *WORDS, *DDP, "sweep_name=two", check=0)

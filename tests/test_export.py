@@ -262,6 +262,7 @@ def test_a_files_timings_elsewhere_outlive_another_export(copy):
     assert list(found) == KINDS
 
 
+@pytest.mark.slow
 def test_a_grid_makes_only_the_files_that_are_missing(exported, place):
     _, folder = exported
     before = {kind: (folder / "export" / f"{kind}.tflite").stat().st_mtime_ns for kind in KINDS}

@@ -126,6 +126,7 @@ def test_table_and_report_show_the_numbers(exported):
         assert words in page
 
 
+@pytest.mark.slow
 def test_networks_are_tested_on_each_others_data(bars, finished):
     rows = list(csv.DictReader((bars / "bars" / "numbers.csv").read_text().splitlines()))
     halves = [f"{row['image']},{float(row['number']) / 2},{row['source_id']}" for row in rows]

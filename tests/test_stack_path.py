@@ -99,7 +99,7 @@ def test_what_cannot_be_stacked_is_said(place, word, said):
     "words",
     [
         ["encoding=ordinal", "datamodule.ordered=true", "task.label_smoothing=0.3"],
-        ["augmentation=digits", "imbalance=oversampling", "optimizer=adamw"],
+        pytest.param(["augmentation=digits", "imbalance=oversampling", "optimizer=adamw"], marks=pytest.mark.slow),
         pytest.param(
             ["fine_tuning.head_epochs=1", "schedule=constant", "imbalance=class_weights"], marks=pytest.mark.slow
         ),
@@ -118,6 +118,7 @@ def test_settings_mean_in_a_stack_what_they_mean_alone(place, words):
             assert one["val/loss"] == pytest.approx(other["val/loss"], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_networks_with_batch_norm_are_stacked_too(place):
     words = [*SMALL[:-1], "datamodule.root=" + str(place / "screens"), "backbone=mobilenet", "width=0.25", "resolution=32",
              "task.dropout=0.0", "trainer.max_epochs=1", "optimizer.lr=0.00003"]  # fmt: skip

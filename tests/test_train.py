@@ -15,7 +15,7 @@ from sweeps.curves import read_epochs
 from sweeps.record import find_runs
 from tests.drawn import draw_screens
 from tests.sweeps.offline_wandb import read_back
-from tests.warm import HERE, run_plain, run_warm
+from tests.warm import HERE, Warm, run_plain, run_warm
 
 SMALL = [
     "datamodule=phone_photos",
@@ -299,38 +299,30 @@ def test_paths_with_odd_letters_can_be_typed_as_they_are(place, single, tmp_path
         ),
     ],
 )
-def test_the_same_seed_gives_the_same_record_and_a_resumed_run_ends_alike(place, more):
+def test_the_same_seed_gives_the_same_record_though_the_run_was_killed(place, more):
     words = [*SMALL, "trainer.max_epochs=6", "augmentation=heavy", "encoding=ordinal", *more]
-    names = [f"{name}{len(more)}" for name in ("first", "second", "third")]
-    for name in names[:2]:
-        run(place, *words, f"sweep_name={name}", check=0)
-    first, second = (find_runs(place / "runs" / name)[0] for name in names[:2])
-    assert figures(first) == figures(second)
-    assert _stop_after_an_epoch(place, names[2], [*words, f"sweep_name={names[2]}"])
-    (third,) = find_runs(place / "runs" / names[2])
-    assert record_of(third)["status"] == "running"
-    run(place, *words, f"sweep_name={names[2]}", check=0)
-    assert record_of(third)["resumed"]
-    assert figures(third) == figures(first)
-    assert {row["epoch"] for row in read_epochs(third / "metrics.csv")} >= {str(epoch) for epoch in range(6)}
+    names = [f"{name}{len(more)}" for name in ("whole", "killed")]
+    run(place, *words, f"sweep_name={names[0]}", check=0)
+    (whole,) = find_runs(place / "runs" / names[0])
+    assert _stop_after_an_epoch(place, names[1], [*words, f"sweep_name={names[1]}"])
+    (killed,) = find_runs(place / "runs" / names[1])
+    assert record_of(killed)["status"] == "running"
+    run(place, *words, f"sweep_name={names[1]}", check=0)
+    assert record_of(killed)["resumed"]
+    assert figures(killed) == figures(whole)
+    assert {row["epoch"] for row in read_epochs(killed / "metrics.csv")} >= {str(epoch) for epoch in range(6)}
 
 
 def _stop_after_an_epoch(place, name, words):
     """Kills a run the hard way once its first checkpoint is there."""
-    job = subprocess.Popen(
-        [sys.executable, "train.py", *words, f"paths.runs={place}/runs", f"paths.cache={place}/cache",
-         f"datamodule.root={place}/screens"], cwd=HERE, env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    try:
-        while job.poll() is None:
-            if list((place / "runs" / name).glob("*/checkpoints/last.ckpt")):
-                job.send_signal(signal.SIGKILL)
-                job.wait()
-                return True
-            time.sleep(0.01)
-    finally:
-        job.kill()
-    return False
+    paths = [f"paths.runs={place}/runs", f"paths.cache={place}/cache", f"datamodule.root={place}/screens"]
+    job = Warm("train.py", *words, *paths)
+    until = time.monotonic() + 120
+    while not list((place / "runs" / name).glob("*/checkpoints/last.ckpt")):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    os.kill(job.pid, signal.SIGKILL)
+    return job.wait().returncode == -signal.SIGKILL
 
 
 def test_other_data_does_not_replace_a_finished_run(place, tmp_path):
@@ -364,6 +356,7 @@ def test_a_training_may_start_from_another_run(place, single):
     assert "was trained with datamodule.fold=0, here it is 1" in done.stderr
 
 
+@pytest.mark.slow
 def test_each_seed_of_a_grid_may_start_from_its_own_run(place):
     run(place, "-m", *SMALL, "seed=0,1", "trainer.max_epochs=1", "sweep_name=first", check=0)
     weights = f"'{place}/runs/first/*seed-${{seed}}[-+]*'"

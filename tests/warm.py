@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from contextlib import suppress
 from functools import cache
@@ -30,6 +31,10 @@ LIBRARIES = [
     "optuna", "pandas", "pyarrow.parquet", "pytorch_lightning", "sklearn.model_selection", "timm", "torch",
     "torchmetrics.classification", "torchvision",
 ]  # fmt: skip
+
+
+ADDRESS = "GRIDLITE_WARM_SERVER"
+"""Environment variable of its socket."""
 
 
 class Warm:
@@ -73,7 +78,20 @@ def run_plain(*line, env=None, timeout=280):
 
 @cache
 def _server():
-    """The socket of this process's server, which ends with it."""
+    """The socket of the server that pytest started for all its workers, or of this process's own."""
+    if address := os.environ.get(ADDRESS):
+        until = time.monotonic() + 280
+        while not Path(address).exists():
+            assert time.monotonic() < until, "no server of warm commands"
+            time.sleep(0.1)
+        return address
+    address, process = start_server()
+    assert process.stdout.readline() == b"ready\n"
+    return address
+
+
+def start_server():
+    """Its socket, where it answers once it is ready, and its process, which ends with this one."""
     folder = tempfile.TemporaryDirectory(prefix="warm")
     address = f"{folder.name}/socket"
     # What torch reads when it is loaded (sums depend on the number of threads), and where imports leave files.
@@ -88,8 +106,7 @@ def _server():
         folder.cleanup()
 
     atexit.register(end)
-    assert process.stdout.readline() == b"ready\n"
-    return address
+    return address, process
 
 
 class _Server(ForkingMixIn, UnixStreamServer):
