@@ -58,7 +58,7 @@ def test_digits_are_divided_as_said(teacher):
     [
         ["task.soft_share=1.0", "task.loss=mse"],
         ["task.soft_share=0.7", "task.loss=kl", "task.temperature=4.0"],
-        ["task.temperature=learned", "task.loss=kl"],
+        pytest.param(["task.temperature=learned", "task.loss=kl"], marks=pytest.mark.slow),
     ],
     ids=["mse", "kl", "learned"],
 )

@@ -163,6 +163,7 @@ def test_a_run_that_diverges_takes_no_other_with_it(place):
     assert all("seed" not in record["error"] for record in records)
 
 
+@pytest.mark.slow
 def test_what_was_trained_but_not_scored_is_scored(place):
     words = [*STACK, "stack=2", "sweep_name=unscored"]
     run(place, "-m", *words, check=0)
@@ -178,6 +179,7 @@ def test_what_was_trained_but_not_scored_is_scored(place):
     assert (folder / "checkpoints" / "last.ckpt").stat().st_mtime_ns == stamp
 
 
+@pytest.mark.slow
 def test_settings_that_do_not_go_with_a_stack_harm_no_run(place):
     run(place, *STACK, "sweep_name=harmless", check=0)
     (folder,) = find_runs(place / "runs" / "harmless")

@@ -27,6 +27,7 @@ SMALL = [
     "batch_size=8",
     "backbone.weights=none",
     "trainer.max_epochs=2",
+    "speed=plain",
 ]
 
 
@@ -48,7 +49,7 @@ def record_of(folder):
 @pytest.fixture(scope="module")
 def single(place):
     """One finished run and what it printed."""
-    done = run(place, *SMALL, "sweep_name=single", "logger=csv", start=run_plain, check=0)
+    done = run(place, *SMALL, "speed=auto", "sweep_name=single", "logger=csv", start=run_plain, check=0)
     (folder,) = find_runs(place / "runs" / "single")
     return done, folder
 

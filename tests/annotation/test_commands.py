@@ -78,6 +78,7 @@ def test_a_mistake_is_one_line(root, words, wanted):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_doubts_of_networks_that_were_trained_on_the_folder(tmp_path):
     root = draw_screens(tmp_path / "screens", sources=6)
     run(tmp_path, "-m", *SMALL, "datamodule.val_folds=0", "optimizer.lr=0.01", "trainer.max_epochs=4", "fold=0,1,2",

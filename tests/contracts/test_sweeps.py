@@ -34,9 +34,7 @@ def test_a_sweep_is_described_and_composes(path):
         cfg = composed(f"+sweep={path.stem}", f"+finalist={finalist}")
         assert cfg.sweep_name == path.stem
         assert str(cfg.hydra.mode).endswith("MULTIRUN")
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        points = points_of(compose("train", overrides=[f"+sweep={path.stem}"], return_hydra_config=True)) \
-            if "+finalist" not in params else len(finalists)  # fmt: skip
+    points = len(finalists) if "+finalist" in params else points_of(cfg)
     for name, values in params.items():
         if name != "+finalist" and "+finalist" in params:
             points *= len(str(values).split(","))

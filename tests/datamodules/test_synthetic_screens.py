@@ -4,6 +4,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+import pytest
 from joblib import Parallel, delayed
 
 from datamodules.synthetic_screens import SyntheticScreens
@@ -25,6 +26,7 @@ def test_two_jobs_that_need_it_at_once_render_it_once(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "data").glob("synthetic_screens-*")] == ["synthetic_screens-6x6-seed0-v1"]
 
 
+@pytest.mark.slow
 def test_it_renders_within_the_jobs_of_a_side_by_side_grid(tmp_path: Path) -> None:
     one, other = Parallel(n_jobs=2, backend="loky")(delayed(fingerprint_of)(tmp_path / name) for name in ("a", "b"))
     assert one == other == fingerprint_of(tmp_path / "a")

@@ -17,7 +17,7 @@ from tests.contracts.test_configs import composed, spec_of
 from tests.export.made import pictures
 from tests.export.test_files import PLAIN
 
-QUICK = ("plain_unet", "mobilenetv2")
+QUICK = ("plain_unet",)
 
 
 def marking_module(backbone, classes=3, size=(64, 96), width=None):
