@@ -24,6 +24,11 @@ def pytest_collection_finish():
     gc.freeze()
 
 
+def pytest_unconfigure():
+    """At the end all of it goes: extensions tell of what is left."""
+    gc.unfreeze()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers():
     """Workers of `-n auto`: one more than there are cores, for a test now and then waits for a page or for a process."""
