@@ -32,7 +32,7 @@ def batch():
 @pytest.fixture
 def steps(batch):
     """As many as make a training long, but not long enough to compile."""
-    return int(2 * LONG_S / measure(network(), loss_of, batch, PLAIN).step_s)
+    return int(4 * LONG_S / measure(network(), loss_of, batch, PLAIN).step_s)
 
 
 def measured(way, step_s, setup_s=0.0, loss=1.0, error=""):
