@@ -78,7 +78,7 @@ class GradeHead(nn.Module, ABC):
         """
         with torch.no_grad():
             # what is far from all candidates is told between them all the same
-            share = self.probabilities(logits.detach().double()).clamp(min=1e-200) * candidates
+            share = self.probabilities(logits.detach().float()).clamp(min=1e-37) * candidates
             return (share / share.sum(dim=1, keepdim=True)).to(logits.dtype)
 
     def some_labels(self, images: Tensor) -> Tensor:
