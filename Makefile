@@ -33,13 +33,13 @@ phone: setup ## [RUN= SWEEP= HOST=0.0.0.0]: the page for phones: time files, sco
 	@$(PY) -m web $(if $(RUN),run='"$(RUN)"') $(if $(SWEEP),front='"$(SWEEP)"') $(if $(HOST),host=$(HOST) https=true)
 
 study: setup ## STUDY=reduced|full, PHOTOS=<folder>: the whole study; the same again goes on (hours)
-	@$(PY) study.py study=$(or $(STUDY),reduced) $(if $(PHOTOS),photos='"$(PHOTOS)"')
+	@$(PY) -m pipelines study study=$(or $(STUDY),reduced) $(if $(PHOTOS),photos='"$(PHOTOS)"')
 
 try: setup ## DATA=<folder of class folders>: look, probe, train, export, report; which file to take (minutes)
-	@$(PY) quickstart.py data='"$(DATA)"'
+	@$(PY) -m pipelines quickstart data='"$(DATA)"'
 
 annotate: setup ## DATA=<folder of photos> [ANNOTATOR= ROUND= RUN= HOST=0.0.0.0]: grade the cells of phones in a browser
-	@$(PY) annotate.py data='"$(DATA)"' $(if $(ANNOTATOR),annotator='"$(ANNOTATOR)"') $(if $(ROUND),round=$(ROUND)) \
+	@$(PY) -m annotation serve data='"$(DATA)"' $(if $(ANNOTATOR),annotator='"$(ANNOTATOR)"') $(if $(ROUND),round=$(ROUND)) \
 	  $(if $(RUN),run='"$(RUN)"') $(if $(HOST),host=$(HOST) https=true)
 
 agreement: setup ## DATA=<annotated folder>: how far annotators and rounds agree

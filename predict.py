@@ -11,13 +11,14 @@ import hydra
 import numpy as np
 from omegaconf import DictConfig
 
-from conf.command_line import answer, stop_or_report, want
-from conf.estimators import Estimator, estimator_of
-from conf.graders import Grader, grader_of
-from conf.markers import kind_of_answer, mark_folder, marker_of
-from conf.reading import Sample, Wanted, read_samples
-from conf.schema import register
-from datamodules.photo_folder import DataError
+from cli.command_line import answer, stop_or_report, want
+from cli.train_schema import register
+from datamodules.base.errors import DataError
+from datamodules.prediction_inputs import Sample, Wanted, read_samples
+from tasks.grading import Grader, grader_of
+from tasks.lookup import kind_of_answer
+from tasks.regression import Estimator, estimator_of
+from tasks.segmentation import mark_folder, marker_of
 
 register()
 

@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING
 import hydra
 from omegaconf import DictConfig
 
-from conf.again import ended_before
-from conf.background import are_taken, wish
-from conf.command_line import answer, say_start, stop_or_report
-from conf.exporting import export_within
-from conf.follower import followed
-from conf.point import Point, make_point, samples_of
-from conf.ranks import largest_memory_bytes, together
-from conf.schema import register
-from conf.scoring import headline, opening, scored
-from sweeps.record import Record, Status, failure_recorded, hold, is_done, prepare_resume, update_record
-from sweeps.wandb_runs import closing
+from cli.command_line import answer, stop_or_report
+from cli.train_schema import register
+from export.run import export_within
+from jobs.completed import ended_before, prepare_resume
+from jobs.export_queue import are_taken, wish
+from jobs.job import Point, make_point
+from jobs.notices import say_start
+from jobs.record_fields import headline, opening
+from jobs.validation import samples_of
+from sweeps.records.run_record import Record, Status, failure_recorded, hold, is_done, update_record
+from sweeps.records.wandb_export import closing
+from training.distributed.rank_zero import largest_memory_bytes, together
+from training.distributed.worker import followed
+from training.evaluate import scored
 
 if TYPE_CHECKING:
-    from datamodules.samples import Samples
+    from datamodules.base.samples import Samples
 
 register()
 warnings.filterwarnings(
@@ -33,7 +36,7 @@ warnings.filterwarnings(
 def main(cfg: DictConfig) -> str:
     """One job. Its record says how it ended; a failure ends a single run, but not the grid around it."""
     if cfg.stack > 1:
-        from conf.stacking import train_stack
+        from pipelines.multi_seed import train_stack
 
         return train_stack(cfg)
     point = make_point(cfg)
@@ -74,11 +77,12 @@ def train(cfg: DictConfig, point: Point) -> None:
 
 def fit_and_score(cfg: DictConfig, point: Point, samples: "Samples", resume: Path | None) -> Record:
     """Trains from the point's start, or goes on from the last whole epoch of an interrupted run; then tests."""
-    from conf.build import build_parts, build_trainer, forget_last_job, log_final, seed_everything
-    from conf.speeding import take_way
     from lightning_modules.callbacks import History
-    from sweeps.curves import kept_epochs
+    from sweeps.report.learning_curves import kept_epochs
     from sweeps.search import Judge
+    from training.autotune import take_way
+    from training.build import build_parts
+    from training.trainer import build_trainer, forget_last_job, log_final, seed_everything
 
     assert point.start is not None
     began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""`python -m annotation agreement|doubtful|import|export --data <folder>`: what annotators agree on, and labels in and out."""
+"""`python -m annotation serve data=<folder>` and `python -m annotation agreement|doubtful|import|export --data <folder>`: what annotators agree on, and labels in and out."""
 
 import argparse
 import sys
@@ -9,20 +9,28 @@ import numpy.typing as npt
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from annotation import agreement, coco, exchange
-from annotation.book import Book
-from annotation.doubts import doubts, write_doubts
+from annotation import agreement, coco, import_export
+from annotation.label_errors import doubts, write_doubts
 from annotation.log import AnnotationError, LogError
 from annotation.photos import Photos
-from conf.schema import register
-from datamodules.screen_grid import Grid
-from sweeps.record import RecordError
+from annotation.store import Book
+from choices import CONF
+from cli.train_schema import register
+from datamodules.screens.grid import Grid
+from sweeps.records.run_record import RecordError
 
 register()
 
 
 def main() -> None:
     """Reads the command line and answers."""
+    if sys.argv[1:2] == ["serve"]:
+        from cli.command_line import answer
+        from web.annotate import main as serve
+
+        del sys.argv[1]
+        answer(serve, "annotate")
+        return
     arguments, overrides = _parser().parse_known_args()
     try:
         book = _book(arguments.data, overrides, writes=arguments.command == "import")
@@ -39,7 +47,7 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m annotation", description="Labels of photos of phones.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="agreement|doubtful|import|export")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="serve|agreement|doubtful|import|export")
     for name, help_ in (
         ("agreement", "kappa, alpha, agreement by class and by annotator"),
         ("doubtful", "lists labels that networks doubt, for the review page"),
@@ -62,11 +70,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _book(data: Path, overrides: list[str], *, writes: bool) -> Book:
-    """The folder in the classes and grid of the configured data set, as annotate.py has it."""
+    """The folder in the classes and grid of the configured data set, as `serve` has it."""
     wrong = [word for word in overrides if not word.startswith("datamodule")]
     if wrong:
         raise AnnotationError(f"{wrong[0]}: no such option; overrides begin with datamodule")
-    with initialize_config_dir(str(Path(__file__).parents[1] / "conf"), version_base="1.3"):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg: DictConfig = compose("annotate", overrides)
     given = cfg.datamodule
     return Book(Photos(data), list(given.class_names), Grid(given.columns, given.rows, given.cell_px), writes=writes)
@@ -89,7 +97,7 @@ def _import(book: Book, arguments: argparse.Namespace) -> list[str]:
     source: Path = arguments.source
     left: list[str] = []
     if source.is_dir():
-        said, left = exchange.from_folders(book, source)
+        said, left = import_export.from_folders(book, source)
     elif source.suffix == ".json":
         meaning = {}
         for one in arguments.category:
@@ -97,7 +105,7 @@ def _import(book: Book, arguments: argparse.Namespace) -> list[str]:
             meaning[name] = coco.category(text)
         said, left = coco.from_coco(book, source, meaning, lambda name: _outline(book, name))
     else:
-        said = exchange.from_table(book, source)
+        said = import_export.from_table(book, source)
     if said:
         book.say(said)
     cells = sum(one.cell is not None for one in said)
@@ -112,7 +120,7 @@ def _outline(book: Book, name: str) -> npt.NDArray[np.float64] | None:
     given = book.state[name].corners
     if given is not None:
         return np.array(given).reshape(4, 2)
-    from datamodules.outline import OutlineError
+    from datamodules.screens.outline import OutlineError
     from export.outline.find import find
 
     picture = book.photos.pixels(name)
@@ -128,7 +136,7 @@ def _export(book: Book, arguments: argparse.Namespace) -> list[str]:
         raise AnnotationError(f"--to {target}: want a name that ends with .csv or .json (COCO)")
     if target.suffix == ".json":
         return [f"{coco.to_coco(book, target)} polygons: {target}"]
-    return [f"{exchange.to_table(book, target)} cells: {target}"]
+    return [f"{import_export.to_table(book, target)} cells: {target}"]
 
 
 if __name__ == "__main__":

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from annotation.book import Book
-from annotation.exchange import checked
+from annotation.import_export import checked
 from annotation.log import AnnotationError, Statement
 from annotation.state import IMPORTED, UNUSABLE
-from datamodules.screen_grid import rectify, split_cells
+from annotation.store import Book
+from datamodules.screens.grid import rectify, split_cells
 
 MARGIN = 0.02
 """Share of a cell at each side that overlap is not counted in: what is drawn for a neighbour reaches over by a pixel."""

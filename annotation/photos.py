@@ -10,9 +10,10 @@ from PIL import ExifTags, UnidentifiedImageError
 from PIL import Image as PillowImage
 
 from annotation.log import AnnotationError
-from datamodules.decoding import SUFFIXES, decode
-from datamodules.photo_folder import DataError, photo_file, photo_stem
-from datamodules.screen_grid import Image
+from datamodules.base.errors import DataError
+from datamodules.images.decoding import SUFFIXES, decode
+from datamodules.screens.grid import Image
+from datamodules.screens.photo_folder import photo_file, photo_stem
 
 HELD_BYTES = 400_000_000
 """Of decoded photos that are kept in memory: the open one, its neighbours, and those of a few others at work."""

@@ -26,7 +26,7 @@ def measured(case: str, way: str) -> dict[str, float]:
     import torch
     from torch.nn.functional import cross_entropy
 
-    from conf.machine import keep_freed_memory
+    from training.memory import keep_freed_memory
 
     if way == "kept" and not keep_freed_memory():
         raise SystemExit("error: this C library cannot be told to keep memory (want glibc)")

@@ -18,11 +18,11 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from PIL import Image, ImageDraw, ImageFont
 
-from conf.schema import register
+from choices import CONF
+from cli.train_schema import register
 from datamodules.augmentation import heavy, light
 from datamodules.batched import BatchedAugmentation
 
-CONF = Path(__file__).parent.parent / "conf"
 FORMS: dict[str, Any] = {"light": light, "heavy": heavy}
 SHOWN, DRAWS, GAP, MARGIN = 6, 8, 4, 150
 INK, PAPER = (40, 40, 40), (255, 255, 255)

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from choices import CONF
+
 LEARNING_RATE = 1e-3
 """Of Adam, constant, for every peer."""
 
@@ -106,20 +108,21 @@ def composed(case: Case, runs: str, *words: str) -> Any:
     """train.py's configuration of a case."""
     from hydra import compose, initialize_config_dir
 
-    from conf.schema import register
+    from cli.train_schema import register
 
     register()
     settings = [f"{key}={getattr(case, key)}" for key in ("backbone", "width", "resolution")]
     settings += [f"batch_size={case.batch}", f"optimizer.lr={LEARNING_RATE}", "schedule=constant", "logger=none"]
     settings += ["backbone.weights=none", "trainer.accelerator=cpu", f"paths.runs={runs}"]
-    with initialize_config_dir(str(Path(__file__).parent.parent / "conf"), version_base="1.3"):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
         return compose("train", overrides=[*settings, *words])
 
 
 def module_of(case: Case, classes: int) -> Any:
     """The module that train.py builds for a case, at a random start."""
-    from conf.build import build_module, seed_everything
     from lightning_modules.backbones.spec import Start
+    from training.build import build_module
+    from training.trainer import seed_everything
 
     seed_everything(0)
     start = Start("random", "same", (0.5,) * 3, (0.5,) * 3)

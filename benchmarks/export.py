@@ -23,6 +23,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from choices import CONF
+
 CASES: dict[str, tuple[str, float, int]] = {
     "mobilenet-0.5-160": ("mobilenet", 0.5, 160),
     "mobilenet-1.0-224": ("mobilenet", 1.0, 224),
@@ -100,14 +102,14 @@ def our_module(case: str) -> Any:
     import torch
     from hydra import compose, initialize_config_dir
 
-    from conf.build import build_module
-    from conf.schema import register
+    from cli.train_schema import register
     from lightning_modules.backbones.spec import Start
+    from training.build import build_module
 
     register()
     torch.manual_seed(0)
     backbone, width, _ = CASES[case]
-    with initialize_config_dir(str(Path(__file__).parent.parent / "conf"), version_base="1.3"):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("train", overrides=[f"backbone={backbone}", f"width={width}"])
     return build_module(cfg, Start("random", "same", (0.5,) * 3, (0.5,) * 3), CLASSES)
 

@@ -18,12 +18,12 @@ import numpy as np
 from cleanlab.rank import get_label_quality_scores
 from omegaconf import OmegaConf
 
-from annotation.book import Book
-from annotation.doubts import doubts, held_out
+from annotation.label_errors import doubts, held_out
 from annotation.photos import Photos
-from datamodules.photo_folder import cell_name
-from datamodules.screen_grid import Grid
-from sweeps.record import find_runs
+from annotation.store import Book
+from datamodules.screens.grid import Grid
+from datamodules.screens.photo_folder import cell_name
+from sweeps.records.run_record import find_runs
 
 HERE = Path(__file__).parent.parent
 SHOWN = 100

@@ -21,14 +21,14 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
+from datamodules.base.splits import assign_parts
 from datamodules.mask_augmentation import MaskAugmentation
-from datamodules.mask_bits import unpacked
+from datamodules.masks.bits import unpacked
 from datamodules.neu_seg import NeuSeg
-from datamodules.splits import assign_parts
 from heads.masks import BinaryCrossEntropy
 from lightning_modules.backbones.plain_unet import PlainUNet
 from lightning_modules.backbones.spec import Start
-from lightning_modules.mask_network import MaskNetwork
+from lightning_modules.networks.unet import MaskNetwork
 
 FOLDS = 5
 COPIES = (

@@ -48,7 +48,7 @@ def lightning(case: Case, pictures: Pictures, epochs: int, turn: Turn) -> None:
     from torchvision.datasets import ImageFolder
     from torchvision.transforms import v2
 
-    from conf.build import quiet
+    from training.trainer import quiet
 
     quiet()
     quarters = [v2.RandomRotation((angle, angle)) for angle in (0, 90, 180, 270)]
@@ -95,10 +95,10 @@ def gridlite(case: Case, pictures: Pictures, epochs: int, turn: Turn, words: lis
     """train.py's own trainer, data module and module, under more settings."""
     from hydra.utils import instantiate
 
-    from conf.build import build_trainer
-    from conf.machine import keep_freed_memory
-    from datamodules.cell_loaders import CellArrays, CellDataModule
+    from datamodules.base.loaders import CellArrays, CellDataModule
     from lightning_modules.callbacks import History
+    from training.memory import keep_freed_memory
+    from training.trainer import build_trainer
 
     keep_freed_memory()
     with tempfile.TemporaryDirectory() as runs:

@@ -20,15 +20,17 @@ from hydra.utils import instantiate
 from torch import nn
 from torch.optim.swa_utils import update_bn
 
-from conf.build import build_data, build_module, quiet, seed_everything
-from conf.schema import register
-from datamodules.cell_loaders import CellDataModule
-from lightning_modules.backbones.spec import BackboneSpec, Start, resolve_start
+from choices import CONF
+from cli.train_schema import register
+from datamodules.base.loaders import CellDataModule
+from lightning_modules.backbones.pretrained import resolve_start
+from lightning_modules.backbones.spec import BackboneSpec, Start
 from lightning_modules.callbacks import History
 from lightning_modules.grading import GradingModule
 from lightning_modules.inference import grade_images
+from training.build import build_data, build_module
+from training.trainer import quiet, seed_everything
 
-CONF = Path(__file__).parent.parent / "conf"
 Change = Callable[[GradingModule], None]
 
 
@@ -150,7 +152,7 @@ def show(found: dict[str, Any], arguments: argparse.Namespace) -> None:
     """Table on stdout, figure beside the results."""
     import matplotlib.pyplot as plt
 
-    from sweeps.effects import t_interval
+    from sweeps.analysis.main_effects import t_interval
 
     print(f"\n{'':44}{'train':>7}{'val, last epoch':>24}{'val, best':>11}{'statistics anew':>24}")
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.4), sharey=True, layout="constrained")

@@ -19,8 +19,8 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
 
-from datamodules.defect_table import read_defects
-from datamodules.run_lengths import Mask, decode, encode
+from datamodules.masks.defect_table import read_defects
+from datamodules.masks.run_lengths import Mask, decode, encode
 
 IMAGES, MARKED, MASKS, HEIGHT, WIDTH = 12_568, 6_666, 7_095, 256, 1600
 Decode = Callable[[Any], npt.NDArray[Any]]

@@ -24,16 +24,16 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.turns import spread
-from conf.build import quiet
 from datamodules.augmentation import none
-from datamodules.cell_loaders import CellArrays, CellDataModule
+from datamodules.base.loaders import CellArrays, CellDataModule
 from datamodules.imbalance import Unbalanced
 from heads.one_hot import OneHot
 from lightning_modules.backbones.simplenet import SimpLeNet
 from lightning_modules.backbones.spec import Start
 from lightning_modules.grading import GradingModule
+from lightning_modules.multi_seed.module import StackedData, StackedModule
 from lightning_modules.schedules import constant
-from lightning_modules.stacked import StackedData, StackedModule
+from training.trainer import quiet
 
 BATCH = 128
 

@@ -56,7 +56,7 @@ class Turn:
 def _peak_bytes() -> int:
     import psutil
 
-    from sweeps.surroundings import peak_memory_bytes
+    from sweeps.records.environment import peak_memory_bytes
 
     workers = psutil.Process().children(recursive=True)
     return peak_memory_bytes() + sum(worker.memory_full_info().uss for worker in workers)

@@ -23,7 +23,7 @@ EVERY_S = 0.004
 KINDS = {
     "waiting for a batch": ("concurrent/futures/_base.py", "cell_loaders.py"),
     "backward": ("torch/autograd/",),
-    "forward and loss": ("lightning_modules/networks.py", "heads/", "torch/nn/functional.py"),
+    "forward and loss": ("lightning_modules/networks/classifier.py", "heads/", "torch/nn/functional.py"),
     "optimizer": ("torch/optim/", "torch/nn/utils/"),
     "metrics and logging": ("torchmetrics/", "logger_connector"),
     "checkpoint": ("model_checkpoint", "torch/serialization.py"),

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
-from datamodules.screen_grid import Image
+from datamodules.screens.grid import Image
 
 Floats = npt.NDArray[np.float64]
 GREY = 127

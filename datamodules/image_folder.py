@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
-from datamodules.cell_cache import build_array, disk_errors, in_order
-from datamodules.decoding import centre_square, decode
-from datamodules.image_index import Index, Member, find_members, looked_through, passed_over
-from datamodules.photo_folder import DataError
-from datamodules.samples import SPLIT_VERSION, Division, Samples
-from datamodules.splits import PARTS, assign_parts, spread
+from datamodules.base.array_cache import build_array, disk_errors, in_order
+from datamodules.base.errors import DataError
+from datamodules.base.samples import SPLIT_VERSION, Division, Samples
+from datamodules.base.splits import PARTS, assign_parts, spread
+from datamodules.images.decoding import centre_square, decode
+from datamodules.images.index import Index, Member, find_members, looked_through, passed_over
 
 if TYPE_CHECKING:
     import pandas as pd

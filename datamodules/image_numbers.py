@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from datamodules.decoding import SUFFIXES
+from datamodules.base.errors import DataError
+from datamodules.base.samples import Division
+from datamodules.base.splits import spread
 from datamodules.image_folder import FolderImages
-from datamodules.image_index import Member, looked_through, whole_ones
-from datamodules.number_table import read_numbers
-from datamodules.photo_folder import DataError
-from datamodules.samples import Division
-from datamodules.splits import spread
+from datamodules.images.decoding import SUFFIXES
+from datamodules.images.index import Member, looked_through, whole_ones
+from datamodules.images.number_table import read_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +64,7 @@ class NumberedImages(FolderImages):
 
     def loaders(self, resolution: int, **settings: Any) -> "pl.LightningDataModule":
         """As in `Samples`, asking for the numbers."""
-        from datamodules.cell_loaders import CellArrays, CellDataModule
+        from datamodules.base.loaders import CellArrays, CellDataModule
 
         table = self.table
         arrays = CellArrays(

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
-from datamodules.cell_cache import build_array, disk_errors
+from datamodules.base.array_cache import build_array, disk_errors
+from datamodules.base.errors import DataError
+from datamodules.base.samples import Samples
 from datamodules.phone_photos import Cells, PhonePhotos
-from datamodules.photo_folder import DataError
-from datamodules.samples import Samples
 from datamodules.synthetic_screens import SyntheticScreens
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ import numpy as np
 from filelock import FileLock
 from PIL import Image as PillowImage
 
-from datamodules.mask_bits import checked_names
-from datamodules.mask_samples import MaskSamples
-from datamodules.photo_folder import DataError
-from datamodules.run_lengths import Mask
-from datamodules.samples import Division
+from datamodules.base.errors import DataError
+from datamodules.base.samples import Division
+from datamodules.masks.bits import checked_names
+from datamodules.masks.run_lengths import Mask
+from datamodules.masks.samples import MaskSamples
 from datamodules.severstal import masks_of_table
 
 
@@ -72,7 +72,7 @@ class NeuSeg:
         )
 
     def _by_index(self, folder: Path, parts: dict[str, str]) -> MaskSamples:
-        from datamodules.image_index import Member, looked_through, whole_ones
+        from datamodules.images.index import Member, looked_through, whole_ones
 
         names, classes = sorted(parts), len(self.class_names)
         index = looked_through(folder / "images", [Member(name, "", "") for name in names], self.cache)

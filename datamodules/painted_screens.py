@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
-from datamodules.cell_cache import disk_errors
+from datamodules.base.array_cache import disk_errors
+from datamodules.base.errors import DataError
 from datamodules.mixed_screens import MixedCells
 from datamodules.phone_photos import Cells, PhonePhotos
-from datamodules.photo_folder import DataError, checked_corners, photo_stem
+from datamodules.screens.photo_folder import checked_corners, photo_stem
 from datamodules.synthetic_screens import must_be_the_renderers
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ class PaintedScreens(PhonePhotos):
         return PaintedCells(real, self._painted(real) if self.copies else None, self.share, self.severity)
 
     def _painted(self, real: Cells) -> Cells:
-        from datamodules.decoding import size_of
+        from datamodules.images.decoding import size_of
         from datamodules.rendering import RENDERER_VERSION
         from datamodules.rendering.painted import RealPhoto
         from datamodules.rendering.painting import front_aspect

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from datamodules.cell_cache import cells_at, fingerprint_pixels
-from datamodules.photo_folder import DataError, Photo, PhotoFolder, cell_name, read_photo_folder
-from datamodules.samples import SPLIT_VERSION, Division, Samples
-from datamodules.screen_grid import Grid
-from datamodules.splits import assign_parts, spread
+from datamodules.base.errors import DataError
+from datamodules.base.samples import SPLIT_VERSION, Division, Samples
+from datamodules.base.splits import assign_parts, spread
+from datamodules.screens.cell_cache import cells_at, fingerprint_pixels
+from datamodules.screens.grid import Grid
+from datamodules.screens.photo_folder import Photo, PhotoFolder, cell_name, read_photo_folder
 
 if TYPE_CHECKING:
     import pandas as pd

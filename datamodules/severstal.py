@@ -4,13 +4,13 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from datamodules.decoding import SUFFIXES
-from datamodules.defect_table import read_defects
-from datamodules.image_index import Member, looked_through, whole_ones
-from datamodules.mask_bits import checked_names
-from datamodules.mask_samples import MaskSamples
-from datamodules.photo_folder import DataError
-from datamodules.samples import Division
+from datamodules.base.errors import DataError
+from datamodules.base.samples import Division
+from datamodules.images.decoding import SUFFIXES
+from datamodules.images.index import Member, looked_through, whole_ones
+from datamodules.masks.bits import checked_names
+from datamodules.masks.defect_table import read_defects
+from datamodules.masks.samples import MaskSamples
 
 
 class Severstal:

@@ -6,8 +6,8 @@ from typing import Any
 
 from filelock import FileLock
 
+from datamodules.base.errors import DataError
 from datamodules.phone_photos import Cells, PhonePhotos
-from datamodules.photo_folder import DataError
 
 
 def must_be_the_renderers(settings: Mapping[str, Any]) -> None:

@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from datamodules.base.errors import DataError
 from datamodules.image_numbers import ImageNumbers, NumberedImages
-from datamodules.photo_folder import DataError
 
 
 class SyntheticShackles(ImageNumbers):

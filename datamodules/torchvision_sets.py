@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
-from datamodules.cell_cache import build_array, disk_errors, in_order
-from datamodules.photo_folder import DataError
-from datamodules.samples import SPLIT_VERSION, Samples
-from datamodules.screen_grid import resize
+from datamodules.base.array_cache import build_array, disk_errors, in_order
+from datamodules.base.errors import DataError
+from datamodules.base.samples import SPLIT_VERSION, Samples
+from datamodules.screens.grid import resize
 
 if TYPE_CHECKING:
     import pandas as pd

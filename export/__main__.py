@@ -6,16 +6,17 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from conf.command_line import answer, stop_or_report
-from conf.exporting import best_of_latest, export_run
-from conf.schema import register
-from sweeps.record import hold, read_record
-from sweeps.wandb_runs import again
+from choices import CONF
+from cli.command_line import answer, stop_or_report
+from cli.train_schema import register
+from export.run import best_of_latest, export_run
+from sweeps.records.run_record import hold, read_record
+from sweeps.records.wandb_export import again
 
 register()
 
 
-@hydra.main(version_base="1.3", config_path="../conf", config_name="export")
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="export")
 def main(cfg: DictConfig) -> None:
     """Makes, checks, scores and times the files, enters them in the run's record and prints a table of them."""
     folder = Path(cfg.run) if cfg.run else Path(cfg.paths.runs)

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from heads.grades import GradeHead
 from heads.masks import MaskHead
 from heads.scalar import ScalarHead
-from lightning_modules.networks import Network
-from lightning_modules.trained import TrainedModule
+from lightning_modules.base import TrainedModule
+from lightning_modules.networks.classifier import Network
 
 
 class Deployable(nn.Module):

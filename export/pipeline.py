@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from tqdm import tqdm
 
-from datamodules.samples import Samples
+from datamodules.base.samples import Samples
 from export import flatbuffer
 from export.convert import to_float32, to_onnx
 from export.deployable import deployable
@@ -22,8 +22,8 @@ from export.quantization_aware import quantization_aware
 from export.quantize import FloatFile
 from export.runtime import METADATA
 from export.scores import Scored
-from lightning_modules.trained import TrainedModule
-from sweeps.record import Record, one_line, update_record
+from lightning_modules.base import TrainedModule
+from sweeps.records.run_record import Record, one_line, update_record
 
 Quantization = Callable[[FloatFile], bytes]
 Latency = Callable[[bytes], Iterable[Entry]]

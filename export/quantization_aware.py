@@ -19,7 +19,7 @@ from torch.nn.utils import parametrize
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from tqdm import tqdm
 
-from lightning_modules.trained import TrainedModule
+from lightning_modules.base import TrainedModule
 
 RECTIFIERS = (nn.ReLU, nn.ReLU6)
 """What a runtime computes inside the convolution, so that nothing is rounded before it."""

@@ -11,14 +11,14 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from datamodules.samples import Samples
+from datamodules.base.samples import Samples
 from export.deployable import Deployable
 from export.runtime import TfliteModel
 from lightning_modules.inference import grade_images
-from sweeps.metrics import grade_metrics
+from metrics.grading import grade_metrics
 
 if TYPE_CHECKING:
-    from lightning_modules.trained import TrainedModule
+    from lightning_modules.base import TrainedModule
 
 FEW = 32
 """Images by which a converted file is held against torch."""

@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from sweeps.figures import main_figure, plain
+from metrics.figures import main_figure, plain
 
 
 def print_files(entries: dict[str, dict[str, Any]]) -> None:

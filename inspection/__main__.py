@@ -10,19 +10,21 @@ import hydra
 import numpy as np
 from omegaconf import DictConfig
 
-from conf.command_line import answer, stop_or_report, want
-from conf.estimators import RunEstimator
-from conf.graders import RunGrader
-from conf.markers import RunMarker, kind_of_answer
-from conf.reading import as_given, read_samples
-from conf.schema import register
-from datamodules.decoding import decode
-from sweeps.record import RecordError, Status, read_record, write_whole
+from choices import CONF
+from cli.command_line import answer, stop_or_report, want
+from cli.train_schema import register
+from datamodules.images.decoding import decode
+from datamodules.prediction_inputs import as_given, read_samples
+from sweeps.records.run_record import RecordError, Status, read_record, write_whole
+from tasks.grading import RunGrader
+from tasks.lookup import kind_of_answer
+from tasks.regression import RunEstimator
+from tasks.segmentation import RunMarker
 
 register()
 
 
-@hydra.main(version_base="1.3", config_path="../conf", config_name="inspect")
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="inspect")
 def main(cfg: DictConfig) -> None:
     """Draws a page on an image or a pair, or measures the distance of two folders, and says where it is."""
     want(cfg, run="a run's folder")
@@ -120,7 +122,7 @@ def measure(cfg: DictConfig, known: Any, place: Path) -> Path:
     network = known.module.network
     layers = chosen(network, batch_of(sets[0][0]), cfg.layers)
     features = [_features(network, images, layers) for images in sets]
-    gaps = [gap_of(layer, *(each[layer] for each in features), sources) for layer in layers]
+    gaps = [gap_of(layer, features[0][layer], features[1][layer], sources) for layer in layers]
     names = _names(folders)
     table = Table(title=f"{names[0]} ({len(sets[0])} images) against {names[1]} ({len(sets[1])})")
     for column in ("layer", "MMD²", "95 %", "p", "told apart", "A-distance"):

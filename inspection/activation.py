@@ -42,7 +42,7 @@ def activation_map(
     found: Any = None
     try:
         for one, _ in flags:
-            one.requires_grad_(requires_grad=True)
+            one.requires_grad = True
         for module in in_place:  # they would change what the layer has put out
             module.inplace = False
         with (

@@ -63,7 +63,7 @@ def seen(module: Trained, pixels: Picture, name: str, class_names: Sequence[str]
                 f"{name} {100 * float(one):.1f} %" for name, one in zip(class_names, shares, strict=True) if one > 0
             )
             return Seen(name, pixels, f"marked: {words or 'nothing'}", logits[0], best if wanted is None else wanted)
-        grade = int(module.head.decode(logits)[0])  # type: ignore[arg-type]
+        grade = int(module.head.decode(logits)[0])
     return Seen(
         name,
         pixels,
@@ -178,4 +178,4 @@ def _large(picture: Picture, side: int) -> Picture:
 
 def pooled(maps: Maps) -> npt.NDArray[np.float64]:
     """Maps `(B, C, h, w)` → features `(B, C)`: their means over places."""
-    return maps.mean(axis=(2, 3), dtype=np.float64)
+    return np.asarray(maps.mean(axis=(2, 3), dtype=np.float64))

@@ -11,9 +11,9 @@ from torch.nn import functional
 
 from heads.grades import GradeHead
 from lightning_modules.backbones.base import Backbone
+from lightning_modules.base import OptimizerFactory, ScheduleFactory
 from lightning_modules.fine_tuning import FineTuning
 from lightning_modules.grading import GradingModule
-from lightning_modules.trained import OptimizerFactory, ScheduleFactory
 
 RANGE = 0.05, 50.0
 """Of a learned temperature."""

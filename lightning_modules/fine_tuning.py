@@ -8,7 +8,7 @@ from timm.models import group_parameters
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from lightning_modules.networks import Network
+from lightning_modules.networks.classifier import Network
 
 
 @dataclass(frozen=True)

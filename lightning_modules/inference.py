@@ -1,22 +1,16 @@
 """Grades and probabilities of many images from a trained network."""
 
-import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import Any, cast
+from collections.abc import Iterable, Iterator
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from heads.grades import GradeHead
 from heads.masks import MaskHead
-from lightning_modules.trained import TrainedModule
-
-
-class CheckpointError(ValueError):
-    """A checkpoint that cannot be loaded; the message names the file."""
+from lightning_modules.base import TrainedModule
 
 
 @torch.inference_mode()
@@ -50,57 +44,3 @@ def read_off(module: TrainedModule, batches: Iterable[Tensor]) -> npt.NDArray[np
     module.eval()
     found = [module.head.decode(module(images.to(module.device)).float())[:, 0].double().cpu() for images in batches]
     return torch.cat(found).numpy()
-
-
-def load_checkpoint(module: nn.Module, path: Path) -> None:
-    """Fills a module from a Lightning checkpoint, which is read as plain data only: no code in it runs.
-
-    Raises CheckpointError when the file is missing, truncated, foreign, or of another configuration.
-    """
-    state = _saved(path)
-    try:
-        module.load_state_dict(state)
-    except RuntimeError as error:
-        first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        raise CheckpointError(f"{path}: of another configuration than its record ({first})") from None
-
-
-ENCODER = "network.backbone."
-
-
-def take_over_backbone(backbone: nn.Module, path: Path) -> None:
-    """Fills a backbone from a run's checkpoint. Raises CheckpointError where it does not fit."""
-    state, wanted = _saved(path), backbone.state_dict()
-    given = {key.removeprefix(ENCODER): value for key, value in state.items() if key.startswith(ENCODER)}
-    odd = sorted(key for key, value in wanted.items() if key not in given or given[key].shape != value.shape)
-    if odd:
-        raise CheckpointError(f"{path}: not of this backbone: {odd[0]} is missing or has another shape")
-    backbone.load_state_dict({key: given[key] for key in wanted})
-
-
-def take_over_above(module: nn.Module, path: Path) -> None:
-    """Fills what stands above a module's backbone from a run's checkpoint, where all of it has the same shape."""
-    state = _saved(path)
-    wanted = {
-        key: value
-        for key, value in module.state_dict().items()
-        if key.startswith("network.") and not key.startswith(ENCODER)
-    }
-    if all(key in state and state[key].shape == value.shape for key, value in wanted.items()):
-        module.load_state_dict({key: state[key] for key in wanted}, strict=False)
-
-
-def _saved(path: Path) -> Mapping[str, Tensor]:
-    """The tensors of a Lightning checkpoint."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what torch thinks of a foreign pickle is said below
-            saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: no such checkpoint") from None
-    except Exception as error:
-        raise CheckpointError(f"{path}: not a whole checkpoint of plain tensors ({type(error).__name__})") from None
-    state = saved.get("state_dict") if isinstance(saved, Mapping) else None
-    if not isinstance(state, Mapping):
-        raise CheckpointError(f"{path}: holds no state_dict")
-    return state

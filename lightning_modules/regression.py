@@ -8,10 +8,10 @@ from torchmetrics import Metric, MetricCollection
 
 from heads.scalar import ScalarHead
 from lightning_modules.backbones.base import Backbone
+from lightning_modules.base import OptimizerFactory, ScheduleFactory, TrainedModule
 from lightning_modules.data_parallel import Rows
 from lightning_modules.fine_tuning import FineTuning
-from lightning_modules.networks import GradeNetwork
-from lightning_modules.trained import OptimizerFactory, ScheduleFactory, TrainedModule
+from lightning_modules.networks.classifier import GradeNetwork
 
 
 class NumberBatch(Protocol):

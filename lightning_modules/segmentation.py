@@ -9,11 +9,11 @@ from torchmetrics import Metric, MetricCollection
 
 from heads.masks import MaskHead
 from lightning_modules.backbones.base import Backbone
+from lightning_modules.base import OptimizerFactory, ScheduleFactory, TrainedModule
 from lightning_modules.data_parallel import Rows
 from lightning_modules.fine_tuning import FineTuning
-from lightning_modules.mask_network import MaskNetwork
-from lightning_modules.networks import Network
-from lightning_modules.trained import OptimizerFactory, ScheduleFactory, TrainedModule
+from lightning_modules.networks.classifier import Network
+from lightning_modules.networks.unet import MaskNetwork
 
 
 class MaskBatch(Protocol):

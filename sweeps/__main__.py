@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sweeps.record import RecordError, latest_sweep
+from sweeps.records.run_record import RecordError, latest_sweep
 
 
 def main() -> None:
@@ -40,24 +40,24 @@ def main() -> None:
 def _answer(arguments: argparse.Namespace, sweep: Path) -> None:
     command = arguments.command
     if command == "status":
-        from sweeps.status import print_status
+        from sweeps.tables.status import print_status
 
         print_status(sweep)
     elif command == "table":
-        from sweeps.table import print_table, read_sweep
+        from sweeps.tables.runs import print_table, read_sweep
 
         runs, files = read_sweep(sweep)
         print_table(runs, sweep, files)
     elif command == "wandb":
         _to_wandb(arguments, sweep)
     else:
-        from sweeps.report import write_report
+        from sweeps.report.report import write_report
 
         print(f"report: {write_report(sweep)}")
 
 
 def _to_wandb(arguments: argparse.Namespace, sweep: Path) -> None:
-    from sweeps.wandb_runs import dashboard, publish
+    from sweeps.records.wandb_export import dashboard, publish
 
     about = {"project": arguments.project, "entity": arguments.entity}
     count = publish(sweep, online=arguments.online, **about)

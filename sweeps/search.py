@@ -17,7 +17,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from sweeps.record import Record, RecordError, Status
+from sweeps.records.run_record import Record, RecordError, Status
 
 Direction = Literal["maximize", "minimize"]
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)

@@ -1,9 +1,9 @@
 """The backbones that tests go through: all of conf/backbone, the large ones in the slow tests alone."""
 
-from pathlib import Path
-
 import pytest
 
+from choices import ROOT
+
 LARGE = ("efficientnet_b3", "efficientnet_b5", "efficientnet_b7", "resnet50", "resnet101", "vgg16")
-NAMES = sorted(path.stem for path in (Path(__file__).parent.parent / "conf" / "backbone").glob("*.yaml"))
+NAMES = sorted(path.stem for path in (ROOT / "conf" / "backbone").glob("*.yaml"))
 BACKBONES = [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in NAMES]

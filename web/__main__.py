@@ -8,25 +8,26 @@ from typing import Any
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from conf.benching import files_to_time
-from conf.command_line import answer, stop_or_report
-from conf.exporting import load_samples
-from conf.schema import register
-from sweeps.record import read_record
+from choices import CONF
+from cli.command_line import answer, stop_or_report
+from cli.train_schema import register
+from export.latency.selection import files_to_time
+from sweeps.records.run_record import read_record
+from training.finished_run import load_samples
 
 register()
 
 
-@hydra.main(version_base="1.3", config_path="../conf", config_name="web")
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="web")
 def main(cfg: DictConfig) -> None:
     """Serves until it is stopped."""
     with stop_or_report(Path(cfg.run or cfg.front or cfg.paths.runs)):
         chosen = files_to_time(cfg.run, cfg.front, cfg.paths.runs, cfg.files)
 
-        from web.app import create_app
+        from web.phone_app import create_app
         from web.runtime import fetch_runtime, runtime_version
+        from web.served_files import ShelfFile
         from web.serving import serve
-        from web.shelf import ShelfFile
 
         fetch_runtime()
         rules: Any = OmegaConf.to_container(cfg.rules)
@@ -43,7 +44,7 @@ def main(cfg: DictConfig) -> None:
 
 def knows(rules: Any, data: dict[str, Any]) -> bool:
     """Whether the rules can grade a device by a run's labels; says so where they cannot. Whole pictures need no rules."""
-    from export.grading import GradingError, read_rules
+    from station.device_grade import GradingError, read_rules
 
     if not data["preparation"]["grid"]:
         return True

@@ -22,7 +22,7 @@ from export.flatbuffer import read_metadata
 from export.latency.host import LOCK
 from export.latency.result import Entry, LatencyError
 from export.runtime import METADATA
-from web.app import create_app
+from web.phone_app import create_app
 from web.runtime import RuntimeMissingError, fetch_runtime, runtime_version
 
 BROWSERS = ("chromium", "google-chrome", "chromium-browser")

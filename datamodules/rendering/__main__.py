@@ -4,7 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
-from datamodules.photo_folder import DataError
+from datamodules.base.errors import DataError
 from datamodules.rendering import RENDERER_VERSION, contact_sheet, render_dataset
 from datamodules.rendering.factors import factor_sheet
 from datamodules.rendering.pairs import pair_sheet

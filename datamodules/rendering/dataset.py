@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from datamodules.processes import fresh_processes
+from datamodules.base.processes import fresh_processes
 from datamodules.rendering.geometry import CLASS_NAMES, COLS, ROWS
 from datamodules.rendering.look import Look
 from datamodules.rendering.planning import DevicePlan, plan_devices, stream

@@ -13,7 +13,7 @@ from datamodules.rendering.geometry import CLASS_NAMES, COLS, ROWS
 from datamodules.rendering.look import Look
 from datamodules.rendering.planning import DevicePlan, plan_devices
 from datamodules.rendering.scene import make_device, render_photo
-from datamodules.screen_grid import Grid, cut_cells
+from datamodules.screens.grid import Grid, cut_cells
 
 ROWS_SHOWN = {
     "as it is": Look(),

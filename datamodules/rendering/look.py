@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from datamodules.photo_folder import DataError
+from datamodules.base.errors import DataError
 from datamodules.rendering.marks import Broken, Pieces
 from datamodules.rendering.raster import Image, f32
 

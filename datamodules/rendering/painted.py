@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from datamodules.processes import fresh_processes
+from datamodules.base.processes import fresh_processes
 from datamodules.rendering.dataset import CELL_COLUMNS, PHOTO_COLUMNS, one_thread, published, workers_of, write_csv
 from datamodules.rendering.geometry import CLASS_NAMES, COLS, ROWS, Damage
 from datamodules.rendering.look import Look
 from datamodules.rendering.painting import front_aspect, paint, seen_cells, soil
 from datamodules.rendering.planning import DevicePlan, plan_devices, stream
-from datamodules.screen_grid import resize
+from datamodules.screens.grid import resize
 
 KINDS = {"scratches": (1, 2), "cracks": (3, 4)}
 """What can be painted, and the grades that it brings."""
@@ -68,7 +68,7 @@ def _shrunk(photo: NDArray[np.uint8], corners: NDArray[np.float64]) -> tuple[NDA
 
 def _painted(photo: RealPhoto, plan: DevicePlan, copy: int, seed: int, folder: Path, look: Look) -> list[list[str]]:
     """Paints one copy of one photo into `folder`; its line of photos.csv and its lines of cells.csv."""
-    from datamodules.decoding import decode
+    from datamodules.images.decoding import decode
 
     before, corners = _shrunk(decode(photo.path), photo.corners)
     rng = stream(seed, plan.index)

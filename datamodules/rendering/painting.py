@@ -25,7 +25,7 @@ from datamodules.rendering.raster import (
     rounded_box,
     times,
 )
-from datamodules.screen_grid import Grid, rectify
+from datamodules.screens.grid import Grid, rectify
 
 SEEN_PX, SEEN_LEVELS = 6, 40
 """The shortest scratch that counts is 0.04 of a cell's diagonal: 6 pixels of a cell of 100."""

@@ -8,14 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from datamodules.photo_folder import DataError, checked_corners, read_photo_folder
+from datamodules.base.errors import DataError
 from datamodules.rendering.geometry import CLASS_NAMES, COLS, ROWS, Damage
 from datamodules.rendering.look import Look
 from datamodules.rendering.painted import KINDS, shares_of
 from datamodules.rendering.painting import front_aspect, paint, seen_cells, soil
 from datamodules.rendering.planning import plan_devices, stream
 from datamodules.rendering.scene import make_device, render_photo
-from datamodules.screen_grid import Grid, rectify
+from datamodules.screens.grid import Grid, rectify
+from datamodules.screens.photo_folder import checked_corners, read_photo_folder
 
 Picture = NDArray[np.uint8]
 GAP = 12
@@ -30,7 +31,7 @@ def fronts_in(root: Path, count: int, seed: int) -> list[tuple[Picture, NDArray[
 
     Raises DataError for a set that cannot be read, or has ready-cut cells alone.
     """
-    from datamodules.decoding import decode
+    from datamodules.images.decoding import decode
 
     folder = read_photo_folder(root, Grid(COLS, ROWS), len(CLASS_NAMES), labelled=False)
     if folder.ready_cut:

@@ -13,8 +13,8 @@ from filelock import FileLock
 from PIL import Image
 from tqdm import tqdm
 
-from datamodules.photo_folder import DataError
-from datamodules.processes import fresh_processes
+from datamodules.base.errors import DataError
+from datamodules.base.processes import fresh_processes
 from datamodules.shackles import skies
 from datamodules.shackles.scene import LIGHTS, Scene, Variation, draw, traced
 from datamodules.shackles.surfaces import Map

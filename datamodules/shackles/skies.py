@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from datamodules.decoding import SUFFIXES
-from datamodules.photo_folder import DataError
+from datamodules.base.errors import DataError
+from datamodules.images.decoding import SUFFIXES
 from datamodules.shackles.surfaces import Map, cloud
 
 HEIGHT, WIDTH = 768, 1536

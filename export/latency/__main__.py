@@ -8,16 +8,17 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from tqdm import tqdm
 
-from conf.benching import files_to_time, keep
-from conf.command_line import answer, stop_or_report
-from conf.schema import register
-from sweeps.record import read_record
-from sweeps.wandb_runs import again
+from choices import CONF
+from cli.command_line import answer, stop_or_report
+from cli.train_schema import register
+from export.latency.selection import files_to_time, keep
+from sweeps.records.run_record import read_record
+from sweeps.records.wandb_export import again
 
 register()
 
 
-@hydra.main(version_base="1.3", config_path="../../conf", config_name="bench")
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="bench")
 def main(cfg: DictConfig) -> None:
     """Measures file after file and enters each timing at once; prints all of them, also when one fails."""
     with stop_or_report(Path(cfg.run or cfg.front or cfg.paths.runs)):

@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from export.latency.result import Entry, entry, times_of
 from export.runtime import interpreter_of
-from sweeps.surroundings import processor
+from sweeps.records.environment import processor
 
 LOCK = Path(tempfile.gettempdir()) / "gridlite-latency.lock"
 """One measurement at a time on a machine, whoever asks."""

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import torch
 
-from conf.build import quiet
-from datamodules.photo_folder import read_photo_folder
-from datamodules.screen_grid import Grid
+from datamodules.screens.grid import Grid
+from datamodules.screens.photo_folder import read_photo_folder
 from export.convert import to_float32, to_onnx
 from export.flatbuffer import half_precision
 from export.outline.network import Deployable
 from export.outline.network_file import FILE, SIDE
 from export.outline.samples import rendered
 from export.outline.training import train
+from training.trainer import quiet
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Finds the phone in a photo: mask by the file beside this one, corners by `datamodules.outline`."""
+"""Finds the phone in a photo: mask by the file beside this one, corners by `datamodules.screens.outline`."""
 
 from functools import cache
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from datamodules.outline import Outline, OutlineError, agreed, find_outline
-from datamodules.screen_grid import resize
+from datamodules.screens.grid import resize
+from datamodules.screens.outline import Outline, OutlineError, agreed, find_outline
 from export.outline.network_file import FILE, SIDE
 from export.runtime import interpreter_of
 

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from datamodules.decoding import decode
-from datamodules.photo_folder import PhotoFolder
-from datamodules.screen_grid import resize
+from datamodules.images.decoding import decode
+from datamodules.screens.grid import resize
+from datamodules.screens.photo_folder import PhotoFolder
 from export.outline.faces import face
 from export.outline.network_file import SIDE
 from export.outline.scenery import Image, Points, background, fingers, lit, palm, skin

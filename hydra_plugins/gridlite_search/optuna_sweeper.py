@@ -76,7 +76,7 @@ class OptunaSweeper(Sweeper):
             raise HydraException(str(error)) from None
 
     def _search(self, sweep: Path, fixed: list[str], space: dict[str, Any]) -> Any:
-        from sweeps.record import RecordError, Status, read_record
+        from sweeps.records.run_record import RecordError, Status, read_record
         from sweeps.search import Objective, Search
 
         assert self.launcher is not None

@@ -6,7 +6,7 @@ from torch import nn
 
 from lightning_modules.backbones.base import Backbone
 from lightning_modules.backbones.spec import Start
-from lightning_modules.backbones.steps import Steps
+from lightning_modules.backbones.stages import Steps
 
 CHANNELS = (64, 128, 256, 512)
 """Of the four blocks of four convolutions each."""

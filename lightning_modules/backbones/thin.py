@@ -10,7 +10,7 @@ from torch import nn
 
 from lightning_modules.backbones.base import Backbone
 from lightning_modules.backbones.spec import Start
-from lightning_modules.backbones.steps import Steps
+from lightning_modules.backbones.stages import Steps
 
 
 class Thin(Backbone):

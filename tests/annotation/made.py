@@ -5,10 +5,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from annotation.book import Book
 from annotation.log import Statement
 from annotation.photos import Photos
-from datamodules.screen_grid import Grid
+from annotation.store import Book
+from datamodules.screens.grid import Grid
 
 NAMES = ("none", "minor", "major", "crack", "broken")
 GRID = Grid(3, 5, 40)

@@ -6,11 +6,11 @@ import json
 import pytest
 
 from annotation.log import Log
-from datamodules.photo_folder import read_photo_folder
-from datamodules.screen_grid import Grid
+from datamodules.screens.grid import Grid
+from datamodules.screens.photo_folder import read_photo_folder
 from tests.annotation.made import all_cells, book_of, draw_photos, graded, outlined
+from tests.commands.test_train import SMALL, run
 from tests.drawn import draw_screens
-from tests.test_train import SMALL, run
 from tests.warm import run_warm
 
 CLASSES = ("datamodule.class_names=[none,minor,major,crack,broken]", "datamodule.cell_px=40")

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules.cell_loaders import CellArrays, CellDataset
+from datamodules.base.errors import DataError
+from datamodules.base.loaders import CellArrays, CellDataset
 from datamodules.phone_photos import PhonePhotos
-from datamodules.photo_folder import DataError
-from sweeps.record import find_runs
+from sweeps.records.run_record import find_runs
+from tests.commands.test_train import SMALL, record_of, run
 from tests.drawn import draw_screens
-from tests.test_train import SMALL, record_of, run
 
 
 def with_votes(root, votes_of):
@@ -96,7 +96,7 @@ def test_a_run_on_votes_learns(tmp_path, encoding):
 
 
 def test_runs_of_before_votes_keep_their_hash():
-    from conf.identity import config_hash
+    from jobs.config_hash import config_hash
 
     before = {"datamodule": {"root": "x"}, "trainer": {}}
     settled, votes = ({"datamodule": {"root": "x", "labels": kind}, "trainer": {}} for kind in ("settled", "votes"))

@@ -1,7 +1,6 @@
 """Every file in conf/ composes and keeps its contract; a new yaml is picked up by itself."""
 
 from functools import cache
-from pathlib import Path
 
 import pytest
 import torch
@@ -9,12 +8,14 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from conf.build import factory
-from conf.schema import register
-from lightning_modules.backbones.spec import BackboneSpec, Start, resolve_start
+from choices import ROOT
+from cli.train_schema import register
+from lightning_modules.backbones.pretrained import resolve_start
+from lightning_modules.backbones.spec import BackboneSpec, Start
 from tests.backbones import BACKBONES, NAMES
+from training.build import factory
 
-CONF = Path(__file__).parent.parent.parent / "conf"
+CONF = ROOT / "conf"
 NO_AXES = ("hydra", "experiment", "sweep", "finalist", "study", "rules", "__pycache__")
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name not in NO_AXES)
 CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
@@ -157,7 +158,7 @@ def test_every_encoding_keeps_the_head_contract(choice):
 
 @pytest.mark.parametrize("choice", BACKBONES)
 def test_weights_resolve_without_a_network(choice, tmp_path, monkeypatch):
-    monkeypatch.setattr("lightning_modules.backbones.spec._reachable", lambda url: False)
+    monkeypatch.setattr("lightning_modules.backbones.pretrained._reachable", lambda url: False)
     spec = spec_of(choice)
     start = resolve_start(spec, spec.default_width, "auto", tmp_path)
     assert start.origin == "random"

@@ -1,13 +1,12 @@
 """Every experiment composes and begins with where it comes from, how it is run, what it costs and what to expect."""
 
-from pathlib import Path
-
 import pytest
 from hydra import compose, initialize_config_dir
 
-from conf.schema import register
+from choices import ROOT
+from cli.train_schema import register
 
-CONF = Path(__file__).parent.parent.parent / "conf"
+CONF = ROOT / "conf"
 EXPERIMENTS = sorted((CONF / "experiment").glob("*.yaml"))
 
 register()

@@ -1,16 +1,16 @@
 """Every file of conf/sweep says what it is, composes, and has as many points as its header says."""
 
 import re
-from pathlib import Path
 
 import pytest
 import yaml
 from hydra import compose, initialize_config_dir
 
-from conf.closing import points_of
-from conf.schema import register
+from choices import ROOT
+from cli.train_schema import register
+from jobs.hydra_callbacks import points_of
 
-CONF = Path(__file__).parent.parent.parent / "conf"
+CONF = ROOT / "conf"
 SWEEPS = sorted((CONF / "sweep").glob("*.yaml"))
 THESIS = {"stage1_mobilenet": 12, "stage1_mobilenetv2": 12, "stage1_efficientnet": 3}
 
@@ -53,7 +53,7 @@ def test_stage_1_is_the_thesis():
 
 
 def test_finalists_are_the_thesis():
-    published = yaml.safe_load((CONF.parent / "sweeps" / "published.yaml").read_text())
+    published = yaml.safe_load((CONF.parent / "sweeps" / "tables" / "published.yaml").read_text())
     names = composed("+sweep=stage2_augmentation", "+finalist=none").hydra.sweeper.params["+finalist"].split(",")
     for name, wanted in zip(names, published["finalists"], strict=True):
         cfg = composed(f"+finalist={name}")

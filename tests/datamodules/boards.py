@@ -11,8 +11,8 @@ import numpy.typing as npt
 from PIL import Image as PillowImage
 
 from datamodules.phone_photos import PhonePhotos
-from datamodules.photo_folder import CORNER_COLUMNS
-from datamodules.screen_grid import Grid, Image
+from datamodules.screens.grid import Grid, Image
+from datamodules.screens.photo_folder import CORNER_COLUMNS
 
 Points = npt.NDArray[np.float64]
 GRID = Grid(columns=3, rows=5, cell_px=20)

@@ -24,7 +24,7 @@ from datamodules.augmentation import (
     none,
 )
 from datamodules.batched import BatchedAugmentation
-from datamodules.screen_grid import Image
+from datamodules.screens.grid import Image
 
 LEVELS = {
     "light": light,

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
-from datamodules.decoding import centre_square, decode
+from datamodules.base.errors import DataError
 from datamodules.image_folder import FolderImages, ImageFolder
-from datamodules.photo_folder import DataError
-from tests.datamodules.test_near_duplicates import compressed, scene
+from datamodules.images.decoding import centre_square, decode
+from tests.datamodules.images.test_near_duplicates import compressed, scene
 
 CLASSES = ("asters", "broom", "clover")
 
@@ -135,7 +135,7 @@ def test_the_fingerprint_follows_pixels_and_labels(root: Path, cache: Path) -> N
 def test_a_second_look_decodes_nothing(root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = load(root, cache)
     first.images(16)
-    for module in ("image_folder", "image_index"):
+    for module in ("image_folder", "images.index"):
         monkeypatch.setattr(f"datamodules.{module}.decode", lambda path: pytest.fail(f"decoded {path}"))
     again = load(root, cache)
     assert again.fingerprint == first.fingerprint

@@ -5,8 +5,8 @@ import csv
 import numpy as np
 import pytest
 
+from datamodules.base.errors import DataError
 from datamodules.image_numbers import ImageNumbers
-from datamodules.photo_folder import DataError
 from tests.numbered import draw_bars
 
 SETTINGS = {

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from datamodules.base.errors import DataError
 from datamodules.mixed_screens import MixedScreens
-from datamodules.photo_folder import DataError
 from tests.drawn import draw_screens, give_votes, settings_of
 
 

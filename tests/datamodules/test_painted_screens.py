@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from datamodules.augmentation import none
+from datamodules.base.errors import DataError
 from datamodules.imbalance import Unbalanced
 from datamodules.painted_screens import PaintedScreens
-from datamodules.photo_folder import DataError
 from tests.drawn import draw_screens, give_votes, settings_of
 
 
@@ -111,7 +111,7 @@ def test_a_share_that_leaves_one_class_is_one_line(painted, tmp_path):
 
 
 def test_runs_of_before_shares_and_kinds_keep_their_hash():
-    from conf.identity import config_hash
+    from jobs.config_hash import config_hash
 
     def hash_of(**more):
         return config_hash({"datamodule": {"copies": 1, **more}, "trainer": {}}, None)

@@ -7,9 +7,9 @@ import shutil
 import numpy as np
 import pytest
 
-from datamodules.photo_folder import DataError
+from datamodules.base.errors import DataError
 from datamodules.torchvision_sets import TorchvisionSet
-from tests.test_distillation_path import draw_digits
+from tests.commands.test_distillation_path import draw_digits
 
 
 def load(root, reader="mnist", **settings):

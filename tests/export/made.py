@@ -1,19 +1,18 @@
 """Networks and files that the export tests share."""
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from conf.build import build_module
-from conf.schema import register
+from choices import ROOT
+from cli.train_schema import register
 from export.convert import to_float32, to_onnx
 from export.deployable import deployable
 from lightning_modules.backbones.spec import BackboneSpec, Start
+from training.build import build_module
 
-CONF = str(Path(__file__).parent.parent.parent / "conf")
+CONF = str(ROOT / "conf")
 register()
 
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import nn
 
-from conf.build import factory
 from export import flatbuffer, quantize
 from export.bias_correction import convolution_outputs
 from export.convert import to_float32, to_onnx
@@ -17,6 +16,7 @@ from export.ranges import Seen, least_error, min_max, percentile
 from export.runtime import TfliteModel, read_file
 from tests.backbones import NAMES
 from tests.export.made import CONF, converted, pictures, random_module, torch_answers
+from training.build import factory
 
 ENCODINGS = sorted(path.stem for path in (Path(CONF) / "encoding").glob("*.yaml") if "task:" not in path.read_text())
 PLAIN = {"estimator": "min_max", "per_channel": True, "float_edges": True, "bias_correction": False, "float_layers": 0}

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from conf.build import build_module, seed_everything
 from export import flatbuffer, quantize
 from export.convert import to_float32, to_onnx
 from export.deployable import MaskDeployable, deployable
@@ -16,6 +15,8 @@ from tests.backbones import NAMES
 from tests.contracts.test_configs import composed, spec_of
 from tests.export.made import pictures
 from tests.export.test_files import PLAIN
+from training.build import build_module
+from training.trainer import seed_everything
 
 QUICK = ("plain_unet",)
 

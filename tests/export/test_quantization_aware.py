@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from datamodules.cell_loaders import CellBatch
+from datamodules.base.loaders import CellBatch
 from export.quantization_aware import (
     RoundedActivation,
     RoundedWeight,

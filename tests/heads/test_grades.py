@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 
 import hydra
 import numpy as np
@@ -19,13 +18,14 @@ from omegaconf import OmegaConf
 from torch import Tensor
 from torch.nn import functional
 
+from choices import ROOT
 from heads.coral import Coral
 from heads.corn import Corn
 from heads.grades import GradeHead, exceedance, from_exceedance, scan
 from heads.one_hot import OneHot
 from heads.ordinal import Ordinal
 
-EVERY = sorted((Path(__file__).parents[2] / "conf" / "encoding").glob("*.yaml"))
+EVERY = sorted((ROOT / "conf" / "encoding").glob("*.yaml"))
 CONFIGS = [path for path in EVERY if "task:" not in path.read_text()]  # those of masks: test_masks
 LINEAR_IN_LABELS = ("one_hot", "ordinal", "coral")
 every_encoding = pytest.mark.parametrize("encoding", [config.stem for config in CONFIGS])

@@ -14,7 +14,7 @@ from inspection.gap import gap_of, mmd_squared
 from inspection.layers import LayerError, chosen, feature_maps, first_filters, map_layers
 from inspection.page import draw, evidence, pooled, seen
 from lightning_modules.backbones.spec import Start
-from lightning_modules.networks import GradeNetwork
+from lightning_modules.networks.classifier import GradeNetwork
 from tests.backbones import BACKBONES
 
 
@@ -184,9 +184,9 @@ def test_a_mosaic_shows_the_asked_channels_in_their_order():
 def backbone_of():
     from hydra import compose, initialize_config_dir
 
-    from conf.build import build_backbone
-    from conf.command_line import CONF
-    from conf.schema import register
+    from cli.composition_errors import CONF
+    from cli.train_schema import register
+    from training.build import build_backbone
 
     register()
 

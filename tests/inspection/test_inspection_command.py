@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sweeps.record import find_runs
-from tests.test_distillation_path import SMALL, draw_digits
-from tests.test_train import record_of, run
+from sweeps.records.run_record import find_runs
+from tests.commands.test_distillation_path import SMALL, draw_digits
+from tests.commands.test_train import record_of, run
 from tests.warm import run_warm
 
 

@@ -12,7 +12,7 @@ from heads.corn import Corn
 from lightning_modules.backbones.mobilenet import MobileNet
 from lightning_modules.backbones.spec import Start
 from lightning_modules.data_parallel import Rows, SyncedLayers
-from lightning_modules.networks import GradeNetwork
+from lightning_modules.networks.classifier import GradeNetwork
 
 HALF = (0.5, 0.5, 0.5)
 

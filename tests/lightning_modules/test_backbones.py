@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import pytest
 import timm
 import torch
@@ -7,14 +5,16 @@ from safetensors.torch import save_file
 from timm.models.efficientnet import _gen_mobilenet_v1
 from torch import nn
 
+from choices import ROOT
 from lightning_modules.backbones.base import timm_padding
 from lightning_modules.backbones.efficientnet import EfficientNet
 from lightning_modules.backbones.mobilenet import MobileNet
 from lightning_modules.backbones.mobilenetv3 import MobileNetV3Small
-from lightning_modules.backbones.spec import BackboneSpec, Pretrained, Start, WeightsError, resolve_start
+from lightning_modules.backbones.pretrained import resolve_start
+from lightning_modules.backbones.spec import BackboneSpec, Pretrained, Start, WeightsError
 
 HALF = (0.5, 0.5, 0.5)
-GIVEN = Path(__file__).parents[3] / "shared" / "data" / "weights"
+GIVEN = ROOT.parent / "shared" / "data" / "weights"
 
 
 def start(path=None, padding="same"):

@@ -3,11 +3,12 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parent.parent.parent
+from choices import ROOT
+
+HERE = ROOT
 
 
 def test_steps_of_three_processes_are_those_of_one():

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from conf.build import build_module
 from tests.contracts.test_configs import ENCODINGS, OF_MASKS, composed, spec_of, start_of
+from training.build import build_module
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)

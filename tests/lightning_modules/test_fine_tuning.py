@@ -2,14 +2,13 @@
 
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 from omegaconf import OmegaConf
 
-from conf.build import factory
+from choices import ROOT
 from heads.one_hot import OneHot
 from lightning_modules import schedules
 from lightning_modules.backbones.mobilenet import MobileNet
@@ -17,10 +16,11 @@ from lightning_modules.backbones.spec import BackboneSpec, Start
 from lightning_modules.data_parallel import Rows
 from lightning_modules.fine_tuning import FineTuning
 from lightning_modules.grading import GradingModule
-from lightning_modules.networks import GradeNetwork
+from lightning_modules.networks.classifier import GradeNetwork
 from tests.backbones import BACKBONES
+from training.build import factory
 
-CONF = Path(__file__).parent.parent.parent / "conf"
+CONF = ROOT / "conf"
 START = Start("random", "same", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 

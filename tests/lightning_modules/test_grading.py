@@ -3,15 +3,16 @@ from functools import partial
 import pytest
 import torch
 
-from datamodules.cell_loaders import CellBatch
+from datamodules.base.loaders import CellBatch
 from heads.ordinal import Ordinal
 from lightning_modules import schedules
 from lightning_modules.backbones.mobilenet import MobileNet
 from lightning_modules.backbones.spec import Start
+from lightning_modules.checkpoints import CheckpointError, load_checkpoint
 from lightning_modules.data_parallel import Rows
 from lightning_modules.grading import GradingModule, OffByOneAccuracy, hard
-from lightning_modules.inference import CheckpointError, grade_images, load_checkpoint
-from lightning_modules.networks import GradeNetwork
+from lightning_modules.inference import grade_images
+from lightning_modules.networks.classifier import GradeNetwork
 
 START = Start("random", "same", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 

@@ -5,14 +5,14 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from conf.build import build_backbone
 from heads.masks import BinaryCrossEntropy, DiceBinaryCrossEntropy
 from lightning_modules.backbones.spec import Start
 from lightning_modules.fine_tuning import FineTuning
-from lightning_modules.mask_network import MaskNetwork
+from lightning_modules.networks.unet import MaskNetwork
 from lightning_modules.segmentation import Dice, PooledDice, SegmentationModule
-from sweeps.mask_metrics import PixelCounts, mask_metrics
+from metrics.segmentation import PixelCounts, mask_metrics
 from tests.backbones import BACKBONES
+from training.build import build_backbone
 
 CHANNELS = (64, 48, 32, 24, 16)
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lightning_modules.networks import GradeNetwork
+from lightning_modules.networks.classifier import GradeNetwork
 from tests.contracts.test_configs import build, spec_of, start_of
 
 PUBLISHED = {

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from sweeps.record import update_record
+from sweeps.records.run_record import update_record
 
 NAMES = ["no damage", "minor scratches", "major scratches", "minor cracks", "major cracks"]
 SPEED = {"float32": 1.0, "int8": 0.5}

@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from hydra_plugins.gridlite_search.optuna_sweeper import distribution
-from sweeps.record import RecordError
+from sweeps.records.run_record import RecordError
 from sweeps.search import Judge, Objective, Search
 
 SPACE = {"width": CategoricalDistribution(["0.25", "0.5", "1.0"]), "lr": FloatDistribution(1e-4, 1e-1, log=True)}
@@ -116,8 +116,8 @@ def test_what_cannot_be_searched_is_named() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_killed_search_ends_with_as_many_runs_as_asked(tmp_path) -> None:
+    from tests.commands.test_train import HERE, SMALL
     from tests.drawn import draw_screens
-    from tests.test_train import HERE, SMALL
 
     draw_screens(tmp_path / "screens")
     words = [word for word in SMALL if not word.startswith(("width", "trainer.max_epochs"))]
@@ -216,8 +216,8 @@ def test_an_objective_says_which_way(words) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_pruned_job_says_so_and_goes_on_when_asked_for(place) -> None:
-    from sweeps.record import Status, find_runs
-    from tests.test_train import SMALL, record_of, run
+    from sweeps.records.run_record import Status, find_runs
+    from tests.commands.test_train import SMALL, record_of, run
 
     words = [*SMALL, "trainer.max_epochs=3", "schedule=constant"]
     search = [

@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent.parent.parent
+from choices import ROOT
+
+HERE = ROOT
 
 
 @contextmanager

@@ -17,17 +17,17 @@ import uvicorn
 from fastapi.testclient import TestClient
 
 from annotation.log import Log
-from annotation.proposals import doubt
-from datamodules.outline import OutlineError
-from datamodules.photo_folder import read_photo_folder
-from datamodules.screen_grid import Grid
-from sweeps.record import find_runs
+from annotation.pre_annotations import doubt
+from datamodules.screens.grid import Grid
+from datamodules.screens.outline import OutlineError
+from datamodules.screens.photo_folder import read_photo_folder
+from sweeps.records.run_record import find_runs
 from tests.annotation.made import CORNERS, GRID, book_of, draw_photos, graded, outlined
-from tests.test_train import SMALL, record_of, run
+from tests.commands.test_train import SMALL, record_of, run
 from tests.warm import run_warm
 from tests.web.served import HERE, phone, started
-from web.annotating import create_annotation_app
-from web.desk import Desk
+from web.annotation_app import create_annotation_app
+from web.annotation_session import Desk
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 REAL = HERE.parent / "shared" / "data" / "phone_photos"
@@ -208,7 +208,7 @@ def desk(root, tmp_path, *words, port=None):
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
     words = (f"data={root}", f"port={port}", f"paths.cache={tmp_path}/cache", *words)
-    with started(*words, command=("annotate.py",)) as found:
+    with started(*words, command=("-m", "annotation", "serve")) as found:
         yield found
 
 
@@ -533,7 +533,7 @@ def test_a_port_in_use_and_a_folder_that_is_none_are_one_line(root, tmp_path):
         for given, wanted in ((words, "another program uses it"), ([f"data={tmp_path}/no"], "no: no such folder"),
                               ([], "data= is missing")):  # fmt: skip
             done = subprocess.run(
-                [sys.executable, "annotate.py", *given],
+                [sys.executable, "-m", "annotation", "serve", *given],
                 cwd=HERE,
                 capture_output=True,
                 text=True,

@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 import pytest
 
-from conf.markers import marker_of
-from datamodules.tiles import by_tiles, starts
-from sweeps.record import find_runs
-from tests.datamodules.test_mask_samples import draw_steel
-from tests.test_segmentation_path import STEEL
-from tests.test_train import run
+from datamodules.masks.tiles import by_tiles, starts
+from sweeps.records.run_record import find_runs
+from tasks.segmentation import marker_of
+from tests.commands.test_segmentation_path import STEEL
+from tests.commands.test_train import run
+from tests.datamodules.masks.test_mask_samples import draw_steel
 from tests.web.served import phone, served
 from tests.web.test_phone_page import opened
 from web.runtime import RuntimeMissingError, fetch_runtime

@@ -6,12 +6,12 @@ import shutil
 import cv2
 import pytest
 
-from conf.estimators import estimator_of
-from datamodules.decoding import centre_square, decode
-from sweeps.record import find_runs
+from datamodules.images.decoding import centre_square, decode
+from sweeps.records.run_record import find_runs
+from tasks.regression import estimator_of
+from tests.commands.test_regression_path import BARS
+from tests.commands.test_train import run
 from tests.numbered import draw_bars
-from tests.test_regression_path import BARS
-from tests.test_train import run
 from tests.web.served import phone, served
 from tests.web.test_phone_page import opened
 from web.runtime import RuntimeMissingError, fetch_runtime

@@ -11,18 +11,18 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
-from datamodules.decoding import decode
-from datamodules.outline import agreed, find_outline
-from datamodules.photo_folder import read_photo_folder
+from datamodules.images.decoding import decode
 from datamodules.rendering.dataset import render_dataset
-from datamodules.screen_grid import Grid, cut_cells, resize
-from export.grading import grade_photo
+from datamodules.screens.grid import Grid, cut_cells, resize
+from datamodules.screens.outline import agreed, find_outline
+from datamodules.screens.photo_folder import read_photo_folder
 from export.latency.result import LatencyError
 from export.outline.find import find
 from export.runtime import TfliteModel
-from sweeps.record import find_runs
-from tests.datamodules.test_outline import mask_of, quad
-from tests.test_train import SMALL, record_of, run
+from station.device_grade import grade_photo
+from sweeps.records.run_record import find_runs
+from tests.commands.test_train import SMALL, record_of, run
+from tests.datamodules.screens.test_outline import mask_of, quad
 from tests.warm import run_warm
 from tests.web.served import HERE, phone, served
 from web.browser import measure

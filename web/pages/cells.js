@@ -1,4 +1,4 @@
-// The phone seen straight from above, cut into cells: as datamodules/screen_grid.py does it.
+// The phone seen straight from above, cut into cells: as datamodules/screens/grid.py does it.
 import { resize } from './resize.js';
 
 // The 3 × 3 map that takes the four `from` points to the four `to` points.

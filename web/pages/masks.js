@@ -1,7 +1,7 @@
-// Pixels marked in a picture of any shape by a file of one shape; the rule of datamodules/tiles.py.
+// Pixels marked in a picture of any shape by a file of one shape; the rule of datamodules/masks/tiles.py.
 import { resize } from './resize.js';
 
-// RGB of classes in their order, those of datamodules/contours.py.
+// RGB of classes in their order, those of datamodules/masks/contours.py.
 export const COLOURS = [[255, 77, 79], [64, 169, 255], [250, 219, 20], [115, 209, 61], [179, 127, 235], [255, 146, 46], [54, 207, 201], [247, 89, 171]];
 const LEAST = 200 / (128 * 800); // share of a picture's pixels above which it counts as having a class, as published
 

@@ -1,4 +1,4 @@
-// From a mask of a phone to its four corners: the same steps as datamodules/outline.py, which says where they come from.
+// From a mask of a phone to its four corners: the same steps as datamodules/screens/outline.py, which says where they come from.
 const RAYS = 360, ROUNDS = 12, INNER = 0.07, LEAST_SHARE = 0.04, LEAST_SEEN = 0.4, LEAST_OVERLAP = 0.85, LEAST_AGREEMENT = 0.7, MOST_SKEW_DEG = 25, RATIOS = [1.25, 3.0];
 const next = (place) => (place + 1) % 4;
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from datamodules.photo_folder import DataError
+from datamodules.base.errors import DataError
 from datamodules.rendering import Look
 from datamodules.rendering.planning import plan_devices
 from datamodules.rendering.scene import make_device, render_photo

@@ -9,14 +9,14 @@ import cv2
 import numpy as np
 import pytest
 
-from datamodules.photo_folder import read_photo_folder
 from datamodules.rendering import Look
 from datamodules.rendering.geometry import Damage, Stroke
 from datamodules.rendering.painted import RealPhoto, both, paint_dataset, plan_copies
 from datamodules.rendering.painting import front_aspect, paint, seen_cells, soil
 from datamodules.rendering.pairs import pair_sheet
 from datamodules.rendering.planning import stream
-from datamodules.screen_grid import Grid, cut_cells
+from datamodules.screens.grid import Grid, cut_cells
+from datamodules.screens.photo_folder import read_photo_folder
 
 CORNERS = np.array([[60.0, 40.0], [360.0, 40.0], [360.0, 640.0], [60.0, 640.0]])
 ACROSS = Damage(scratches=(Stroke(np.array([[0.2, 2.5], [2.8, 2.5]]), 3.0, 1.0),))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datamodules.photo_folder import DataError
+from datamodules.base.errors import DataError
 from datamodules.shackles import LEVELS, render_shackles
 from datamodules.shackles.dataset import Order, panoramas_of, scene_of
 from datamodules.shackles.geometry import Shape, joint, tube

@@ -1,16 +1,15 @@
 """The network that finds phones, which has only seen drawn ones, on real photos."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
-from datamodules.decoding import decode
-from datamodules.outline import OutlineError
+from choices import ROOT
+from datamodules.images.decoding import decode
+from datamodules.screens.outline import OutlineError
 from export.outline.find import find
 
-PHOTOS = Path(__file__).parents[4] / "shared" / "data" / "phone_photos"
+PHOTOS = ROOT.parent / "shared" / "data" / "phone_photos"
 pytestmark = pytest.mark.skipif(not PHOTOS.is_dir(), reason="needs shared/data/phone_photos")
 CORNERS = [f"{axis}_{corner}" for corner in ("tl", "tr", "br", "bl") for axis in ("x", "y")]
 

@@ -1,0 +1,111 @@
+"""Labels from elsewhere into the log, and out again: tables, folders per class."""
+
+import csv
+import re
+from collections import Counter
+from pathlib import Path
+
+from annotation.log import AnnotationError, Statement
+from annotation.state import IMPORTED, UNUSABLE
+from annotation.store import Book
+from datamodules.images.decoding import SUFFIXES
+from datamodules.screens.photo_folder import photo_stem
+
+CELL = re.compile(r"(?P<photo>.+)_r(?P<row>\d+)_c(?P<col>\d+)")
+
+
+def from_table(book: Book, path: Path) -> list[Statement]:
+    """A csv with photo, row, col, label (a number or a class's name), and optional annotator and round."""
+    said = []
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        missing = {"photo", "row", "col", "label"} - set(reader.fieldnames or [])
+        if missing:
+            raise AnnotationError(f"{path}: no column {', '.join(sorted(missing))}; want photo,row,col,label")
+        for number, row in enumerate(reader, 2):
+            where = f"{path}, line {number}"
+            try:
+                cell = int(row["row"]), int(row["col"])
+                turn = int(row.get("round") or (1 if row.get("annotator") else 0))
+            except (TypeError, ValueError):
+                raise AnnotationError(f"{where}: row, col and round have to be whole numbers") from None
+            label = _label(book, (row["label"] or "").strip(), where)
+            said.append(Statement(row.get("annotator") or IMPORTED, turn, row["photo"], "label", label, cell))
+            checked(book, said[-1], where)
+    return said
+
+
+def from_folders(book: Book, root: Path) -> tuple[list[Statement], list[str]]:
+    """A folder per class: of cells named `<photo>_r<row>_c<col>`, or of whole photos that the annotated folder has too.
+
+    A cell takes its folder's class. Of whole photos only the best class says something of every cell; the others become the
+    photo's kind.
+
+    Returns:
+        what is said, and a line for each file that could not be placed.
+
+    """
+    stems = {Path(name).stem: name for name in book.photos.files}
+    for stem, count in Counter(Path(name).stem for name in book.photos.files).items():
+        if count > 1:
+            del stems[stem]  # which of them is meant?
+    stems |= {photo_stem(name): name for name in book.photos.files}
+    said, left = [], []
+    folders = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+    if not folders:
+        raise AnnotationError(f"{root}: no class folders in it")
+    for folder in folders:
+        for path in sorted(one for one in folder.rglob("*") if one.suffix.lower() in SUFFIXES):
+            found = CELL.fullmatch(path.stem)
+            name = stems.get(found["photo"] if found else path.stem)
+            if name is None:
+                left.append(f"{path}: {book.photos.root} has no photo {found['photo'] if found else path.stem}")
+            elif found:
+                label = _label(book, folder.name, str(folder))
+                said.append(Statement(IMPORTED, 0, name, "label", label, (int(found["row"]), int(found["col"]))))
+                checked(book, said[-1], str(path))
+            elif folder.name == book.class_names[0]:
+                said += [Statement(IMPORTED, 0, name, "label", "0", cell) for cell in book.cells]
+            else:
+                said.append(Statement(IMPORTED, 0, name, "kind", folder.name))
+    return said, left
+
+
+def to_table(book: Book, path: Path) -> int:
+    """Writes one row per cell: photo, source_id, row, col, label, label_name, votes, settled; returns the rows."""
+    rows = []
+    for name in book.photos.files:
+        one = book.state[name]
+        for cell in book.cells:
+            label = one.label(cell)
+            votes = " ".join(
+                f"{voter}:{number}={value}" for (voter, number), value in sorted(one.votes_of(cell).items())
+            )
+            named = book.class_names[int(label)] if label not in ("", UNUSABLE) else label
+            if votes or label:
+                rows.append(
+                    (name, one.columns.get("source_id", ""), *cell, label, named, votes, one.settled.get(cell, ""))
+                )
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("photo", "source_id", "row", "col", "label", "label_name", "votes", "settled"))
+        writer.writerows(rows)
+    return len(rows)
+
+
+def _label(book: Book, text: str, where: str) -> str:
+    if text in book.class_names:
+        return str(book.class_names.index(text))
+    if text in ("", "NA", UNUSABLE) or (text.isdecimal() and int(text) < len(book.class_names)):
+        return "" if text == "NA" else text
+    raise AnnotationError(
+        f"{where}: label {text}: want 0 to {len(book.class_names) - 1}, or {', '.join(book.class_names)}"
+    )
+
+
+def checked(book: Book, said: Statement, where: str) -> None:
+    """Raises AnnotationError, with where it was said, for what the book cannot take."""
+    try:
+        book.check(said)
+    except AnnotationError as error:
+        raise AnnotationError(f"{where}: {error}") from None

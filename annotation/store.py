@@ -1,0 +1,262 @@
+"""The annotations of a folder: the log, what it says, and the tables that training reads, kept together."""
+
+import csv
+import io
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import RLock
+
+from annotation.log import AnnotationError, Log, Statement
+from annotation.photos import Photos
+from annotation.state import IMPORTED, PHOTO_FIELDS, UNUSABLE, Cell, PhotoState, State
+from datamodules.screens.grid import Grid, check_corners
+from datamodules.screens.photo_folder import CORNER_COLUMNS, NO_LABEL, TRUE_WORDS
+
+KNOWN = ("photo", *PHOTO_FIELDS, "width", "height", *CORNER_COLUMNS)
+RESERVED = ("row", "col", "label", "settled", "votes", "corners", "turned")
+"""What statements are about: no further column of photos.csv may be called so."""
+
+
+class Book:
+    """Everything that is known of a folder of photos; safe to use from several threads and processes.
+
+    Args:
+        photos: of the folder; photos.csv, cells.csv and annotations.csv are written beside them.
+        class_names: grades from best to worst.
+        grid: how a phone is divided.
+        writes: whether anything may be written; who only reads needs no folder that can be written.
+
+    Tables that were there before are taken into the log at the first start, and copies of them are kept.
+
+    """
+
+    def __init__(self, photos: Photos, class_names: Sequence[str], grid: Grid, *, writes: bool = True) -> None:
+        self.photos, self.class_names, self.grid = photos, tuple(class_names), grid
+        self.log, self.state = Log(photos.root), State()
+        self.cells: list[Cell] = [(row, col) for row in range(grid.rows) for col in range(grid.columns)]
+        self._thread = RLock()
+        self._lines: dict[str, tuple[str, str]] = {}
+        self._extra: list[str] = []
+        if not writes:
+            self._take_in(self.log.read() if self.log.path.exists() else self._tables())
+            return
+        try:
+            with self._thread, self.log.held():
+                if not self.log.path.exists():
+                    self._import_tables()
+                self._take_in(self.log.read())
+                self._write_tables()
+        except OSError as error:
+            raise AnnotationError(f"{photos.root}: cannot write here ({error.strerror})") from None
+
+    @contextmanager
+    def reading(self) -> Iterator[State]:
+        """What everybody has said up to now; nothing changes meanwhile, so do nothing slow."""
+        with self._thread:
+            self._take_in(self.log.read())
+            yield self.state
+
+    def say(self, statements: Iterable[Statement], defaults: Iterable[Statement] = ()) -> None:
+        """Logs statements, all on the disk when this returns, and rewrites the tables.
+
+        Args:
+            statements: in their order.
+            defaults: of whole photos, said only where nobody has said anything else yet.
+
+        Raises AnnotationError for a photo, cell or value that does not exist; nothing is written then.
+
+        """
+        said, assumed = list(statements), list(defaults)
+        for one in (*said, *assumed):
+            self.check(one)
+        with self._thread, self.log.held():
+            self._take_in(self.log.read())
+            self.log.append([*(one for one in assumed if not self._is_known(one)), *said])
+            self._take_in(self.log.read())
+            self._derive()
+
+    def turn(self, photo: str, annotator: str, number: int) -> None:
+        """The phone is the other way up: its corners turn, and everybody's grades stay on their glass."""
+        self.say([Statement(annotator, number, photo, "turned", f"{self.grid.rows}x{self.grid.columns}")])
+
+    def check(self, said: Statement) -> None:
+        """Raises AnnotationError for a statement that could not be trained on."""
+        file = self.photos[said.photo]
+        if said.field in ("label", "settled", "votes"):
+            self._check_cell(said)
+        elif said.field == "corners" and said.value:
+            _check_outline(said.value, file.width, file.height)
+        elif said.field not in ("corners", "turned", *PHOTO_FIELDS, *self._extra):
+            raise AnnotationError(f"{said.field}: nothing that is said of photos; want {', '.join(PHOTO_FIELDS)}")
+
+    def _check_cell(self, said: Statement) -> None:
+        if said.cell not in self.cells:
+            raise AnnotationError(f"cell {said.cell}: the grid has {self.grid.rows} rows of {self.grid.columns}")
+        labels = [str(label) for label in range(len(self.class_names))]
+        if said.field == "votes":
+            counts = said.value.split()
+            if len(counts) != len(labels) or not all(count.isdecimal() for count in counts):
+                raise AnnotationError(f"votes={said.value!r}: want {len(labels)} counts, one for each label")
+        elif said.value not in ("", UNUSABLE, *labels):
+            raise AnnotationError(f"{said.field}={said.value}: want {', '.join(labels)} or {UNUSABLE}")
+
+    def complete(self, photo: str) -> bool:
+        """Whether training could read this photo: it has an outline and a device."""
+        one = self.state[photo]
+        return one.corners is not None and bool(one.columns.get("source_id"))
+
+    def _is_known(self, said: Statement) -> bool:
+        one = self.state[said.photo]
+        return one.corners is not None if said.field == "corners" else bool(one.columns.get(said.field))
+
+    def _take_in(self, statements: Iterable[Statement]) -> None:
+        touched = self.state.apply(statements)
+        if touched - self.photos.files.keys():
+            self.photos.scan()  # another process knows photos that were added since
+        for name in touched & self.photos.files.keys():
+            columns = self.state[name].columns
+            self._extra += [key for key in columns if key not in KNOWN and key not in self._extra]
+            self._lines.pop(name, None)
+
+    def _derive(self) -> None:
+        """Rewrites the tables. What was said stands all the same where that fails: the next change tries again."""
+        try:
+            self._write_tables()
+        except OSError as error:
+            print(f"warning: photos.csv and cells.csv are behind: {error}", file=sys.stderr)
+
+    def _write_tables(self) -> None:
+        if not self.state.photos:
+            return  # somebody only had a look
+        rows = [self._lines_of(name) for name in self.state.photos if name in self.photos.files and self.complete(name)]
+        header = ",".join((*KNOWN, *self._extra))
+        _replace(self.photos.root / "photos.csv", "".join([header + "\n", *(photo for photo, _ in rows)]))
+        _replace(
+            self.photos.root / "cells.csv", "".join(["photo,row,col,label,votes\n", *(cells for _, cells in rows)])
+        )
+
+    def _lines_of(self, name: str) -> tuple[str, str]:
+        """A photo's line of photos.csv and its lines of cells.csv."""
+        if name not in self._lines:
+            one, file = self.state[name], self.photos[name]
+            assert one.corners is not None
+            known = {"photo": name, "width": file.width, "height": file.height, **one.columns}
+            known |= dict(zip(CORNER_COLUMNS, map(_plain, one.corners), strict=True))
+            photo = _csv([[known.get(key, "") for key in (*KNOWN, *self._extra)]])
+            cells = [] if one.left_out else [[name, *cell, *self._label_and_votes(one, cell)] for cell in self.cells]
+            self._lines[name] = photo, _csv(cells)
+        return self._lines[name]
+
+    def _label_and_votes(self, one: PhotoState, cell: Cell) -> tuple[str, str]:
+        """What is trained on: one grade, and how many said each; a settled grade counts as much as all votes together."""
+        label, given = one.label(cell), one.votes_of(cell)
+        if cell in one.counts and all(voter[0] == IMPORTED for voter in given):
+            counts = [int(count) for count in one.counts[cell].split()]
+        else:
+            counts = [list(given.values()).count(str(grade)) for grade in range(len(self.class_names))]
+        if one.settled.get(cell, UNUSABLE) != UNUSABLE:
+            counts[int(one.settled[cell])] += max(sum(counts), 1)
+        return NO_LABEL if label in ("", UNUSABLE) else label, " ".join(map(str, counts)) if any(counts) else ""
+
+    def _import_tables(self) -> None:
+        said = self._tables()
+        for name in ("photos.csv", "cells.csv"):
+            path = self.photos.root / name
+            if path.exists():
+                shutil.copy2(path, path.with_name(f"{path.stem}.before{path.suffix}"))
+        if said:
+            self.log.append(said)
+
+    def _tables(self) -> list[Statement]:
+        """What photos.csv and cells.csv say that were there before."""
+        said: list[Statement] = []
+        for name, wanted, written in (
+            ("photos.csv", ("photo",), self._imported_photo), ("cells.csv", ("photo", "row", "col", "label"), self._imported_cell)
+        ):  # fmt: skip
+            path = self.photos.root / name
+            if not path.exists():
+                continue
+            with path.open(newline="", encoding="utf-8-sig") as file:
+                reader = csv.DictReader(file)
+                if missing := [column for column in wanted if column not in (reader.fieldnames or [])]:
+                    raise AnnotationError(f"{path}: no column {', '.join(missing)}")
+                for number, row in enumerate(reader, 2):
+                    said += written({key: value or "" for key, value in row.items() if key}, f"{path}, line {number}")
+        return said
+
+    def _imported_photo(self, row: dict[str, str], where: str) -> list[Statement]:
+        name = row["photo"]
+        if name not in self.photos.files:
+            self.photos.left_out.append(f"{name or '(no name)'}: {where} lists it, and there is no such readable photo")
+        self._extra += [key for key in row if key not in (*KNOWN, *RESERVED, *self._extra)]
+        corners = [row.get(key, "").strip() for key in CORNER_COLUMNS]
+        said = [Statement(IMPORTED, 0, name, "corners", " ".join(corners))] if all(corners) else []
+        for key in (*PHOTO_FIELDS, *self._extra):
+            value = row.get(key, "")
+            if key == "unusable":
+                value = "1" if value.strip().lower() in TRUE_WORDS else ""
+            if value:
+                said.append(Statement(IMPORTED, 0, name, key, value))
+        return self._checked(said, where)
+
+    def _imported_cell(self, row: dict[str, str], where: str) -> list[Statement]:
+        try:
+            cell = int(row["row"]), int(row["col"])
+        except ValueError:
+            raise AnnotationError(f"{where}: row and col have to be whole numbers") from None
+        given = {"label": row["label"].strip(), "votes": row.get("votes", "").strip()}
+        if given["label"] == NO_LABEL:
+            given["label"] = ""
+        said = [Statement(IMPORTED, 0, row["photo"], field, value, cell) for field, value in given.items() if value]
+        return self._checked(said, where)
+
+    def _checked(self, said: list[Statement], where: str) -> list[Statement]:
+        """Of photos that are gone, what can be kept is kept: they may come back."""
+        try:
+            for one in said:
+                if one.photo in self.photos.files:
+                    self.check(one)
+                elif one.field == "corners":
+                    _check_outline(one.value, 10**6, 10**6)
+                elif one.cell is not None:
+                    self._check_cell(one)
+        except AnnotationError as error:
+            raise AnnotationError(f"{where}: {error}") from None
+        return said
+
+
+def _plain(number: float) -> str:
+    """All digits of a coordinate, and no `.0`."""
+    return str(int(number)) if number == int(number) else repr(number)
+
+
+def _check_outline(text: str, width: int, height: int) -> None:
+    import numpy as np
+
+    try:
+        corners = np.array(text.split(), float).reshape(4, 2)
+        check_corners(corners, width, height)
+    except ValueError as error:
+        raise AnnotationError(f"corners: {error}") from None
+
+
+def _csv(rows: list[list[object]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def _replace(path: Path, text: str) -> None:
+    """Whole or not at all; a file that says so already is left alone."""
+    data = text.encode()
+    if path.exists() and path.read_bytes() == data:
+        return
+    unfinished = path.with_name(f".{path.name}.part")
+    try:
+        unfinished.write_bytes(data)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,219 @@
+"""What the commands beside train.py read, with types: a misspelled key or a wrong type fails at composition."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+
+@dataclass
+class ExportConfig:
+    """How a trained run becomes phone files."""
+
+    enabled: bool = False
+    """As part of a training job; `python -m export` does it anyway."""
+    background: bool = True
+    """In a grid on this machine, beside the next trainings; files are then timed after the last one."""
+    checkpoint: str = "best"
+    """best or last."""
+    max_accuracy_drop: float = 0.01
+    """A file that loses more accuracy than this against torch is marked."""
+
+
+@dataclass
+class PredictConfig:
+    """What predict.py reads."""
+
+    run: str = MISSING
+    """A run's folder, the one with record.json, or an exported .tflite file."""
+    input: str = MISSING
+    """A folder of images, each one cell, or of phone photos (photos.csv and photos/)."""
+    output: str | None = None
+    """The csv to write; None writes predictions.csv into the input folder's name under the run."""
+    checkpoint: str = "best"
+    """best or last."""
+    batch_size: int = 32
+    """Images per step."""
+
+
+@dataclass
+class CrossConfig:
+    """What `python -m pipelines cross` reads."""
+
+    folder: str = MISSING
+    """A sweep's, with runs on two or more data sets of one task."""
+    checkpoint: str = "best"
+    """best or last."""
+
+
+@dataclass
+class InspectConfig:
+    """What `python -m inspection` reads."""
+
+    run: str = MISSING
+    """A run's folder."""
+    image: str | None = None
+    """An image file; its largest centred square, or all of it where the run was trained on whole cells or sheets."""
+    pair: str | None = None
+    """Another one beside it, rendered beside real, say."""
+    set: str | None = None
+    """A folder of images, or of phone photos (photos.csv): its distance to `against` is measured, layer by layer."""
+    against: str | None = None
+    """The other folder."""
+    layers: list[str] | None = None
+    """Module paths; None takes the last layer at each size of map."""
+    method: str = "GradCAM"
+    """Of the class-activation maps: GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM, XGradCAM, EigenCAM, EigenGradCAM, ScoreCAM."""
+    cam_layer: str | None = None
+    """Where they are taken; None: at the last of the layers."""
+    target: str | None = None
+    """Name of the class that they speak for; None: what the network answers."""
+    most: int = 400
+    """Images of each folder at most, drawn at random; at least 4."""
+    checkpoint: str = "best"
+    """best or last."""
+
+
+@dataclass
+class ExportRunConfig:
+    """What `python -m export` reads."""
+
+    run: str | None = None
+    """A run's folder; None takes the best run of the latest sweep under paths.runs."""
+    root: str | None = None
+    """Where the run's data lies now; None takes the folder that its record names."""
+    export: ExportConfig = field(default_factory=ExportConfig)
+    quantization: Any = MISSING
+    latency: Any = MISSING
+    paths: Any = MISSING
+
+
+@dataclass
+class BenchConfig:
+    """What `python -m export.latency` reads."""
+
+    run: str | None = None
+    """A run's folder: all its files."""
+    front: str | None = None
+    """A sweep's folder: the files on its front, one run of each point; None and no run: the latest sweep's."""
+    files: list[str] | None = None
+    """Kinds of files, such as int8; None takes all."""
+    latency: Any = MISSING
+    paths: Any = MISSING
+
+
+@dataclass
+class WebConfig:
+    """What `python -m web` reads."""
+
+    run: str | None = None
+    """A run's folder: all its files."""
+    front: str | None = None
+    """A sweep's folder: the files on its front; None and no run: the latest sweep's."""
+    files: list[str] | None = None
+    """Kinds of files, such as int8; None takes all."""
+    root: str | None = None
+    """Where the runs' data lies now; None takes the folder that their records name."""
+    host: str = "127.0.0.1"
+    """What is listened on; 0.0.0.0 lets phones on the same network in."""
+    port: int = 8765
+    https: bool = False
+    """With a certificate of an authority of this machine; cameras and threads want it, except on localhost."""
+    rules: Any = MISSING
+    paths: Any = MISSING
+
+
+@dataclass
+class AnnotateConfig:
+    """What `python -m annotation serve` reads."""
+
+    data: str = MISSING
+    """A folder of photos; the tables that training reads are written into it."""
+    annotator: str | None = None
+    """Whose grades these are; None lets the page ask."""
+    round: int = 1
+    """Which time the annotator goes through the photos; every round has an order of its own."""
+    run: str | None = None
+    """A run's folder or an exported .tflite file: its grades are proposed, the least sure photos come first."""
+    checkpoint: str = "best"
+    """Of a run: best or last."""
+    host: str = "127.0.0.1"
+    """What is listened on; 0.0.0.0 lets others on the same network annotate as well."""
+    port: int = 8766
+    https: bool = False
+    """With a certificate of an authority of this machine."""
+    fold: int = 0
+    """The data set's configuration wants one; it changes nothing here."""
+    datamodule: Any = MISSING
+    """Its class_names, rows, columns and cell_px are what is annotated."""
+    paths: Any = MISSING
+
+
+@dataclass
+class GradeConfig:
+    """What `python -m station grade` reads."""
+
+    photo: str = MISSING
+    """An image file that shows a phone."""
+    run: str = MISSING
+    """A run's folder, or an exported .tflite file."""
+    file: str | None = None
+    """Which of the run's files; None takes int8, else float32."""
+    corners: list[float] | None = None
+    """x and y of four corners, clockwise from the start of the upper short side; None finds them."""
+    json: str | None = None
+    """A file to write all of it to."""
+    rules: Any = MISSING
+
+
+@dataclass
+class QuickstartConfig:
+    """What `python -m pipelines quickstart` reads."""
+
+    data: str | None = None
+    """A folder of class folders, or of train, val and test folders of them."""
+    candidates: list[str] = field(default_factory=list)
+    """Backbones as overrides, from cheap to dear."""
+    common: list[str] = field(default_factory=list)
+    """Overrides of every training."""
+    most: int = 3
+    """How many are trained."""
+    epochs: int | None = None
+    """Of each training; None: by the number of pictures."""
+    sweep_name: str | None = None
+    """Folder under paths.runs; None: try-<name of the data's folder>."""
+    paths: Any = MISSING
+
+
+@dataclass
+class StudyStages:
+    """What a study consists of."""
+
+    sweep_name: str = MISSING
+    """Folder under paths.runs that all its runs lie in."""
+    common: list[str] = field(default_factory=list)
+    """Overrides of every training."""
+    screen: list[list[str]] = field(default_factory=list)
+    """The grids of stage 1, each a list of overrides."""
+    most_finalists: int = 3
+    """How many points of the front go on."""
+    seeds: int = 1
+    """Repetitions of every point of stage 2."""
+    beyond: list[str] = field(default_factory=list)
+    """Grids after stage 2, each one override."""
+
+
+@dataclass
+class StudyConfig:
+    """What `python -m pipelines study` reads."""
+
+    study: StudyStages = field(default_factory=StudyStages)
+    paths: Any = MISSING
+    finalists: list[str] | None = None
+    """Overrides of each finalist, such as "backbone=mobilenet width=0.5 resolution=128"; None asks the front."""
+    common: list[str] = field(default_factory=list)
+    """More overrides of every training."""
+    photos: str | None = None
+    """A folder of real phone photos on which the finalists are trained too, 5 folds."""
+    dry_run: bool = False
+    """Print the commands and run none."""

@@ -1,0 +1,115 @@
+"""The root of the configuration: a misspelled key or a wrong type fails while it is composed."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, OmegaConf
+
+from cli import command_schemas
+from cli.command_schemas import ExportConfig
+from cli.machine import jobs_at_once
+
+
+@dataclass
+class TrainerConfig:
+    """What Lightning's Trainer is told."""
+
+    _target_: str = "pytorch_lightning.Trainer"
+    max_epochs: int = 30
+    """Thesis, section 4.3."""
+    accelerator: str = "auto"
+    """cpu, gpu or auto."""
+    strategy: str = "auto"
+    """auto: one process; ddp: one for each device, all on the same run."""
+    devices: int = 1
+    """GPUs, or processes on the CPU, of one machine."""
+    num_nodes: int = 1
+    """Machines; above 1, torchrun or srun starts train.py on each."""
+    precision: str = "32-true"
+    """bf16-mixed pays on GPUs and on CPUs with AMX; without, it measured slower."""
+    gradient_clip_val: float | None = None
+    """Largest norm of the gradients, None leaves them."""
+    accumulate_grad_batches: int = 1
+    """Batches per optimizer step."""
+
+
+@dataclass
+class CallbacksConfig:
+    """The checkpoint budget."""
+
+    keep_best: bool = True
+    """checkpoints/best.ckpt, by `monitor`."""
+    keep_last: bool = True
+    """checkpoints/last.ckpt; what an interrupted run goes on from."""
+    monitor: str | None = None
+    """The figure, the higher the better, by which the best epoch is chosen."""
+    patience: int | None = None
+    """Training ends when val/loss has not fallen for so many epochs (published for steel: 15); None: it never ends early."""
+    ema: float | None = None
+    """Validated and kept is a running average of the weights, of which this share stays at each step; None: no average."""
+
+
+@dataclass
+class TrainConfig:
+    """Groups (one choice each) and the scalars that every axis reads."""
+
+    task: Any = MISSING
+    backbone: Any = MISSING
+    encoding: Any = MISSING
+    datamodule: Any = MISSING
+    augmentation: Any = MISSING
+    imbalance: Any = MISSING
+    optimizer: Any = MISSING
+    schedule: Any = MISSING
+    fine_tuning: Any = MISSING
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    callbacks: CallbacksConfig = field(default_factory=CallbacksConfig)
+    logger: Any = None
+    export: ExportConfig = field(default_factory=ExportConfig)
+    quantization: Any = MISSING
+    latency: Any = MISSING
+    paths: Any = MISSING
+    resolution: int | None = None
+    """Side of the square input, of masks the shorter side, pixels; None takes the backbone's default."""
+    width: float | None = None
+    """Width multiplier; None takes the backbone's default."""
+    batch_size: int | None = None
+    """Samples per step; None takes the backbone's default."""
+    seed: int = 0
+    """Of the start, the order, the augmentation and dropout; never of the split."""
+    stack: int = 1
+    """How many seeds, from `seed` upwards, are trained at once in one process, each as by itself; for small networks."""
+    fold: int = 0
+    """Which fold is the test part; the val part where the data has another test part or spares none."""
+    sweep_name: str = "adhoc"
+    """Folder under paths.runs that the run's folder lies in."""
+    ahead: int = 2
+    """Batches augmented on a thread beside the training; 0 augments between the steps."""
+    resident: bool | None = None
+    """Whether all cells lie on the network's device; None: on a GPU, where they fit and nothing but it augments them."""
+    speed: str = "auto"
+    """auto: a long training takes the precision, memory format and compiler that measure fastest here; plain: none of it."""
+    overwrite: bool = False
+    """Train again where a finished record says that it has been done."""
+    retry_failed: bool = False
+    """In a grid, try points again that failed before on the same data; a single run always tries."""
+    trial: int | None = None
+    """Number of the job in a search that prunes; set by hydra/sweeper=optuna."""
+
+
+def register() -> None:
+    """Makes the schemas known to Hydra, and what its files may ask of the machine."""
+    OmegaConf.register_new_resolver("jobs_at_once", jobs_at_once, replace=True)
+    store = ConfigStore.instance()
+    store.store(name="schema", node=TrainConfig)
+    store.store(name="predict_schema", node=command_schemas.PredictConfig)
+    store.store(name="cross_schema", node=command_schemas.CrossConfig)
+    store.store(name="inspect_schema", node=command_schemas.InspectConfig)
+    store.store(name="export_schema", node=command_schemas.ExportRunConfig)
+    store.store(name="bench_schema", node=command_schemas.BenchConfig)
+    store.store(name="web_schema", node=command_schemas.WebConfig)
+    store.store(name="annotate_schema", node=command_schemas.AnnotateConfig)
+    store.store(name="grade_schema", node=command_schemas.GradeConfig)
+    store.store(name="study_schema", node=command_schemas.StudyConfig)
+    store.store(name="quickstart_schema", node=command_schemas.QuickstartConfig)

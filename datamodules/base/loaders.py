@@ -1,0 +1,244 @@
+"""Hands cells to Lightning: batches of raw uint8 pixels, plain labels and weights."""
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from datamodules.augmentation import Augmentation
+from datamodules.base.samplers import Batches, EpochSampler, Shares
+from datamodules.batched import BatchedAugmentation
+from datamodules.imbalance import Unbalanced
+
+
+class CellBatch(NamedTuple):
+    """B cells."""
+
+    images: Tensor
+    """Raw RGB, uint8 `(B, 3, S, S)`, channels last in memory."""
+    labels: Tensor
+    """Grades, int64 `(B,)`, votes, float32 `(B, K)`, candidates, bool `(B, K)`, or numbers, float32 `(B, 1)`."""
+    weights: Tensor
+    """Weight in the loss, float32 `(B,)`."""
+
+
+@dataclass(frozen=True)
+class CellArrays:
+    """Cells in memory or mapped, with what a loader needs of them."""
+
+    images: npt.NDArray[np.uint8]
+    """`(N, S, S, 3)`."""
+    labels: npt.NDArray[np.int64]
+    """`(N,)`; -1 where there is none."""
+    parts: npt.NDArray[np.str_]
+    """`(N,)`: train, val, test, or empty without a label."""
+    num_classes: int
+    votes: npt.NDArray[np.int64] | npt.NDArray[np.float32] | npt.NDArray[np.bool_] | None = None
+    """`(N, K)`: trained on instead of the labels; of type bool the grades that it may be; for distillation `(N, 1 + M O)`, label
+    and teachers' logits.
+    """
+    numbers: npt.NDArray[np.float32] | None = None
+    """`(N, 1)`: what every part is asked for instead of the labels, which are then the numbers' bands."""
+
+
+class CellDataset(Dataset[CellBatch]):
+    """Cells by (epoch, index); the epoch only moves the augmentation's draw. Without one, for scoring, votes are not used."""
+
+    def __init__(
+        self,
+        arrays: CellArrays,
+        class_weights: npt.NDArray[np.float64],
+        augmentation: Augmentation | BatchedAugmentation | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.arrays, self.augmentation, self.seed = arrays, augmentation, seed
+        votes = arrays.votes if augmentation is not None else None
+        targets = arrays.numbers if arrays.numbers is not None else votes
+        if targets is not None and targets.dtype != np.bool_:
+            targets = targets.astype(np.float32)
+        self.targets = arrays.labels if targets is None else targets
+        self.weights = class_weights[arrays.labels].astype(np.float32)
+
+    def __getitem__(self, key: tuple[int, int]) -> CellBatch:
+        return self.__getitems__([key])
+
+    def __getitems__(self, keys: list[tuple[int, int]]) -> CellBatch:
+        """A whole batch at once: one gather, no collating sample by sample."""
+        indices = np.array([index for _, index in keys], np.intp)
+        images = self.arrays.images[indices]
+        if keys and self.augmentation is not None and self.augmentation.changes:
+            for epoch, here in same_epoch(keys):
+                some = images[here]
+                self.augmentation.on_batch(some, indices[here], len(self.arrays.labels), self.seed, epoch)
+                images[here] = some
+        return CellBatch(
+            torch.from_numpy(images).permute(0, 3, 1, 2),
+            torch.from_numpy(self.targets[indices]),
+            torch.from_numpy(self.weights[indices]),
+        )
+
+
+def same_epoch(keys: list[tuple[int, int]]) -> Iterator[tuple[int, npt.NDArray[np.intp]]]:
+    """The places of a batch's keys, by their epoch: one alone unless samples come several times in it."""
+    epochs = np.array([epoch for epoch, _ in keys], np.int64)
+    for epoch in np.unique(epochs):
+        yield int(epoch), np.flatnonzero(epochs == epoch)
+
+
+class Ahead[Batch]:
+    """A loader that prepares its next batches on one thread while the present one is trained on.
+
+    A thread and no process: OpenCV works outside Python's lock, nothing is copied, and forking a process in which
+    torch and OpenCV already run threads hangs now and then. What a batch holds depends on its samples alone.
+
+    Args:
+        loader: over a map-style dataset.
+        batches: how many are held ready.
+    """
+
+    def __init__(self, loader: DataLoader[Batch], batches: int = 2) -> None:
+        self.loader, self.batches = loader, batches
+        self.batch_sampler = loader.batch_sampler  # where Lightning sets the epoch
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __iter__(self) -> Iterator[Batch]:
+        loader: Iterator[Any] = iter(self.loader)
+        with ThreadPoolExecutor(1) as thread:
+            waiting = deque(thread.submit(next, loader, None) for _ in range(self.batches))
+            while (batch := waiting.popleft().result()) is not None:
+                waiting.append(thread.submit(next, loader, None))
+                yield batch
+
+
+class Resident:
+    """A loader whose cells lie where the network is: a batch is a selection there, augmented there, nothing is copied.
+
+    Args:
+        images: all cells `(N, S, S, 3)` uint8, on the device.
+        dataset: their labels and weights; its augmentation is none or batched.
+        batches: lists of (epoch, index).
+
+    """
+
+    def __init__(self, images: Tensor, dataset: CellDataset, batches: Batches) -> None:
+        self.images, self.cells = images, dataset
+        self.batch_sampler = batches  # where Lightning sets the epoch
+        self.labels = torch.from_numpy(np.array(dataset.targets)).to(images.device)  # pandas gives read-only ones
+        self.weights = torch.from_numpy(dataset.weights).to(images.device)
+
+    def __len__(self) -> int:
+        return len(self.batch_sampler)
+
+    def __iter__(self) -> Iterator[CellBatch]:
+        for keys in self.batch_sampler:
+            places = np.array([index for _, index in keys], np.int64)
+            here = torch.from_numpy(places).to(self.images.device, non_blocking=True)
+            images = self.images[here].permute(0, 3, 1, 2)
+            augmentation = self.cells.augmentation
+            if keys and isinstance(augmentation, BatchedAugmentation):
+                changed = torch.empty_like(images, dtype=torch.float32)
+                for epoch, some in same_epoch(keys):
+                    draws = augmentation.draw(len(self.labels), (self.cells.seed, epoch))
+                    changed[some] = augmentation.on_tensors(images[some], draws, places[some])
+                images = changed
+            yield CellBatch(images, self.labels[here], self.weights[here])
+
+
+class CellDataModule(pl.LightningDataModule):
+    """Loaders over the parts of a data set.
+
+    Args:
+        batch_size: training samples per step.
+        ahead: batches that are augmented beside the training; 0 does it between the steps.
+        resident: whether all cells lie on the network's device; None: where that is no CPU, they take less than half of
+            its free memory, and the augmentation is none or batched.
+
+    """
+
+    def __init__(
+        self,
+        arrays: CellArrays,
+        *,
+        augmentation: Augmentation | BatchedAugmentation,
+        imbalance: Unbalanced,
+        batch_size: int,
+        seed: int,
+        ahead: int,
+        resident: bool | None = None,
+    ) -> None:
+        super().__init__()
+        self.resident = resident
+        self._cells: Tensor | None = None
+        self.arrays, self.augmentation, self.imbalance = arrays, augmentation, imbalance
+        self.batch_size, self.seed, self.ahead = batch_size, seed, ahead
+        counts = np.bincount(arrays.labels[arrays.parts == "train"], minlength=arrays.num_classes)
+        self.class_weights = imbalance.class_weights(counts)
+
+    def train_dataloader(self) -> DataLoader[CellBatch] | Ahead[CellBatch] | Resident:
+        """The train part, balanced as asked, shuffled and augmented by (seed, epoch, sample)."""
+        members = np.flatnonzero(self.arrays.parts == "train")
+        shown = self.imbalance.epoch_indices(self.arrays.labels[members], self.arrays.num_classes)
+        dataset = CellDataset(self.arrays, self.class_weights, self.augmentation, self.seed)
+        rank, world = self._processes()
+        batches = Shares(EpochSampler(members[shown], self.batch_size, self.seed), self.batch_size, rank, world)
+        cells = self._on_device()
+        if cells is not None:
+            return Resident(cells, dataset, batches)
+        loader = self._loader(dataset, batches)
+        return Ahead(loader, self.ahead) if self.ahead and self.augmentation.changes else loader
+
+    def val_dataloader(self) -> DataLoader[CellBatch] | Resident:
+        """The val part in order; of several processes each has some of its batches, an empty one where there are none."""
+        rank, world = self._processes()
+        return self._loader_of(self._batches("val")[rank::world] or [[]])
+
+    def part_dataloader(self, part: str) -> DataLoader[CellBatch] | Resident:
+        """Any part in order, as it is, every weight 1."""
+        return self._loader_of(self._batches(part))
+
+    def _batches(self, part: str) -> list[list[tuple[int, int]]]:
+        keys = [(0, int(index)) for index in np.flatnonzero(self.arrays.parts == part)]
+        return [keys[at : at + 2 * self.batch_size] for at in range(0, len(keys), 2 * self.batch_size)]
+
+    def _loader_of(self, batches: list[list[tuple[int, int]]]) -> DataLoader[CellBatch] | Resident:
+        dataset = CellDataset(self.arrays, np.ones(self.arrays.num_classes))
+        cells = self._on_device()
+        return self._loader(dataset, batches) if cells is None else Resident(cells, dataset, batches)
+
+    def _processes(self) -> tuple[int, int]:
+        """Which process of how many this is."""
+        trainer = getattr(self, "trainer", None)
+        return (trainer.global_rank, trainer.world_size) if trainer is not None else (0, 1)
+
+    def _on_device(self) -> Tensor | None:
+        """All cells where the network is, or None where they stay in main memory."""
+        if self.resident is False or (self.augmentation.changes and isinstance(self.augmentation, Augmentation)):
+            return None
+        trainer = getattr(self, "trainer", None)
+        device = trainer.strategy.root_device if trainer is not None else torch.device("cpu")
+        if self._cells is not None and self._cells.device == device:
+            return self._cells
+        if self.resident is None:
+            free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
+            if device.type == "cpu" or (device.type == "cuda" and 2 * self.arrays.images.nbytes > free):
+                return None
+        self._cells = torch.from_numpy(np.array(self.arrays.images)).to(device)  # a copy: mapped files are read-only
+        return self._cells
+
+    def _loader(self, dataset: CellDataset, batches: Batches) -> DataLoader[CellBatch]:
+        return DataLoader(dataset, batch_sampler=batches, collate_fn=_identity)
+
+
+def _identity(batch: Any) -> Any:
+    """The dataset gives whole batches."""
+    return batch

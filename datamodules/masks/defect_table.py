@@ -1,0 +1,84 @@
+"""Defects of steel as a table of run lengths: `ImageId,ClassId,EncodedPixels`, the form of the Severstal competition."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from datamodules.base.errors import DataError
+from datamodules.masks.run_lengths import Mask, RunLengthError, decode
+
+csv.field_size_limit(1 << 24)  # a mask of many small runs is a long field
+JOINED = "ImageId_ClassId"
+"""The competition's first form: `0002cc93b.jpg_1`, a row for every image and class, most of them without pixels."""
+
+
+@dataclass(frozen=True)
+class Defect:
+    """One row."""
+
+    text: str
+    """Its runs."""
+    where: str
+    """The file and line, for messages."""
+
+
+@dataclass(frozen=True)
+class DefectTable:
+    """A table that has been read; images without any row have no defect."""
+
+    path: Path
+    num_classes: int
+    defects: dict[str, dict[int, Defect]]
+    """Image → class, from 0 → its row."""
+
+    def masks(self, image: str, height: int, width: int) -> Mask:
+        """One mask per class, `(K, height, width)`. Raises DataError with the line for runs that do not fit."""
+        masks = np.zeros((self.num_classes, width, height), np.bool_).transpose(0, 2, 1)  # as runs go: down the columns
+        for label, defect in self.defects.get(image, {}).items():
+            try:
+                masks[label] = decode(defect.text, height, width)
+            except RunLengthError as error:
+                raise DataError(f"{defect.where}, image {image}, class {label + 1}: {error}") from None
+        return masks
+
+    def labels(self, images: Sequence[str]) -> Mask:
+        """Which classes each image has, `(N, K)`."""
+        return np.array([[label in self.defects.get(name, {}) for label in range(self.num_classes)] for name in images])
+
+
+def read_defects(path: Path, num_classes: int) -> DefectTable:
+    """Reads a table in either form. Raises DataError with the line for a class that is none, or that comes twice."""
+    defects: dict[str, dict[int, Defect]] = {}
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            columns = reader.fieldnames or []
+            joined = JOINED in columns
+            wanted = [JOINED, "EncodedPixels"] if joined else ["ImageId", "ClassId", "EncodedPixels"]
+            if missing := [name for name in wanted if name not in columns]:
+                raise DataError(f"{path}: no column {', '.join(missing)}; want ImageId,ClassId,EncodedPixels")
+            for row in reader:
+                where = f"{path}, line {reader.line_num}"
+                if any(row[name] is None for name in wanted):
+                    raise DataError(f"{where}: fewer values than columns")
+                image, _, label = row[JOINED].rpartition("_") if joined else (row["ImageId"], "", row["ClassId"])
+                if not label.isdecimal() or not 1 <= int(label) <= num_classes:
+                    raise DataError(f"{where}: class {label!r}: want 1 to {num_classes}")
+                if not row["EncodedPixels"].strip():
+                    continue
+                known = defects.setdefault(image, {})
+                if int(label) - 1 in known:
+                    raise DataError(
+                        f"{where}: image {image} has class {label} twice, first in {known[int(label) - 1].where}"
+                    )
+                known[int(label) - 1] = Defect(row["EncodedPixels"], where)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; want a csv with ImageId,ClassId,EncodedPixels") from None
+    except csv.Error as error:
+        raise DataError(f"{path}: not a csv ({error})") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+    return DefectTable(path, num_classes, defects)

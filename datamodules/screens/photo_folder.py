@@ -1,0 +1,241 @@
+"""Reads and checks a data set of screens on disk: `photos.csv`, `cells.csv`, and the photos or ready-cut `cells/`.
+
+The photos lie in `photos/`, or beside photos.csv where there is no such folder.
+
+Nothing here needs torch: bad data is answered before it is imported.
+"""
+
+import csv
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from datamodules.base.errors import DataError
+from datamodules.screens.grid import Grid, check_corners
+
+CORNER_COLUMNS = ("x_tl", "y_tl", "x_tr", "y_tr", "x_br", "y_br", "x_bl", "y_bl")
+TRUE_WORDS = {"1", "true", "yes"}
+NO_LABEL = "NA"
+"""In cells.csv: a cell that nobody could grade, or not yet."""
+MISSING = -2
+"""While cells.csv is read: no line has said anything of this cell."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One line of `photos.csv`."""
+
+    name: str
+    source_id: str
+    """The device: the unit of every split."""
+    kind: str
+    """What the photo was taken to show, or which camera; results are reported per kind. Empty where not given."""
+    corners: npt.NDArray[np.float64] | None
+    """`(4, 2)` pixels, or None for ready-cut cells."""
+    size: tuple[int, int] | None
+    """Width and height that the corners refer to, where given."""
+
+
+@dataclass(frozen=True)
+class PhotoFolder:
+    """A checked data set: photos in the order of `photos.csv`."""
+
+    root: Path
+    grid: Grid
+    photos: list[Photo]
+    labels: npt.NDArray[np.int64]
+    """`(photos, rows · columns)`; -1 where cells.csv says NA: the cell takes part in nothing."""
+    votes: npt.NDArray[np.int64] | None
+    """`(photos, rows · columns, K)`: how many said each grade, where cells.csv has a column of votes."""
+    unlabelled: list[str]
+    """Photos that are left out because none of their cells has a label yet."""
+    ready_cut: bool
+    files: list[Path] = field(repr=False)
+    """The image files that the pixels come from: one per photo, or one per cell."""
+
+
+def read_photo_folder(root: Path, grid: Grid, num_classes: int, *, labelled: bool = True) -> PhotoFolder:
+    """Reads the folder form of the design.
+
+    Photos marked `unusable` are left out with their cells, and those without any label. A cell whose label is NA has
+    none on purpose. Where `labelled` is false cells.csv may be missing; the labels are then all -1. Raises DataError on
+    the first thing that is wrong.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder (datamodule.root): want photos.csv, cells.csv and photos/ or cells/")
+    ready_cut = not (root / "photos").is_dir() and (root / "cells").is_dir()
+    photos, unusable = _read_photos(root / "photos.csv", ready_cut)
+    votes, without = None, []
+    if labelled or (root / "cells.csv").exists():
+        labels, votes = _read_labels(root / "cells.csv", photos, unusable, grid, num_classes)
+    else:
+        labels = np.full((len(photos), grid.cells), -1, np.int64)
+    if labelled:
+        known: npt.NDArray[np.bool_] = np.asarray((labels >= 0).any(axis=1))
+        without = [photo.name for photo, has in zip(photos, known, strict=True) if not has]
+        photos = [photo for photo, has in zip(photos, known, strict=True) if has]
+        labels, votes = labels[known], votes if votes is None else votes[known]
+        if not photos:
+            raise DataError(f"{root / 'cells.csv'}: none of the {len(without)} photos has a label")
+    files = _image_files(root, photos, grid, ready_cut)
+    return PhotoFolder(root, grid, photos, labels, votes, without, ready_cut, files)
+
+
+def _rows(path: Path, wanted: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
+    """The lines of a csv with their line numbers, after checking that the wanted columns are there."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            missing = [name for name in wanted if name not in (reader.fieldnames or [])]
+            if missing:
+                raise DataError(f"{path}: no column {', '.join(missing)}; want {','.join(wanted)}")
+            rows = [(reader.line_num, row) for row in reader]
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; want a csv with the columns {','.join(wanted)}") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+    short = next((line for line, row in rows if any(row[name] is None for name in wanted)), None)
+    if short is not None:
+        raise DataError(f"{path}, line {short}: fewer values than columns")
+    return rows
+
+
+def _read_photos(path: Path, ready_cut: bool) -> tuple[list[Photo], set[str]]:
+    wanted = ("photo", "source_id") if ready_cut else ("photo", "source_id", *CORNER_COLUMNS)
+    photos: list[Photo] = []
+    unusable: set[str] = set()
+    seen: set[str] = set()
+    for line, row in _rows(path, wanted):
+        name = row["photo"]
+        if name in seen:
+            raise DataError(f"{path}, line {line}: photo {name} is listed twice")
+        seen.add(name)
+        if (row.get("unusable") or "").strip().lower() in TRUE_WORDS:
+            unusable.add(name)
+            continue
+        if not row["source_id"].strip():
+            raise DataError(f"{path}, line {line}: photo {name} has no source_id")
+        where = f"{path}, line {line}, photo {name}"
+        corners = None if ready_cut else _corners(row, where)
+        photos.append(Photo(name, row["source_id"].strip(), row.get("kind") or "", corners, _size(row, where)))
+    if not photos:
+        raise DataError(f"{path}: no usable photo in it")
+    return photos, unusable
+
+
+def _corners(row: dict[str, str], where: str) -> npt.NDArray[np.float64]:
+    values = []
+    for name in CORNER_COLUMNS:
+        try:
+            values.append(float(row[name]))
+        except ValueError:
+            raise DataError(f"{where}: {name}={row[name]!r} is not a number of pixels") from None
+    return np.array(values).reshape(4, 2)
+
+
+def _size(row: dict[str, str], where: str) -> tuple[int, int] | None:
+    if not (row.get("width") and row.get("height")):
+        return None
+    try:
+        return int(row["width"]), int(row["height"])
+    except ValueError:
+        raise DataError(f"{where}: width={row['width']!r}, height={row['height']!r}: want whole pixels") from None
+
+
+def _read_labels(
+    path: Path, photos: list[Photo], unusable: set[str], grid: Grid, num_classes: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64] | None]:
+    index = {photo.name: number for number, photo in enumerate(photos)}
+    labels = np.full((len(photos), grid.cells), MISSING, np.int64)
+    votes = np.zeros((len(photos), grid.cells, num_classes), np.int64)
+    voted = False
+    for line, row in _rows(path, ("photo", "row", "col", "label")):
+        where = f"{path}, line {line}"
+        if row["photo"] in unusable:
+            continue
+        if row["photo"] not in index:
+            raise DataError(f"{where}: photo {row['photo']} is not in photos.csv")
+        cell_row = _whole(row, "row", grid.rows, where)
+        cell_col = _whole(row, "col", grid.columns, where)
+        cell = index[row["photo"]], cell_row * grid.columns + cell_col
+        if labels[cell] != MISSING:
+            raise DataError(f"{where}: cell ({cell_row}, {cell_col}) of {row['photo']} is labelled twice")
+        labels[cell] = -1 if row["label"].strip() == NO_LABEL else _whole(row, "label", num_classes, where)
+        if row.get("votes"):
+            votes[cell] = _votes(row["votes"], num_classes, where)
+            voted = True
+    gaps = np.argwhere(labels == MISSING)
+    if len(gaps):
+        photo, cell = gaps[0]
+        more = f" ({len(gaps)} cells are missing in all)" if len(gaps) > 1 else ""
+        spot = divmod(int(cell), grid.columns)
+        raise DataError(f"{path}: photo {photos[photo].name} has no label for cell {spot}{more}")
+    return labels, votes if voted else None
+
+
+def _votes(text: str, num_classes: int, where: str) -> list[int]:
+    counts = text.split()
+    if len(counts) != num_classes or not all(count.isdecimal() for count in counts):
+        raise DataError(f"{where}: votes={text!r}: want {num_classes} counts, one for each label, such as 0 2 1 0 0")
+    return [int(count) for count in counts]
+
+
+def _whole(row: dict[str, str], name: str, limit: int, where: str) -> int:
+    try:
+        value = int(row[name])
+    except ValueError:
+        value = -1
+    if not 0 <= value < limit:
+        raise DataError(f"{where}: {name}={row[name]!r}: want a whole number from 0 to {limit - 1}")
+    return value
+
+
+def cell_name(photo: str, row: int, col: int) -> str:
+    """Name of a cell everywhere: `<photo stem>_r<row>_c<col>`; of a photo in a subfolder, with the folder's name."""
+    return f"{photo_stem(photo)}_r{row}_c{col}"
+
+
+def photo_stem(photo: str) -> str:
+    """What the names of a photo's cells begin with."""
+    return Path(photo).with_suffix("").as_posix().replace("/", "__")
+
+
+def photo_file(root: Path, name: str) -> Path:
+    """Where a photo of a data set lies: in `photos/`, or beside photos.csv where there is no such folder."""
+    return (root / "photos" if (root / "photos").is_dir() else root) / name
+
+
+def _image_files(root: Path, photos: list[Photo], grid: Grid, ready_cut: bool) -> list[Path]:
+    if ready_cut:
+        files = [
+            root / "cells" / f"{cell_name(photo.name, row, col)}.png"
+            for photo in photos
+            for row in range(grid.rows)
+            for col in range(grid.columns)
+        ]
+    else:
+        files = [photo_file(root, photo.name) for photo in photos]
+    missing = next((file for file in files if not file.is_file()), None)
+    if missing is not None:
+        raise DataError(f"{missing}: no such file, though photos.csv lists it")
+    stems = Counter(photo_stem(photo.name) for photo in photos)
+    stem, count = stems.most_common(1)[0]
+    if count > 1:
+        raise DataError(f"{root / 'photos.csv'}: {count} photos are called {stem}; their cells would share a name")
+    return files
+
+
+def checked_corners(photo: Photo, width: int, height: int, path: Path) -> npt.NDArray[np.float64]:
+    """The corners of a photo, checked against the picture's real size. Raises DataError."""
+    assert photo.corners is not None
+    if photo.size is not None and photo.size != (width, height):
+        raise DataError(f"{path}: is {width} x {height} pixels, photos.csv says {photo.size[0]} x {photo.size[1]}")
+    try:
+        check_corners(photo.corners, width, height)
+    except ValueError as error:
+        root = next((parent for parent in path.parents if (parent / "photos.csv").exists()), path.parent)
+        raise DataError(f"{root / 'photos.csv'}, photo {photo.name}: {error}") from None
+    return photo.corners

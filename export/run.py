@@ -1,0 +1,92 @@
+"""From a run's folder to its files: what `python -m export` and `export=all` share."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.utils import get_class, instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from metrics.figures import main_figure, plain
+from sweeps.records.run_record import RecordError, Status, find_runs, read_record, status_of
+from training.finished_run import load_run, load_samples
+
+if TYPE_CHECKING:
+    pass
+
+
+def best_of_latest(runs: Path) -> Path:
+    """The done run with the highest val accuracy, or Dice, of the sweep whose records changed last."""
+    sweeps = [folder for folder in runs.glob("*/") if find_runs(folder)]
+    for sweep in sorted(sweeps, key=lambda folder: max(f.stat().st_mtime for f in folder.glob("*/record.json")))[::-1]:
+        done = []
+        for folder in find_runs(sweep):
+            record = read_record(folder)
+            if record["status"] == Status.DONE:
+                metrics = record["metrics"]
+                name = plain(main_figure(metrics))
+                value = float(metrics.get(f"val/{name}", metrics.get(f"val/last/{name}", 0.0)))
+                done.append((name, value, folder))
+        if done:  # figures of two tasks do not compare: the one that was trained last counts
+            newest = max(done, key=lambda one: (one[2] / "record.json").stat().st_mtime)[0]
+            return max(one[1:] for one in done if one[0] == newest)[1]
+    raise RecordError(f"{runs}: no finished run in it; name one with run=<folder>")
+
+
+def export_run(folder: Path, cfg: DictConfig, *, root: str | None = None, cache: str | None = None) -> dict[str, Any]:
+    """Makes the files that `cfg` asks for; returns their entries in the record.
+
+    Args:
+        folder: the run's; the caller holds its lock.
+        cfg: with `export`, `quantization` and `latency`.
+        root, cache: where the data lies now, None for where the record says.
+
+    Raises RecordError for a run that is not done, CheckpointError, DataError or ExportError.
+
+    """
+    record = read_record(folder)
+    status = status_of(folder, record)
+    if record["status"] != Status.DONE:
+        raise RecordError(f"{folder}: the run is {status}, only a done one can be exported")
+    if cfg.export.checkpoint not in ("best", "last"):
+        raise RecordError(f"export.checkpoint={cfg.export.checkpoint}: want best or last")
+    checkpoint = folder / "checkpoints" / f"{cfg.export.checkpoint}.ckpt"
+    if not checkpoint.exists():
+        raise RecordError(f"{checkpoint}: no such checkpoint")
+    samples = load_samples(record, root, cache)
+
+    from export.pipeline import Export
+    from training.build import build_data
+
+    task = record["config"]["task"]
+
+    export = Export(
+        folder, load_run(record, checkpoint), record, samples, cfg.export.checkpoint,
+        get_class(task.get("files", "export.scores.GradeScores")), cfg.export.max_accuracy_drop,
+        instantiate(cfg.quantization), instantiate(cfg.latency),
+        lambda: build_data(OmegaConf.create(dict(record["config"])), samples),
+    )  # fmt: skip
+    return export.run()
+
+
+def export_within(folder: Path, cfg: DictConfig) -> None:
+    """The last part of a training job with `export=all`; what has been made before is not made again.
+
+    Raises ExportError naming the kinds that could not be made.
+    """
+    made = read_record(folder).get("exports", {})
+    there = {
+        name for name, entry in made.items()
+        if "path" in entry and (folder / entry["path"]).exists() and entry["checkpoint"] == cfg.export.checkpoint
+    }  # fmt: skip
+    missing = [str(name) for name in cfg.quantization if cfg.overwrite or name not in there]
+    if not missing:
+        return
+    wanted = OmegaConf.create({name: cfg[name] for name in ("export", "latency", "paths")})
+    wanted.quantization = OmegaConf.masked_copy(cfg.quantization, missing)
+    entries = export_run(folder, wanted, root=cfg.datamodule.get("root"), cache=cfg.paths.cache)
+    wrong = [f"{name}: {entry['error']}" for name, entry in entries.items() if "error" in entry]
+    if wrong:
+        raise RecordError("; ".join(wrong))
+    main = next(main_figure(entry) for entry in entries.values())
+    shown = ", ".join(f"{name} {entry[main]:.3f}" for name, entry in entries.items())
+    print(f"exported, {main} of {shown}: {folder / 'export'}")

@@ -1,0 +1,55 @@
+"""Where a run's weights come from: a file, as its backbone's yaml knows them, or another run. No torch here."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from jobs.leakage import must_be_divided_alike
+from jobs.source_runs import checkpoint_of, content_of, matching
+from lightning_modules.backbones.pretrained import resolve_start
+from lightning_modules.backbones.spec import BackboneSpec, Start
+from sweeps.records.run_record import Record, RecordError
+
+KEY = "backbone.weights"
+
+
+def start_of(cfg: DictConfig, spec: BackboneSpec) -> Start:
+    """Finds what `backbone.weights` asks for: what `resolve_start` knows, or the folder of a run (a pattern with `*` that fits
+    one alone, with `${fold}` or `${seed}` in it, say).
+
+    Of a run its whole network is taken over, the part above the backbone only where it answers the same question and has the
+    same shape. Its input scaling comes along. Raises WeightsError or RecordError with one line.
+    """
+    given = str(cfg.backbone.weights)
+    if given in ("auto", "imagenet", "none") or ("*" not in given and not Path(given).is_dir()):
+        return resolve_start(spec, cfg.width, given, Path(cfg.paths.weights), cfg.resolution)
+    folders = matching(KEY, given, Path(str(cfg.paths.runs)) / str(cfg.sweep_name))
+    if len(folders) > 1:
+        raise RecordError(
+            f"{KEY}={given}: {len(folders)} runs are called so, {folders[0].name} and {folders[1].name} among them; want one"
+        )
+    record, path = checkpoint_of(KEY, folders[0])
+    other, width = record["config"]["backbone"]["spec"]["name"], record["config"]["width"]
+    if (other, width) != (spec.name, cfg.width):
+        raise RecordError(f"{KEY}={folders[0]}: a run of {other} {width:g}; want one of {spec.name} {cfg.width:g}")
+    must_be_divided_alike(KEY, cfg, folders[0])
+    begun = record["start"]
+    if not {"mean", "std", "padding"} <= begun.keys():
+        raise RecordError(f"{KEY}={folders[0]}: its record does not say how its input is scaled; train it anew")
+    mean, std = ((a, b, c) for a, b, c in (begun["mean"], begun["std"]))
+    eps = float(begun.get("eps", 1e-5))
+    return Start("run", begun["padding"], mean, std, path, content_of(path), eps, _answers_alike(cfg, record))
+
+
+def _answers_alike(cfg: DictConfig, record: Record) -> bool:
+    """Whether an output of that run's network means what this one's will: the same encoding of the same classes."""
+    own, other = OmegaConf.to_container(cfg.encoding, resolve=True), record["config"]["encoding"]
+    if own != other:
+        return False
+    if cfg.encoding.get("task", "grading") == "regression":
+        return True
+    names = cfg.datamodule.get("class_names")
+    before = record["config"]["datamodule"].get("class_names")
+    if names is None:  # they are the folder's
+        return bool(cfg.datamodule.get("root") == record["config"]["datamodule"].get("root"))
+    return list(names) == list(before or [])

@@ -1,0 +1,138 @@
+"""A composed configuration as one point of the grid: its defaults filled in, its hash, its folder. No torch here."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from jobs.config_hash import RESULT_FREE, config_hash
+from jobs.initial_weights import start_of
+from jobs.teachers import identity, teachers_of
+from jobs.validation import _problem
+from lightning_modules.backbones.spec import BackboneSpec, Start, WeightsError
+from sweeps.records.run_record import RecordError
+
+if TYPE_CHECKING:
+    pass
+
+FIRST = ("backbone", "width", "resolution", "encoding", "augmentation", "imbalance", "fold", "seed")
+"""What a folder's name begins with: long names are cut."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """What one job is, before anything runs."""
+
+    config: dict[str, Any]
+    """The resolved configuration, defaults filled in, without the logger."""
+    hash: str
+    """64 hex digits over what changes the result."""
+    axes: dict[str, Any]
+    """Choices and scalars by which tables tell runs apart."""
+    folder: Path
+    spec: BackboneSpec
+    start: Start | None
+    not_applicable: str = ""
+    """Why the point cannot exist, empty where it can."""
+    problem: ValueError | None = None
+    """What is wrong with the point, one line; None where nothing is."""
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the run's record says of it from the first moment."""
+        start = self.start and {**self.start.identity, "padding": self.start.padding,
+                                "mean": list(self.start.mean), "std": list(self.start.std), "eps": self.start.eps}  # fmt: skip
+        return {
+            "config": self.config,
+            "config_hash": self.hash,
+            "axes": self.axes,
+            "seed": self.config["seed"],
+            "start": start or {},
+        }
+
+    @property
+    def title(self) -> str:
+        """The point in words, for pictures."""
+        axes = self.axes
+        origin = self.start.origin if self.start else ""
+        shape = f"{axes['backbone']} {axes['width']:g} at {axes['resolution']} px"
+        return f"{shape}, {axes['encoding']}, {axes['datamodule']} fold {axes['fold']}, seed {axes['seed']}, start {origin}"
+
+
+def make_point(cfg: DictConfig) -> Point:
+    """Fills in the backbone's defaults (also in `cfg`), finds the start and names the folder.
+
+    A point that is wrong still gets a folder, so that its record can say what is wrong.
+    """
+    spec = BackboneSpec.from_config(OmegaConf.to_container(cfg.backbone.spec, resolve=True))  # type: ignore[arg-type]
+    cfg.width = spec.default_width if cfg.width is None else cfg.width
+    cfg.resolution = spec.default_resolution if cfg.resolution is None else cfg.resolution
+    cfg.batch_size = spec.default_batch_size if cfg.batch_size is None else cfg.batch_size
+    cfg.callbacks.monitor = cfg.callbacks.monitor or cfg.task.get("monitor", "val/accuracy")
+    exists = cfg.width in spec.widths
+    widths = ", ".join(f"{width:g}" for width in spec.widths)
+    reason = "" if exists else f"width={cfg.width:g}: {spec.name} comes at {widths}"
+    problem = _problem(cfg, spec)
+    start: Start | None = None
+    if exists and problem is None:
+        try:
+            start = start_of(cfg, spec)
+        except (WeightsError, RecordError) as error:
+            problem = error
+    kept = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "logger"])
+    plain: dict[str, Any] = OmegaConf.to_container(kept, resolve=True)  # type: ignore[assignment]
+    if "teacher" in cfg.task and problem is None:
+        try:
+            plain["task"]["teacher_sha256"] = identity(teachers_of(cfg))
+        except RecordError as error:
+            problem = error
+    digest = config_hash(plain, start)
+    return Point(plain, digest, _axes(cfg), _folder(cfg, digest), spec, start, reason, problem)
+
+
+def _changes_result(key: str, value: str = "") -> bool:
+    return (key, value) != ("trainer", "ddp") and not any(
+        key == free or key.startswith(f"{free}.") for free in RESULT_FREE - {"backbone.weights"}
+    )
+
+
+def _overrides() -> list[tuple[str, str]]:
+    # as they are written: what names a run by ${seed} or ${fold} is one choice for all of them
+    given: list[str] = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)  # type: ignore[assignment]
+    pairs = [override.lstrip("+").split("=", 1) for override in given]
+    return [(pair[0], _unquoted(pair[1])) for pair in pairs if len(pair) == 2 and _changes_result(*pair)]
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
+
+
+def _axes(cfg: DictConfig) -> dict[str, Any]:
+    choices = HydraConfig.get().runtime.choices
+    groups = {name: choice for name, choice in choices.items() if name in cfg and _changes_result(name)}
+    groups.pop("callbacks", None)
+    groups |= {"trainer": "default"} if choices.get("trainer") == "ddp" else {}
+    scalars = {name: cfg[name] for name in ("resolution", "width", "batch_size", "seed", "fold")}
+    others = {key: value for key, value in _overrides() if "." in key}
+    # as it is written: a pattern that names a teacher by ${fold} is one choice for all folds
+    if teacher := OmegaConf.to_container(cfg.task, resolve=False).get("teacher"):  # type: ignore[union-attr]
+        names = [teacher] if isinstance(teacher, str) else list(teacher)
+        others["task.teacher"] = ", ".join(Path(str(name)).name for name in names)
+    return {**groups, **scalars, **others}
+
+
+def _folder(cfg: DictConfig, digest: str) -> Path:
+    sweep = Path(str(cfg.paths.runs)) / str(cfg.sweep_name)
+    existing = sorted(sweep.glob(f"*-{digest[:8]}"))
+    if existing:
+        return existing[0]
+    # No = or comma: the folder's name has to pass as a value on a later command line.
+    words = _overrides()
+    if cfg.get("stack", 1) > 1:
+        words = [pair for pair in words if pair[0] != "seed"] + [("seed", str(cfg.seed))]
+    named = sorted(words, key=lambda pair: FIRST.index(pair[0]) if pair[0] in FIRST else len(FIRST))
+    joined = "+".join(f"{key.rpartition('.')[2]}-{Path(value).name}" for key, value in named)
+    readable = "".join(c if c.isalnum() or c in "+._-" else "_" for c in joined) or "defaults"
+    return sweep / f"{readable[:120]}-{digest[:8]}"

@@ -1,0 +1,80 @@
+"""Ranks backbones in seconds, before any training: `python -m pipelines probe -m backbone=mobilenet,mobilenetv2 datamodule=…`.
+
+Takes every setting of train.py. Frozen features of the train part, judged on the val part; the test part is not read.
+"""
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import hydra
+from omegaconf import DictConfig
+
+from choices import CONF
+from cli.command_line import stop_or_report
+from cli.train_schema import register
+from datamodules.base.errors import DataError
+from jobs.job import Point, make_point
+from jobs.notices import say_start
+from sweeps.records.probe_results import Probe, keep
+
+if TYPE_CHECKING:
+    from datamodules.base.samples import Samples
+
+register()
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="probe")
+def main(cfg: DictConfig) -> None:
+    """One backbone; in a grid the ranking follows at the end."""
+    point = make_point(cfg)
+    sweep = point.folder.parent
+    with stop_or_report(sweep):
+        if point.problem is not None:
+            raise point.problem
+        if cfg.task.get("samples", "grading") != "grading":
+            raise DataError(f"task={point.axes['task']}: is not probed; want data that are graded")
+        if point.start is None:
+            print(f"not applicable: {point.not_applicable}")
+            return
+        samples: Samples = hydra.utils.instantiate(cfg.datamodule).load()
+        samples.images(cfg.resolution)
+        say_start(point, cfg, samples)
+        probe = probed(cfg, point, samples)
+        keep(sweep, probe)
+        print(f"linear probe {probe.linear:.3f}, nearest neighbours {probe.neighbours:.3f}: {probe.name}")
+
+
+def probed(cfg: DictConfig, point: Point, samples: "Samples") -> Probe:
+    """Features, then both answers, as shares of the val part."""
+    import numpy as np
+    import torch
+
+    from lightning_modules.linear_probe import Parts, linear_probe, nearest_neighbours, pooled_features
+    from metrics.grading import bootstrap_interval
+    from training.build import build_backbone
+    from training.trainer import seed_everything
+
+    assert point.start is not None
+    began = time.perf_counter()
+    seed_everything(cfg.seed)
+    backbone = build_backbone(cfg, point.start)
+    table, images = samples.table, samples.images(cfg.resolution)
+    chosen = table.part.isin(["train", "val"]).to_numpy().nonzero()[0]
+    batches = (chosen[at : at + 64] for at in range(0, len(chosen), 64))
+    features = pooled_features(backbone, (torch.from_numpy(images[at]).permute(0, 3, 1, 2) for at in batches))
+    here = table.iloc[chosen]
+    train, val = ((here.part == part).to_numpy() for part in ("train", "val"))
+    labels, sources = here.label.to_numpy(), here.source_id.to_numpy(str)
+    parts = Parts(features[train], labels[train], sources[train], features[val])
+    linear, near = linear_probe(parts), nearest_neighbours(parts)
+    figure = {"accuracy": lambda labels, grades: float(np.mean(labels == grades))}
+    low, high = bootstrap_interval(labels[val], linear, sources[val], figure)["accuracy"]
+    return Probe(
+        backbone=point.axes["backbone"], width=float(cfg.width), resolution=int(cfg.resolution),
+        start=point.start.origin, weights=point.start.digest, datamodule=point.axes["datamodule"],
+        fingerprint=samples.fingerprint, fold=int(cfg.fold), learned_from=int(train.sum()),
+        judged_on=int(val.sum()), linear=float(np.mean(linear == labels[val])), low=low, high=high,
+        neighbours=float(np.mean(near == labels[val])), seconds=round(time.perf_counter() - began, 1),
+        at=datetime.now(UTC).isoformat(),
+    )  # fmt: skip

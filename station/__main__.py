@@ -1,0 +1,59 @@
+"""Grades a photographed phone: `python -m station grade photo=photo.jpg run=<folder> json=out.json`."""
+
+import json
+import sys
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig, OmegaConf
+
+from choices import CONF
+from cli.command_line import USER_ERROR, answer, stop_or_report, want
+from cli.train_schema import register
+from sweeps.records.run_record import RecordError, read_record
+
+register()
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="grade")
+def main(cfg: DictConfig) -> None:
+    """Prints the grid of labels and the device's grade; writes the JSON where one is asked for."""
+    want(cfg, photo="an image file", run="a run's folder or an exported .tflite file")
+    with stop_or_report(Path(cfg.run)):
+        file = file_of(Path(cfg.run), cfg.file)
+
+        from station.device_grade import grade_photo
+
+        rules, corners = OmegaConf.to_container(cfg.rules), cfg.corners and list(cfg.corners)
+        found = grade_photo(Path(cfg.photo), file, rules, corners)  # type: ignore[arg-type]
+        columns = 1 + max(cell["col"] for cell in found["cells"])
+        width = max(len(cell["label"]) for cell in found["cells"])
+        for at in range(0, len(found["cells"]), columns):
+            print("  ".join(cell["label"].ljust(width) for cell in found["cells"][at : at + columns]).rstrip())
+        print(f"{found['grade']} ({found['seconds']:.2f} s, {file.name})")
+        if cfg.json:
+            Path(cfg.json).write_text(json.dumps(found, indent=1))
+            print(f"json: {cfg.json}")
+
+
+def file_of(run: Path, kind: str | None) -> Path:
+    """A .tflite file itself, or the named kind of a run's files; None takes int8, else float32."""
+    if run.suffix == ".tflite":
+        return run
+    made = [name for name, entry in read_record(run).get("exports", {}).items() if "path" in entry]
+    wanted = kind or next((name for name in ("int8", "float32") if name in made), None)
+    if wanted is None or wanted not in made:
+        have = f"it has {', '.join(made)}" if made else "it has no files; `make export-tflite RUN=...` makes them"
+        raise RecordError(f"{run}: no {wanted or 'int8'} file; {have}")
+    return run / "export" / f"{wanted}.tflite"
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] != ["grade"]:
+        print(
+            f"error: python -m station {' '.join(sys.argv[1:2])}: want grade, such as python -m station grade photo=photo.jpg run=<folder>",
+            file=sys.stderr,
+        )
+        sys.exit(USER_ERROR)
+    del sys.argv[1]
+    answer(main, "grade")

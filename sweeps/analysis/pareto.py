@@ -1,0 +1,89 @@
+"""Accuracy against latency: what no other point beats in both."""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from metrics.figures import main_figure
+from sweeps.analysis.main_effects import REPEATS, t_interval
+from sweeps.records.run_record import RecordError
+
+
+def pareto(cost: npt.NDArray[np.float64], value: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Which of N points lie on the front: no other costs as little or less and is worth as much or more.
+
+    Of equal points the first is taken; a point with a NaN is never on it.
+    """
+    on = np.zeros(len(cost), bool)
+    best = -np.inf
+    for place in np.lexsort((np.arange(len(cost)), -value, cost)):
+        if np.isfinite(cost[place]) and value[place] > best:
+            on[place], best = True, value[place]
+    return on
+
+
+def points(files: pd.DataFrame, axes: list[str], figure: str | None = None) -> pd.DataFrame:
+    """One row per point, kind of file and device, averaged over seeds and folds, with whether it is on the front.
+
+    Args:
+        files: as `collect_files` gives them.
+        axes: columns that tell points apart.
+        figure: what is held against latency_ms; None: val/accuracy, or val/dice.
+
+    Returns:
+        the axes, file, start, device; of all runs of the point, timed there or not: runs, figure with `_low` and `_high`
+        (95 %, Student's t over repetitions), size_bytes, same (share of answers that are torch's); of those timed on the
+        device, in the setting that is fastest for the file: latency_ms (median over the runs), setting; front; by
+        latency.
+
+    """
+    figure = figure or main_figure(files)
+    keys = [name for name in [*axes, "file", "start"] if name in files and name not in REPEATS]
+    rows = []
+    for values, group in files.groupby(keys, dropna=False, sort=False):
+        scored = group.drop_duplicates("run")
+        low, high = t_interval(scored[figure])
+        point = dict(zip(keys, values if isinstance(values, tuple) else (values,), strict=True))
+        point |= {"runs": len(scored), figure: scored[figure].mean(), f"{figure}_low": low, f"{figure}_high": high}
+        point |= {"size_bytes": scored.size_bytes.mean(), "same": scored.same.mean()}
+        rows += [
+            point | {"device": device} | _fastest(there) for device, there in group.groupby("device", dropna=False)
+        ]
+    table = pd.DataFrame(rows)
+    table["front"] = False
+    for _, same_device in table.groupby("device", dropna=False):
+        cost, value = same_device.latency_ms.to_numpy(float), same_device[figure].to_numpy(float)
+        table.loc[same_device.index, "front"] = pareto(cost, value)
+    return table.sort_values("latency_ms", ignore_index=True)
+
+
+def _fastest(timed: pd.DataFrame) -> dict[str, object]:
+    """Of one file's timings on one device: the setting with the lowest latency, and that latency."""
+    settings = timed.groupby(["threads", "delegate"], dropna=False).latency_ms.median().sort_values()
+    (threads, delegate), latency = settings.index[0], settings.iloc[0]
+    known = pd.notna(threads) and pd.notna(delegate)
+    return {
+        "latency_ms": latency,
+        "setting": f"{threads:g} thread{'s' * bool(threads > 1)}, {delegate}" if known else "",
+    }
+
+
+NETWORK = ("backbone", "width", "resolution")
+"""What a finalist is."""
+
+
+def finalists(files: pd.DataFrame, most: int, kind: str = "int8") -> list[str]:
+    """Networks on the front of one kind of file, as overrides, from fast to accurate.
+
+    Of more than `most`, the fastest and the most accurate stay, and between them those that gain most accuracy over
+    the next faster one. Raises RecordError where no such file has been timed.
+    """
+    timed = files[(files.file == kind) & files.latency_ms.notna()] if len(files) else files
+    if not len(timed):
+        raise RecordError(f"no timed {kind} file to choose finalists by; name them with finalists=")
+    timed = timed[timed.device == timed.device.mode().iloc[0]]  # one device: each has a front of its own
+    front = points(timed, list(NETWORK), main_figure(files))
+    front = front[front.front].drop_duplicates(list(NETWORK)).reset_index(drop=True)
+    inner = front[main_figure(files)].diff()[1:-1].sort_values(ascending=False).index[: max(0, most - 2)]
+    kept = sorted({*([0] if most > 1 else []), len(front) - 1, *inner})
+    return [" ".join(f"{name}={front.loc[place, name]}" for name in NETWORK) for place in kept]

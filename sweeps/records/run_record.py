@@ -1,0 +1,192 @@
+"""Run records: contract 3 of the design. One `record.json` per run, changed by one function under a file lock.
+
+A run's folder also holds `job.lock`, held by the process that trains it for as long as it lives: a record that says
+running while that lock is free belongs to a job that was interrupted.
+"""
+
+import json
+import os
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import orjson
+from filelock import FileLock, Timeout
+
+RECORD_VERSION = 1
+"""Raised when the meaning of a key changes."""
+
+Record = dict[str, Any]
+
+
+class Status(StrEnum):
+    """What a record says of its run; `interrupted` is never written, it is seen from a free lock.
+
+    A `pruned` run was stopped early by a search; asked for outside one, it goes on.
+    """
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    NOT_APPLICABLE = "not applicable"
+    INTERRUPTED = "interrupted"
+    PRUNED = "pruned"
+
+
+STATUSES = frozenset(Status)
+
+
+class RecordError(ValueError):
+    """A record that cannot be read; the message names the file."""
+
+
+class RunIsBusyError(RuntimeError):
+    """Another process works on this run."""
+
+
+def read_record(folder: Path) -> Record:
+    """The record in a run's folder. Raises RecordError when it is missing or no record."""
+    path = folder / "record.json"
+    try:
+        with open(f"{folder}/record.json", "rb") as file:  # noqa: PTH123  half of Path.open's time, 10,000 times
+            record = _parsed(file.read())
+    except FileNotFoundError:
+        raise RecordError(f"{path}: no such file: not a run's folder") from None
+    except ValueError as error:
+        raise RecordError(f"{path}: not a readable record ({error})") from None
+    if not isinstance(record, dict) or record.get("status") not in STATUSES:
+        raise RecordError(f"{path}: not a run record: it has no status")
+    if record.get("record_version", RECORD_VERSION) > RECORD_VERSION:
+        raise RecordError(f"{path}: of version {record['record_version']}, newer than this gridlite's {RECORD_VERSION}")
+    return record
+
+
+def _parsed(text: bytes) -> Any:
+    """Orjson is several times quicker, but knows no NaN."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return json.loads(text)
+
+
+def update_record(folder: Path, change: Callable[[Record], Record]) -> Record:
+    """Applies `change` to the record (empty where there is none) and writes the result, whole or not at all.
+
+    The only way in which a record changes: training, export and phones write to the same one.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "record.lock"):
+        old = read_record(folder) if (folder / "record.json").exists() else {}
+        new = change(old) | {
+            "record_version": RECORD_VERSION,
+            "updated": _now(),
+        }
+        write_whole(folder / "record.json", json.dumps(new, indent=1, allow_nan=True) + "\n")
+        return new
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file so that nobody ever reads half of it, and a crash leaves the old one."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with unfinished.open("w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def is_live(folder: Path) -> bool:
+    """Whether a process holds the run's lock right now."""
+    lock = folder / "job.lock"
+    if not lock.exists():
+        return False
+    try:
+        with FileLock(lock, timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def status_of(folder: Path, record: Record) -> Status:
+    """The record's status, `interrupted` where it says running and nobody runs it."""
+    status = Status(record["status"])
+    return Status.INTERRUPTED if status is Status.RUNNING and not is_live(folder) else status
+
+
+@contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """Holds the run's lock. Raises RunIsBusyError at once when another process has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / "job.lock", timeout=0.5):  # a status that looks at it holds it for a moment
+            yield
+    except Timeout:
+        raise RunIsBusyError(f"{folder}: another process works on this run") from None
+
+
+def is_done(folder: Path) -> bool:
+    """Whether the record says done, for whatever data."""
+    return bool(read_record(folder)["status"] == Status.DONE)
+
+
+@contextmanager
+def failure_recorded(folder: Path, identity: Record) -> Iterator[None]:
+    """Writes status, error and `error.txt` (the traceback) when the block raises, then lets the error go on.
+
+    `identity` is what the record says of the run where nothing has been written yet. A record that is done keeps its
+    status, bad data today takes nothing from yesterday's result; it gains `later_error`.
+    """
+    try:
+        yield
+    except Exception as error:
+        text, trace = one_line(error), traceback.format_exc()
+
+        def failed(record: Record) -> Record:
+            if record.get("status") == Status.DONE:
+                return record | {"later_error": {"error": text, "at": _now()}}
+            return identity | record | {"status": Status.FAILED, "error": text}
+
+        with suppress(OSError):  # on a full disk the first error is the one to show
+            update_record(folder, failed)
+            (folder / "error.txt").write_text(trace)
+        raise
+
+
+def wrapped(error: BaseException) -> BaseException:
+    """What went wrong in what Hydra built, rather than that something did."""
+    hidden = type(error).__name__ == "InstantiationException" and error.__cause__ is not None
+    return error.__cause__ if hidden else error  # type: ignore[return-value]
+
+
+def one_line(error: BaseException) -> str:
+    """An error as the one line that a person is shown."""
+    error = wrapped(error)
+    text = " ".join(str(error).split())
+    plain = isinstance(error, ValueError | FloatingPointError | OSError | RuntimeError) and text
+    return text if plain else f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def find_runs(sweep: Path) -> list[Path]:
+    """The run folders of a sweep, by name."""
+    try:
+        names = sorted(os.listdir(sweep))  # noqa: PTH208  os: 5 times the speed of Path.glob
+    except OSError:
+        return []
+    return [sweep / name for name in names if os.path.exists(f"{sweep}/{name}/record.json")]  # noqa: PTH110
+
+
+def latest_sweep(runs: Path) -> Path | None:
+    """The sweep's folder whose newest record is newest; None where there is no record."""
+    records = sorted(runs.glob("*/*/record.json"), key=lambda path: path.stat().st_mtime)
+    return records[-1].parent.parent if records else None

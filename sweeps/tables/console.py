@@ -1,0 +1,45 @@
+"""Tables on the screen."""
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from metrics.figures import figure_text
+from metrics.from_predictions import GRADES, MASKS, NUMBERS
+
+
+def files_shown(files: pd.DataFrame) -> pd.DataFrame:
+    """The columns of `pooled_files` for people."""
+    own = list(files.columns[files.columns.get_loc("file") :])
+    shown = files[[name for name in files if name not in own and (name == "backbone" or files[name].nunique() > 1)]]
+    shown = shown.assign(file=files.file, runs=files.runs, cells=files.cells)
+    for name in (name for kind in (GRADES, MASKS, NUMBERS) for name in kind.figures if name in files):
+        shown[name] = [figure_text(name, value) for value in files[name]]
+    shown["lost"] = [
+        f"{lost:.1f} [{low:.1f}, {high:.1f}]"
+        for lost, low, high in zip(files.lost, files.lost_low, files.lost_high, strict=True)
+    ]
+    shown["as torch"] = files.same.map("{:.1%}".format)
+    shown["kB"] = (files.size_bytes / 1000).map("{:.0f}".format)
+    shown["ms"] = files.latency_ms_p50.map("{:.2f}".format)
+    return shown
+
+
+def show(console: Console, frame: pd.DataFrame, title: str) -> None:
+    """Prints a frame, numbers to the right."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for name in frame:
+        numeric = pd.api.types.is_numeric_dtype(frame[name])
+        table.add_column(str(name).rpartition(".")[2], justify="right" if numeric else "left", overflow="fold")
+    for _, row in frame.iterrows():
+        table.add_row(*(_cell(str(name), value) for name, value in row.items()))
+    console.print(table)
+
+
+def _cell(name: str, value: object) -> str:
+    if isinstance(value, float):
+        if np.isnan(value):
+            return "–"
+        return f"{value:.0f}" if name == "seconds" else figure_text(name, value) if "/" in name else f"{value:g}"
+    return str(value)

@@ -1,0 +1,128 @@
+"""Exported files, pooled over folds and held against the torch networks that they came from."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from metrics.from_predictions import kind_of
+from sweeps.records.run_record import Record, RecordError, find_runs, read_record
+
+FILE_COLUMNS = ("file", "size_bytes", "same", "checkpoint", "device", "threads", "delegate", "latency_ms", "marked")
+"""What `collect_files` says of a file beside its run, its axes and its metrics."""
+
+
+def file_rows(run: str, record: Record) -> list[dict[str, Any]]:
+    """A record's rows of `collect_files`."""
+    rows = []
+    about = {"run": run, **record.get("axes", {}), "start": record.get("start", {}).get("origin", "")}
+    for file, entry in record.get("exports", {}).items():
+        if "path" not in entry:
+            continue
+        metrics = {name: value for name, value in entry.items() if "/" in name and isinstance(value, int | float)}
+        known = {"file": file, "size_bytes": entry["size_bytes"], "same": entry["agreement"]}
+        known |= {"checkpoint": entry.get("checkpoint", ""), "marked": entry.get("marked", "")}
+        for timed in entry.get("latency") or [{}]:
+            where = {name: timed.get(name) for name in ("device", "threads", "delegate")}
+            rows.append(about | known | where | {"latency_ms": typical_ms(timed)} | metrics)
+    return rows
+
+
+def typical_ms(timed: Record) -> float:
+    """The p50 of a latency's entry, the mean where its runtime tells no more (older builds of benchmark_model)."""
+    known = (timed.get(f"latency_ms_{name}") for name in ("p50", "mean"))
+    return next((float(value) for value in known if value is not None), np.nan)
+
+
+def collect_files(sweep: Path) -> pd.DataFrame:
+    """One row per run, exported file and device that it was timed on: run, the axes, start, FILE_COLUMNS (latency_ms
+    is the p50, same the share of answers that are torch's), and every scalar metric of the file. Runs without files, and files
+    that could not be made, are left out.
+    """
+    rows: list[dict[str, Any]] = []
+    for folder in find_runs(sweep):
+        try:
+            rows += file_rows(folder.name, read_record(folder))
+        except RecordError:
+            continue
+    return pd.DataFrame(rows)
+
+
+def pooled_files(sweep: Path, files: pd.DataFrame | None = None) -> pd.DataFrame:
+    """One row per point and kind of file, over the folds that have it.
+
+    The test part, or the val part where there is no test part. Columns: the axes; file, runs, cells; figures of the
+    files, by their task accuracy and macro_f1, or dice, dice_pooled and subset_accuracy; lost (torch's accuracy, or Dice,
+    less the files', in points) with `lost_low` and `lost_high`, a paired 95 % bootstrap over sources; same, the share of
+    cells that torch grades alike, of pixels that it marks alike; size_bytes (mean) and
+    latency_ms_p50 (median over the runs of the first measurement).
+
+    Args:
+        files: as `collect_files` gives them, where they are at hand.
+
+    """
+    files = collect_files(sweep) if files is None else files
+    if not len(files):
+        return files
+    scored = [run for run in files.run.unique() if (sweep / run / "export" / "predictions.parquet").exists()]
+    files = files[files.run.isin(scored)]
+    firsts = files.drop_duplicates(["run", "file"])  # of several devices the first
+    axes = [str(name) for name in files if name not in (*FILE_COLUMNS, "run", "fold") and "/" not in str(name)]
+    rows: list[dict[str, Any]] = []
+    for values, point in firsts.groupby(axes, dropna=False, sort=False):
+        everything = pd.concat(
+            [_beside_torch(sweep / str(run), here) for run, here in point.groupby("run", sort=False)]
+        )
+        part = "test" if (everything.part == "test").any() else "val"
+        about = dict(zip(axes, values, strict=True))
+        for file, cells in everything[everything.part == part].groupby("file", sort=False):
+            made = point[point.file == file]
+            costs = {"size_bytes": made.size_bytes.mean(), "latency_ms_p50": made.latency_ms.median()}
+            rows.append(about | {"file": file, "runs": len(made)} | _figures(cells) | costs)
+    return pd.DataFrame(rows)
+
+
+def _beside_torch(folder: Path, made: pd.DataFrame) -> pd.DataFrame:
+    """The files' predictions with what torch's answer by the same checkpoint is worth, column `torch`, and `same`."""
+    torch_says = pd.read_parquet(folder / "predictions.parquet")
+    files = pd.read_parquet(folder / "export" / "predictions.parquet")
+    files["checkpoint"] = files.file.map(dict(zip(made.file, made.checkpoint, strict=True)))
+    files["worth"], torch_says["torch"] = (kind_of(frame).worth(frame) for frame in (files, torch_says))
+    kept = ["sample", "part", "checkpoint", "torch", *(["grade"] if "grade" in files else [])]
+    merged = files.merge(torch_says[kept].rename(columns={"grade": "torch_grade"}), on=["sample", "part", "checkpoint"])
+    if "grade" in merged:
+        return merged.assign(same=merged.grade == merged.torch_grade)
+    return merged.assign(same=merged.file.map(dict(zip(made.file, made.same, strict=True))))
+
+
+def _figures(answers: pd.DataFrame) -> dict[str, Any]:
+    kind = kind_of(answers)
+    before, after = answers.torch.to_numpy(), answers.worth.to_numpy()
+    low, high = paired_interval(before, after, answers.source_id.to_numpy(str))
+    chosen = {name: figure for name, figure in kind.figures.items() if name not in ("off_by_one", "label_accuracy")}
+    return {
+        "cells": len(answers),
+        **{name: figure(*kind.arrays(answers)) for name, figure in chosen.items()},
+        "lost": 100 * float(np.mean(before) - np.mean(after)),
+        "lost_low": low,
+        "lost_high": high,
+        "same": float(answers.same.mean()),
+    }
+
+
+def paired_interval(
+    before: npt.NDArray[np.float64],
+    after: npt.NDArray[np.float64],
+    source_ids: npt.NDArray[np.str_],
+    repeats: int = 2000,
+) -> tuple[float, float]:
+    """95 % interval of mean(before) less mean(after), in points, over resampled sources; all arrays `(N,)`."""
+    rng = np.random.default_rng(0)
+    _, source = np.unique(source_ids, return_inverse=True)
+    lost = np.bincount(source, weights=before - after)
+    counts = np.bincount(source)
+    drawn = rng.integers(len(counts), size=(repeats, len(counts)))
+    low, high = np.percentile(100 * lost[drawn].sum(axis=1) / counts[drawn].sum(axis=1), [2.5, 97.5])
+    return float(low), float(high)

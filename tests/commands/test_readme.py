@@ -1,0 +1,133 @@
+"""What the README tells people to type exists and composes."""
+
+import re
+import shlex
+import subprocess
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from choices import ROOT
+from cli.command_line import repeated
+from cli.train_schema import register
+from lightning_modules.backbones.keras_weights import WIDTHS
+
+HERE = ROOT
+README = (HERE / "README.md").read_text()
+COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
+AXES = dict(re.findall(r"^\| `(\w+)` \| (`.*`) \|$", README, re.MULTILINE))
+
+register()
+
+
+def test_there_are_commands():
+    assert {"make demo", "make test"} <= set(COMMANDS)
+    assert any(command.startswith("python train.py -m") for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("make ")])
+def test_make_targets_exist(command):
+    done = subprocess.run([*shlex.split(command), "--dry-run"], cwd=HERE, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def choices(override):
+    """The values of a sweep, or the ends of an interval."""
+    if override.is_discrete_sweep():
+        return list(override.sweep_string_iterator())
+    return [override.value().start, override.value().end]
+
+
+def points(words):
+    """Every override list that a sweep's words stand for, first and last choice of each."""
+    parsed = OverridesParser.create().parse_overrides(words)
+    for end in (0, -1):
+        yield [
+            f"{override.get_key_element()}={choices(override)[end]}"
+            if override.is_sweep_override()
+            else override.input_line
+            for override in parsed
+        ]
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if "train.py" in command])
+def test_training_commands_compose(command):
+    words = [repeated(word.replace("<job>", "job")) for word in shlex.split(command)[2:] if word != "-m"]
+    with initialize_config_dir(str(HERE / "conf"), version_base="1.3"):
+        for overrides in points(words):
+            root = next((word.partition("=")[2] for word in words if word.startswith("datamodule.root=")), None)
+            composed = compose("train", overrides=overrides).datamodule.root
+            assert root in (None, composed)
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if "predict.py" in command])
+def test_prediction_commands_compose(command):
+    words = [word.replace("<job>", "job") for word in shlex.split(command)[2:]]
+    with initialize_config_dir(str(HERE / "conf"), version_base="1.3"):
+        assert compose("predict", overrides=words).run.startswith("runs/first/job")
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if "-m export " in command])
+def test_export_commands_compose(command):
+    words = [word.replace("<job>", "job") for word in shlex.split(command)[3:]]
+    with initialize_config_dir(str(HERE / "conf"), version_base="1.3"):
+        assert set(compose("export", overrides=words).quantization) == {"float32", "float16", "dynamic", "int8"}
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if "-m export.latency" in command])
+def test_timing_commands_compose(command):
+    with initialize_config_dir(str(HERE / "conf"), version_base="1.3"):
+        assert list(compose("bench", overrides=shlex.split(command)[3:]).latency) in (["host"], ["browser"])
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if "-m station grade" in command])
+def test_grading_commands_compose(command):
+    words = [word.replace("<job>", "job") for word in shlex.split(command)[4:]]
+    with initialize_config_dir(str(HERE / "conf"), version_base="1.3"):
+        corners = compose("grade", overrides=words).corners
+        assert corners is None or len(corners) == 8
+
+
+def test_modules_that_are_named_exist():
+    for command in COMMANDS:
+        module = re.match(r"python -m ([\w.]+)", command)
+        if module:
+            place = HERE / module.group(1).replace(".", "/")
+            assert (place / "__main__.py").exists() or place.with_suffix(".py").exists()
+
+
+@pytest.mark.parametrize("axis", AXES)
+def test_the_table_of_axes_is_the_folder(axis):
+    folder = HERE / "conf" / axis
+    if folder.is_dir():
+        assert set(re.findall(r"`(\w+)`", AXES[axis])) == {path.stem for path in folder.glob("*.yaml")}
+
+
+def test_pictures_exist():
+    for picture in re.findall(r"!\[.*?\]\((.*?)\)", README):
+        assert (HERE / picture).is_file()
+
+
+@pytest.mark.slow
+def test_the_demo_ends_with_its_table(tmp_path):
+    done = subprocess.run(
+        ["make", "demo", f"DEMO_RUNS={tmp_path}"], cwd=HERE, capture_output=True, text=True, timeout=900, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"{tmp_path}/demo/table.csv" in done.stdout
+    assert len(list(tmp_path.glob("demo/*/record.json"))) == 4
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if "-m pipelines probe" in command])
+def test_probing_commands_compose(command):
+    words = [repeated(word) for word in shlex.split(command)[4:] if word != "-m"]
+    with initialize_config_dir(str(HERE / "conf"), version_base="1.3"):
+        assert all(compose("probe", overrides=overrides).sweep_name == "probes" for overrides in points(words))
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if "backbones.port" in command])
+def test_porting_commands_are_understood(command):
+    words = shlex.split(command)[3:]
+    assert words[0] in WIDTHS
+    assert all(word in ("--width", "--resolution") for word in words[1::2])

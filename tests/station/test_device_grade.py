@@ -1,0 +1,123 @@
+"""From cells to a device's grade, and a photographed phone as a command."""
+
+import json
+
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+
+from datamodules.images.decoding import decode
+from datamodules.screens.grid import Grid, cut_cells, resize
+from datamodules.screens.photo_folder import read_photo_folder
+from export.runtime import TfliteModel
+from station.device_grade import GradingError, device_grade, grade_photo, read_rules
+from sweeps.records.run_record import find_runs
+from tests.commands.test_train import SMALL, run
+from tests.warm import HERE, run_plain, run_warm
+
+LABELS = ["no damage", "minor scratches", "major scratches", "minor cracks", "major cracks"]
+RULES = OmegaConf.to_container(OmegaConf.load(HERE / "conf" / "rules" / "default.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("cells", "grade"),
+    [
+        ([0] * 15, "like new"), ([1] + [0] * 14, "worn"), ([2] + [0] * 14, "worn"), ([2, 2] + [0] * 13, "scratched"),
+        ([3] + [1] * 14, "cracked"), ([4] + [0] * 14, "cracked"), ([4, 4] + [0] * 13, "replace the screen"),
+    ],
+)  # fmt: skip
+def test_the_first_rule_that_holds_gives_the_grade(cells, grade):
+    assert device_grade([LABELS[one] for one in cells], read_rules(RULES, LABELS)) == grade
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        ([{"grade": "x", "cells": 1}], "rule 1: 'of': want grade, cells"),
+        ([{"grade": "x", "cells": "many", "of": []}], "rule 1: .*many"),
+        (
+            [{"grade": "x", "cells": 0, "of": []}, {"grade": "y", "cells": 1, "of": ["dents"]}],
+            "rule 2: of=dents: the file's labels are no damage",
+        ),
+        (["x"], "rule 1: "),
+    ],
+)
+def test_rules_that_cannot_be_followed_are_named(rules, message):
+    with pytest.raises(GradingError, match=message):
+        read_rules(rules, LABELS)
+
+
+def test_without_a_last_rule_it_says_so():
+    with pytest.raises(GradingError, match="no rule holds; end with one that wants 0 cells"):
+        device_grade(["no damage"], read_rules([{"grade": "x", "cells": 1, "of": ["major cracks"]}], LABELS))
+
+
+@pytest.fixture(scope="module")
+def folder(place):
+    run(place, *SMALL, "trainer.max_epochs=1", "export=all", "quantization=[float32,int8]", "sweep_name=grade", check=0)
+    return find_runs(place / "runs" / "grade")[0]
+
+
+@pytest.fixture(scope="module")
+def photo(place):
+    """The first drawn photo and its corners."""
+    screens = read_photo_folder(place / "screens", Grid(3, 5, 64), 5)
+    return screens.files[0], screens.photos[0].corners
+
+
+def grade(*words, start=run_warm, check=0):
+    done = start("-m", "station", "grade", *words)
+    assert done.returncode == check, done.stdout + done.stderr
+    return done
+
+
+def test_given_corners_are_graded_as_the_data_set_is_cut(folder, photo):
+    path, corners = photo
+    found = grade_photo(path, folder / "export" / "float32.tflite", RULES, corners.ravel().tolist())
+    cells = [resize(cell, (32, 32)) for cell in cut_cells(decode(path), corners, Grid(3, 5, 64))]
+    grades, probabilities = TfliteModel((folder / "export" / "float32.tflite").read_bytes()).grade(cells)
+    assert [cell["grade"] for cell in found["cells"]] == grades.tolist()
+    assert [(cell["row"], cell["col"]) for cell in found["cells"]] == [
+        (row, col) for row in range(5) for col in range(3)
+    ]
+    np.testing.assert_allclose(
+        [list(cell["probabilities"].values()) for cell in found["cells"]], probabilities, atol=1e-5
+    )
+    assert 0 < found["seconds"] < 3
+
+
+def test_the_command_prints_a_grid_and_writes_the_json(folder, photo, tmp_path):
+    path, corners = photo
+    words = [
+        f"photo={path}",
+        f"run={folder}",
+        f"corners={corners.ravel().round(1).tolist()}",
+        f"json={tmp_path}/out.json",
+    ]
+    done = grade(*words, start=run_plain)
+    assert done.stderr == ""
+    *grid, last, _ = done.stdout.splitlines()
+    assert len(grid) == 5
+    found = json.loads((tmp_path / "out.json").read_text())
+    assert last.startswith(found["grade"])
+    assert found["file"].endswith("int8.tflite")
+    assert len(found["cells"]) == 15
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["photo=nowhere.jpg", "run={run}"], "error: nowhere.jpg: no such file"),
+        (["photo={photo}", "run=nowhere"], "error: nowhere/record.json: no such file: not a run's folder"),
+        (["photo={photo}", "run={run}", "file=int9"], "error: {run}: no int9 file; it has float32, int8"),
+        (["photo={photo}", "run={run}", "corners=[1,2,3]"], "error: corners: 3 numbers; want x and y of four corners"),
+        (
+            ["photo={photo}", "run={run}", "corners=[0,0,0,50,50,50,50,0]"],
+            "error: corners: the outline is crossed or mirrored",
+        ),
+    ],
+)
+def test_wrong_words_are_named(folder, photo, words, message):
+    words = [word.replace("{run}", str(folder)).replace("{photo}", str(photo[0])) for word in words]
+    done = grade(*words, check=1)
+    assert done.stderr.startswith(message.replace("{run}", str(folder)))

@@ -1,0 +1,215 @@
+"""One run in several processes (trainer=ddp): rank 0 keeps the record, the others follow it from job to job.
+
+Here is rank 0's side, `training.distributed.worker` is the others'. On one machine rank 0 starts them itself, per command and not per
+job; on several, torchrun or srun starts train.py as often as there are devices.
+"""
+
+import atexit
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from choices import ROOT
+from jobs.launch_environment import Place, launched
+from sweeps.records.environment import peak_memory_bytes
+
+if TYPE_CHECKING:
+    from torch._C._distributed_c10d import Store
+
+    from jobs.job import Point
+    from lightning_modules.data_parallel import Processes
+
+PATIENCE = 60.0
+"""Seconds that rank 0, where the processes meet, waits for the others to leave."""
+
+
+class RankError(RuntimeError):
+    """What went wrong in another process."""
+
+
+class Crew:
+    """The other processes, as rank 0 sees them."""
+
+    def __init__(self, place: Place | None, devices: int) -> None:
+        self.place = place or Place(0, devices, 0, 0, "127.0.0.1", 0, hosts=True)
+        self.launched = place is not None
+        self.store = self.place.store()
+        self.processes: list[tuple[subprocess.Popen[bytes], IO[bytes]]] = []
+        self.job = -1
+        self.failed = False
+        for rank in range(1, 1 if self.launched else devices):
+            self._start(rank)
+
+    def _start(self, rank: int) -> None:
+        port = self.store.underlying_store.port  # type: ignore[attr-defined]
+        words = [sys.executable, "-m", "training.distributed.worker", str(rank), str(self.place.world), str(port)]
+        paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        errors = tempfile.TemporaryFile()  # noqa: SIM115  read when the process has ended
+        started = subprocess.Popen(
+            words, env=os.environ | {"PYTHONPATH": paths}, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+            stderr=errors,
+        )  # fmt: skip
+        self.processes.append((started, errors))
+
+    def begin(self, job: tuple[Any, ...]) -> None:
+        """Hands out a job and waits until all have its data. Raises RankError when one cannot."""
+        self.job += 1
+        self.store.set(f"job/{self.job}", pickle.dumps(job))  # type: ignore[arg-type]
+        self._wait_for("ready")
+
+    def _wait_for(self, word: str) -> list[str]:
+        """The keys under which all others have left a word on the job, once they have."""
+        keys = [f"{word}/{self.job}/{rank}" for rank in range(1, self.place.world)]
+        while not self.store.check(keys):
+            if trouble := self.trouble():
+                raise RankError(trouble)
+            time.sleep(0.05)
+        return keys
+
+    def trouble(self) -> str:
+        """What has gone wrong in another process, one line; empty where nothing has."""
+        if self.store.check([f"error/{self.job}"]):
+            return str(self.store.get(f"error/{self.job}").decode())
+        for rank, (process, errors) in enumerate(self.processes, 1):
+            if (code := process.poll()) is not None:
+                errors.seek(0)
+                last = errors.read().decode(errors="replace").strip().rpartition("\n")[2]
+                return f"rank {rank} ended with code {code}{': ' if last else ''}{last}"
+        return ""
+
+    def peak_memory_bytes(self) -> int:
+        """The largest of the other processes, once they are through with the job."""
+        return max(int(self.store.get(key)) for key in self._wait_for("peak"))
+
+    def end(self) -> None:
+        """Sends them home: at once those that were started here."""
+        for process, errors in self.processes:
+            process.kill()
+            process.wait()
+            errors.close()
+        if self.launched:
+            self.store.set(f"job/{self.job + 1}", "")
+            until = time.monotonic() + PATIENCE
+            while self.place.hosts and self.store.add("left", 0) < self.place.world - 1 and time.monotonic() < until:
+                time.sleep(0.05)
+
+
+_crew: Crew | None = None
+_largest = 0
+
+
+def largest_memory_bytes() -> int:
+    """Largest resident set so far among this process and those that shared its last run."""
+    return max(peak_memory_bytes(), _largest)
+
+
+def gather_crew(devices: int) -> Crew:
+    """The other processes; started where they are not there yet, or are of another number."""
+    global _crew  # noqa: PLW0603  one per process, like the processes themselves
+    place = launched()
+    if _crew is not None and _crew.failed and place is not None:
+        print("error: a process of this launch has failed; the same command again goes on", file=sys.stderr)
+        sys.exit(1)
+    if _crew is not None and (_crew.failed or (place is None and _crew.place.world != devices)):
+        _crew.end()
+        _crew = None
+    if _crew is None:
+        _crew = Crew(place, devices)
+    return _crew
+
+
+@atexit.register
+def dismiss() -> None:
+    """Ends the other processes, also those of a launch that has had no job for them."""
+    global _crew  # noqa: PLW0603
+    place = launched()
+    if _crew is None and place is not None and place.rank == 0:
+        _crew = Crew(place, 1)
+    if _crew is not None:
+        _crew.end()
+
+
+@contextmanager
+def together(cfg: DictConfig, point: "Point", fingerprint: str, resume: Path | None) -> "Iterator[Processes | None]":
+    """Has the other processes join in the fit inside; gives which this is, None where there is no other.
+
+    Raises RankError with what another process says was wrong with it.
+    """
+    global _largest  # noqa: PLW0603
+    _largest = 0
+    if cfg.trainer.devices * cfg.trainer.num_nodes == 1:
+        yield None
+        return
+    crew = gather_crew(cfg.trainer.devices)
+    silent = OmegaConf.merge(cfg, {"logger": None})
+    try:
+        crew.begin((silent, point, fingerprint, resume))
+        with group(cfg, crew.place, crew.store, crew.job) as processes, _watched(crew):
+            yield processes
+        _largest = crew.peak_memory_bytes()
+    except BaseException as error:
+        crew.failed = True
+        time.sleep(0 if isinstance(error, RankError) else 0.5)  # a process that was killed is gone a moment later
+        trouble = crew.trouble()
+        if not crew.launched:
+            crew.end()
+        if trouble and isinstance(error, RuntimeError) and not isinstance(error, RankError):  # of a lost connection
+            raise RankError(trouble) from error
+        raise
+
+
+@contextmanager
+def _watched(crew: Crew) -> Iterator[None]:
+    """Ends the process group when another process has failed: a GPU would wait for it for minutes."""
+    over = threading.Event()
+
+    def watch() -> None:
+        from torch import distributed
+
+        while not over.wait(0.5):
+            if crew.trouble() and distributed.group.WORLD is not None:
+                distributed.group.WORLD.abort()
+                return
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@contextmanager
+def group(cfg: DictConfig, place: Place, store: "Store", job: int) -> "Iterator[Processes]":
+    """The process group of one job."""
+    import torch
+    from torch import distributed
+    from torch._C._distributed_c10d import PrefixStore
+
+    from lightning_modules.data_parallel import Processes
+
+    on_gpu = cfg.trainer.accelerator != "cpu" and torch.cuda.is_available()
+    device = torch.device("cuda", place.local_rank) if on_gpu else None
+    threads = torch.get_num_threads()
+    if not on_gpu and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, threads // cfg.trainer.devices))
+    distributed.init_process_group(
+        "cpu:gloo,cuda:nccl" if on_gpu else "gloo", store=PrefixStore(f"group/{job}", store),
+        rank=place.rank, world_size=place.world, device_id=device,
+    )  # fmt: skip
+    try:
+        yield Processes(place.rank, place.world, place.local_rank, place.node, on_gpu=on_gpu)
+    finally:
+        distributed.destroy_process_group()
+        torch.set_num_threads(threads)

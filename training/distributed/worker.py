@@ -1,0 +1,90 @@
+"""What the processes beside rank 0 do: `python -m training.distributed.worker <rank> <world> <port>`, or train.py under torchrun or srun.
+
+They train along and leave record, loggers and screen to rank 0.
+"""
+
+import os
+import pickle
+import signal
+import sys
+import threading
+import warnings
+from contextlib import suppress
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from cli.train_schema import register
+from jobs.launch_environment import Place, launched
+from sweeps.records.environment import peak_memory_bytes
+from sweeps.records.run_record import one_line
+from training.distributed.rank_zero import group
+
+if TYPE_CHECKING:
+    from torch._C._distributed_c10d import Store
+
+
+def followed() -> bool:
+    """Whether this is one of a launch's processes beside rank 0; returns when rank 0 has ended."""
+    place = launched()
+    if place is None:
+        return False
+    import torch.distributed  # noqa: F401  at its end rank 0 needs it, when it is too late to import it
+
+    if place.rank:
+        follow(place)
+    return place.rank > 0
+
+
+def follow(place: Place) -> None:
+    """Joins in every job that rank 0 hands out. Ends the process where one fails; rank 0 is told why."""
+    warnings.simplefilter("ignore")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    store = place.store()
+    for number in count():
+        job = store.get(f"job/{number}")
+        if not job:
+            store.add("left", 1)
+            return
+        try:
+            work(pickle.loads(job), place, store, number)
+        except BaseException as error:
+            with suppress(Exception):
+                store.compare_set(f"error/{number}", "", f"rank {place.rank}: {one_line(error)}")
+                store.add("left", 1)
+            os._exit(0)  # with another code a launcher ends rank 0 too, before it has written why
+
+
+def work(job: tuple[Any, ...], place: Place, store: "Store", number: int) -> None:
+    """One job, as rank 0 does it, up to the end of its training."""
+    from hydra.utils import instantiate
+
+    cfg, point, fingerprint, resume = job
+    samples = instantiate(cfg.datamodule).load()
+    if samples.fingerprint != fingerprint:
+        raise ValueError(f"the data are not rank 0's here (fingerprint {samples.fingerprint}, rank 0's {fingerprint})")
+    samples.images(cfg.resolution)
+
+    from lightning_modules.callbacks import History
+    from training.build import build_parts
+    from training.trainer import build_trainer, forget_last_job, seed_everything
+
+    forget_last_job()
+    store.set(f"ready/{number}/{place.rank}", "")
+    with group(cfg, place, store, number) as processes:
+        seed_everything(cfg.seed)
+        module, data = build_parts(cfg, point.start, samples)
+        trainer = build_trainer(cfg, point, History(), resume, cfg.trainer.precision, processes)
+        trainer.fit(module, data, ckpt_path=resume)
+    store.set(f"peak/{number}/{place.rank}", str(peak_memory_bytes()))
+
+
+def _end_with_rank_0() -> None:
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    register()
+    threading.Thread(target=_end_with_rank_0, daemon=True).start()
+    rank, world, port = map(int, sys.argv[1:])
+    follow(Place(rank, world, rank, 0, "127.0.0.1", port, hosts=False))

@@ -1,0 +1,41 @@
+"""A finished run, rebuilt from its record: its network and its data."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.utils import instantiate
+
+from sweeps.records.run_record import Record, RecordError
+
+if TYPE_CHECKING:
+    from datamodules.base.samples import Samples
+
+
+def load_run(record: Record, checkpoint: Path) -> Any:
+    """The trained module of a record, on the CPU."""
+    from lightning_modules.backbones.spec import Start
+    from lightning_modules.checkpoints import load_checkpoint
+    from training.build import build_module
+
+    begun = record["start"]
+    eps = float(begun.get("eps", 1e-5))  # older records have none
+    start = Start(begun["origin"], begun["padding"], tuple(begun["mean"]), tuple(begun["std"]), eps=eps)
+    module = build_module(record["config"], start, len(record["data"]["class_names"]))
+    load_checkpoint(module, checkpoint)
+    return module
+
+
+def load_samples(record: Record, root: str | None, cache: str | None) -> "Samples":
+    """The data of a record, divided as it was. Raises RecordError when it is no longer the same."""
+    settings = dict(record["config"]["datamodule"])
+    settings |= {key: value for key, value in (("root", root), ("cache", cache)) if value is not None}
+    if "folder" in settings and not Path(settings["folder"]).is_dir():  # where rendered sets lay when it was trained
+        settings["folder"] = os.environ.get("GRIDLITE_DATA", "data")
+    samples: Samples = instantiate(settings).load()
+    if samples.fingerprint != record["data"]["fingerprint"]:
+        raise RecordError(
+            f"{settings['root']}: not the data that the run was trained on (fingerprint {samples.fingerprint}, the "
+            f"record says {record['data']['fingerprint']}); root=<folder> names another place"
+        )
+    return samples

@@ -1,0 +1,157 @@
+"""A quiet Lightning trainer with a run's callbacks and logger."""
+
+import atexit
+import gc
+import logging
+import random
+import sys
+import warnings
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from sweeps.records.wandb_export import prepare, remember
+
+if TYPE_CHECKING:
+    import pytorch_lightning as pl
+
+    from jobs.job import Point
+    from lightning_modules.callbacks import History
+    from lightning_modules.data_parallel import Processes
+from training.build import factory
+
+
+def build_trainer(
+    cfg: DictConfig,
+    point: "Point",
+    history: "History",
+    resume: Path | None,
+    precision: str,
+    processes: "Processes | None" = None,
+) -> "pl.Trainer":
+    """A quiet trainer with the run's callbacks and logger; a run that goes on, from `resume`, does so in its W&B run."""
+    from lightning_modules.callbacks import ProgressLine, checkpoints
+
+    quiet()
+    folder = point.folder / "checkpoints"
+    kept = checkpoints(folder, cfg.callbacks.monitor, cfg.callbacks.keep_best, cfg.callbacks.keep_last)
+    others: list[Any] = []
+    if cfg.callbacks.patience is not None:
+        from pytorch_lightning.callbacks import EarlyStopping
+
+        others.append(EarlyStopping("val/loss", patience=cfg.callbacks.patience, check_finite=False))
+    if cfg.callbacks.ema is not None:
+        from pytorch_lightning.callbacks import EMAWeightAveraging
+
+        others.append(EMAWeightAveraging(decay=cfg.callbacks.ema))
+    logger: Any = run_logger(cfg, point, resumed=resume is not None) or False
+    trainer: pl.Trainer = factory(cfg.trainer, without=("strategy",))(
+        precision=precision,
+        callbacks=[history, ProgressLine(), *others, *kept],
+        logger=logger,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        **_parallel(cfg, processes),
+    )
+    return trainer
+
+
+def run_logger(cfg: DictConfig, point: "Point", *, resumed: bool) -> Any:
+    """The run's logger, which knows its configuration; None where it has none."""
+    OmegaConf.register_new_resolver("run_folder", lambda: str(point.folder), replace=True)
+    OmegaConf.register_new_resolver("run_name", lambda: point.folder.name, replace=True)
+    begin = partial(prepare, point.folder, resumed=resumed, offline=bool(cfg.logger and cfg.logger.get("offline")))
+    OmegaConf.register_new_resolver("wandb_id", begin, replace=True)
+    if not cfg.logger:
+        return None
+    logger = instantiate(cfg.logger)
+    logger.log_hyperparams(point.config)
+    if "wandb" in sys.modules and sys.modules["wandb"].run is not None:
+        remember(point.folder, sys.modules["wandb"].run)
+    return logger
+
+
+def build_stack_trainer(cfg: DictConfig, checkpoint: Path) -> "pl.Trainer":
+    """A quiet trainer of a stack, which keeps its last epoch in one file; its networks have loggers of their own."""
+    from pytorch_lightning.callbacks import ModelCheckpoint
+
+    from lightning_modules.callbacks import ProgressLine
+
+    quiet()
+    kept = ModelCheckpoint(checkpoint.parent, checkpoint.stem, save_top_k=1, enable_version_counter=False)
+    trainer: pl.Trainer = factory(cfg.trainer, without=("strategy",))(
+        callbacks=[ProgressLine(), kept], logger=False, enable_progress_bar=False, enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )  # fmt: skip
+    return trainer
+
+
+def _parallel(cfg: DictConfig, processes: "Processes | None") -> dict[str, Any]:
+    """What a trainer is told of the other processes."""
+    if processes is None:
+        return {}
+    from inspect import signature
+
+    from pytorch_lightning.strategies import DDPStrategy
+    from torch.nn.parallel import DistributedDataParallel
+
+    from lightning_modules.data_parallel import SyncedLayers
+
+    # torch 2.15 has renamed it; no buffer differs between processes
+    buffers = {"forward_sync_buffers", "broadcast_buffers"} & signature(DistributedDataParallel).parameters.keys()
+    settings: dict[str, Any] = {max(buffers): False}
+    settings["find_unused_parameters"] = bool(
+        cfg.fine_tuning.head_epochs or cfg.fine_tuning.top_epochs or cfg.task.get("freeze_encoder")
+    )
+    strategy = DDPStrategy(**settings)
+    layers = SyncedLayers(on_gpu=processes.on_gpu)
+    return {"strategy": strategy, "plugins": [processes, layers], "use_distributed_sampler": False}
+
+
+def log_final(trainer: "pl.Trainer", metrics: Mapping[str, Any]) -> None:
+    """Hands the figures that the record gets to the logger too, as `final/<name>`."""
+    if trainer.logger is not None:
+        scalars = {f"final/{name}": value for name, value in metrics.items() if isinstance(value, int | float)}
+        trainer.logger.log_metrics(scalars, step=trainer.global_step)
+
+
+def forget_last_job() -> None:
+    """Frees what an earlier job of this process left: a trainer and its network hold each other.
+
+    What the libraries hold is frozen, so that the next call need not look through it again (0.3 s).
+    """
+    gc.collect()
+    gc.freeze()
+    atexit.register(gc.unfreeze)  # else nanobind reports leaks at the end
+
+
+def seed_everything(seed: int) -> None:
+    """Python's, numpy's and torch's generators; nothing is printed."""
+    import numpy as np
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def quiet() -> None:
+    """Silences what Lightning and W&B say of a normal run; errors stay."""
+    # TensorBoard's own switch against TensorFlow, which it would import (8 s, several lines) just to write files.
+    sys.modules.setdefault("tensorboard.compat.notf", ModuleType("tensorboard.compat.notf"))
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    for text in (
+        "does not have many workers",
+        "Checkpoint directory",
+        "smaller than the logging interval",
+        "Experiment logs directory",
+        "`isinstance.treespec, LeafSpec.` is deprecated",
+    ):
+        warnings.filterwarnings("ignore", message=f".*{text}")

@@ -1,0 +1,96 @@
+"""The door of an app: who has the token comes in, requests are of a page's size, every refusal is one line."""
+
+import base64
+import hashlib
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from sweeps.records.run_record import one_line
+
+PAGES = Path(__file__).parent / "pages"
+MOST_BYTES = 2_000_000
+"""Of a request; a page sends figures, never pictures."""
+COOKIE = "gridlite-token-{scheme}-{port}"
+"""Of two apps on one machine each keeps its own: cookies know hosts, not ports, and HTTP cannot replace HTTPS's."""
+IMPORTMAP = re.search(r'<script type="importmap">(.*?)</script>', (PAGES / "bench.html").read_text(), re.DOTALL)
+assert IMPORTMAP
+MAP_HASH = base64.b64encode(hashlib.sha256(IMPORTMAP[1].encode()).digest()).decode()
+"""The one script that stands within the pages: where the runtime's modules are."""
+HEADERS = {
+    # threads in WebAssembly want a page that nothing foreign can reach into
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Content-Security-Policy": "default-src 'self'; script-src 'self' 'wasm-unsafe-eval' "
+    f"'sha256-{MAP_HASH}'; style-src 'self'; "
+    "img-src 'self' blob: data:; media-src 'self' blob:; worker-src 'self' blob:; object-src 'none'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+def guard(app: FastAPI, token: str, command: str) -> None:
+    """Lets in who has the token, with requests of a page's size, and sends HEADERS with every answer.
+
+    `command` is what printed the token, as strangers are told.
+    """
+
+    @app.middleware("http")
+    async def at_the_door(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        cookie = COOKIE.format(scheme=request.url.scheme, port=request.url.port or "")
+        answer: Response
+        given = request.query_params.get("token") or request.cookies.get(cookie) or ""
+        if not secrets.compare_digest(given.encode(), token.encode()):
+            answer = _stranger(request, command)
+        elif (
+            "transfer-encoding" in request.headers
+            or int(request.headers.get("content-length") or 0) > MOST_BYTES
+            or (request.method == "POST" and "content-length" not in request.headers)
+        ):
+            answer = JSONResponse({"error": f"at most {MOST_BYTES} bytes"}, 413)
+        else:
+            try:
+                answer = await call_next(request)
+            except Exception as error:  # a run that was removed, a record that was damaged: say so, stay up
+                answer = JSONResponse({"error": one_line(error)}, 500)
+            if request.query_params.get("token"):
+                https = request.url.scheme == "https"
+                answer.set_cookie(cookie, token, httponly=True, samesite="strict", secure=https)
+        answer.headers.update(HEADERS)
+        answer.headers.setdefault("Cache-Control", "no-cache")  # else an old page measures with a new runtime's name
+        return answer
+
+
+def _stranger(request: Request, command: str) -> Response:
+    """A page for a person, one line for a page's parts."""
+    text = f"open the address with the token that {command} printed"
+    if "text/html" not in request.headers.get("accept", ""):
+        return JSONResponse({"error": text}, 401)
+    page = f"""<!doctype html><meta name="viewport" content="width=device-width"><title>gridlite</title>
+<p>gridlite was started again since, or this address lacks its token.</p><p>Please {text}, or scan its code.</p>"""
+    return Response(page, 401, media_type="text/html")
+
+
+def explain(app: FastAPI) -> None:
+    """Answers every refusal with one line under `error`."""
+
+    @app.exception_handler(RequestValidationError)
+    async def wrong(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"] if part != "body")
+        return JSONResponse({"error": f"{where}: {first['msg']}" if where else str(first["msg"])}, 422)
+
+    @app.exception_handler(StarletteHTTPException)
+    async def refused(_: Request, error: StarletteHTTPException) -> JSONResponse:
+        return JSONResponse({"error": str(error.detail)}, error.status_code)
+
+
+def page_of(path: Path) -> Callable[[], FileResponse]:
+    """A route's function that answers with this page."""
+    return lambda: FileResponse(path, headers={"Cache-Control": "no-cache"})

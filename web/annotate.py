@@ -1,0 +1,84 @@
+"""Grades photos of phones cell by cell in a browser: `python -m annotation serve data=<folder of photos>`.
+
+What is said goes into annotations.csv in that folder at once; photos.csv and cells.csv, which training reads, follow from it.
+"""
+
+import hashlib
+import secrets
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import hydra
+from omegaconf import DictConfig
+
+from annotation.photos import Photos
+from annotation.pre_annotations import Proposals
+from annotation.store import Book
+from choices import CONF
+from cli.command_line import stop_or_report, want
+from cli.train_schema import register
+from datamodules.screens.grid import Grid
+
+if TYPE_CHECKING:
+    from web.annotation_session import Desk
+
+register()
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="annotate")
+def main(cfg: DictConfig) -> None:
+    """Serves until it is stopped."""
+    want(cfg, data="a folder of photos of phones")
+    root = Path(cfg.data)
+    with stop_or_report(root):
+        book = open_book(cfg)
+        for line in book.photos.left_out[:10]:
+            print(f"left out: {line}", file=sys.stderr)
+        if len(book.photos.left_out) > 10:
+            print(f"left out: {len(book.photos.left_out) - 10} more, see the page", file=sys.stderr)
+
+        from export.outline.find import find
+        from web.annotation_app import create_annotation_app
+        from web.annotation_session import Desk
+        from web.serving import serve
+
+        desk = Desk(book, lambda picture: find(picture).corners, proposals_of(cfg, book))
+        propose_all(desk)
+        token = secrets.token_urlsafe(12)
+        app = create_annotation_app(desk, token, annotator=cfg.annotator, first_round=cfg.round)
+        title = f"{len(book.photos.files)} photos, annotated in {book.log.path}"
+        serve(app, token, title, cfg.host, cfg.port, Path(cfg.paths.cache) if cfg.https else None)
+
+
+def open_book(cfg: DictConfig) -> Book:
+    """The annotations of the configured folder, in the data set's classes and grid."""
+    given = cfg.datamodule
+    return Book(Photos(Path(cfg.data)), list(given.class_names), Grid(given.columns, given.rows, given.cell_px))
+
+
+def proposals_of(cfg: DictConfig, book: Book) -> Proposals | None:
+    """What the run says, None without one."""
+    if cfg.run is None:
+        return None
+    from tasks.grading import grader_of
+
+    run = Path(cfg.run)
+    grader = grader_of(run, cfg.checkpoint)
+    file = run if run.suffix == ".tflite" else run / "checkpoints" / f"{cfg.checkpoint}.ckpt"
+    mark = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+    return Proposals(grader, run.name, mark, Path(cfg.paths.cache), book.class_names, book.grid)
+
+
+def propose_all(desk: "Desk") -> None:
+    """Asks the network of every photo, so that the least sure can come first."""
+    if desk.proposals is None:
+        return
+    from tqdm import tqdm
+
+    names = tqdm(desk.book.photos.files, desc="proposing grades", unit="photo", leave=False, disable=None)
+    for number, name in enumerate(names, 1):
+        desk.proposed(name)
+        if number % 50 == 0:  # what is done stays done
+            desk.proposals.keep()
+    desk.proposals.keep()

@@ -1,0 +1,148 @@
+"""The exported files that the app may hand out, and what it may learn about them."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from export.latency.result import Entry, merged
+from metrics.figures import main_figure, plain
+from sweeps.records.run_record import Record, RecordError, read_record, update_record
+from sweeps.tables.exported_files import typical_ms
+
+if TYPE_CHECKING:
+    from datamodules.base.samples import Samples
+
+
+def _images(record: Record) -> int:
+    """Of the val part; counts per class would count an image with two kinds of defects twice."""
+    return int(record["data"].get("images", {}).get("val", sum(record["data"]["cells"]["val"])))
+
+
+@dataclass(frozen=True)
+class ShelfFile:
+    """One exported file of one run.
+
+    Args:
+        folder: the run's.
+        kind: float32, int8, …
+        samples_of: how a record's data is loaded.
+        rules_hold: whether the rules for a device's grade know the file's labels.
+
+    """
+
+    folder: Path
+    kind: str
+    samples_of: "Callable[[Record], Samples]"
+    rules_hold: bool = True
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """What the record says of the file now."""
+        entry: dict[str, Any] = read_record(self.folder)["exports"][self.kind]
+        return entry
+
+    @property
+    def data(self) -> bytes:
+        """The file's bytes."""
+        return (self.folder / str(self.entry["path"])).read_bytes()
+
+    def about(self) -> dict[str, Any]:
+        """What the pages show: name, kind, size, labels, preparation, accuracy, and the timings so far."""
+        record, entry = read_record(self.folder), self.entry
+        axes = record["axes"]
+        timings = [
+            {name: one.get(name) for name in ("device", "delegate", "threads")} | {"ms": typical_ms(one)}
+            for one in entry.get("latency", [])
+        ]
+        if "path" not in entry:
+            raise RecordError(f"{self.folder}: {self.kind} could not be made: {entry.get('error', '')}")
+        return {
+            "name": f"{axes['backbone']} ×{axes['width']:g} {axes['resolution']} px",
+            "run": self.folder.name,
+            "kind": self.kind,
+            "size_bytes": entry["size_bytes"],
+            "sha256": entry["sha256"],
+            "resolution": record["config"]["resolution"],
+            "labels": record["data"]["class_names"],
+            "preparation": record["data"]["preparation"],
+            "start": record["start"]["origin"],
+            "task": record["config"].get("encoding", {}).get("task", "grading"),
+            "size": self._size(record),
+            "threshold": record["config"].get("encoding", {}).get("threshold"),
+            "range": [record["config"].get("encoding", {}).get(end) for end in ("low", "high")],
+            "figure": plain(main_figure(entry)),
+            "accuracy": entry.get(main_figure(entry)),
+            "graded": self.rules_hold,
+            "cells": _images(record),
+            "timings": timings,
+            "scores": entry.get("scores", []),
+        }
+
+    @staticmethod
+    def _size(record: Record) -> list[int]:
+        """Height and width of what the file takes."""
+        resolution = int(record["config"]["resolution"])
+        wide, high = record["data"]["preparation"].get("picture", (1, 1))
+        return [round(side * resolution / min(wide, high)) for side in (high, wide)]
+
+    @cached_property
+    def _val(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.intp], npt.NDArray[np.int64], list[str]]:
+        """All images of the data, mapped, and of the val part places, labels and names."""
+        record = read_record(self.folder)
+        samples = self.samples_of(record)
+        chosen = np.flatnonzero((samples.table.part == "val").to_numpy())
+        table = samples.table.iloc[chosen]
+        images = samples.images(int(record["config"]["resolution"]))
+        return images, chosen, table.label.to_numpy(), table["sample"].tolist()
+
+    def cells(self, first: int, count: int) -> bytes:
+        """Some of the val cells, raw RGB, `(count, S, S, 3)`."""
+        images, chosen, _, _ = self._val
+        return np.asarray(images[chosen[first : first + count]]).tobytes()
+
+    def keep_timing(self, entry: Entry) -> None:
+        """Enters a timing in the run's record, in place of an older one of the same setting."""
+        self._change(lambda file: file | {"latency": merged(file.get("latency", []), [entry])})
+
+    def score(self, where: Entry, grades: Iterable[int]) -> dict[str, Any]:
+        """Enters what a device's own runtime answered for all val cells.
+
+        Returns:
+            where; val/accuracy; agreement with the host's answers for the same file; cells.
+
+        """
+        import pandas as pd
+
+        from metrics.grading import grade_metrics
+
+        if self.about()["task"] != "grading":
+            raise ValueError("files that mark pixels or answer with a number are scored on the computer alone")
+        given = np.asarray(list(grades), np.int64)
+        _, _, labels, names = self._val
+        if given.shape != labels.shape:
+            raise ValueError(f"{len(given)} grades for {len(labels)} val cells")
+        known = pd.read_parquet(self.folder / "export" / "predictions.parquet")
+        host = known[(known.file == self.kind) & (known.part == "val")].set_index("sample").grade
+        classes = len(read_record(self.folder)["data"]["class_names"])
+        if given.min() < 0 or given.max() >= classes:
+            raise ValueError(f"grades from {given.min()} to {given.max()}, there are {classes} classes")
+        figures = grade_metrics(labels, given, np.eye(classes)[given])
+        found = where | {
+            "val/accuracy": figures["accuracy"],
+            "agreement": float(np.mean(host.loc[names].to_numpy() == given)),
+            "cells": len(given),
+        }
+        self._change(lambda file: file | {"scores": merged(file.get("scores", []), [found])})
+        return found
+
+    def _change(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        def changed(record: Record) -> Record:
+            exports = record["exports"]
+            return record | {"exports": exports | {self.kind: change(exports[self.kind])}}
+
+        update_record(self.folder, changed)
