@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hydra
+from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from cli.command_line import answer, stop_or_report
@@ -13,7 +14,7 @@ from cli.train_schema import register
 from export.run import export_within
 from jobs.completed import ended_before, prepare_resume
 from jobs.export_queue import are_taken, wish
-from jobs.job import Point, make_point
+from jobs.job import Job, make_job
 from jobs.notices import say_start
 from jobs.record_fields import headline, opening
 from jobs.validation import samples_of
@@ -21,7 +22,6 @@ from sweeps.records.run_record import Record, Status, failure_recorded, hold, is
 from sweeps.records.wandb_export import closing
 from training.distributed.rank_zero import largest_memory_bytes, together
 from training.distributed.worker import followed
-from training.evaluate import scored
 
 if TYPE_CHECKING:
     from datamodules.base.samples import Samples
@@ -39,10 +39,10 @@ def main(cfg: DictConfig) -> str:
         from pipelines.multi_seed import train_stack
 
         return train_stack(cfg)
-    point = make_point(cfg)
-    folder = point.folder
-    with stop_or_report(folder), hold(folder), failure_recorded(folder, point.identity), closing(folder):
-        train(cfg, point)
+    job = make_job(cfg)
+    folder = job.folder
+    with stop_or_report(folder), hold(folder), failure_recorded(folder, job.identity), closing(folder):
+        train(cfg, job)
         if cfg.export.enabled and is_done(folder) and not are_taken(cfg):
             export_within(folder, cfg)
     if cfg.export.enabled and are_taken(cfg):  # another job of this grid may train the same run, for other files
@@ -50,56 +50,57 @@ def main(cfg: DictConfig) -> str:
     return str(folder)
 
 
-def train(cfg: DictConfig, point: Point) -> None:
+def train(cfg: DictConfig, job: Job) -> None:
     """Decides, before torch is imported, whether there is anything to do; then fits, tests and records."""
-    if point.problem is not None:
-        raise point.problem
-    if point.start is None:
-        ending = point.identity | {"status": Status.NOT_APPLICABLE, "error": point.not_applicable}
-        update_record(point.folder, lambda _: ending)
-        print(f"not applicable: {point.not_applicable}")
+    if job.problem is not None:
+        raise job.problem
+    if job.start is None:
+        ending = job.identity | {"status": Status.NOT_APPLICABLE, "error": job.not_applicable}
+        update_record(job.folder, lambda _: ending)
+        print(f"not applicable: {job.not_applicable}")
         return
     began = time.perf_counter()
     samples = samples_of(cfg)
-    if ended := ended_before(point.folder, samples.fingerprint, cfg):
-        print(f"{ended}: {point.folder}")
+    if ended := ended_before(job.folder, samples.fingerprint, cfg):
+        print(f"{ended}: {job.folder}")
         return
     samples.images(cfg.resolution)  # cut now: a broken photo is answered before the long imports
-    say_start(point, cfg, samples)
-    resume = prepare_resume(point.folder, samples.fingerprint)
-    update_record(point.folder, lambda old: opening(point, samples, old if resume else {}))
+    say_start(job, cfg, samples)
+    resume = prepare_resume(job.folder, samples.fingerprint)
+    update_record(job.folder, lambda old: opening(job, samples, old if resume else {}))
     ready = time.perf_counter()
-    result = fit_and_score(cfg, point, samples, resume)
+    result = fit_and_evaluate(cfg, job, samples, resume)
     result |= {"seconds": {"data": ready - began} | result["seconds"], "peak_memory_bytes": largest_memory_bytes()}
-    update_record(point.folder, lambda record: record | {"status": Status.DONE, "error": ""} | result)
-    print(f"{headline(result)}: {point.folder}")
+    update_record(job.folder, lambda record: record | {"status": Status.DONE, "error": ""} | result)
+    print(f"{headline(job, result)}: {job.folder}")
 
 
-def fit_and_score(cfg: DictConfig, point: Point, samples: "Samples", resume: Path | None) -> Record:
-    """Trains from the point's start, or goes on from the last whole epoch of an interrupted run; then tests."""
+def fit_and_evaluate(cfg: DictConfig, job: Job, samples: "Samples", resume: Path | None) -> Record:
+    """Trains from the job's initial weights, or goes on from the last whole epoch of an interrupted run; then tests."""
     from lightning_modules.callbacks import History
     from sweeps.report.learning_curves import kept_epochs
     from sweeps.search import Judge
     from training.autotune import take_way
     from training.build import build_parts
+    from training.evaluate import evaluate
     from training.trainer import build_trainer, forget_last_job, log_final, seed_everything
 
-    assert point.start is not None
+    assert job.start is not None
     began = time.perf_counter()
     forget_last_job()
     seed_everything(cfg.seed)
-    module, data = build_parts(cfg, point.start, samples)
-    take_way(cfg, point, module, data)
-    history = History(None if cfg.trial is None else Judge(point.folder.parent, cfg.trial))
-    curves = kept_epochs(point.folder / "metrics.csv", go_on=resume is not None)
-    with curves, together(cfg, point, samples.fingerprint, resume) as processes:
-        trainer = build_trainer(cfg, point, history, resume, module.way.precision, processes)
+    module, data = build_parts(cfg, job.start, samples)
+    take_way(cfg, job, module, data)
+    history = History(None if cfg.trial is None else Judge(job.folder.parent, cfg.trial))
+    curves = kept_epochs(job.folder / "metrics.csv", go_on=resume is not None)
+    with curves, together(cfg, job, samples.fingerprint, resume) as processes:
+        trainer = build_trainer(cfg, job, history, resume, module.way.precision, processes)
         trainer.fit(module, data, ckpt_path=resume)
     fitted = time.perf_counter()
     if history.stopped:
         return {"status": Status.PRUNED, "error": history.stopped, "history": history.epochs,
                 "seconds": {"fit": fitted - began}}  # fmt: skip
-    found = scored(cfg, module, data, point, samples, history.epochs)
+    found = evaluate(instantiate(cfg.task), module, data, job, samples, history.epochs)
     log_final(trainer, found["metrics"])
     seconds = {"fit": fitted - began, "test": time.perf_counter() - fitted}
     return found | {"history": history.epochs, "seconds": seconds}

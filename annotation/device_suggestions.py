@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from annotation.photos import PhotoFile
-from datamodules.screens.grid import Grid, Image, rectify, resize
+from datamodules.base.pixels import Image, resize
+from datamodules.screens.grid import Grid, rectify
 
 Look = npt.NDArray[np.float32]
 ENDS = Grid(columns=3, rows=5, cell_px=6)

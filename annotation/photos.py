@@ -11,8 +11,8 @@ from PIL import Image as PillowImage
 
 from annotation.log import AnnotationError
 from datamodules.base.errors import DataError
+from datamodules.base.pixels import Image
 from datamodules.images.decoding import SUFFIXES, decode
-from datamodules.screens.grid import Image
 from datamodules.screens.photo_folder import photo_file, photo_stem
 
 HELD_BYTES = 400_000_000

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from annotation.log import AnnotationError
-from datamodules.screens.grid import Grid, Image, cut_cells, resize
+from datamodules.base.pixels import Image, resize
+from datamodules.screens.grid import Grid, cut_cells
 
 Probabilities = npt.NDArray[np.float64]
 

@@ -121,20 +121,20 @@ def convert(case: str, folder: Path) -> None:
     from export import quantize
     from export.convert import to_float32, to_onnx
     from export.deployable import deployable
-    from export.runtime import TfliteModel
+    from tasks.grading_files import GradeModel, grade_answer
 
     side = CASES[case][2]
-    images, model = pictures(side), deployable(our_module(case), (side, side))
-    (folder / "model.onnx").write_bytes(to_onnx(model, (side, side)))
+    images, model = pictures(side), deployable(our_module(case), (side, side), grade_answer)
+    (folder / "model.onnx").write_bytes(to_onnx(model, (side, side), GradeModel.outputs))
     import onnx2tf  # noqa: F401
 
     began = time.perf_counter()
     data = to_float32((folder / "model.onnx").read_bytes())
     with torch.inference_mode():
         wanted = model(torch.from_numpy(images[:32].astype(np.float32)))[0].numpy()
-    assert np.abs(TfliteModel(data).grade(images[:32])[1] - wanted).max() < 1e-4
+    assert np.abs(GradeModel(data).grade(images[:32])[1] - wanted).max() < 1e-4
     seconds = {"float32": time.perf_counter() - began}
-    source = quantize.FloatFile(data, images)
+    source = quantize.FloatFile(data, images, GradeModel)
     kinds = {
         "dynamic": quantize.dynamic,
         "int8": lambda one: quantize.int8(one, float_layers="auto", **INT8),
@@ -143,7 +143,7 @@ def convert(case: str, folder: Path) -> None:
     for name, kind in kinds.items():
         began = time.perf_counter()
         made = kind(source)
-        TfliteModel(made).grade(images[:32])
+        GradeModel(made).grade(images[:32])
         seconds[name] = time.perf_counter() - began
     print(json.dumps(seconds))
 
@@ -184,10 +184,13 @@ def our_files(case: str, folder: Path) -> None:
     from export import quantize
     from export.convert import to_float32, to_onnx
     from export.deployable import deployable
+    from tasks.grading_files import GradeModel, grade_answer
 
     side = CASES[case][2]
-    data = to_float32(to_onnx(deployable(our_module(case), (side, side)), (side, side)))
-    source = quantize.FloatFile(data, pictures(side)[:20])
+    data = to_float32(
+        to_onnx(deployable(our_module(case), (side, side), grade_answer), (side, side), GradeModel.outputs)
+    )
+    source = quantize.FloatFile(data, pictures(side)[:20], GradeModel)
     (folder / "ours float32.tflite").write_bytes(data)
     (folder / "ours float16.tflite").write_bytes(quantize.float16(source))
     for layers, name in ((0, "ours int8"), (5, "ours int8, 5 float")):

@@ -25,7 +25,7 @@ from datamodules.base.splits import assign_parts
 from datamodules.mask_augmentation import MaskAugmentation
 from datamodules.masks.bits import unpacked
 from datamodules.neu_seg import NeuSeg
-from heads.masks import BinaryCrossEntropy
+from heads.binary import BinaryCrossEntropy
 from lightning_modules.backbones.plain_unet import PlainUNet
 from lightning_modules.backbones.spec import Start
 from lightning_modules.networks.unet import MaskNetwork

@@ -25,16 +25,16 @@ from cli.train_schema import register
 from datamodules.base.loaders import CellDataModule
 from lightning_modules.backbones.pretrained import resolve_start
 from lightning_modules.backbones.spec import BackboneSpec, Start
+from lightning_modules.base import TaskModule
 from lightning_modules.callbacks import History
-from lightning_modules.grading import GradingModule
 from lightning_modules.inference import grade_images
 from training.build import build_data, build_module
 from training.trainer import quiet, seed_everything
 
-Change = Callable[[GradingModule], None]
+Change = Callable[[TaskModule], None]
 
 
-def norms(module: GradingModule) -> list[nn.BatchNorm2d]:
+def norms(module: TaskModule) -> list[nn.BatchNorm2d]:
     """All batch normalisations of the network."""
     return [layer for layer in module.network.modules() if isinstance(layer, nn.BatchNorm2d)]
 
@@ -42,32 +42,32 @@ def norms(module: GradingModule) -> list[nn.BatchNorm2d]:
 def momentum(value: float) -> Change:
     """In torch's way of counting: the share of a new batch."""
 
-    def change(module: GradingModule) -> None:
+    def change(module: TaskModule) -> None:
         for layer in norms(module):
             layer.momentum = value
 
     return change
 
 
-def epsilon(module: GradingModule) -> None:
+def epsilon(module: TaskModule) -> None:
     """Keras's."""
     for layer in norms(module):
         layer.eps = 1e-3
 
 
-def raw_pixels(module: GradingModule) -> None:
+def raw_pixels(module: TaskModule) -> None:
     """0..255 as they are."""
     module.network.scaling.mean.zero_()
     module.network.scaling.scale.fill_(1.0)
 
 
-def keras_pixels(module: GradingModule) -> None:
+def keras_pixels(module: TaskModule) -> None:
     """[-1, 1], though these weights want torchvision's scaling."""
     module.network.scaling.mean.fill_(127.5)
     module.network.scaling.scale.fill_(1 / 127.5)
 
 
-def nothing(module: GradingModule) -> None:
+def nothing(module: TaskModule) -> None:
     """As it comes."""
 
 
@@ -141,7 +141,7 @@ def trained(name: str, seed: int, arguments: argparse.Namespace) -> dict[str, An
     return {"history": history.epochs, "last": before, "anew": anew}
 
 
-def accuracy(module: GradingModule, data: CellDataModule, samples: Any) -> float:
+def accuracy(module: TaskModule, data: CellDataModule, samples: Any) -> float:
     """On the val part."""
     grades, _ = grade_images(module, (batch.images for batch in data.part_dataloader("val")))
     table = samples.table
@@ -152,7 +152,7 @@ def show(found: dict[str, Any], arguments: argparse.Namespace) -> None:
     """Table on stdout, figure beside the results."""
     import matplotlib.pyplot as plt
 
-    from sweeps.analysis.main_effects import t_interval
+    from metrics.intervals import t_interval
 
     print(f"\n{'':44}{'train':>7}{'val, last epoch':>24}{'val, best':>11}{'statistics anew':>24}")
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.4), sharey=True, layout="constrained")

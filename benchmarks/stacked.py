@@ -30,6 +30,7 @@ from datamodules.imbalance import Unbalanced
 from heads.one_hot import OneHot
 from lightning_modules.backbones.simplenet import SimpLeNet
 from lightning_modules.backbones.spec import Start
+from lightning_modules.base import TrainingSettings
 from lightning_modules.grading import GradingModule
 from lightning_modules.multi_seed.module import StackedData, StackedModule
 from lightning_modules.schedules import constant
@@ -80,8 +81,8 @@ def parts_of(arrays: CellArrays, seed: int) -> tuple[GradingModule, CellDataModu
     torch.manual_seed(seed)
     backbone = SimpLeNet(1.0, Start("random", "symmetric", (0.5,) * 3, (0.5,) * 3), filters=[3, 6])
     module = GradingModule(
-        backbone, OneHot(num_classes=10), dropout=0.0, optimizer=partial(torch.optim.Adam, lr=1e-4), schedule=constant,
-        seed=seed, ordered=False,
+        backbone, OneHot(num_classes=10),
+        TrainingSettings(partial(torch.optim.Adam, lr=1e-4), constant, seed, ordered=False), dropout=0.0,
     )  # fmt: skip
     return module, CellDataModule(
         arrays, augmentation=none(), imbalance=Unbalanced(), batch_size=BATCH, seed=seed, ahead=0
@@ -128,7 +129,7 @@ def stacked(arrays: CellArrays, seeds: range, *, small: bool) -> list[float]:
     """All seeds at once."""
     pairs = [parts_of(arrays, seed) for seed in seeds]
     histories: list[list[dict[str, float]]] = [[] for _ in seeds]
-    module = StackedModule([one for one, _ in pairs], "val/accuracy", [None] * len(pairs), histories)
+    module = StackedModule([one for one, _ in pairs], "val/accuracy", "max", [None] * len(pairs), histories)
     module.small_convolutions = small
     trainer().fit(module, StackedData([data for _, data in pairs]))
     return [rows[-1]["train/loss"] for rows in histories]

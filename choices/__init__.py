@@ -1,7 +1,6 @@
 """What conf/ offers, read as data: of gridlite, and of the packages that `GRIDLITE_PACKAGES` of this machine names."""
 
 import os
-import sys
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,7 +31,7 @@ def rooms() -> list[str]:
 
 
 def check_packages() -> None:
-    """Raises ChoiceError for a package in `GRIDLITE_PACKAGES` that cannot be found or bears a name of gridlite's."""
+    """Raises ChoiceError for a package that cannot be found, or that bears a name of gridlite's: in `GRIDLITE_PACKAGES` or on PYTHONPATH."""
     for name in package_names():
         if name.partition(".")[0] in rooms():
             raise ChoiceError(f"{PACKAGES}={name}: gridlite has a package of that name itself; give yours another one")
@@ -40,13 +39,16 @@ def check_packages() -> None:
             raise ChoiceError(
                 f"{PACKAGES}={name}: no such package can be imported; is its parent folder on PYTHONPATH?"
             )
-    for name in rooms():
-        found = sys.modules.get(name) or _spec(name)
-        file = getattr(found, "__file__", None) or getattr(found, "origin", None)
-        if file and ROOT not in Path(file).resolve().parents:
-            raise ChoiceError(
-                f"{file}: this package bears the name of gridlite's own {name}/ and hides it; rename yours"
-            )
+    for place in filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)):
+        if Path(place).resolve() == ROOT:
+            continue
+        for name in rooms():
+            for path in (Path(place) / name / "__init__.py", Path(place) / f"{name}.py"):
+                if path.is_file():
+                    hidden = path.parent if path.name == "__init__.py" else path
+                    raise ChoiceError(
+                        f"{hidden}: bears the name of gridlite's own {name}, one hides the other; rename yours"
+                    )
 
 
 def _spec(name: str) -> Any:

@@ -14,6 +14,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from choices import ChoiceError, check_packages
 from cli.composition_errors import explain
 from sweeps.records.run_record import RunIsBusyError, one_line, wrapped
 
@@ -26,6 +27,11 @@ USER_ERROR = 2
 
 def answer(main: Callable[[], None], config_name: str) -> None:
     """Runs a Hydra main and turns composition errors into one line on stderr and exit code 2."""
+    try:
+        check_packages()
+    except ChoiceError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(USER_ERROR)
     sys.argv[1:] = [quote_path(repeated(word)) for word in sys.argv[1:]]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing its own several lines
     try:
@@ -89,7 +95,7 @@ def stop_or_report(folder: Path) -> Iterator[None]:
             sys.exit(1)
 
 
-def want(cfg: DictConfig, **wanted: str) -> None:
+def require_keys(cfg: DictConfig, **wanted: str) -> None:
     """Exits with one line for the first key that has no value; `wanted` says what each has to be."""
     for key, what in wanted.items():
         if OmegaConf.is_missing(cfg, key):

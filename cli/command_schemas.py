@@ -62,7 +62,7 @@ class InspectConfig:
     """The other folder."""
     layers: list[str] | None = None
     """Module paths; None takes the last layer at each size of map."""
-    method: str = "GradCAM"
+    cam_method: str = "GradCAM"
     """Of the class-activation maps: GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM, XGradCAM, EigenCAM, EigenGradCAM, ScoreCAM."""
     cam_layer: str | None = None
     """Where they are taken; None: at the last of the layers."""
@@ -83,6 +83,7 @@ class ExportRunConfig:
     root: str | None = None
     """Where the run's data lies now; None takes the folder that its record names."""
     export: ExportConfig = field(default_factory=ExportConfig)
+    format: Any = MISSING
     quantization: Any = MISSING
     latency: Any = MISSING
     paths: Any = MISSING

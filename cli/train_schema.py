@@ -15,7 +15,6 @@ from cli.machine import jobs_at_once
 class TrainerConfig:
     """What Lightning's Trainer is told."""
 
-    _target_: str = "pytorch_lightning.Trainer"
     max_epochs: int = 30
     """Thesis, section 4.3."""
     accelerator: str = "auto"
@@ -55,6 +54,7 @@ class TrainConfig:
     """Groups (one choice each) and the scalars that every axis reads."""
 
     task: Any = MISSING
+    method: Any = MISSING
     backbone: Any = MISSING
     encoding: Any = MISSING
     datamodule: Any = MISSING
@@ -67,6 +67,7 @@ class TrainConfig:
     callbacks: CallbacksConfig = field(default_factory=CallbacksConfig)
     logger: Any = None
     export: ExportConfig = field(default_factory=ExportConfig)
+    format: Any = MISSING
     quantization: Any = MISSING
     latency: Any = MISSING
     paths: Any = MISSING

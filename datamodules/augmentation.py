@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from datamodules.base.pixels import Image, resize
 from datamodules.batched import BatchedAugmentation
-from datamodules.screens.grid import Image, resize
 
 HUE_LIMIT = 35
 """Table 4.3's ±50 in imgaug's units (255 for half a turn of 360 degrees) in OpenCV's (180 for a whole turn):

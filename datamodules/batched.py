@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
-from datamodules.screens.grid import Image
+from datamodules.base.pixels import Image
 
 Floats = npt.NDArray[np.float64]
 GREY = 127

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from filelock import FileLock
 
 from datamodules.base.array_cache import build_array, disk_errors, in_order
+from datamodules.base.data_set import DataSet
 from datamodules.base.errors import DataError
 from datamodules.base.samples import SPLIT_VERSION, Division, Samples
 from datamodules.base.splits import PARTS, assign_parts, spread
@@ -44,7 +45,7 @@ class FolderImages(Samples):
     ordered: bool = False
 
     @property
-    def preparation(self) -> dict[str, Any]:
+    def preprocessing(self) -> dict[str, Any]:
         """The largest centred square of a picture is one sample."""
         return {"crop": "centre", "grid": None}
 
@@ -142,7 +143,7 @@ class FolderImages(Samples):
         """As in `Samples`; a source is a group of pictures that are almost the same."""
         import pandas as pd
 
-        labels = np.array([self.class_names.index(member.name) for member in self.samples], np.int64)
+        labels = self._labels()
         sources = self._sources()
         parts = self._parts(labels, sources)
         train = np.flatnonzero(parts == "train")
@@ -157,6 +158,10 @@ class FolderImages(Samples):
                 "calibration": np.isin(np.arange(len(labels)), chosen),
             }
         )
+
+    def _labels(self) -> npt.NDArray[np.int64]:
+        """By which the pictures are divided and balanced, `(N,)`."""
+        return np.array([self.class_names.index(member.name) for member in self.samples], np.int64)
 
     def _sources(self) -> npt.NDArray[np.str_]:
         groups = np.array([self.index.group[member.path] for member in self.samples])
@@ -183,7 +188,7 @@ class FolderImages(Samples):
         return parts
 
 
-class ImageFolder:
+class ImageFolder(DataSet):
     """Looks through a folder of class folders.
 
     Args:

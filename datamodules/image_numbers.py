@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from datamodules.base.data_set import DataSet
 from datamodules.base.errors import DataError
 from datamodules.base.samples import Division
 from datamodules.base.splits import spread
@@ -45,7 +46,8 @@ class NumberedImages(FolderImages):
     most_train: int = 0
     ordered: bool = True
 
-    task: ClassVar[str] = "regression"
+    targets: ClassVar[str] = "numbers"
+    one_class_each: ClassVar[bool] = False
 
     @cached_property
     def fingerprint(self) -> str:
@@ -69,7 +71,7 @@ class NumberedImages(FolderImages):
         table = self.table
         arrays = CellArrays(
             self.images(resolution), table.label.to_numpy(), table.part.to_numpy(str), len(self.class_names),
-            numbers=table.number.to_numpy(np.float32)[:, None],
+            values=table.number.to_numpy(np.float32)[:, None],
         )  # fmt: skip
         return CellDataModule(arrays, **settings)
 
@@ -113,7 +115,7 @@ class NumberedImages(FolderImages):
         return np.array([self.sources[member.path] for member in self.samples])
 
 
-class ImageNumbers:
+class ImageNumbers(DataSet):
     """Looks through a folder of images and the csv beside them.
 
     Args:
@@ -168,20 +170,22 @@ class ImageNumbers:
         given = self.use_parts and bool(rows[0].part)
         members = [
             Member(
-                row.image, row.part if given else "", names[min(bisect_right(edges[1:-1], row.number), len(names) - 1)]
+                row.image,
+                row.part if given else "",
+                names[min(bisect_right(edges[1:-1], row.values[0]), len(names) - 1)],
             )
             for row in rows
         ]
         index = looked_through(self.root, members, self.cache)
         kept = set(whole_ones(self.root, [row.image for row in rows], index))
-        spread = {row.number for row in rows if row.image in kept}
+        spread = {row.values[0] for row in rows if row.image in kept}
         if len(spread) == 1:
             raise DataError(
                 f"{self.root / self.table}: every {self.column} is {spread.pop():g}: there is nothing to learn"
             )
         return NumberedImages(
             self.root, names, members, index, self.division, given, self.cache,
-            numbers={row.image: row.number for row in rows},
+            numbers={row.image: row.values[0] for row in rows},
             sources={row.image: row.source_id for row in rows} if rows[0].source_id else {},
             groups={row.image: row.group for row in rows if row.group},
             most_train=self.most_train,

@@ -3,15 +3,16 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, override
 
 import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
 from datamodules.base.array_cache import build_array, disk_errors
+from datamodules.base.data_set import PictureSet
 from datamodules.base.errors import DataError
 from datamodules.base.samples import Samples
 from datamodules.phone_photos import Cells, PhonePhotos
@@ -46,9 +47,9 @@ class MixedCells(Samples):
         return self.real.class_names
 
     @property
-    def preparation(self) -> dict[str, Any]:
+    def preprocessing(self) -> dict[str, Any]:
         """The real set's."""
-        return self.real.preparation
+        return self.real.preprocessing
 
     @property
     def fingerprint(self) -> str:
@@ -108,6 +109,11 @@ class MixedCells(Samples):
         parts[train & ~table.source_id.isin(kept).to_numpy()] = ""
         return self.real.divided(parts)
 
+    @override
+    def original_names(self) -> "tuple[pd.Series[str], pd.Series[str]]":
+        sample, source = (self.table[name].str.removeprefix(f"{RENDERED}/") for name in ("sample", "source_id"))
+        return sample, source
+
     def images(self, resolution: int) -> npt.NDArray[np.uint8]:
         """As in `Samples`; both sets in one memory-mapped file."""
         if self.rendered is None:
@@ -141,6 +147,15 @@ class MixedScreens(PhonePhotos):
         others: as `PhonePhotos` has them, of the real ones.
 
     """
+
+    @classmethod
+    @override
+    def pictures(cls, settings: Mapping[str, Any], *, trained: bool) -> list[PictureSet]:
+        alone, own = settings["real"] == 0, cls.division_of(settings)
+        real = [] if alone and trained else [replace(cls.lying(settings), division=None if alone else own)]
+        if not settings["rendered"]["photos"] or not (alone or trained):
+            return real
+        return [*real, SyntheticScreens.drawn(settings["rendered"], own | {"val_folds": 0} if alone else None)]
 
     def __init__(self, root: str, *, folder: str, real: float, rendered: Mapping[str, Any], **others: Any) -> None:
         super().__init__(root, **others)

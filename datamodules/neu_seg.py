@@ -9,6 +9,7 @@ import numpy as np
 from filelock import FileLock
 from PIL import Image as PillowImage
 
+from datamodules.base.data_set import DataSet
 from datamodules.base.errors import DataError
 from datamodules.base.samples import Division
 from datamodules.masks.bits import checked_names
@@ -17,7 +18,7 @@ from datamodules.masks.samples import MaskSamples
 from datamodules.severstal import masks_of_table
 
 
-class NeuSeg:
+class NeuSeg(DataSet):
     """Reads neu_seg.zip, or its folders `images`, `masks` and `splits`.
 
     Args:

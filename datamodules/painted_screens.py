@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, override
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +43,13 @@ class PaintedCells(MixedCells):
     """
 
     severity: bool = True
+
+    @override
+    def check_task(self, task: Mapping[str, Any]) -> None:
+        if task.get("mixup") and not self.severity and self.rendered is not None:
+            raise DataError(
+                f"task.mixup={task['mixup']}: cells that may be of several grades (datamodule.severity=false) cannot be blended; want 0"
+            )
 
     @property
     def fingerprint(self) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from datamodules.base.data_set import DataSet
 from datamodules.base.errors import DataError
 from datamodules.base.samples import SPLIT_VERSION, Division, Samples
 from datamodules.base.splits import assign_parts, spread
@@ -38,7 +39,7 @@ class Cells(Samples):
     """Whether a cell is trained on with the share of votes that each grade got."""
 
     @property
-    def preparation(self) -> dict[str, Any]:
+    def preprocessing(self) -> dict[str, Any]:
         """A photo is cut into the cells of the grid."""
         return {"crop": "none", "grid": asdict(self.folder.grid)}
 
@@ -120,7 +121,7 @@ class Cells(Samples):
         return next(fitting, photo.kind)
 
 
-class PhonePhotos:
+class PhonePhotos(DataSet):
     """Reads, checks and divides a folder of phone photos.
 
     Args:
@@ -136,6 +137,9 @@ class PhonePhotos:
             grouped by their `kind`.
 
     """
+
+    family = "phones"
+    location_keys = (*DataSet.location_keys, "groups")
 
     def __init__(
         self,

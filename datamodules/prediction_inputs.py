@@ -8,16 +8,17 @@ from typing import Any, Protocol
 import numpy as np
 
 from datamodules.base.errors import DataError
+from datamodules.base.pixels import Image, resize
 from datamodules.images.decoding import SUFFIXES, centre_square, decode
-from datamodules.screens.grid import Grid, Image, cut_cells, resize
+from datamodules.screens.grid import Grid, cut_cells
 from datamodules.screens.photo_folder import cell_name, checked_corners, read_photo_folder
 
 Sample = tuple[dict[str, Any], Image]
 """Columns that say which it is, and pixels `(H, W, 3)`."""
 
 
-class Wanted(Protocol):
-    """What has to be known of a network: a `Grader`, an `Estimator` or a `Marker` says it."""
+class InputSpec(Protocol):
+    """What has to be known of a network to cut pictures for it."""
 
     @property
     def labels(self) -> list[str]:
@@ -28,15 +29,15 @@ class Wanted(Protocol):
         """Height and width, pixels."""
 
     @property
-    def preparation(self) -> dict[str, Any]:
-        """As `Samples.preparation` has it."""
+    def preprocessing(self) -> dict[str, Any]:
+        """As `Samples.preprocessing` has it."""
 
 
-def read_samples(root: Path, grader: Wanted, key: str = "input") -> Iterator[Sample]:
+def read_samples(root: Path, grader: InputSpec, key: str = "input") -> Iterator[Sample]:
     """Columns and pixels `(S, S, 3)` of every cell; unreadable loose images are named on stderr and left out."""
     if not root.is_dir():
         raise DataError(f"{key}={root}: no such folder")
-    if (root / "photos.csv").exists() and grader.preparation["grid"]:
+    if (root / "photos.csv").exists() and grader.preprocessing["grid"]:
         yield from _phone_cells(root, grader)
         return
     files = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
@@ -54,11 +55,11 @@ def read_samples(root: Path, grader: Wanted, key: str = "input") -> Iterator[Sam
         if root in path.parent.parents:  # a folder per class says what is right
             name = path.parent.name
             columns["label"] = grader.labels.index(name) if name in grader.labels else ""
-        yield columns, as_given(picture, grader)
+        yield columns, preprocess(picture, grader)
 
 
-def _phone_cells(root: Path, grader: Wanted) -> Iterator[Sample]:
-    grid = Grid(**grader.preparation["grid"])
+def _phone_cells(root: Path, grader: InputSpec) -> Iterator[Sample]:
+    grid = Grid(**grader.preprocessing["grid"])
     folder = read_photo_folder(root, grid, len(grader.labels), labelled=False)
     for number, photo in enumerate(folder.photos):
         if folder.ready_cut:
@@ -71,16 +72,16 @@ def _phone_cells(root: Path, grader: Wanted) -> Iterator[Sample]:
         for cell, (pixels, label) in enumerate(zip(cells, folder.labels[number], strict=True)):
             row, col = divmod(cell, grid.columns)
             place = {"file": photo.name, "cell": cell_name(photo.name, row, col), "row": row, "col": col}
-            yield place | {"label": int(label) if label >= 0 else ""}, as_given(pixels, grader)
+            yield place | {"label": int(label) if label >= 0 else ""}, preprocess(pixels, grader)
 
 
-def as_given(picture: Image, grader: Wanted) -> Image:
+def preprocess(picture: Image, grader: InputSpec) -> Image:
     """A picture `(H, W, 3)` at the network's size: its largest centred square where it was trained on such, else all of it.
 
     Of sheets, whose shape is kept, the middle; a shorter one is filled up with its border.
     """
     height, width = grader.size
-    if "picture" in grader.preparation:
+    if "picture" in grader.preprocessing:
         share = min(height, width) / min(picture.shape[:2])
         small = resize(picture, (round(picture.shape[1] * share), round(picture.shape[0] * share)))
         top, left = (max(0, have - want) // 2 for have, want in zip(small.shape[:2], (height, width), strict=True))
@@ -88,5 +89,5 @@ def as_given(picture: Image, grader: Wanted) -> Image:
         missing = [(0, want - have) for want, have in zip((height, width), middle.shape[:2], strict=True)]
         return np.pad(middle, (*missing, (0, 0)), mode="edge")
     return (
-        centre_square(picture, height) if grader.preparation["crop"] == "centre" else resize(picture, (width, height))
+        centre_square(picture, height) if grader.preprocessing["crop"] == "centre" else resize(picture, (width, height))
     )

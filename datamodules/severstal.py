@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from datamodules.base.data_set import DataSet
 from datamodules.base.errors import DataError
 from datamodules.base.samples import Division
 from datamodules.images.decoding import SUFFIXES
@@ -13,7 +14,7 @@ from datamodules.masks.defect_table import read_defects
 from datamodules.masks.samples import MaskSamples
 
 
-class Severstal:
+class Severstal(DataSet):
     """Reads and checks a folder of images and a table of run lengths.
 
     Args:
@@ -27,6 +28,8 @@ class Severstal:
         calibration_cells: size of the calibration part.
 
     """
+
+    split_keys = (*DataSet.split_keys, "test_images")
 
     def __init__(
         self,

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, override
 
 from filelock import FileLock
 
+from datamodules.base.data_set import PictureSet
 from datamodules.base.errors import DataError
 from datamodules.phone_photos import Cells, PhonePhotos
 
@@ -36,6 +37,19 @@ class SyntheticScreens(PhonePhotos):
         others: as `PhonePhotos` has them.
 
     """
+
+    family = "rendered phones"
+
+    @classmethod
+    @override
+    def pictures(cls, settings: Mapping[str, Any], *, trained: bool) -> list[PictureSet]:
+        return [cls.drawn(settings, cls.division_of(settings))]
+
+    @classmethod
+    def drawn(cls, settings: Mapping[str, Any], division: Mapping[str, Any] | None) -> PictureSet:
+        """The phones that the renderer is asked for, whatever their look."""
+        which = ", ".join(f"{name}={settings.get(name)}" for name in ("devices", "photos", "render_seed"))
+        return PictureSet(f"{cls.family} {which}", "", f"{cls.family} ({which})", division)
 
     def __init__(
         self,

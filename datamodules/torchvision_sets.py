@@ -13,9 +13,10 @@ import numpy.typing as npt
 from filelock import FileLock
 
 from datamodules.base.array_cache import build_array, disk_errors, in_order
+from datamodules.base.data_set import DataSet
 from datamodules.base.errors import DataError
+from datamodules.base.pixels import resize
 from datamodules.base.samples import SPLIT_VERSION, Samples
-from datamodules.screens.grid import resize
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +54,7 @@ class Pictures(Samples):
     ordered: bool = False
 
     @property
-    def preparation(self) -> dict[str, Any]:
+    def preprocessing(self) -> dict[str, Any]:
         """The largest centred square of a picture is one sample."""
         return {"crop": "centre", "grid": None}
 
@@ -115,7 +116,7 @@ def _evenly(labels: npt.NDArray[np.int64], rng: np.random.Generator) -> npt.NDAr
     return np.argsort(place, kind="stable")
 
 
-class TorchvisionSet:
+class TorchvisionSet(DataSet):
     """One of torchvision's data sets.
 
     Args:
@@ -130,6 +131,8 @@ class TorchvisionSet:
         ordered: whether the classes are grades.
 
     """
+
+    split_keys = (*DataSet.split_keys, "held_out")
 
     def __init__(
         self, root: str, *, reader: str, cache: str, held_out: int, most_train: int, split_seed: int,

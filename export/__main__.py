@@ -12,6 +12,7 @@ from cli.train_schema import register
 from export.run import best_of_latest, export_run
 from sweeps.records.run_record import hold, read_record
 from sweeps.records.wandb_export import again
+from tasks.base import metrics_of_record
 
 register()
 
@@ -30,7 +31,7 @@ def main(cfg: DictConfig) -> None:
 
         from export.table import print_files
 
-        print_files(entries)
+        print_files(entries, metrics_of_record(read_record(folder)))
         print(f"files: {folder / 'export'}")
         if any("error" in entry for entry in entries.values()):
             sys.exit(1)

@@ -15,15 +15,13 @@ import onnx
 import torch
 
 from export.flatbuffer import fuse_same_padding
-from export.runtime import TfliteModel
 
 OPSET = 17
 """At 18 the axes of a mean became an input, on which squeeze-and-excite fails further down."""
 INPUT = "image"
-OUTPUTS = TfliteModel.outputs
 
 
-def to_onnx(model: torch.nn.Module, size: tuple[int, int], outputs: Sequence[str] = OUTPUTS) -> bytes:
+def to_onnx(model: torch.nn.Module, size: tuple[int, int], outputs: Sequence[str]) -> bytes:
     """A deployable model for images of height and width `size` as ONNX, constants folded, paddings inside convolutions."""
     import onnxoptimizer
     import onnxsim

@@ -1,5 +1,6 @@
-"""The model that ships: contract 4 of the design, raw pixels in and answers out."""
+"""The model that ships: contract 4 of docs/architecture.md, raw pixels in and answers out."""
 
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
@@ -7,63 +8,41 @@ import torch
 from timm.layers import Conv2dSame
 from torch import Tensor, nn
 
-from heads.grades import GradeHead
-from heads.masks import MaskHead
-from heads.scalar import ScalarHead
-from lightning_modules.base import TrainedModule
+from heads.base import Head
+from lightning_modules.base import TaskModule
 from lightning_modules.networks.classifier import Network
+
+Answer = Callable[[Any, Tensor], tuple[Tensor, ...]]
+"""A head and logits → the outputs of a file."""
 
 
 class Deployable(nn.Module):
-    """One image, as a camera gives it, to probabilities and grade; scaling and decoding are inside.
+    """One image, as a camera gives it, to a task's answers; scaling and decoding are inside.
 
     Args:
-        network: raw pixels `(B, 3, H, W)` → logits `(B, O)`.
-        head: logits → probabilities and grade.
+        network: raw pixels `(B, 3, H, W)` → logits.
+        head: what logits mean.
+        answer: see `Answer`.
 
     """
 
     head: Any
 
-    def __init__(self, network: Network, head: GradeHead | MaskHead | ScalarHead) -> None:
+    def __init__(self, network: Network, head: Head, answer: Answer) -> None:
         super().__init__()
-        self.network, self.head = network, head
+        self.network, self.head, self.answer = network, head, answer
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Raw RGB 0..255, float `(B, H, W, 3)` → probabilities `(B, K)` and grade, int32 `(B,)`."""
-        logits = self.network(image.permute(0, 3, 1, 2))
-        return self.head.probabilities(logits), self.head.decode(logits).int()
-
-
-class MaskDeployable(Deployable):
-    """One image to probabilities and mask, pixel by pixel."""
-
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Raw RGB 0..255, float `(B, H, W, 3)` → probabilities `(B, H, W, K)` and mask, int32 `(B, H, W)`.
-
-        Bit k of a pixel of the mask says whether it belongs to class k.
-        """
-        logits = self.network(image.permute(0, 3, 1, 2))
-        masks = self.head.decode(logits).float()
-        bits = (masks * torch.tensor([2.0**place for place in range(masks.shape[1])]).view(1, -1, 1, 1)).sum(dim=1)
-        return self.head.probabilities(logits).permute(0, 2, 3, 1), bits.int()
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Raw RGB 0..255, float `(B, H, W, 3)` → the outputs."""
+        return self.answer(self.head, self.network(image.permute(0, 3, 1, 2)))
 
 
-class NumberDeployable(Deployable):
-    """One image to a number."""
-
-    def forward(self, image: Tensor) -> Tensor:  # type: ignore[override]
-        """Raw RGB 0..255, float `(B, H, W, 3)` → number in its unit, float `(B,)`."""
-        number: Tensor = self.head.decode(self.network(image.permute(0, 3, 1, 2)))
-        return number[:, 0]
-
-
-def deployable(module: TrainedModule, size: tuple[int, int], kind: type[Deployable] = Deployable) -> Deployable:
+def deployable(module: TaskModule, size: tuple[int, int], answer: Answer) -> Deployable:
     """The deployable model of a trained module, in eval mode, with paddings fixed for its height and width.
 
     The module itself is left as it was.
     """
-    model = kind(deepcopy(module.network), deepcopy(module.head))
+    model = Deployable(deepcopy(module.network), deepcopy(module.head), answer)
     model = model.cpu().eval().to(memory_format=torch.contiguous_format)
     example = torch.zeros(1, *size, 3)
     fold_scale(model, example)

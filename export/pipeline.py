@@ -14,15 +14,15 @@ import pandas as pd
 from tqdm import tqdm
 
 from datamodules.base.samples import Samples
-from export import flatbuffer
-from export.convert import to_float32, to_onnx
+from export.comparison import FileComparison
+from export.convert import to_onnx
 from export.deployable import deployable
+from export.formats.base import Format
 from export.latency.result import Entry, merged, timed
 from export.quantization_aware import quantization_aware
 from export.quantize import FloatFile
-from export.runtime import METADATA
-from export.scores import Scored
-from lightning_modules.base import TrainedModule
+from lightning_modules.base import TaskModule
+from metrics.base import TaskMetrics
 from sweeps.records.run_record import Record, one_line, update_record
 
 Quantization = Callable[[FloatFile], bytes]
@@ -47,18 +47,21 @@ class Export:
         module: trained, with its checkpoint loaded.
         samples: the run's data, divided as it was for training.
         training_data: loaders as the run had them.
-        scored: what the run's task asks of a file.
-        max_accuracy_drop: a file that loses more than this against torch, on any part, is marked; of masks it is Dice.
+        comparison: how the run's task holds a file against torch.
+        metrics: how its answers are judged.
+        max_accuracy_drop: a file that loses more than this against torch, on any part, is marked.
 
     """
 
     folder: Path
-    module: TrainedModule
+    module: TaskModule
     record: Record
     samples: Samples
     checkpoint: str
-    scored: type[Scored]
+    comparison: type[FileComparison]
+    metrics: TaskMetrics
     max_accuracy_drop: float
+    format: Format
     quantizations: Mapping[str, Quantization]
     latencies: Mapping[str, Latency]
     training_data: Callable[[], Any]
@@ -82,15 +85,15 @@ class Export:
         self.target.mkdir(parents=True, exist_ok=True)
         with tqdm(total=2 + len(self.quantizations), unit="file", leave=False, disable=None) as bar:
             bar.set_description("torch")
-            scored = self.scored.by(self.module, self.samples, self.resolution)
+            torch_says = self.comparison.by(self.module, self.samples, self.resolution)
             bar.update()
             bar.set_description("float32 from ONNX")
-            source = self.convert(scored)
+            source = self.convert(torch_says)
             bar.update()
             entries, frames = {}, []
             for name, quantization in self.quantizations.items():
                 bar.set_description(name)
-                entries[name], frame = self.make(name, quantization, source, scored)
+                entries[name], frame = self.make(name, quantization, source, torch_says)
                 frames.append(frame)
                 bar.update()
         frames.append(self.earlier_predictions(entries))
@@ -119,25 +122,27 @@ class Export:
         old = pd.read_parquet(path)
         return old[old.file.isin(known)]
 
-    def convert(self, scored: Scored) -> FloatFile:
+    def convert(self, torch_says: FileComparison) -> FloatFile:
         """Writes model.onnx and gives the float32 file, held against torch."""
         onnx_model = self.onnx(self.module)
         _write(self.target / "model.onnx", onnx_model)
-        data = to_float32(onnx_model)
-        few, wanted = scored.few
-        worst = float(np.abs(scored.model(data).probabilities(scored.images[few]) - wanted).max()) / scored.span
+        data = self.format.convert(onnx_model)
+        few, wanted = torch_says.few
+        worst = (
+            float(np.abs(torch_says.model(data).probabilities(torch_says.images[few]) - wanted).max()) / torch_says.span
+        )
         if not worst <= PARITY:
             raise ExportError(
-                f"{self.folder}: the converted float32 file differs from torch by {worst:.2g} in {scored.measured}, "
+                f"{self.folder}: the converted float32 file differs from torch by {worst:.2g} in {torch_says.measured}, "
                 f"more than {PARITY:g}"
             )
-        return FloatFile(data, self.calibration_images, self.retrain, scored.model)
+        return FloatFile(data, self.calibration_images, torch_says.model, self.retrain)
 
-    def onnx(self, module: TrainedModule) -> bytes:
+    def onnx(self, module: TaskModule) -> bytes:
         """The network as it ships, for the size that the data has."""
         height, width = self.samples.shape(self.resolution)
-        shipped = deployable(module, (height, width), self.scored.shipped)
-        return to_onnx(shipped, (height, width), self.scored.model.outputs)
+        shipped = deployable(module, (height, width), self.comparison.answer)
+        return to_onnx(shipped, (height, width), self.comparison.model.outputs)
 
     def retrain(self, epochs: int, lr: float) -> FloatFile:
         """The float32 file of the network tuned under int8's rounding, for the same calibration part."""
@@ -149,7 +154,7 @@ class Export:
                 yield loader
 
         tuned = quantization_aware(self.module, passes(), steps=epochs * len(loader), lr=lr)
-        return FloatFile(to_float32(self.onnx(tuned)), self.calibration_images, kind=self.scored.model)
+        return FloatFile(self.format.convert(self.onnx(tuned)), self.calibration_images, self.comparison.model)
 
     @property
     def calibration_images(self) -> npt.NDArray[np.uint8]:
@@ -159,44 +164,43 @@ class Export:
         return np.asarray(images)
 
     def make(
-        self, name: str, quantization: Quantization, source: FloatFile, scored: Scored
+        self, name: str, quantization: Quantization, source: FloatFile, torch_says: FileComparison
     ) -> tuple[dict[str, Any], pd.DataFrame | None]:
         """One file: its entry in the record and its predictions."""
         try:
-            data = flatbuffer.with_metadata(quantization(source), {METADATA: self.metadata(name)})
-            model = scored.model(data)
+            data = self.format.finish(quantization(source), self.metadata(name, torch_says))
+            model = torch_says.model(data)
         except ValueError as error:
             return {"error": one_line(error)}, None
-        path = self.target / f"{name}.tflite"
+        path = self.target / f"{name}{self.format.suffix}"
         _write(path, data)
-        ordered = self.record["data"].get("ordered", True)
-        figures, answers = scored.judge(model, ordered=ordered, most_lost=self.max_accuracy_drop)
+        figures, answers = torch_says.judge(model, self.metrics, most_lost=self.max_accuracy_drop)
         entry = {
             "path": str(path.relative_to(self.folder)),
             "size_bytes": len(data),
             "sha256": hashlib.sha256(data).hexdigest(),
             "checkpoint": self.checkpoint,
-            "tensors": flatbuffer.tensors_by_type(data),
-            "operators_outside_int8": flatbuffer.operators_outside_int8(data),
+            "described": torch_says.described,
+            **self.format.facts(data),
             **figures,
             "latency": timed(data, self.latencies),
         }
         return entry, answers.assign(file=name)
 
-    def metadata(self, name: str) -> bytes:
+    def metadata(self, name: str, torch_says: FileComparison) -> bytes:
         """What a phone needs to know of the file, as JSON."""
         config = self.record["config"]
         height, width = self.samples.shape(self.resolution)
         described = {
             "format_version": FORMAT_VERSION,
-            "task": self.scored.task,
+            "task": self.record["axes"]["task"],
             "labels": self.record["data"]["class_names"],
-            **self.samples.preparation,
+            **self.samples.preprocessing,
             "resolution": self.resolution,
             "size": [height, width],
             "resize": "area average when both sides shrink, bilinear otherwise",
             "input": "image: RGB 0..255, float32, 1 x height x width x 3",
-            "outputs": self.scored.outputs,
+            "outputs": self.comparison.outputs,
             "threshold": config["encoding"].get("threshold"),
             "quantization": name,
             "axes": self.record["axes"],
@@ -204,6 +208,7 @@ class Export:
             "width": config["width"],
             "start": self.record["start"]["origin"],
             "versions": self.record["versions"],
+            **torch_says.described,
         }
         return json.dumps(described).encode()
 

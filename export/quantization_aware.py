@@ -19,7 +19,7 @@ from torch.nn.utils import parametrize
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from tqdm import tqdm
 
-from lightning_modules.base import TrainedModule
+from lightning_modules.base import TaskModule
 
 RECTIFIERS = (nn.ReLU, nn.ReLU6)
 """What a runtime computes inside the convolution, so that nothing is rounded before it."""
@@ -61,8 +61,8 @@ class RoundedActivation(nn.Module):
 
 
 def quantization_aware(
-    module: TrainedModule, epochs_of_batches: Iterable[Iterable[Any]], *, steps: int, lr: float
-) -> TrainedModule:
+    module: TaskModule, epochs_of_batches: Iterable[Iterable[Any]], *, steps: int, lr: float
+) -> TaskModule:
     """A copy of a trained module, tuned under int8's rounding and without it again, in eval mode on the CPU.
 
     Args:

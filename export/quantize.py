@@ -14,13 +14,13 @@ from ai_edge_quantizer.quantizer import Quantizer
 from export import flatbuffer
 from export.bias_correction import CONVOLUTIONS, convolution_outputs, correct_biases, float_means
 from export.ranges import ESTIMATORS, Range, Seen, observe
-from export.runtime import TfliteModel
+from export.runtime import FileModel
 
 Recipe = list[dict[str, Any]]
 
 CORRECTION_IMAGES = 24
 TOLERANCE = 0.007
-"""Change of the probabilities of blended calibration images (`TfliteModel.change`) at which `float_layers=auto` is content; the
+"""Change of the probabilities of blended calibration images (`FileModel.change`) at which `float_layers=auto` is content; the
 correction of biases, which comes after, takes away more than half of it."""
 STEMS = (0, 1, 2, 3, 5, 7, 9, 12, 16)
 """Numbers of leading convolutions that `float_layers=auto` tries, in this order."""
@@ -38,10 +38,10 @@ class FloatFile:
     """A float32 TFLite file."""
     images: npt.NDArray[np.uint8]
     """The calibration part, `(n, H, W, 3)`."""
+    kind: type[FileModel]
+    """How it is read."""
     retrain: "Callable[[int, float], FloatFile] | None" = field(default=None, repr=False)
     """(epochs, rate) → the float32 file of the network tuned under rounding, see `quantization_aware`."""
-    kind: type[TfliteModel] = TfliteModel
-    """How it is read."""
     _ranges: dict[str, dict[str, Range]] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -153,13 +153,17 @@ def int8_qat(source: FloatFile, *, epochs: int, lr: float, then: Callable[[Float
 
 
 def probability_change(data: bytes, source: FloatFile) -> float:
-    """How far a file's probabilities lie from float32's over blended calibration images, see `TfliteModel.change`."""
+    """How far a file's probabilities lie from float32's over blended calibration images, see `FileModel.change`."""
     return source.kind.change(source.probabilities, source.kind(data).probabilities(source.blends))
 
 
 def _int8(source: FloatFile, estimator: str, per_channel: bool, float_edges: bool, keep_float: list[str]) -> bytes:
     """One static quantisation; results named in `keep_float` are computed in float."""
-    outside = [*(edges(source.data) if float_edges else _decoding(source.data)), *keep_float]
+    outside = [
+        *(edges(source.data) if float_edges else _decoding(source.data)),
+        *padded_pools(source.data),
+        *keep_float,
+    ]
     rules = [_rule(".*", per_channel=per_channel), _left_alone(".*", "INPUT"), _left_alone(".*", "OUTPUT")]
     rules += [_left_alone(f"^{re.escape(name)};?$") for name in outside]
     model = flatbuffer.unpack(source.data)
@@ -178,6 +182,25 @@ def edges(data: bytes) -> list[str]:
     kinds = [flatbuffer.operator_name(model, operator) for operator in flatbuffer.graph(model).operators]
     places = [place for place, kind in enumerate(kinds) if kind in CONVOLUTIONS]
     return _results(model, [*range(places[0]), *range(places[-1] + 1, len(kinds))] if places else [])
+
+
+def padded_pools(data: bytes) -> list[str]:
+    """Names of the results of paddings by a constant that no int8 scale has (PADV2, before a maximum: minus infinity), and of what
+    reads them.
+
+    They stay in float: the quantiser knows no scale for such a constant, and rounded it would win against the picture.
+    """
+    model = flatbuffer.unpack(data)
+    operators = flatbuffer.graph(model).operators
+    padded = {
+        int(index) for operator in operators if flatbuffer.operator_name(model, operator) == "PADV2"
+        for index in operator.outputs
+    }  # fmt: skip
+    places = [
+        place for place, operator in enumerate(operators)
+        if padded & {int(index) for index in (*operator.inputs, *operator.outputs)}
+    ]  # fmt: skip
+    return _results(model, places)
 
 
 def _decoding(data: bytes) -> list[str]:

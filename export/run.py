@@ -1,13 +1,18 @@
 """From a run's folder to its files: what `python -m export` and `export=all` share."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra.utils import get_class, instantiate
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from metrics.figures import main_figure, plain
-from sweeps.records.run_record import RecordError, Status, find_runs, read_record, status_of
+from jobs.trusted_config import trusted_config
+from metrics.base import TaskMetrics
+from metrics.figures import figure_text
+from metrics.lookup import metrics_of
+from sweeps.records.run_record import Record, RecordError, Status, find_runs, read_record, status_of
+from tasks.base import metrics_of_record, task_of_record
 from training.finished_run import load_run, load_samples
 
 if TYPE_CHECKING:
@@ -15,21 +20,30 @@ if TYPE_CHECKING:
 
 
 def best_of_latest(runs: Path) -> Path:
-    """The done run with the highest val accuracy, or Dice, of the sweep whose records changed last."""
+    """The done run that is best on the val part, of the sweep whose records changed last."""
     sweeps = [folder for folder in runs.glob("*/") if find_runs(folder)]
     for sweep in sorted(sweeps, key=lambda folder: max(f.stat().st_mtime for f in folder.glob("*/record.json")))[::-1]:
-        done = []
-        for folder in find_runs(sweep):
-            record = read_record(folder)
-            if record["status"] == Status.DONE:
-                metrics = record["metrics"]
-                name = plain(main_figure(metrics))
-                value = float(metrics.get(f"val/{name}", metrics.get(f"val/last/{name}", 0.0)))
-                done.append((name, value, folder))
-        if done:  # figures of two tasks do not compare: the one that was trained last counts
-            newest = max(done, key=lambda one: (one[2] / "record.json").stat().st_mtime)[0]
-            return max(one[1:] for one in done if one[0] == newest)[1]
+        done = [
+            (folder, record) for folder in find_runs(sweep) if (record := read_record(folder))["status"] == Status.DONE
+        ]
+        if not done:
+            continue
+        # figures of two tasks do not compare: the one that was trained last counts
+        task = max(done, key=lambda one: (one[0] / "record.json").stat().st_mtime)[1]["axes"]["task"]
+        metrics = metrics_of(str(task))
+        worth = {
+            folder: metrics.signed(_main_value(record, metrics))
+            for folder, record in done
+            if record["axes"]["task"] == task
+        }
+        return max(worth, key=lambda folder: worth[folder])
     raise RecordError(f"{runs}: no finished run in it; name one with run=<folder>")
+
+
+def _main_value(record: Record, metrics: TaskMetrics) -> float:
+    """The main figure on the val part, by the best checkpoint, or by the last one where no best one was kept."""
+    found, name = record["metrics"], metrics.main
+    return float(found.get(f"val/{name}", found.get(f"val/last/{name}", metrics.signed(-math.inf))))
 
 
 def export_run(folder: Path, cfg: DictConfig, *, root: str | None = None, cache: str | None = None) -> dict[str, Any]:
@@ -57,13 +71,11 @@ def export_run(folder: Path, cfg: DictConfig, *, root: str | None = None, cache:
     from export.pipeline import Export
     from training.build import build_data
 
-    task = record["config"]["task"]
-
     export = Export(
         folder, load_run(record, checkpoint), record, samples, cfg.export.checkpoint,
-        get_class(task.get("files", "export.scores.GradeScores")), cfg.export.max_accuracy_drop,
-        instantiate(cfg.quantization), instantiate(cfg.latency),
-        lambda: build_data(OmegaConf.create(dict(record["config"])), samples),
+        task_of_record(record).file_comparison, metrics_of_record(record), cfg.export.max_accuracy_drop,
+        instantiate(cfg.format), instantiate(cfg.quantization), instantiate(cfg.latency),
+        lambda: build_data(OmegaConf.create(trusted_config(record)), samples),
     )  # fmt: skip
     return export.run()
 
@@ -81,12 +93,12 @@ def export_within(folder: Path, cfg: DictConfig) -> None:
     missing = [str(name) for name in cfg.quantization if cfg.overwrite or name not in there]
     if not missing:
         return
-    wanted = OmegaConf.create({name: cfg[name] for name in ("export", "latency", "paths")})
+    wanted = OmegaConf.create({name: cfg[name] for name in ("export", "format", "latency", "paths")})
     wanted.quantization = OmegaConf.masked_copy(cfg.quantization, missing)
     entries = export_run(folder, wanted, root=cfg.datamodule.get("root"), cache=cfg.paths.cache)
     wrong = [f"{name}: {entry['error']}" for name, entry in entries.items() if "error" in entry]
     if wrong:
         raise RecordError("; ".join(wrong))
-    main = next(main_figure(entry) for entry in entries.values())
-    shown = ", ".join(f"{name} {entry[main]:.3f}" for name, entry in entries.items())
+    main = f"val/{metrics_of_record(read_record(folder)).main}"
+    shown = ", ".join(f"{name} {figure_text(main, entry[main])}" for name, entry in entries.items())
     print(f"exported, {main} of {shown}: {folder / 'export'}")

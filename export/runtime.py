@@ -56,8 +56,8 @@ def _quiet_stderr() -> Iterator[None]:
         os.close(nothing)
 
 
-class TfliteModel:
-    """A deployable file (contract 4 of the design) in memory: one that grades.
+class FileModel:
+    """A deployable file (contract 4, docs/architecture.md) in memory; a task's subclass reads its answers.
 
     Args:
         data: the file's bytes.
@@ -67,7 +67,8 @@ class TfliteModel:
 
     """
 
-    outputs: ClassVar[tuple[str, ...]] = ("probabilities", "grade")
+    outputs: ClassVar[tuple[str, ...]]
+    """Names of what a file answers."""
 
     def __init__(self, data: bytes, threads: int = 2) -> None:
         flatbuffer.unpack(data)
@@ -89,51 +90,13 @@ class TfliteModel:
             yield tuple(given[name][0].copy() for name in self.outputs)
 
     def probabilities(self, images: Iterable[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
-        """Raw RGB images `(H, W, 3)` → `(N, K)`, of files that mark pixels `(N, H, W, K)`."""
-        return np.array([chances for chances, _ in self.answers(images)], np.float32)
-
-    def grade(self, images: Iterable[npt.NDArray[np.uint8]]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-        """Raw RGB images `(S, S, 3)` → grades `(N,)` and probabilities `(N, K)`."""
-        found = list(self.answers(images))
-        return np.array([grade for _, grade in found], np.int64), np.array([share for share, _ in found], np.float32)
+        """What two files are held against each other by: the first output of each image, `(N, …)`."""
+        return np.array([answer[0] for answer in self.answers(images)], np.float32)
 
     @staticmethod
     def change(before: npt.NDArray[np.float32], after: npt.NDArray[np.float32]) -> float:
-        """How far two sets of probabilities lie apart: the mean absolute difference."""
+        """How far two sets of `probabilities` lie apart: the mean absolute difference."""
         return float(np.abs(after - before).mean())
-
-
-class MaskModel(TfliteModel):
-    """A deployable file that marks pixels."""
-
-    outputs: ClassVar[tuple[str, ...]] = ("probabilities", "mask")
-
-    @staticmethod
-    def change(before: npt.NDArray[np.float32], after: npt.NDArray[np.float32]) -> float:
-        """Difference over sum of two sets of probabilities: 1 less the Dice of what is neither yes nor no.
-
-        A mean over all pixels would see little but the background.
-        """
-        return float(np.abs(after - before).sum() / max(float((after + before).sum()), 1e-12))
-
-
-class NumberModel(TfliteModel):
-    """A deployable file that answers with a number."""
-
-    outputs: ClassVar[tuple[str, ...]] = ("number",)
-
-    def numbers(self, images: Iterable[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float64]:
-        """Raw RGB images `(H, W, 3)` → numbers in their unit `(N,)`."""
-        return np.array([number for (number,) in self.answers(images)], np.float64)
-
-    def probabilities(self, images: Iterable[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
-        """The numbers, `(N, 1)`: what a file is held against another by."""
-        return np.asarray(self.numbers(images)[:, None], np.float32)
-
-    @staticmethod
-    def change(before: npt.NDArray[np.float32], after: npt.NDArray[np.float32]) -> float:
-        """How far two sets of numbers lie apart: the mean absolute difference, as a share of how far the first ones spread."""
-        return float(np.abs(after - before).mean() / max(float(np.ptp(before)), 1e-12))
 
 
 def _listed(names: Iterable[str]) -> str:

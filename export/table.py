@@ -5,24 +5,23 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from metrics.figures import main_figure, plain
+from metrics.base import TaskMetrics
+from metrics.figures import figure_text
 
 
-def print_files(entries: dict[str, dict[str, Any]]) -> None:
+def print_files(entries: dict[str, dict[str, Any]], metrics: TaskMetrics) -> None:
     """A row per file: size, figures of each part, agreement with torch, latency; then what is wrong, a line each."""
-    main = plain(next((main_figure(entry) for entry in entries.values() if "error" not in entry), "val/accuracy"))
-    known = {"accuracy": {"accuracy": "accuracy", "macro_f1": "macro F1"}, "dice": {"dice": "Dice", "iou": "IoU"},
-             "r2": {"mae": "MAE", "r2": "R²"}}[main]  # fmt: skip
-    parts = [part for part in ("val", "test") if any(f"{part}/{main}" in entry for entry in entries.values())]
+    parts = [part for part in ("val", "test") if any(f"{part}/{metrics.main}" in entry for entry in entries.values())]
     console = Console(width=None if Console().is_terminal else 160)
     table = Table()
     table.add_column("file")
-    figures = [f"{part} {name}" for part in parts for name in known.values()]
+    figures = [f"{part} {metrics.title(name)}" for part in parts for name in metrics.file_columns]
     for name in ("kB", *figures, "same as torch", "worst Δp", "ms p50", "ms p90"):
         table.add_column(name, justify="right")
     for name, entry in entries.items():
         if "error" not in entry:
-            table.add_row(f"{name}.tflite", *_row(entry, [f"{part}/{name}" for part in parts for name in known]))
+            shown = [f"{part}/{figure}" for part in parts for figure in metrics.file_columns]
+            table.add_row(f"{name}.tflite", *_row(entry, shown))
     console.print(table)
     for name, entry in entries.items():
         complaint = entry.get("error") or entry.get("marked")
@@ -31,7 +30,7 @@ def print_files(entries: dict[str, dict[str, Any]]) -> None:
 
 
 def _row(entry: dict[str, Any], names: list[str]) -> list[str]:
-    figures = [f"{entry[name]:{'.3g' if name.endswith('mae') else '.3f'}}" for name in names]
+    figures = [figure_text(name, entry[name]) for name in names]
     first = entry["latency"][0] if entry["latency"] else None
     known = [first[key] if first else None for key in ("latency_ms_p50", "latency_ms_p90")]
     times = ["–" if value is None else f"{value:.2f}" for value in known]

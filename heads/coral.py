@@ -15,6 +15,8 @@ class Coral(GradeHead):
     The grade counts P(grade > i) > 0.5, equation 5, which with the running minimum is the scan.
     """
 
+    needs_ordered_classes = True
+
     def __init__(self, num_classes: int) -> None:
         super().__init__(num_classes)
         steps = num_classes - 1

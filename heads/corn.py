@@ -16,6 +16,8 @@ class Corn(GradeHead):
     The grade counts P(grade > i) > 0.5 (equation 6).
     """
 
+    needs_ordered_classes = True
+
     @property
     def num_outputs(self) -> int:
         """K - 1."""

@@ -5,15 +5,18 @@ Labels are grades `(B,)` of an integer type, or votes / soft labels `(B, K)` of 
 normalised to sum to 1, or, for the loss of a training, candidates `(B, K)` of type bool: one of them is the grade.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import override
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
+from heads.base import Head, check_sample_weights
 
-class GradeHead(nn.Module, ABC):
+
+class GradeHead(Head):
     """Turns grades into targets and logits into answers.
 
     Args:
@@ -21,24 +24,16 @@ class GradeHead(nn.Module, ABC):
 
     """
 
+    targets = ("grades",)
+
     def __init__(self, num_classes: int) -> None:
-        super().__init__()
+        super().__init__(num_classes)
         if num_classes < 2:
             raise ValueError(f"num_classes={num_classes}: a grade needs at least 2 classes")
-        self.num_classes = num_classes
-
-    @property
-    @abstractmethod
-    def num_outputs(self) -> int:
-        """O: how many logits the network has to give per sample."""
 
     @abstractmethod
     def encode(self, labels: Tensor) -> Tensor:
         """Labels `(B,)` or `(B, K)` → targets of the loss, float `(B, K)` or `(B, K - 1)`."""
-
-    @abstractmethod
-    def sample_losses(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Loss of every sample, `(B,)`, before weights; its mean is the unweighted loss."""
 
     @abstractmethod
     def probabilities(self, logits: Tensor) -> Tensor:
@@ -48,8 +43,27 @@ class GradeHead(nn.Module, ABC):
     def decode(self, logits: Tensor) -> Tensor:
         """Logits `(B, O)` → grades `(B,)`, int64. Not always the argmax of `probabilities`."""
 
+    @override
+    def softened(self, logits: Tensor, temperature: float) -> Tensor:
+        return self.probabilities(logits / temperature)
+
+    @override
+    def describe(self, logits: Tensor, class_names: Sequence[str]) -> tuple[str, int]:
+        grade = int(self.decode(logits)[0])
+        return f"{class_names[grade]}, {float(self.probabilities(logits)[0, grade]):.3f}", grade
+
+    @override
+    def evidence(self, target: int, answer: Tensor) -> Callable[[Tensor], Tensor]:
+        """The log odds of the class."""
+
+        def log_odds(logits: Tensor) -> Tensor:
+            chance: Tensor = self.probabilities(logits.double()[None])[0, target].clamp(1e-15, 1 - 1e-15)
+            return chance.log() - (-chance).log1p()
+
+        return log_odds
+
+    @override
     def taught_loss(self, logits: Tensor, teacher: Tensor) -> Tensor:
-        """The loss of one network where another's probabilities are the labels, both logits of one shape; a scalar."""
         return self.loss(logits, self.probabilities(teacher).clamp(0, 1))
 
     def loss(self, logits: Tensor, labels: Tensor, sample_weights: Tensor | None = None) -> Tensor:
@@ -63,8 +77,7 @@ class GradeHead(nn.Module, ABC):
             raise ValueError(f"labels of shape {given}: want (B,) or (B, {self.num_classes}), with B = {batch} here")
         if labels.dtype == torch.bool and labels.ndim == 1:
             raise ValueError(f"candidates of shape ({batch},): want (B, {self.num_classes})")
-        if sample_weights is not None and sample_weights.shape != logits.shape[:1]:
-            raise ValueError(f"sample_weights of shape {tuple(sample_weights.shape)}: want ({batch},)")
+        check_sample_weights(logits, sample_weights)
         if labels.dtype == torch.bool:
             labels = self.among_candidates(logits, labels)
         losses = self.sample_losses(logits, labels)
@@ -81,9 +94,10 @@ class GradeHead(nn.Module, ABC):
             share = self.probabilities(logits.detach().float()).clamp(min=1e-37) * candidates
             return (share / share.sum(dim=1, keepdim=True)).to(logits.dtype)
 
-    def some_labels(self, images: Tensor) -> Tensor:
-        """Labels for images `(B, C, H, W)` that mean nothing, to time a step with: int64 `(B,)`."""
-        return torch.arange(len(images), device=images.device) % self.num_classes
+    @override
+    def labels_like(self, logits: Tensor) -> Tensor:
+        """Grades, int64 `(B,)`."""
+        return torch.arange(len(logits), device=logits.device) % self.num_classes
 
     def soft_labels(self, labels: Tensor) -> Tensor:
         """Labels `(B,)` or `(B, K)` → float distributions over the classes `(B, K)`."""

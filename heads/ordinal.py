@@ -16,6 +16,8 @@ class Ordinal(GradeHead):
     the argmax of these: [.6, .6, .6, .6] scans to 4 while P(0) = .4 is the largest.
     """
 
+    needs_ordered_classes = True
+
     def __init__(self, num_classes: int, threshold: float = 0.5) -> None:
         super().__init__(num_classes)
         if not 0 < threshold < 1:

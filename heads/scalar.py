@@ -4,14 +4,18 @@ Shapes: B samples, one output. Losses are computed on a scale on which the data'
 does for a share of wear and for a percentage.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import override
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
+from heads.base import Head, check_sample_weights
 
-class ScalarHead(nn.Module, ABC):
+
+class ScalarHead(Head):
     """Turns numbers into targets and logits into numbers; the network's output is linear.
 
     Args:
@@ -20,11 +24,14 @@ class ScalarHead(nn.Module, ABC):
 
     """
 
+    targets = ("numbers",)
+    output_per_class = False
+
     def __init__(self, num_classes: int, *, low: float = 0.0, high: float = 1.0) -> None:
-        super().__init__()
+        super().__init__(num_classes)
         if not low < high:
             raise ValueError(f"encoding.low={low:g} and encoding.high={high:g}: want low below high")
-        self.num_classes, self.low, self.high = num_classes, float(low), float(high)
+        self.low, self.high = float(low), float(high)
 
     @property
     def num_outputs(self) -> int:
@@ -51,18 +58,33 @@ class ScalarHead(nn.Module, ABC):
         """Mean over the batch of weight × loss, a scalar. Raises ValueError for shapes that would broadcast."""
         if numbers.shape != logits.shape:
             raise ValueError(f"numbers of shape {tuple(numbers.shape)}: want {tuple(logits.shape)}, as the logits")
-        if sample_weights is not None and sample_weights.shape != logits.shape[:1]:
-            raise ValueError(f"sample_weights of shape {tuple(sample_weights.shape)}: want ({len(logits)},)")
+        check_sample_weights(logits, sample_weights)
         losses = self.sample_losses(logits, numbers)
         return losses.mean() if sample_weights is None else (losses * sample_weights).mean()
 
+    @override
     def taught_loss(self, logits: Tensor, teacher: Tensor) -> Tensor:
-        """How far one network is from another, both logits `(B, 1)`, a scalar; no margin."""
+        """How far one network is from another; no margin."""
         return (logits - teacher).abs().mean()
 
-    def some_labels(self, images: Tensor) -> Tensor:
-        """Numbers for images `(B, C, H, W)` that mean nothing, to time a step with: float `(B, 1)`."""
-        return torch.full((len(images), 1), self.low, device=images.device)
+    @override
+    def softened(self, logits: Tensor, temperature: float) -> Tensor:
+        """The logits themselves: a number has no temperature."""
+        return logits
+
+    @override
+    def labels_like(self, logits: Tensor) -> Tensor:
+        """Numbers, float `(B, 1)`."""
+        return torch.full_like(logits, self.low)
+
+    @override
+    def describe(self, logits: Tensor, class_names: Sequence[str]) -> tuple[str, int]:
+        return f"{float(self.decode(logits)[0, 0]):.4g}", 0
+
+    @override
+    def evidence(self, target: int, answer: Tensor) -> Callable[[Tensor], Tensor]:
+        """What speaks for a larger number: the output itself."""
+        return lambda logits: logits[0]
 
 
 class L1(ScalarHead):

@@ -11,15 +11,12 @@ import numpy as np
 from omegaconf import DictConfig
 
 from choices import CONF
-from cli.command_line import answer, stop_or_report, want
+from cli.command_line import answer, require_keys, stop_or_report
 from cli.train_schema import register
 from datamodules.images.decoding import decode
-from datamodules.prediction_inputs import as_given, read_samples
+from datamodules.prediction_inputs import preprocess, read_samples
 from sweeps.records.run_record import RecordError, Status, read_record, write_whole
-from tasks.grading import RunGrader
-from tasks.lookup import kind_of_answer
-from tasks.regression import RunEstimator
-from tasks.segmentation import RunMarker
+from tasks.base import task_of
 
 register()
 
@@ -27,7 +24,7 @@ register()
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="inspect")
 def main(cfg: DictConfig) -> None:
     """Draws a page on an image or a pair, or measures the distance of two folders, and says where it is."""
-    want(cfg, run="a run's folder")
+    require_keys(cfg, run="a run's folder")
     folder = Path(cfg.run)
     with stop_or_report(folder):
         if (status := read_record(folder)["status"]) != Status.DONE:
@@ -44,14 +41,11 @@ def main(cfg: DictConfig) -> None:
             raise RecordError(f"pair={cfg.pair}: goes with image=<file>; two folders are set= and against=")
         if bool(cfg.set) != bool(cfg.against):
             raise RecordError("against= and set= go together: two folders of images")
-        kinds = {"segmentation": RunMarker, "regression": RunEstimator}
-        known = kinds.get(kind_of_answer(folder), RunGrader)(folder, cfg.checkpoint)
-        if isinstance(known, RunEstimator):
-            if cfg.target:
-                raise RecordError(
-                    f"target={cfg.target}: goes with classes; maps of a regressor show what makes its number larger"
-                )
-            known.labels = ["a larger number"]
+        known: Any = task_of(folder).predictor(folder, cfg.checkpoint)
+        if cfg.target is not None and known.evidence_names != known.labels:
+            raise RecordError(
+                f"target={cfg.target}: goes with classes; here maps show what makes {known.evidence_names[0]}"
+            )
         place = folder / "inspection"
         place.mkdir(exist_ok=True)
         path = measure(cfg, known, place) if cfg.set else draw_page(cfg, known, place)
@@ -63,17 +57,17 @@ def draw_page(cfg: DictConfig, known: Any, place: Path) -> Path:
     from inspection.page import draw, seen
 
     files = [Path(name) for name in (cfg.image, cfg.pair) if name]
-    target = _class_number(cfg.target, known.labels)
+    target = _class_number(cfg.target, known.evidence_names)
     names = _names(files)
     images = [
-        seen(known.module, as_given(decode(file), known), name, known.labels, target)
+        seen(known.module, preprocess(decode(file), known), name, known.evidence_names, target)
         for file, name in zip(files, names, strict=True)
     ]
     page, told = draw(
-        known.module, images, _title(known.record), known.labels,
-        layers=cfg.layers, method=cfg.method, cam_layer=cfg.cam_layer,
+        known.module, images, _title(known.record), known.evidence_names,
+        layers=cfg.layers, method=cfg.cam_method, cam_layer=cfg.cam_layer,
     )  # fmt: skip
-    settings = [str(cfg[key]) for key in ("layers", "method", "cam_layer", "target", "checkpoint")]
+    settings = [str(cfg[key]) for key in ("layers", "cam_method", "cam_layer", "target", "checkpoint")]
     path = place / f"page-{_called(files, settings)}.jpg"
     page.save(path, quality=88)
     told |= {"images": [{"file": str(file), "answer": one.answer} for file, one in zip(files, images, strict=True)]}

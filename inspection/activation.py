@@ -32,7 +32,7 @@ def activation_map(
 
     """
     if method not in METHODS:
-        raise ValueError(f"method={method}: want one of {', '.join(METHODS)}")
+        raise ValueError(f"cam_method={method}: want one of {', '.join(METHODS)}")
     import pytorch_grad_cam
 
     target = dict(network.named_modules())[layer]

@@ -10,9 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from heads.grades import GradeHead
-from heads.masks import MaskHead
-from heads.scalar import ScalarHead
+from heads.base import Head
 from inspection.activation import activation_map
 from inspection.drawing import Picture, edges, filters, heated, mosaic, sheet
 from inspection.layers import Maps, chosen, feature_maps, first_filters, map_layers
@@ -25,7 +23,7 @@ class Trained(Protocol):
     """A module of `lightning_modules`."""
 
     network: nn.Module
-    head: GradeHead | MaskHead | ScalarHead
+    head: Head
 
 
 @dataclass(frozen=True)
@@ -53,54 +51,13 @@ def seen(module: Trained, pixels: Picture, name: str, class_names: Sequence[str]
     module.network.eval()
     with torch.inference_mode():
         logits = module.network(batch_of(pixels)).float()
-        if isinstance(module.head, ScalarHead):
-            return Seen(name, pixels, f"{float(module.head.decode(logits)[0, 0]):.4g}", logits[0], 0)
-        chances = module.head.probabilities(logits)[0]
-        if isinstance(module.head, MaskHead):
-            shares = module.head.decode(logits)[0].float().mean(dim=(1, 2))
-            best = int(shares.argmax())
-            words = ", ".join(
-                f"{name} {100 * float(one):.1f} %" for name, one in zip(class_names, shares, strict=True) if one > 0
-            )
-            return Seen(name, pixels, f"marked: {words or 'nothing'}", logits[0], best if wanted is None else wanted)
-        grade = int(module.head.decode(logits)[0])
-    return Seen(
-        name,
-        pixels,
-        f"{class_names[grade]}, {float(chances[grade]):.3f}",
-        logits[0],
-        grade if wanted is None else wanted,
-    )
+        words, rests_on = module.head.describe(logits, class_names)
+    return Seen(name, pixels, words, logits[0], rests_on if wanted is None else wanted)
 
 
 def batch_of(pixels: Picture) -> Tensor:
     """`(H, W, 3)` → `(1, 3, H, W)`."""
     return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None]
-
-
-def evidence(head: GradeHead | MaskHead | ScalarHead, target: int, answer: Tensor) -> Any:
-    """Logits of one image → how much they speak for a class: its log odds, or its mean logit where the answer has marked it; for
-    a larger number, the output itself.
-
-    Args:
-        answer: the logits of the image itself, `(O,)` or `(O, H, W)`.
-
-    """
-    if isinstance(head, ScalarHead):
-        return lambda logits: logits[0]
-    marked = torch.ones(())
-    if isinstance(head, MaskHead):
-        found = head.decode(answer.detach()[None])[0, target].float()
-        marked = found if found.any() else torch.ones_like(found)
-
-    def of_grades(logits: Tensor) -> Tensor:
-        chance: Tensor = head.probabilities(logits.double()[None])[0, target].clamp(1e-15, 1 - 1e-15)
-        return chance.log() - (-chance).log1p()
-
-    def of_masks(logits: Tensor) -> Tensor:
-        return (logits[target] * marked).sum() / marked.sum()
-
-    return of_masks if isinstance(head, MaskHead) else of_grades
 
 
 def draw(
@@ -130,7 +87,7 @@ def draw(
     maps = [feature_maps(network, batch, paths) for batch in batches]
     shown = [_large(one.pixels, side) for one in images]
     heats = [
-        activation_map(network, at, batch, evidence(module.head, one.target, one.logits), method)
+        activation_map(network, at, batch, module.head.evidence(one.target, one.logits), method)
         for one, batch in zip(images, batches, strict=True)
     ]
     asked = sorted({class_names[one.target] for one in images})
@@ -161,7 +118,7 @@ def draw(
 
 def _last_before_answer(module: Trained, pixels: Tensor, paths: Sequence[str]) -> str:
     decoder = [path for path in map_layers(module.network, pixels) if path.startswith("decoder.")]
-    return decoder[-1] if isinstance(module.head, MaskHead) and decoder else paths[-1]
+    return decoder[-1] if decoder else paths[-1]
 
 
 def _liveliest(maps: Sequence[npt.NDArray[np.float32]]) -> list[int]:

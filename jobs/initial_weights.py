@@ -4,7 +4,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from jobs.leakage import must_be_divided_alike
+from jobs.leakage import assert_no_leakage
 from jobs.source_runs import checkpoint_of, content_of, matching
 from lightning_modules.backbones.pretrained import resolve_start
 from lightning_modules.backbones.spec import BackboneSpec, Start
@@ -32,12 +32,10 @@ def start_of(cfg: DictConfig, spec: BackboneSpec) -> Start:
     other, width = record["config"]["backbone"]["spec"]["name"], record["config"]["width"]
     if (other, width) != (spec.name, cfg.width):
         raise RecordError(f"{KEY}={folders[0]}: a run of {other} {width:g}; want one of {spec.name} {cfg.width:g}")
-    must_be_divided_alike(KEY, cfg, folders[0])
+    assert_no_leakage(KEY, cfg, folders[0])
     begun = record["start"]
-    if not {"mean", "std", "padding"} <= begun.keys():
-        raise RecordError(f"{KEY}={folders[0]}: its record does not say how its input is scaled; train it anew")
     mean, std = ((a, b, c) for a, b, c in (begun["mean"], begun["std"]))
-    eps = float(begun.get("eps", 1e-5))
+    eps = float(begun["eps"])
     return Start("run", begun["padding"], mean, std, path, content_of(path), eps, _answers_alike(cfg, record))
 
 
@@ -46,7 +44,7 @@ def _answers_alike(cfg: DictConfig, record: Record) -> bool:
     own, other = OmegaConf.to_container(cfg.encoding, resolve=True), record["config"]["encoding"]
     if own != other:
         return False
-    if cfg.encoding.get("task", "grading") == "regression":
+    if not cfg.encoding.get("output_per_class", True):
         return True
     names = cfg.datamodule.get("class_names")
     before = record["config"]["datamodule"].get("class_names")

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from jobs.config_hash import RESULT_FREE, config_hash
+from jobs.config_hash import config_hash, excluded_keys
 from jobs.initial_weights import start_of
 from jobs.teachers import identity, teachers_of
 from jobs.validation import _problem
 from lightning_modules.backbones.spec import BackboneSpec, Start, WeightsError
+from metrics.base import TaskMetrics
+from metrics.lookup import metrics_of
 from sweeps.records.run_record import RecordError
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ FIRST = ("backbone", "width", "resolution", "encoding", "augmentation", "imbalan
 
 
 @dataclass(frozen=True)
-class Point:
+class Job:
     """What one job is, before anything runs."""
 
     config: dict[str, Any]
@@ -48,9 +50,16 @@ class Point:
             "config": self.config,
             "config_hash": self.hash,
             "axes": self.axes,
+            "main_figure": f"val/{self.metrics.main}",
+            "direction": self.metrics.direction,
             "seed": self.config["seed"],
             "start": start or {},
         }
+
+    @property
+    def metrics(self) -> TaskMetrics:
+        """How its answers are judged."""
+        return metrics_of(self.axes["task"])
 
     @property
     def title(self) -> str:
@@ -61,7 +70,7 @@ class Point:
         return f"{shape}, {axes['encoding']}, {axes['datamodule']} fold {axes['fold']}, seed {axes['seed']}, start {origin}"
 
 
-def make_point(cfg: DictConfig) -> Point:
+def make_job(cfg: DictConfig) -> Job:
     """Fills in the backbone's defaults (also in `cfg`), finds the start and names the folder.
 
     A point that is wrong still gets a folder, so that its record can say what is wrong.
@@ -70,7 +79,8 @@ def make_point(cfg: DictConfig) -> Point:
     cfg.width = spec.default_width if cfg.width is None else cfg.width
     cfg.resolution = spec.default_resolution if cfg.resolution is None else cfg.resolution
     cfg.batch_size = spec.default_batch_size if cfg.batch_size is None else cfg.batch_size
-    cfg.callbacks.monitor = cfg.callbacks.monitor or cfg.task.get("monitor", "val/accuracy")
+    metrics = metrics_of(str(HydraConfig.get().runtime.choices["task"]))
+    cfg.callbacks.monitor = cfg.callbacks.monitor or f"val/{metrics.main}"
     exists = cfg.width in spec.widths
     widths = ", ".join(f"{width:g}" for width in spec.widths)
     reason = "" if exists else f"width={cfg.width:g}: {spec.name} comes at {widths}"
@@ -83,26 +93,25 @@ def make_point(cfg: DictConfig) -> Point:
             problem = error
     kept = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "logger"])
     plain: dict[str, Any] = OmegaConf.to_container(kept, resolve=True)  # type: ignore[assignment]
-    if "teacher" in cfg.task and problem is None:
+    if "teacher" in cfg.method and problem is None:
         try:
-            plain["task"]["teacher_sha256"] = identity(teachers_of(cfg))
+            plain["method"]["teacher_sha256"] = identity(teachers_of(cfg))
         except RecordError as error:
             problem = error
-    digest = config_hash(plain, start)
-    return Point(plain, digest, _axes(cfg), _folder(cfg, digest), spec, start, reason, problem)
+    digest = config_hash(plain, HydraConfig.get().runtime.choices, start)
+    return Job(plain, digest, _axes(cfg), _folder(cfg, digest), spec, start, reason, problem)
 
 
-def _changes_result(key: str, value: str = "") -> bool:
-    return (key, value) != ("trainer", "ddp") and not any(
-        key == free or key.startswith(f"{free}.") for free in RESULT_FREE - {"backbone.weights"}
-    )
+def _changes_result(cfg: DictConfig, key: str, value: str = "") -> bool:
+    free = excluded_keys(cfg.datamodule) - {"backbone.weights"}
+    return (key, value) != ("trainer", "ddp") and not any(key == one or key.startswith(f"{one}.") for one in free)
 
 
-def _overrides() -> list[tuple[str, str]]:
+def _overrides(cfg: DictConfig) -> list[tuple[str, str]]:
     # as they are written: what names a run by ${seed} or ${fold} is one choice for all of them
     given: list[str] = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)  # type: ignore[assignment]
     pairs = [override.lstrip("+").split("=", 1) for override in given]
-    return [(pair[0], _unquoted(pair[1])) for pair in pairs if len(pair) == 2 and _changes_result(*pair)]
+    return [(pair[0], _unquoted(pair[1])) for pair in pairs if len(pair) == 2 and _changes_result(cfg, *pair)]
 
 
 def _unquoted(value: str) -> str:
@@ -111,15 +120,15 @@ def _unquoted(value: str) -> str:
 
 def _axes(cfg: DictConfig) -> dict[str, Any]:
     choices = HydraConfig.get().runtime.choices
-    groups = {name: choice for name, choice in choices.items() if name in cfg and _changes_result(name)}
+    groups = {name: choice for name, choice in choices.items() if name in cfg and _changes_result(cfg, name)}
     groups.pop("callbacks", None)
     groups |= {"trainer": "default"} if choices.get("trainer") == "ddp" else {}
     scalars = {name: cfg[name] for name in ("resolution", "width", "batch_size", "seed", "fold")}
-    others = {key: value for key, value in _overrides() if "." in key}
+    others = {key: value for key, value in _overrides(cfg) if "." in key}
     # as it is written: a pattern that names a teacher by ${fold} is one choice for all folds
-    if teacher := OmegaConf.to_container(cfg.task, resolve=False).get("teacher"):  # type: ignore[union-attr]
+    if teacher := OmegaConf.to_container(cfg.method, resolve=False).get("teacher"):  # type: ignore[union-attr]
         names = [teacher] if isinstance(teacher, str) else list(teacher)
-        others["task.teacher"] = ", ".join(Path(str(name)).name for name in names)
+        others["method.teacher"] = ", ".join(Path(str(name)).name for name in names)
     return {**groups, **scalars, **others}
 
 
@@ -129,7 +138,7 @@ def _folder(cfg: DictConfig, digest: str) -> Path:
     if existing:
         return existing[0]
     # No = or comma: the folder's name has to pass as a value on a later command line.
-    words = _overrides()
+    words = _overrides(cfg)
     if cfg.get("stack", 1) > 1:
         words = [pair for pair in words if pair[0] != "seed"] + [("seed", str(cfg.seed))]
     named = sorted(words, key=lambda pair: FIRST.index(pair[0]) if pair[0] in FIRST else len(FIRST))

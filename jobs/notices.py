@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 
 if TYPE_CHECKING:
     from datamodules.base.samples import Samples
-    from jobs.job import Point
+    from jobs.job import Job
 
 
 SAID_BEFORE = "GRIDLITE_NOTES_SAID"
@@ -18,7 +18,7 @@ SAID_BEFORE = "GRIDLITE_NOTES_SAID"
 _said: set[str] = set()
 
 
-def say_start(point: "Point", cfg: DictConfig, samples: "Samples") -> None:
+def say_start(job: "Job", cfg: DictConfig, samples: "Samples") -> None:
     """Says once per data set what is odd about it, and once per backbone and width, loudly, that `auto` found no
     weights.
     """
@@ -26,8 +26,8 @@ def say_start(point: "Point", cfg: DictConfig, samples: "Samples") -> None:
         if note not in _said:
             _said.add(note)
             print(f"note: {note}", file=sys.stderr)
-    what = f"{point.spec.name} {cfg.width:g}"
-    if cfg.backbone.weights == "auto" and point.start and point.start.origin == "random" and what not in _said:
+    what = f"{job.spec.name} {cfg.width:g}"
+    if cfg.backbone.weights == "auto" and job.start and job.start.origin == "random" and what not in _said:
         _said.add(what)
         print(
             f"WARNING: {what} starts from RANDOM weights: no ImageNet weights in {cfg.paths.weights}, the hub's cache "

@@ -16,20 +16,27 @@ if TYPE_CHECKING:
 from datamodules.base.samples import Samples
 
 
-def encodings_of(cfg: DictConfig) -> list[str]:
-    """The choices of conf/encoding that are for its task."""
-    task = cfg.task.get("samples", "grading")
-    return [name for name in names_of("encoding") if read_choice("encoding", name).get("task", "grading") == task]
+def encodings_of(targets: str) -> list[str]:
+    """The choices of conf/encoding for a kind of labels."""
+    return [name for name in names_of("encoding") if targets in read_choice("encoding", name)["targets"]]
+
+
+def tasks_of(targets: str) -> list[str]:
+    """The choices of conf/task for a kind of labels."""
+    return [name for name in names_of("task") if read_choice("task", name)["targets"] == targets]
 
 
 def samples_of(cfg: DictConfig) -> "Samples":
     """The configured data set, checked. Raises DataError, also where the task has no use for it."""
     samples: Samples = instantiate(cfg.datamodule).load()
     choices = HydraConfig.get().runtime.choices
-    if samples.task != cfg.task.get("samples", "grading"):
+    if samples.targets != cfg.task.targets:
+        fitting = ", ".join(tasks_of(samples.targets))
         raise DataError(
-            f"datamodule={choices['datamodule']}: is for task={samples.task}, not for task={choices['task']}"
+            f"datamodule={choices['datamodule']}: its labels are {samples.targets}, task={choices['task']} wants "
+            f"{cfg.task.targets}; want task={fitting}"
         )
+    samples.check_task(cfg.task)
     samples.must_fit(cfg.resolution, cfg.backbone.spec.get("stride", 32))
     return samples
 
@@ -58,16 +65,14 @@ def _problem(cfg: DictConfig, spec: BackboneSpec) -> ValueError | None:
         return ValueError(
             f"resolution={cfg.resolution}: {spec.name} is made for {', '.join(map(str, spec.resolutions))}"
         )
-    if cfg.task.get("mixup") and cfg.datamodule.get("severity") is False and cfg.datamodule.copies:
+    encoding = HydraConfig.get().runtime.choices["encoding"]
+    if cfg.task.targets not in cfg.encoding.targets:
+        fitting, task = ", ".join(encodings_of(cfg.task.targets)), HydraConfig.get().runtime.choices["task"]
         return ValueError(
-            f"task.mixup={cfg.task.mixup}: cells that may be of several grades (datamodule.severity=false) cannot be blended; want 0"
+            f"encoding={encoding}: takes {' or '.join(cfg.encoding.targets)}, task={task} has {cfg.task.targets}; want "
+            f"encoding={fitting}"
         )
-    choices = HydraConfig.get().runtime.choices
-    encoding, task = choices["encoding"], choices["task"]
-    if (meant := cfg.encoding.get("task", "grading")) != cfg.task.get("samples", "grading"):
-        fitting = ", ".join(encodings_of(cfg))
-        return ValueError(f"encoding={encoding}: is for task={meant}, not for task={task}; want encoding={fitting}")
-    if not cfg.datamodule.get("ordered", True) and encoding != "one_hot":
+    if cfg.encoding.get("needs_ordered_classes") and not cfg.datamodule.get("ordered", True):
         return ValueError(
             f"encoding={encoding}: datamodule.ordered=false says that the classes have no order; want one_hot, or "
             "datamodule.ordered=true and datamodule.class_names=[best,…,worst]"

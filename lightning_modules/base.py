@@ -1,6 +1,7 @@
 """What all training has in common: optimizer, schedule, fine-tuning, the way of computing, one loss per epoch and part."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytorch_lightning as pl
@@ -10,19 +11,37 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import MetricCollection
 
-from heads.grades import GradeHead
-from heads.masks import MaskHead
-from heads.scalar import ScalarHead
-from lightning_modules.data_parallel import summed
+from heads.base import Head
+from lightning_modules.data_parallel import Rows, summed
+from lightning_modules.distillation import Distillation
 from lightning_modules.execution import PLAIN, Way, adopt, in_layout
 from lightning_modules.fine_tuning import FineTuning
 from lightning_modules.networks.classifier import Network
+from lightning_modules.schedules import constant
 
 OptimizerFactory = Callable[[Iterable[dict[str, Any]]], Optimizer]
 ScheduleFactory = Callable[[Optimizer, int], LRScheduler | None]
 
 
-class TrainedModule(pl.LightningModule):
+@dataclass(frozen=True)
+class TrainingSettings:
+    """What every training is told, whatever its task."""
+
+    optimizer: OptimizerFactory = torch.optim.Adam
+    """Parameters → optimizer."""
+    schedule: ScheduleFactory = constant
+    """(optimizer, total steps) → schedule stepped once per batch, or None."""
+    seed: int = 0
+    """What a network draws from, together with the epoch."""
+    fine_tuning: FineTuning = field(default_factory=FineTuning)
+    """What is trained when, and how fast."""
+    ordered: bool = True
+    """Whether the classes are grades."""
+    distillation: Distillation | None = None
+    """What teachers ask of the logits, beside or instead of the labels; None: the labels alone."""
+
+
+class TaskModule(pl.LightningModule):
     """A network in training; what its labels mean is the subclass's.
 
     The val loss is the plain mean over samples, without weights, so that points of a grid compare.
@@ -30,30 +49,17 @@ class TrainedModule(pl.LightningModule):
     Args:
         network: raw pixels → logits.
         head: what logits and labels mean.
-        optimizer: parameters → optimizer.
-        schedule: (optimizer, total steps) → schedule stepped once per batch, or None.
-        seed: what a network draws from, together with the epoch.
-        fine_tuning: what is trained when, and how fast; None trains everything alike.
+        settings: see `TrainingSettings`.
         val_metrics: updated by the subclass, logged and reset at the end of every val epoch.
 
     """
 
-    def __init__(
-        self,
-        network: Network,
-        head: GradeHead | MaskHead | ScalarHead,
-        *,
-        optimizer: OptimizerFactory,
-        schedule: ScheduleFactory,
-        seed: int,
-        fine_tuning: FineTuning | None,
-        val_metrics: MetricCollection,
-    ) -> None:
+    def __init__(self, network: Network, head: Head, settings: TrainingSettings, val_metrics: MetricCollection) -> None:
         super().__init__()
-        self.fine_tuning = FineTuning() if fine_tuning is None else fine_tuning
+        self.settings, self.seed, self.fine_tuning = settings, settings.seed, settings.fine_tuning
+        self.distillation = settings.distillation
         self.network, self.head = network, head
         self.compute(PLAIN, 0)
-        self.optimizer_factory, self.schedule_factory, self.seed = (optimizer, schedule, seed)
         self.val_loss = torch.tensor(0.0)
         self.val_metrics = val_metrics
 
@@ -86,6 +92,21 @@ class TrainedModule(pl.LightningModule):
                 f"the training loss is {loss.item()} in epoch {self.current_epoch}: try a smaller optimizer.lr"
             )
 
+    def batch_loss(self, logits: Tensor, batch: Any, labels: Tensor, weights: Tensor, rows: Rows) -> Tensor:
+        """The loss of a whole batch, a scalar: the head's own, and where there are teachers theirs.
+
+        Args:
+            logits: of all rows.
+            batch: as the loaders hand it out, of the rows that this process holds.
+            labels, weights: of all rows.
+            rows: which of them this process holds.
+
+        """
+        if self.distillation is None:
+            return self.head.loss(logits, labels, weights)
+        own = self.distillation.teacher_logits(batch)
+        return self.distillation.loss(self.head, logits, labels, rows.gather(own), weights)
+
     def on_validation_epoch_start(self) -> None:
         """Starts the epoch's sums."""
         self.val_loss = torch.zeros(2, device=self.device)
@@ -110,10 +131,10 @@ class TrainedModule(pl.LightningModule):
         groups = self.fine_tuning.rates(self.network)
         if of_head := list(self.head.parameters()):  # CORAL's thresholds
             groups = [*groups, (of_head, 1.0)]
-        optimizer = self.optimizer_factory([{"params": parameters} for parameters, _ in groups])
+        optimizer = self.settings.optimizer([{"params": parameters} for parameters, _ in groups])
         for group, (_, share) in zip(optimizer.param_groups, groups, strict=True):
             group["lr"] *= share
-        schedule = self.schedule_factory(optimizer, int(self.trainer.estimated_stepping_batches))
+        schedule = self.settings.schedule(optimizer, int(self.trainer.estimated_stepping_batches))
         if schedule is None:
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -49,9 +49,15 @@ class History(Callback):
 
 
 class ProgressLine(Callback):
-    """One quiet bar over all steps of the run, with the latest val accuracy."""
+    """One quiet bar over all steps of the run, with the latest value of one figure.
 
-    def __init__(self) -> None:
+    Args:
+        figure: such as val/accuracy.
+
+    """
+
+    def __init__(self, figure: str) -> None:
+        self.figure = figure
         self._bar: tqdm[Any] | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -75,11 +81,10 @@ class ProgressLine(Callback):
             self._bar.update()
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Shows the latest val accuracy, Dice or MAE."""
-        for name in ("accuracy", "dice", "mae"):
-            value = trainer.callback_metrics.get(f"val/{name}")
-            if self._bar is not None and value is not None:
-                self._bar.set_postfix_str(f"val {name} {float(value):.3g}", refresh=False)
+        """Shows the latest value."""
+        value = trainer.callback_metrics.get(self.figure)
+        if self._bar is not None and value is not None:
+            self._bar.set_postfix_str(f"{self.figure.replace('/', ' ')} {float(value):.3g}", refresh=False)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Closes the bar."""
@@ -95,12 +100,17 @@ class ProgressLine(Callback):
             self._bar = None
 
 
-def checkpoints(folder: Path, monitor: str, keep_best: bool, keep_last: bool) -> list[ModelCheckpoint]:
-    """The checkpoint budget of a run: `best.ckpt` by the monitored figure and `last.ckpt`, each once at most."""
+def checkpoints(folder: Path, monitor: str, mode: str, keep_best: bool, keep_last: bool) -> list[ModelCheckpoint]:
+    """The checkpoint budget of a run: `best.ckpt` by the monitored figure and `last.ckpt`, each once at most.
+
+    Args:
+        mode: max or min: which value of the figure is the best.
+
+    """
     common: dict[str, Any] = {"dirpath": folder, "auto_insert_metric_name": False, "enable_version_counter": False}
     kept = []
     if keep_best:
-        kept.append(ModelCheckpoint(filename="best", monitor=monitor, mode="max", save_top_k=1, **common))
+        kept.append(ModelCheckpoint(filename="best", monitor=monitor, mode=mode, save_top_k=1, **common))
     if keep_last:
         kept.append(ModelCheckpoint(filename="last", monitor=None, save_top_k=1, **common))
     return kept

@@ -1,38 +1,32 @@
-"""Training of a small network on what a larger one, or several, say of the same pictures (Hinton et al. 2015)."""
+"""Training of a small network on what a larger one, or several, say of the same pictures (Hinton et al. 2015), for any task."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from scipy.optimize import minimize_scalar
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from heads.grades import GradeHead
-from lightning_modules.backbones.base import Backbone
-from lightning_modules.base import OptimizerFactory, ScheduleFactory
-from lightning_modules.fine_tuning import FineTuning
-from lightning_modules.grading import GradingModule
+from heads.base import Head
 
 RANGE = 0.05, 50.0
 """Of a learned temperature."""
 
 
-class DistillationModule(GradingModule):
-    """Fits a `GradeNetwork` to softened probabilities of its teachers and to the labels.
-
-    A training batch's labels are float `(B, 1 + M · O)`: the label, -1 where there is none, and the logits of M teachers
-    of O outputs each. Probabilities at temperature T are those that a head gives of logits / T, for any head.
+class Distillation:
+    """What teachers ask of a student's logits: answers at temperature T that are near to theirs.
 
     Args:
-        teachers: their heads, in the order of the logits; probabilities of several are averaged.
-        temperature: T of teachers and student, above 0.
+        heads: the teachers', in the order of their logits; answers of several are averaged.
+        temperature: T of teachers and student, above 0; numbers have none.
         soft_share: of the teachers' loss; the rest is the head's own loss on the labels.
-        loss: `mse`, the sum of squared differences of both probabilities (seed 003, section 2.3.3), or `kl`, the
+        loss: `mse`, the sum of squared differences of both answers (seed 003, section 2.3.3), or `kl`, the
             Kullback-Leibler divergence; either times T², so that its gradients keep their size (Hinton et al., section 2).
-        teacher_weights: how many numbers the teachers have learnt, for the record.
-        others: see `GradingModule`.
+        weights: how many numbers the teachers have learnt, for the record.
+        networks: the teachers themselves, where their logits are not kept: asked at each step, without gradient.
 
     Raises ValueError for settings that fit nothing.
 
@@ -40,81 +34,79 @@ class DistillationModule(GradingModule):
 
     def __init__(
         self,
-        backbone: Backbone,
-        head: GradeHead,
+        heads: Sequence[Head],
         *,
-        temperature: float | str,
+        temperature: float,
         soft_share: float,
         loss: str,
-        dropout: float,
-        teachers: Sequence[GradeHead] = (),
-        teacher_weights: int = 0,
-        optimizer: OptimizerFactory,
-        schedule: ScheduleFactory,
-        seed: int,
-        fine_tuning: FineTuning | None = None,
-        ordered: bool = True,
+        weights: int = 0,
+        networks: Sequence[nn.Module] = (),
     ) -> None:
-        super().__init__(
-            backbone, head, dropout=dropout, optimizer=optimizer, schedule=schedule, seed=seed,
-            fine_tuning=fine_tuning, ordered=ordered,
-        )  # fmt: skip
-        temperature = 1.0 if temperature == "learned" and not teachers else temperature  # a finished network needs none
-        if isinstance(temperature, str) or not temperature > 0:
-            raise ValueError(f"task.temperature={temperature}: want a number above 0, or learned")
-        if not 0 <= soft_share <= 1:
-            raise ValueError(f"task.soft_share={soft_share:g}: want 0 to 1")
         if loss not in LOSSES:
-            raise ValueError(f"task.loss={loss}: want one of {', '.join(LOSSES)}")
-        self.teacher_weights = teacher_weights
+            raise ValueError(f"method.loss={loss}: want one of {', '.join(LOSSES)}")
         # no module list: a student's checkpoint holds nothing of its teachers
-        self.teachers = tuple(teacher.requires_grad_(requires_grad=False) for teacher in teachers)
+        self.heads = tuple(head.requires_grad_(requires_grad=False) for head in heads)
+        self.networks = tuple(network.eval().requires_grad_(requires_grad=False) for network in networks)
         self.temperature, self.soft_share, self.soft_loss = temperature, soft_share, LOSSES[loss]
+        self.weights = weights
 
-    def learn(self, logits: Tensor, labels: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """As in `GradingModule`; labels float `(B, 1 + M · O)`; what has no label has no right answer."""
-        told, wanted = labels[:, 0].long(), softened(labels[:, 1:], self.teachers, self.temperature)
-        loss = (self.sample_losses(logits, told, wanted) * weights).mean()
-        known = told >= 0
-        right = (
-            (self.head.decode(logits.detach()) == told)[known].float().mean() if known.any() else loss.new_tensor(0.0)
-        )
-        return loss, right
+    def teacher_logits(self, batch: Any) -> Tensor:
+        """All teachers' logits of a batch, `(b, M · O, …)`: those that came with it, or what the teachers say now."""
+        if not self.networks:
+            given: Tensor = batch.teacher_logits
+            return given
+        with torch.no_grad():
+            return torch.cat(
+                [network.to(batch.images.device)(batch.images).float() for network in self.networks], dim=1
+            )
 
-    def sample_losses(self, logits: Tensor, labels: Tensor, wanted: Tensor) -> Tensor:
-        """Logits `(B, O)`, labels int64 `(B,)`, teachers' probabilities `(B, K)` → loss of each sample `(B,)`."""
-        heat = self.temperature
-        soft = heat**2 * self.soft_loss(self.head.probabilities(logits / heat), wanted)
+    def loss(self, head: Head, logits: Tensor, labels: Tensor, teacher_logits: Tensor, weights: Tensor) -> Tensor:
+        """Mean over the batch of weight × loss, a scalar. A sample without a label, -1, learns from the teachers alone."""
+        wanted = softened(teacher_logits, self.heads, self.temperature)
+        soft = self.temperature**2 * self.soft_loss(head.softened(logits, self.temperature), wanted)
         if self.soft_share == 1:
-            return soft
-        known = labels >= 0
+            return (soft * weights).mean()
+        known = labelled(labels)
         hard = torch.zeros_like(soft)
         if known.any():
-            hard[known] = self.head.sample_losses(logits[known], labels[known]).to(soft.dtype)
-        return torch.where(known, self.soft_share, 1.0) * soft + (1 - self.soft_share) * hard
+            hard[known] = head.sample_losses(logits[known], labels[known]).to(soft.dtype)
+        losses = torch.where(known, self.soft_share, 1.0) * soft + (1 - self.soft_share) * hard
+        return (losses * weights).mean()
 
 
-def softened(logits: Tensor, heads: Sequence[GradeHead], temperature: float) -> Tensor:
-    """Logits of M teachers `(B, M · O)` → the mean of their probabilities `(B, K)` at a temperature."""
+def labelled(labels: Tensor) -> Tensor:
+    """Which samples have a label, `(B,)`: a class below 0 is none; other labels are always there."""
+    if labels.ndim == 1 and not labels.is_floating_point():
+        return labels >= 0
+    return torch.ones(len(labels), dtype=torch.bool, device=labels.device)
+
+
+def softened(logits: Tensor, heads: Sequence[Head], temperature: float) -> Tensor:
+    """Logits of M teachers `(B, M · O, …)` → the mean of their answers at a temperature."""
     each = torch.split(logits, [head.num_outputs for head in heads], dim=1)
-    pairs = [(head.to(logits.device), one / temperature) for head, one in zip(heads, each, strict=True)]
-    return torch.stack([head.probabilities(one) for head, one in pairs]).mean(dim=0)
+    pairs = [(head.to(logits.device), one) for head, one in zip(heads, each, strict=True)]
+    return torch.stack([head.softened(one, temperature) for head, one in pairs]).mean(dim=0)
 
 
 def squared(given: Tensor, wanted: Tensor) -> Tensor:
-    """Probabilities, both `(B, K)` → sum of squared differences `(B,)`."""
-    return (given - wanted).square().sum(dim=1)
+    """Answers of one shape → sum of squared differences over the outputs, mean over pixels where there are some, `(B,)`."""
+    return (
+        (given - wanted).square().sum(dim=1).flatten(1).mean(dim=1)
+        if given.ndim > 2
+        else (given - wanted).square().sum(dim=1)
+    )
 
 
 def divergence(given: Tensor, wanted: Tensor) -> Tensor:
-    """Probabilities, both `(B, K)` → Kullback-Leibler divergence of `wanted` from `given` `(B,)`, nats."""
-    return functional.kl_div(given.clamp(min=1e-7).log(), wanted, reduction="none").sum(dim=1)
+    """Probabilities, both `(B, K, …)` → Kullback-Leibler divergence of `wanted` from `given` `(B,)`, nats."""
+    each = functional.kl_div(given.clamp(min=1e-7).log(), wanted, reduction="none").sum(dim=1)
+    return each.flatten(1).mean(dim=1) if each.ndim > 1 else each
 
 
-LOSSES = {"mse": squared, "kl": divergence}
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"mse": squared, "kl": divergence}
 
 
-def calibrated(logits: Tensor, labels: Tensor, heads: Sequence[GradeHead]) -> float:
+def calibrated(logits: Tensor, labels: Tensor, heads: Sequence[Head]) -> float:
     """The temperature at which the teachers' probabilities fit labels that they were not trained on best.
 
     Guo et al. 2017, "On calibration of modern neural networks", section 4.2: least negative log-likelihood.

@@ -10,9 +10,9 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from heads.grades import GradeHead
 from lightning_modules.backbones.base import Backbone
-from lightning_modules.base import OptimizerFactory, ScheduleFactory, TrainedModule
+from lightning_modules.base import TaskModule, TrainingSettings
 from lightning_modules.data_parallel import Rows
-from lightning_modules.fine_tuning import FineTuning
+from lightning_modules.distillation import labelled
 from lightning_modules.networks.classifier import GradeNetwork
 
 
@@ -48,7 +48,7 @@ class OffByOneAccuracy(Metric):
         return self.near / self.total
 
 
-class GradingModule(TrainedModule):
+class GradingModule(TaskModule):
     """Fits a `GradeNetwork` under one head.
 
     Logged once per epoch: `train/loss`, `train/accuracy`, `val/loss`, `val/accuracy`, `val/off_by_one`,
@@ -59,11 +59,7 @@ class GradingModule(TrainedModule):
         label_smoothing: share of every label that is spread over all classes (Szegedy et al. 2016, section 7).
         mixup: α of Beta(α, α), from which the share is drawn by which a batch is blended with itself in another order
             (Zhang et al. 2018); 0 leaves it.
-        optimizer: parameters → optimizer.
-        schedule: (optimizer, total steps) → schedule stepped once per batch, or None.
-        seed: what dropout and mixup draw from, together with the epoch.
-        fine_tuning: what is trained when, and how fast; None trains everything alike.
-        ordered: whether the classes are grades; `val/off_by_one` is logged for these alone.
+        settings: see `TrainingSettings`; `val/off_by_one` is logged for ordered classes alone.
 
     """
 
@@ -71,28 +67,21 @@ class GradingModule(TrainedModule):
         self,
         backbone: Backbone,
         head: GradeHead,
+        settings: TrainingSettings,
         *,
         dropout: float,
-        optimizer: OptimizerFactory,
-        schedule: ScheduleFactory,
-        seed: int,
         label_smoothing: float = 0.0,
         mixup: float = 0.0,
-        fine_tuning: FineTuning | None = None,
-        ordered: bool = True,
     ) -> None:
         classes = head.num_classes
         super().__init__(
             GradeNetwork(backbone, head.num_outputs, dropout),
             head,
-            optimizer=optimizer,
-            schedule=schedule,
-            seed=seed,
-            fine_tuning=fine_tuning,
+            settings,
             val_metrics=MetricCollection(
                 {
                     "accuracy": MulticlassAccuracy(classes, average="micro"),
-                    **({"off_by_one": OffByOneAccuracy()} if ordered else {}),
+                    **({"off_by_one": OffByOneAccuracy()} if settings.ordered else {}),
                     "macro_f1": MulticlassF1Score(classes, average="macro"),
                 },
                 prefix="val/",
@@ -111,18 +100,25 @@ class GradingModule(TrainedModule):
         rows = Rows.of(len(batch.labels))
         images, labels, weights = self.prepared(batch, rows)
         logits = rows.gather(self(images).float())
-        loss, right = self.learn(logits, labels, weights)
+        loss, right = self.learn(logits, batch, labels, weights, rows)
         figures = {"train/loss": loss.detach(), "train/accuracy": right}
         self.log_dict(figures, on_step=False, on_epoch=True, batch_size=len(logits), sync_dist=True)
         return loss
 
-    def learn(self, logits: Tensor, labels: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits `(B, O)`, labels and weights of a batch → its weighted loss and share of right answers, scalars."""
-        grades = self.head.decode(logits.detach())
-        right = grades == hard(labels) if labels.dtype != torch.bool else labels.gather(1, grades[:, None])[:, 0]
+    def learn(self, logits: Tensor, batch: Batch, labels: Tensor, weights: Tensor, rows: Rows) -> tuple[Tensor, Tensor]:
+        """The loss of a whole batch and the share of right answers, scalars; arguments as in `batch_loss`."""
+        right = self.right(logits.detach(), labels)
         if labels.dtype == torch.bool:
             labels = self.smoothed(self.head.among_candidates(logits, labels))
-        return self.head.loss(logits, labels, weights), right.float().mean()
+        return self.batch_loss(logits, batch, labels, weights, rows), right
+
+    def right(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Share of right answers among samples that have a label, a scalar."""
+        grades = self.head.decode(logits)
+        if labels.dtype == torch.bool:
+            return labels.gather(1, grades[:, None])[:, 0].float().mean()
+        known = labelled(labels)
+        return (grades == hard(labels))[known].float().mean() if known.any() else logits.new_tensor(0.0)
 
     def prepared(self, batch: Batch, rows: Rows) -> tuple[Tensor, Tensor, Tensor]:
         """As they are trained on: this process's images `(b, C, H, W)`, all labels `(B,)` or `(B, K)` and weights `(B,)`."""
@@ -131,7 +127,7 @@ class GradingModule(TrainedModule):
             if self.mixup is not None:
                 raise ValueError("task.mixup: cells that may be of several grades cannot be blended; want 0")
             return images, labels, weights  # `learn` smooths them: who of the candidates it is depends on the logits
-        if not self.label_smoothing and self.mixup is None:
+        if self.distillation is not None or (not self.label_smoothing and self.mixup is None):
             return images, labels, weights
         votes = self.smoothed(self.head.soft_labels(labels))
         if self.mixup is None:

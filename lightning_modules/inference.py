@@ -8,14 +8,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from heads.binary import BinaryHead
 from heads.grades import GradeHead
-from heads.masks import MaskHead
-from lightning_modules.base import TrainedModule
+from lightning_modules.base import TaskModule
 
 
 @torch.inference_mode()
 def grade_images(
-    module: TrainedModule, batches: Iterable[Tensor]
+    module: TaskModule, batches: Iterable[Tensor]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """Raw pixels `(B, 3, S, S)`, batch by batch → grades `(N,)` and probabilities `(N, K)`, in eval mode."""
     module.eval()
@@ -29,17 +29,17 @@ def grade_images(
 
 
 @torch.inference_mode()
-def mark_images(module: TrainedModule, batches: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+def predict_masks(module: TaskModule, batches: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
     """Raw pixels `(B, 3, H, W)`, batch by batch → masks, bool, and probabilities `(B, K, H, W)`, in eval mode."""
     module.eval()
-    head = cast(MaskHead, module.head)
+    head = cast(BinaryHead, module.head)
     for images in batches:
         logits = module(images.to(module.device)).float()
         yield head.decode(logits).cpu(), head.probabilities(logits).cpu()
 
 
 @torch.inference_mode()
-def read_off(module: TrainedModule, batches: Iterable[Tensor]) -> npt.NDArray[np.float64]:
+def predict_numbers(module: TaskModule, batches: Iterable[Tensor]) -> npt.NDArray[np.float64]:
     """Raw pixels `(B, 3, S, S)`, batch by batch → numbers in their unit `(N,)`, in eval mode."""
     module.eval()
     found = [module.head.decode(module(images.to(module.device)).float())[:, 0].double().cpu() for images in batches]

@@ -8,9 +8,8 @@ from torchmetrics import Metric, MetricCollection
 
 from heads.scalar import ScalarHead
 from lightning_modules.backbones.base import Backbone
-from lightning_modules.base import OptimizerFactory, ScheduleFactory, TrainedModule
+from lightning_modules.base import TaskModule, TrainingSettings
 from lightning_modules.data_parallel import Rows
-from lightning_modules.fine_tuning import FineTuning
 from lightning_modules.networks.classifier import GradeNetwork
 
 
@@ -57,7 +56,7 @@ class Errors(Metric):
         return {name: value.float() for name, value in found.items()}
 
 
-class RegressionModule(TrainedModule):
+class RegressionModule(TaskModule):
     """Fits a backbone with one linear output under one head (Lathuilière et al. 2019, "vanilla regression").
 
     Logged once per epoch: `train/loss`, `train/mae`, `val/loss`, `val/mae` and `val/rmse` in the numbers' unit, `val/r2`
@@ -65,30 +64,15 @@ class RegressionModule(TrainedModule):
 
     Args:
         dropout: before the linear layer.
-        optimizer, schedule, seed, fine_tuning: see `TrainedModule`.
-        ordered: numbers always are; nothing depends on it.
+        settings: see `TrainingSettings`.
 
     """
 
-    def __init__(
-        self,
-        backbone: Backbone,
-        head: ScalarHead,
-        *,
-        dropout: float,
-        optimizer: OptimizerFactory,
-        schedule: ScheduleFactory,
-        seed: int,
-        fine_tuning: FineTuning | None = None,
-        ordered: bool = True,
-    ) -> None:
+    def __init__(self, backbone: Backbone, head: ScalarHead, settings: TrainingSettings, *, dropout: float) -> None:
         super().__init__(
             GradeNetwork(backbone, head.num_outputs, dropout),
             head,
-            optimizer=optimizer,
-            schedule=schedule,
-            seed=seed,
-            fine_tuning=fine_tuning,
+            settings,
             val_metrics=MetricCollection({"errors": Errors(head.low, head.high)}, prefix="val/"),
         )
         self.head: ScalarHead = head
@@ -98,7 +82,7 @@ class RegressionModule(TrainedModule):
         rows = Rows.of(len(batch.labels))
         numbers, weights = rows.gather(batch.labels), rows.gather(batch.weights)
         logits = rows.gather(self(batch.images).float())
-        loss = self.head.loss(logits, numbers, weights)
+        loss = self.batch_loss(logits, batch, numbers, weights, rows)
         error = (self.head.decode(logits.detach()) - numbers).abs().mean()
         figures = {"train/loss": loss.detach(), "train/mae": error}
         self.log_dict(figures, on_step=False, on_epoch=True, batch_size=len(logits), sync_dist=True)

@@ -7,11 +7,10 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 
-from heads.masks import MaskHead
+from heads.binary import BinaryHead
 from lightning_modules.backbones.base import Backbone
-from lightning_modules.base import OptimizerFactory, ScheduleFactory, TrainedModule
+from lightning_modules.base import TaskModule, TrainingSettings
 from lightning_modules.data_parallel import Rows
-from lightning_modules.fine_tuning import FineTuning
 from lightning_modules.networks.classifier import Network
 from lightning_modules.networks.unet import MaskNetwork
 
@@ -77,7 +76,7 @@ def _overlap(given: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
     return both, (given.sum(dim=(2, 3)) + masks.sum(dim=(2, 3))).float()
 
 
-class SegmentationModule(TrainedModule):
+class SegmentationModule(TaskModule):
     """Fits a U-Net under one head.
 
     Logged once per epoch: `train/loss`, `train/dice_pooled`, `val/loss`, `val/dice` (Kaggle's rule), `val/dice_pooled`.
@@ -85,35 +84,27 @@ class SegmentationModule(TrainedModule):
     Args:
         decoder_channels, grey: see `MaskNetwork`.
         freeze_encoder: whether the backbone keeps its weights and statistics (published: it did).
-        optimizer, schedule, seed, fine_tuning: see `TrainedModule`.
-        ordered: kinds of defects have no order; nothing depends on it.
+        settings: see `TrainingSettings`.
 
     """
 
     def __init__(
         self,
         backbone: Backbone,
-        head: MaskHead,
+        head: BinaryHead,
+        settings: TrainingSettings,
         *,
         decoder_channels: Sequence[int] | None = None,
-        optimizer: OptimizerFactory,
-        schedule: ScheduleFactory,
-        seed: int,
         grey: bool = False,
         freeze_encoder: bool = False,
-        fine_tuning: FineTuning | None = None,
-        ordered: bool = False,
     ) -> None:
         super().__init__(
             MaskNetwork(backbone, head.num_outputs, decoder_channels, grey=grey),
             head,
-            optimizer=optimizer,
-            schedule=schedule,
-            seed=seed,
-            fine_tuning=fine_tuning,
+            settings,
             val_metrics=MetricCollection({"dice": Dice(), "dice_pooled": PooledDice()}, prefix="val/"),
         )
-        self.head: MaskHead = head
+        self.head: BinaryHead = head
         self.freeze_encoder = freeze_encoder
         self.train_dice = PooledDice()
 
@@ -128,7 +119,7 @@ class SegmentationModule(TrainedModule):
         rows = Rows.of(len(batch.images))
         masks, weights = rows.gather(batch.masks), rows.gather(batch.weights)
         logits = rows.gather(self(batch.images).float())
-        loss = self.head.loss(logits, masks, weights)
+        loss = self.batch_loss(logits, batch, masks, weights, rows)
         self.train_dice.update(self.head.decode(logits.detach()), masks)
         self.log("train/loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(logits), sync_dist=True)
         return loss

@@ -1,16 +1,15 @@
-"""Which figures a run is judged by: what its training is about decides, and is seen from the names in its record."""
+"""How figures are named and written, whatever their task."""
 
 import math
 from collections.abc import Hashable, Iterable
+from typing import TYPE_CHECKING, cast
 
-MAIN = ("val/accuracy", "val/dice", "val/r2")
-"""One of these is in every record: grades are judged by accuracy, masks by Dice, numbers by R², each the higher the better."""
-SHOWN = (
-    "val/accuracy", "val/off_by_one", "val/macro_f1", "test/accuracy", "test/macro_f1",
-    "val/dice", "val/dice_pooled", "val/iou", "val/subset_accuracy", "val/label_accuracy", "test/dice", "test/dice_pooled",
-    "test/subset_accuracy", "val/mae", "val/rmse", "val/r2", "val/epochs_to_leave_plateau", "test/mae", "test/rmse", "test/r2",
-)  # fmt: skip
-"""What tables show, in this order, of what there is."""
+from metrics.base import TaskMetrics
+from metrics.lookup import all_metrics, metrics_by_names, metrics_of_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
 BOOKKEEPING = (
     "run", "status", "error", "seconds", "updated", "later_error_at", "weights", "teacher_weights", "fingerprint", "recipe",
     "temperature", "soft_share",
@@ -18,27 +17,40 @@ BOOKKEEPING = (
 """Columns of a sweep's table that are neither axes nor figures."""
 
 
-def main_figure(names: Iterable[Hashable]) -> str:
-    """The figure that chooses among epochs and points; val/accuracy where there is none yet."""
-    known = set(names)
-    return next((name for name in MAIN if {name, name.replace("val/", "val/last/")} & known), MAIN[0])
+def main_figure(names: "pd.DataFrame | Iterable[Hashable]") -> str:
+    """The figure that chooses among epochs and points, `val/<name>`: of a table by its tasks, of names by what is there."""
+    found: TaskMetrics = (
+        metrics_of_frame(cast("pd.DataFrame", names)) if hasattr(names, "columns") else metrics_by_names(names)
+    )
+    return f"val/{found.main}"
 
 
-UNIT = ("mae", "rmse", "bias", "error_p95")
-"""Figures in the numbers' own unit; the others are shares, or counts."""
+def shown_figures(table: "pd.DataFrame") -> list[str]:
+    """What tables of runs show, of what there is: first the figures of the task that most runs belong to."""
+    first = metrics_of_frame(table)
+    return list(dict.fromkeys(name for one in (first, *all_metrics()) for name in one.columns if name in table))
+
+
+def figure_title(name: str) -> str:
+    """`val/macro_f1` → `macro F1`."""
+    short = plain(name)
+    return next((one.titles[short] for one in all_metrics() if short in one.titles), short.replace("_", " "))
 
 
 def is_share(name: str) -> bool:
-    """Whether a figure lies from 0 to 1 and is told in points or percent; R² may lie below 0."""
-    return plain(name) not in (*UNIT, "r2", "epochs_to_leave_plateau", "best_epoch")
+    """Whether a figure lies from 0 to 1 and is told in points or percent."""
+    short = plain(name)
+    return "epoch" not in short and not any(short in one.own_unit | one.unbounded for one in all_metrics())
 
 
 def figure_text(name: str, value: float | None) -> str:
     """A figure as tables show it: shares with three decimals, numbers with four digits, epochs whole; – where there is none."""
     if value is None or math.isnan(value):
         return "–"
-    short = plain(name)
-    return f"{value:.0f}" if "epoch" in short else f"{value:.4g}" if short in UNIT else f"{value:.3f}"
+    if "epoch" in plain(name):
+        return f"{value:.0f}"
+    in_unit = any(plain(name) in one.own_unit for one in all_metrics())
+    return f"{value:.4g}" if in_unit else f"{value:.3f}"
 
 
 def plain(name: str) -> str:

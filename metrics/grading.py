@@ -1,11 +1,16 @@
 """Figures of merit from plain arrays: N samples, K classes. The one place where final figures are computed."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, override
 
 import numpy as np
 import numpy.typing as npt
 
-from metrics.figures import is_share, main_figure
+from metrics.base import Figure, TaskMetrics
+
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 Grades = npt.NDArray[np.int64]
 
@@ -70,56 +75,57 @@ def calibration_error(labels: Grades, probabilities: npt.NDArray[np.float64], bi
     return float(np.abs(gaps).sum() / len(labels))
 
 
-def bootstrap_interval(
-    labels: Grades,
-    grades: Grades,
-    source_ids: npt.NDArray[np.str_],
-    figures: dict[str, Any],
-    *,
-    repeats: int = 2000,
-    seed: int = 0,
-) -> dict[str, tuple[float, float]]:
-    """95 % percentile intervals over resampled sources: cells of one device are not independent.
+def majority_baseline(train: Grades, labels: Grades, classes: int, *, ordered: bool) -> dict[str, float]:
+    """Accuracy, macro F1 and off by one of always giving the class that is commonest in the train part.
 
-    Where every draw of a share is 1, or 0, there is nothing to resample: the interval is then the exact binomial one (Clopper and
-    Pearson 1934) of as many right, or wrong, answers as there are sources.
+    Args:
+        train, labels: of the train part and of the one that is judged, `(N,)` and `(M,)`.
 
-    `figures` maps names to functions of (labels, grades).
     """
-    rng = np.random.default_rng(seed)
-    _, source = np.unique(source_ids, return_inverse=True)
-    members = [np.flatnonzero(source == number) for number in range(source.max() + 1)]
-    draws: dict[str, list[float]] = {name: [] for name in figures}
-    for _ in range(repeats):
-        chosen = np.concatenate([members[number] for number in rng.integers(len(members), size=len(members))])
-        for name, figure in figures.items():
-            draws[name].append(figure(labels[chosen], grades[chosen]))
-    return {name: _percentiles(values, len(members), share=is_share(name)) for name, values in draws.items()}
+    answer = int(np.bincount(train, minlength=classes).argmax())
+    given = np.full_like(labels, answer)
+    found = {"accuracy": float(np.mean(labels == given)), "macro_f1": macro_f1(labels, given)}
+    return found | ({"off_by_one": float(np.mean(np.abs(labels - given) <= 1))} if ordered else {})
 
 
-def _percentiles(values: list[float], sources: int, *, share: bool) -> tuple[float, float]:
-    least = 0.025 ** (1 / sources)
-    if share and min(values) == 1:
-        return least, 1.0
-    if share and max(values) == 0:
-        return 0.0, 1 - least
-    low, high = np.percentile(values, [2.5, 97.5])
-    return float(low), float(high)
+class GradingMetrics(TaskMetrics):
+    """Each sample gets one class."""
 
-
-def epoch_metrics(history: list[dict[str, float]]) -> dict[str, float]:
-    """Figures that come from the course of a training.
-
-    `val/accuracy_top10_mean` is the thesis's accuracy: the mean of the ten best epochs (section 4.2); `val/loss` is
-    of the epoch with the best val accuracy, the first such; `val/best_epoch` counts from 0. Of masks it is Dice.
-    """
-    main = main_figure(history[0])
-    values = [row[main] for row in history]
-    best = values.index(max(values))
-    return {
-        "val/best_epoch": best,
-        "val/loss": history[best]["val/loss"],
-        "val/last/loss": history[-1]["val/loss"],
-        f"{main}_top10_mean": float(np.mean(sorted(values)[-10:])),
-        **{name: value for name, value in history[-1].items() if name.startswith("train/")},
+    main = "accuracy"
+    titles: ClassVar[Mapping[str, str]] = {"macro_f1": "macro F1", "off_by_one": "off by one", "f_measure": "F-measure"}
+    columns = ("val/accuracy", "val/off_by_one", "val/macro_f1", "test/accuracy", "test/macro_f1")
+    headline = "accuracy"
+    file_columns = ("accuracy", "macro_f1")
+    compared = ("val/accuracy", "val/macro_f1")
+    repeated = ("accuracy", "macro_precision", "macro_recall", "f_measure")
+    crossed = ("accuracy", "macro_f1")
+    curve = "accuracy"
+    answers = "grades"
+    constant_answer = "majority baseline"
+    drop_unit = "points of accuracy lost"
+    figures: ClassVar[Mapping[str, Figure]] = {
+        "accuracy": lambda labels, grades: float(np.mean(labels == grades)),
+        "off_by_one": lambda labels, grades: float(np.mean(np.abs(labels - grades) <= 1)),
+        "macro_f1": macro_f1,
     }
+    pooled_files = ("accuracy", "macro_f1")
+
+    @override
+    def truth_and_answers(self, frame: "pd.DataFrame") -> tuple[Any, Any]:
+        return frame.label.to_numpy(), frame.grade.to_numpy()
+
+    @override
+    def worth(self, frame: "pd.DataFrame") -> npt.NDArray[np.float64]:
+        return np.asarray(frame.label == frame.grade, np.float64)
+
+    @override
+    def same(self, frame: "pd.DataFrame") -> npt.NDArray[np.bool_]:
+        return np.asarray(frame.grade == frame.torch_grade)
+
+    @override
+    def mistake_text(self, mistake: Mapping[str, Any], class_names: Sequence[str]) -> str:
+        return f"{class_names[mistake['label']]} taken for {class_names[mistake['grade']]}"
+
+    @override
+    def table_columns(self, ordered: bool) -> dict[str, Figure]:
+        return {name: figure for name, figure in self.figures.items() if ordered or name != "off_by_one"}

@@ -1,9 +1,15 @@
 """Figures of merit of numbers: N samples."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, override
 
 import numpy as np
 import numpy.typing as npt
+
+from metrics.base import Figure, TaskMetrics
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Numbers = npt.NDArray[np.float64]
 HALF = 0.5
@@ -71,3 +77,47 @@ def plateau(train: Numbers, val: Numbers, history: list[dict[str, float]]) -> di
     constant = float(np.abs(val - np.median(train)).mean())
     left = next((at for at, row in enumerate(history, 1) if row["val/mae"] < HALF * constant), None)
     return {"val/constant_mae": constant, "val/epochs_to_leave_plateau": left}
+
+
+def median_baseline(train: Numbers, true: Numbers) -> dict[str, float]:
+    """MAE, RMSE and R² of always answering the median of the train part, `(N,)`, on another part, `(M,)`."""
+    given = np.full_like(true, np.median(train))
+    return {"mae": mae(true, given), "rmse": rmse(true, given), "r2": r2(true, given)}
+
+
+class RegressionMetrics(TaskMetrics):
+    """Each sample gets a number."""
+
+    main = "r2"
+    titles: ClassVar[Mapping[str, str]] = {"r2": "R²", "mae": "MAE", "rmse": "RMSE"}
+    columns = ("val/mae", "val/rmse", "val/r2", "val/epochs_to_leave_plateau", "test/mae", "test/rmse", "test/r2")
+    headline = "mae"
+    file_columns = ("mae", "r2")
+    compared = ("val/r2",)
+    repeated = ("mae", "rmse", "r2")
+    crossed = ("mae", "rmse", "r2", "bias")
+    own_unit = frozenset({"mae", "rmse", "bias", "error_p95"})
+    unbounded = frozenset({"r2"})
+    curve = "mae"
+    curve_direction = "min"
+    answers = "numbers"
+    constant_answer = "always the median"
+    drop_unit = "hundredths of the range by which MAE has risen"
+    figures: ClassVar[Mapping[str, Figure]] = {"mae": mae, "rmse": rmse, "r2": r2}
+    pooled_files = ("mae", "rmse", "r2")
+
+    @override
+    def truth_and_answers(self, frame: "pd.DataFrame") -> tuple[Any, Any]:
+        return frame.number.to_numpy(np.float64), frame.given_number.to_numpy(np.float64)
+
+    @override
+    def worth(self, frame: "pd.DataFrame") -> npt.NDArray[np.float64]:
+        return np.asarray(-np.abs(frame.given_number - frame.number) / frame.span, np.float64)
+
+    @override
+    def same(self, frame: "pd.DataFrame") -> None:
+        return None
+
+    @override
+    def mistake_text(self, mistake: Mapping[str, Any], class_names: Sequence[str]) -> str:
+        return f"{mistake['number']:.3g} taken for {mistake['given']:.3g}"

@@ -1,10 +1,16 @@
 """Figures of merit of masks, from counts of pixels alone: N images, K classes."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, override
 
 import numpy as np
 import numpy.typing as npt
+
+from metrics.base import Figure, TaskMetrics
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Counts = npt.NDArray[np.int64]
 LEAST_SHARE = 200 / (128 * 800)
@@ -27,6 +33,14 @@ class PixelCounts:
         """Counts of masks `(N, K, H, W)`."""
         axes = (2, 3)
         return cls((true & given).sum(axes), true.sum(axes), given.sum(axes), true.shape[2] * true.shape[3])
+
+    @classmethod
+    def joined(cls, parts: "Sequence[PixelCounts]") -> "PixelCounts":
+        """Those of several batches of images of one size."""
+        both, true, given = (
+            np.concatenate([getattr(one, name) for one in parts]) for name in ("both", "true", "given")
+        )
+        return cls(both, true, given, parts[0].pixels)
 
 
 def mask_metrics(counts: PixelCounts, least_share: float = LEAST_SHARE) -> dict[str, Any]:
@@ -85,3 +99,63 @@ def _pooled_all(counts: PixelCounts) -> float:
 
 def _confusion(has: npt.NDArray[np.bool_], said: npt.NDArray[np.bool_]) -> list[list[int]]:
     return [[int((~has & ~said).sum()), int((~has & said).sum())], [int((has & ~said).sum()), int((has & said).sum())]]
+
+
+def empty_baseline(counts: PixelCounts) -> dict[str, float]:
+    """Dice and its like of masks with nothing in them."""
+    nothing = np.zeros_like(counts.true)
+    found = mask_metrics(PixelCounts(nothing, counts.true, nothing, counts.pixels))
+    return {name: value for name, value in found.items() if isinstance(value, float)}
+
+
+def _arrays(frame: "pd.DataFrame") -> tuple[Any, Any]:
+    """True pixels `(N, K)`; common and given ones, and of the image, `(N, 2 K + 1)`."""
+    true, both, given = (np.stack(frame[name].tolist()) for name in ("true", "both", "given"))
+    return true, np.concatenate([both, given, frame.pixels.to_numpy()[:, None]], axis=1)
+
+
+def _counts(true: Any, answers: Any) -> PixelCounts:
+    classes = true.shape[1]
+    return PixelCounts(answers[:, :classes], true, answers[:, classes : 2 * classes], int(answers[0, -1]))
+
+
+def _figure(name: str) -> Figure:
+    return lambda true, answers: float(mask_metrics(_counts(true, answers))[name])
+
+
+class SegmentationMetrics(TaskMetrics):
+    """Each pixel gets a yes or no for each class."""
+
+    main = "dice"
+    titles: ClassVar[Mapping[str, str]] = {"dice": "Dice", "dice_pooled": "pooled Dice", "iou": "IoU"}
+    columns = ("val/dice", "val/dice_pooled", "val/iou", "val/subset_accuracy", "val/label_accuracy", "test/dice",
+               "test/dice_pooled", "test/subset_accuracy")  # fmt: skip
+    headline = "dice"
+    file_columns = ("dice", "iou")
+    compared = ("val/dice", "val/dice_pooled")
+    repeated = ("dice", "dice_pooled", "iou")
+    crossed = ("dice", "dice_pooled")
+    curve = "dice_pooled"
+    answers = "pixels"
+    constant_answer = "always nothing"
+    drop_unit = "points of dice lost"
+    figures: ClassVar[Mapping[str, Figure]] = {
+        name: _figure(name) for name in ("dice", "dice_pooled", "subset_accuracy", "label_accuracy")
+    }
+    pooled_files = ("dice", "dice_pooled", "subset_accuracy")
+
+    @override
+    def truth_and_answers(self, frame: "pd.DataFrame") -> tuple[Any, Any]:
+        return _arrays(frame)
+
+    @override
+    def worth(self, frame: "pd.DataFrame") -> npt.NDArray[np.float64]:
+        return mean_dice(_counts(*_arrays(frame)))
+
+    @override
+    def same(self, frame: "pd.DataFrame") -> None:
+        return None
+
+    @override
+    def mistake_text(self, mistake: Mapping[str, Any], class_names: Sequence[str]) -> str:
+        return f"{mistake['sample']}: Dice {mistake['dice']:.2f}"

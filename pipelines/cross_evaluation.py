@@ -13,20 +13,16 @@ from omegaconf import DictConfig
 from tqdm import tqdm
 
 from choices import CONF
-from cli.command_line import stop_or_report, want
+from cli.command_line import require_keys, stop_or_report
 from cli.train_schema import register
-from jobs.leakage import kind_of
-from metrics.grading import grade_metrics
-from metrics.regression import number_metrics
+from jobs.leakage import data_set_class, pictures_of
+from jobs.trusted_config import trusted_config
 from sweeps.records.cross_results import print_cross, write
 from sweeps.records.run_record import Record, RecordError, Status, find_runs, read_record
+from tasks.base import metrics_of_record, task_of_record
 from training.finished_run import load_run, load_samples
 
-NOT_THE_DATA = ("fold", "cache", "root", "folder", "groups", "most_train")
-"""Settings of a data set that do not tell one from another here."""
-KEPT = {"regression": ("mae", "rmse", "r2", "bias"), "grading": ("accuracy", "macro_f1")}
-"""Figures of a task."""
-ABOUT = ("seed", "fold", "datamodule", "start")
+ABOUT = ("seed", "fold", "datamodule", "start", "task")
 """Axes that do not tell one network from another, or that stand in a row by themselves."""
 
 register()
@@ -35,7 +31,7 @@ register()
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="cross")
 def main(cfg: DictConfig) -> None:
     """Scores the best or last checkpoints and prints the table."""
-    want(cfg, folder="a sweep's folder")
+    require_keys(cfg, folder="a sweep's folder")
     sweep = Path(cfg.folder)
     with stop_or_report(sweep):
         rows = crossed(sweep, cfg.checkpoint)
@@ -59,14 +55,16 @@ def crossed(sweep: Path, checkpoint: str = "best") -> pd.DataFrame:
         folder: record for folder in find_runs(sweep) if (record := read_record(folder))["status"] == Status.DONE
     }
     names = _names(records)
-    kinds = {(record["config"]["encoding"].get("task", "grading"), tuple(record["data"]["class_names"]))
-             for record in records.values()}  # fmt: skip
+    tasks = {str(record["axes"]["task"]) for record in records.values()}
+    classes = {
+        tuple(record["data"]["class_names"])
+        for record in records.values()
+        if record["config"]["encoding"].get("output_per_class", True)
+    }
     if len(set(names.values())) < 2:
         raise RecordError(f"{sweep}: has finished runs on {len(set(names.values()))} data set; want two or more")
-    if len({task for task, _ in kinds}) > 1 or ({task for task, _ in kinds} == {"grading"} and len(kinds) > 1):
+    if len(tasks) > 1 or len(classes) > 1:
         raise RecordError(f"{sweep}: its runs answer different questions; want one task and one list of classes")
-    if kinds and next(iter(kinds))[0] == "segmentation":
-        raise RecordError(f"{sweep}: task=segmentation is not crossed; want runs that grade or answer with numbers")
     keys = dict.fromkeys(key for record in records.values() for key in record["axes"])
     networks = [
         key for key in keys if key not in ABOUT and not (key.startswith("datamodule.") and key[11:] != "most_train")
@@ -79,7 +77,7 @@ def crossed(sweep: Path, checkpoint: str = "best") -> pd.DataFrame:
             if other is None:
                 continue
             about = {"trained_on": names[folder], "tested_on": name, "run": folder.name, "seed": record["seed"],
-                     "fold": record["config"]["fold"], "start": record["start"]["origin"]}  # fmt: skip
+                     "fold": record["config"]["fold"], "start": record["start"]["origin"], "task": record["axes"]["task"]}  # fmt: skip
             axes = {key: record["axes"].get(key) for key in networks}
             rows.append(about | axes | _figures(module, record, other))
     return pd.DataFrame(rows)
@@ -91,7 +89,7 @@ def _names(records: dict[Path, Record]) -> dict[Path, str]:
     """
     kinds = {folder: str(record["axes"]["datamodule"]) for folder, record in records.items()}
     told = {folder: {key: value if isinstance(value, str) else f"{key}={value}"
-                     for key, value in record["config"]["datamodule"].items() if key not in NOT_THE_DATA}
+                     for key, value in record["config"]["datamodule"].items() if key not in _beside_the_point(record)}
             for folder, record in records.items()}  # fmt: skip
     several = len(set(kinds.values())) > 1
     found = {}
@@ -110,46 +108,34 @@ def _counterpart(name: str, record: Record, records: dict[Path, Record], names: 
     return record if record in same else next(iter(same), None)
 
 
+def _beside_the_point(record: Record) -> set[str]:
+    """Settings of a data set that do not tell one from another here."""
+    cls = data_set_class(trusted_config(record)["datamodule"])
+    return {"fold", *cls.location_keys, *cls.amount_keys}
+
+
 def _figures(module: Any, record: Record, other: Record) -> dict[str, Any]:
-    import torch
-
-    from lightning_modules.inference import grade_images, read_off
-
+    """Of a network on the part of other data that nothing was chosen by, less what it was trained on or chosen by."""
     samples = load_samples(other, None, None)
-    table = samples.table
-    part = samples.evaluated[-1]
+    table, part = samples.table, samples.evaluated[-1]
     free = (table.part == part).to_numpy(copy=True)
-    if other is not record and _overlap(other["config"]["datamodule"], record["config"]["datamodule"]):
-        own = load_samples(record, None, None).table
-        seen = own[own.part.isin(["train", "val"])]
-        here, there = (
-            [one[name].str.removeprefix("rendered/") for name in ("sample", "source_id")] for one in (table, seen)
-        )
-        free &= ~(here[0].isin(there[0]) | here[1].isin(there[1])).to_numpy()
-    chosen = np.flatnonzero(free)
+    if other is not record and _overlap(record, other):
+        own = load_samples(record, None, None)
+        seen = own.table.part.isin(["train", "val"])
+        for here, there in zip(samples.original_names(), own.original_names(), strict=True):
+            free &= ~here.isin(there[seen]).to_numpy()
+    chosen, task = np.flatnonzero(free), task_of_record(record)
+    names = metrics_of_record(record).crossed
     if not len(chosen):  # all of it is in this run's own train or val part
-        return {"part": part, "images": 0} | dict.fromkeys(KEPT[samples.task], np.nan)
-    images = samples.images(int(record["config"]["resolution"]))[chosen]
-    batches = (torch.from_numpy(images[at : at + 64]).permute(0, 3, 1, 2) for at in range(0, len(images), 64))
-    rows, classes = table.iloc[chosen], len(samples.class_names)
-    if samples.task == "regression":
-        found = number_metrics(rows.number.to_numpy(), read_off(module, batches), rows.label.to_numpy(), classes)
-    else:
-        found = grade_metrics(rows.label.to_numpy(), *grade_images(module, batches), ordered=samples.ordered)
-    return {"part": part, "images": len(chosen)} | {name: found[name] for name in KEPT[samples.task]}
+        return {"part": part, "images": 0} | dict.fromkeys(names, np.nan)
+    found = task.figures(module, samples, chosen, int(record["config"]["resolution"]))
+    return {"part": part, "images": len(chosen)} | {name: found[name] for name in names}
 
 
-def _overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether two data sets may share pictures: of one kind, in one place, or phones rendered alike."""
-    places = [Path(str(root)).resolve() for data in (one, other) if (root := data.get("root"))]
-    return kind_of(one) == kind_of(other) or len({*places}) < len(places) or bool(_drawn(one) & _drawn(other))
-
-
-def _drawn(data: dict[str, Any]) -> set[tuple[Any, ...]]:
-    """Which phones the renderer was asked for, if it was."""
-    asked = [
-        part
-        for part in (data, data.get("rendered") or {})
-        if part.get("render_seed") is not None and part.get("devices")
+def _overlap(record: Record, other: Record) -> bool:
+    """Whether two data sets may share pictures."""
+    each = [
+        [one for trained in (True, False) for one in pictures_of(trusted_config(of)["datamodule"], trained=trained)]
+        for of in (record, other)
     ]
-    return {(part["devices"], part["photos"], part["render_seed"]) for part in asked if part["photos"]}
+    return any(one.same(two) for one in each[0] for two in each[1])

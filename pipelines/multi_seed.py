@@ -14,7 +14,7 @@ from cli.command_line import in_grid, stop_or_report
 from export.run import export_within
 from jobs.completed import ended_before
 from jobs.export_queue import are_taken, wish
-from jobs.job import make_point
+from jobs.job import make_job
 from jobs.notices import say_start
 from jobs.validation import samples_of
 from sweeps.records.run_record import (
@@ -46,7 +46,7 @@ def train_stack(cfg: DictConfig) -> str:
     for number in range(cfg.stack):
         own = deepcopy(cfg)
         own.seed = cfg.seed + number
-        runs.append(One(own, make_point(own)))
+        runs.append(One(own, make_job(own)))
     with stop_or_report(runs[0].folder), ExitStack() as held:
         free = []
         for one in runs:
@@ -72,7 +72,7 @@ def train_stack(cfg: DictConfig) -> str:
 
 def _unlike(runs: list[One]) -> ValueError | None:
     """What keeps networks that start from runs of their own from being computed as one."""
-    starts = [one.point.start for one in runs if one.point.start is not None]
+    starts = [one.job.start for one in runs if one.job.start is not None]
     if len({(start.padding, start.mean, start.std, start.eps) for start in starts}) < 2:
         return None
     return ValueError(
@@ -85,15 +85,15 @@ def _train(runs: list[One]) -> bool:
     if not runs:
         return False
     first = runs[0]
-    problem = next((one.point.problem for one in runs if one.point.problem is not None), None) or _unlike(runs)
+    problem = next((one.job.problem for one in runs if one.job.problem is not None), None) or _unlike(runs)
     if problem is not None:
         with _all_failed(runs):
             raise problem
-    if first.point.start is None:
+    if first.job.start is None:
         for one in runs:
-            ending = one.point.identity | {"status": Status.NOT_APPLICABLE, "error": first.point.not_applicable}
+            ending = one.job.identity | {"status": Status.NOT_APPLICABLE, "error": first.job.not_applicable}
             update_record(one.folder, lambda _, ending=ending: ending)  # type: ignore[misc]
-        print(f"not applicable: {first.point.not_applicable}")
+        print(f"not applicable: {first.job.not_applicable}")
         return False
     began = time.perf_counter()
     with _all_failed(runs):
@@ -112,7 +112,7 @@ def _train(runs: list[One]) -> bool:
         _must_fit(left)
         with _all_failed(left):
             samples.images(first.cfg.resolution)
-            say_start(first.point, first.cfg, samples)
+            say_start(first.job, first.cfg, samples)
             stack = Stack(left, samples)
             stack.open(time.perf_counter() - began)
             stack.fit()
@@ -158,7 +158,6 @@ def _unfit(cfg: DictConfig) -> str:
     choices = HydraConfig.get().runtime.choices
     package, _, optimizer = cfg.optimizer._target_.rpartition(".")
     wrong = (
-        ("samples" in cfg.task, f"task={choices['task']} trains one network at a time"),
         (choices["logger"] == "wandb", "logger=wandb follows one run at a time (python -m sweeps wandb does it afterwards)"),
         (cfg.trial is not None, "a search that prunes judges one run at a time"),
         (cfg.callbacks.patience is not None, "callbacks.patience ends runs at different epochs"),
@@ -172,12 +171,12 @@ def _unfit(cfg: DictConfig) -> str:
     )  # fmt: skip
     if found := next((why for is_so, why in wrong if is_so), ""):
         return found
-    from lightning_modules.multi_seed.module import hindrance
+    from lightning_modules.multi_seed.module import unsupported_reason
     from training.build import build_module
 
-    point = make_point(cfg)
-    assert point.start is not None
-    return hindrance(build_module(cfg, point.start, 2))
+    job = make_job(cfg)
+    assert job.start is not None
+    return unsupported_reason(build_module(cfg, job.start, 2))
 
 
 @contextmanager
@@ -185,7 +184,7 @@ def _all_failed(runs: Sequence[One]) -> Iterator[None]:
     """What goes wrong inside goes wrong for all of them."""
     with ExitStack() as stack:
         for one in runs:
-            stack.enter_context(failure_recorded(one.folder, one.point.identity))
+            stack.enter_context(failure_recorded(one.folder, one.job.identity))
         yield
 
 
@@ -194,7 +193,7 @@ def _reported(one: One) -> Iterator[list[bool]]:
     """What goes wrong inside is this run's alone: it is recorded and said, the others go on. Yields what is empty then."""
     good = [True]
     try:
-        with failure_recorded(one.folder, one.point.identity):
+        with failure_recorded(one.folder, one.job.identity):
             yield good
     except Exception as error:
         good.clear()
@@ -204,6 +203,6 @@ def _reported(one: One) -> Iterator[list[bool]]:
 def _note(one: One, error: Exception) -> None:
     """A record that exists keeps what it says and gains `later_error`; a new one says failed."""
     said = {"error": one_line(error), "at": datetime.now(UTC).isoformat(timespec="seconds")}
-    failed = one.point.identity | {"status": Status.FAILED, "error": said["error"]}
+    failed = one.job.identity | {"status": Status.FAILED, "error": said["error"]}
     with suppress(OSError):
         update_record(one.folder, lambda record: record | {"later_error": said} if record else failed)

@@ -14,7 +14,7 @@ from choices import CONF
 from cli.command_line import stop_or_report
 from cli.train_schema import register
 from datamodules.base.errors import DataError
-from jobs.job import Point, make_point
+from jobs.job import Job, make_job
 from jobs.notices import say_start
 from sweeps.records.probe_results import Probe, keep
 
@@ -27,38 +27,40 @@ register()
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="probe")
 def main(cfg: DictConfig) -> None:
     """One backbone; in a grid the ranking follows at the end."""
-    point = make_point(cfg)
-    sweep = point.folder.parent
+    job = make_job(cfg)
+    sweep = job.folder.parent
     with stop_or_report(sweep):
-        if point.problem is not None:
-            raise point.problem
-        if cfg.task.get("samples", "grading") != "grading":
-            raise DataError(f"task={point.axes['task']}: is not probed; want data that are graded")
-        if point.start is None:
-            print(f"not applicable: {point.not_applicable}")
+        if job.problem is not None:
+            raise job.problem
+        if job.start is None:
+            print(f"not applicable: {job.not_applicable}")
             return
         samples: Samples = hydra.utils.instantiate(cfg.datamodule).load()
+        if not samples.one_class_each:
+            raise DataError(
+                f"datamodule={job.axes['datamodule']}: is not probed; want data with one class for each picture"
+            )
         samples.images(cfg.resolution)
-        say_start(point, cfg, samples)
-        probe = probed(cfg, point, samples)
+        say_start(job, cfg, samples)
+        probe = probed(cfg, job, samples)
         keep(sweep, probe)
         print(f"linear probe {probe.linear:.3f}, nearest neighbours {probe.neighbours:.3f}: {probe.name}")
 
 
-def probed(cfg: DictConfig, point: Point, samples: "Samples") -> Probe:
+def probed(cfg: DictConfig, job: Job, samples: "Samples") -> Probe:
     """Features, then both answers, as shares of the val part."""
     import numpy as np
     import torch
 
     from lightning_modules.linear_probe import Parts, linear_probe, nearest_neighbours, pooled_features
-    from metrics.grading import bootstrap_interval
+    from metrics.intervals import bootstrap_interval
     from training.build import build_backbone
     from training.trainer import seed_everything
 
-    assert point.start is not None
+    assert job.start is not None
     began = time.perf_counter()
     seed_everything(cfg.seed)
-    backbone = build_backbone(cfg, point.start)
+    backbone = build_backbone(cfg, job.start)
     table, images = samples.table, samples.images(cfg.resolution)
     chosen = table.part.isin(["train", "val"]).to_numpy().nonzero()[0]
     batches = (chosen[at : at + 64] for at in range(0, len(chosen), 64))
@@ -71,8 +73,8 @@ def probed(cfg: DictConfig, point: Point, samples: "Samples") -> Probe:
     figure = {"accuracy": lambda labels, grades: float(np.mean(labels == grades))}
     low, high = bootstrap_interval(labels[val], linear, sources[val], figure)["accuracy"]
     return Probe(
-        backbone=point.axes["backbone"], width=float(cfg.width), resolution=int(cfg.resolution),
-        start=point.start.origin, weights=point.start.digest, datamodule=point.axes["datamodule"],
+        backbone=job.axes["backbone"], width=float(cfg.width), resolution=int(cfg.resolution),
+        start=job.start.origin, weights=job.start.digest, datamodule=job.axes["datamodule"],
         fingerprint=samples.fingerprint, fold=int(cfg.fold), learned_from=int(train.sum()),
         judged_on=int(val.sum()), linear=float(np.mean(linear == labels[val])), low=low, high=high,
         neighbours=float(np.mean(near == labels[val])), seconds=round(time.perf_counter() - began, 1),

@@ -8,7 +8,7 @@ import hydra
 from omegaconf import DictConfig, OmegaConf
 
 from choices import CONF
-from cli.command_line import USER_ERROR, answer, stop_or_report, want
+from cli.command_line import USER_ERROR, answer, require_keys, stop_or_report
 from cli.train_schema import register
 from sweeps.records.run_record import RecordError, read_record
 
@@ -18,7 +18,7 @@ register()
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="grade")
 def main(cfg: DictConfig) -> None:
     """Prints the grid of labels and the device's grade; writes the JSON where one is asked for."""
-    want(cfg, photo="an image file", run="a run's folder or an exported .tflite file")
+    require_keys(cfg, photo="an image file", run="a run's folder or an exported .tflite file")
     with stop_or_report(Path(cfg.run)):
         file = file_of(Path(cfg.run), cfg.file)
 

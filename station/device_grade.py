@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from datamodules.base.pixels import resize
 from datamodules.images.decoding import decode
-from datamodules.screens.grid import Grid, check_corners, cut_cells, resize
-from export.runtime import TfliteModel, read_file
+from datamodules.screens.grid import Grid, check_corners, cut_cells
+from export.runtime import read_file
+from tasks.grading_files import GradeModel
 
 
 class GradingError(ValueError):
@@ -77,7 +79,7 @@ def grade_photo(
     settings = described["grid"]
     grid = Grid(settings["columns"], settings["rows"], settings["cell_px"])
     followed = read_rules(rules, described["labels"])
-    model = TfliteModel(data)
+    model = GradeModel(data)
     picture = decode(photo)
     began = time.perf_counter()
     quad = _given(corners, picture.shape[1], picture.shape[0]) if corners is not None else _found(picture)

@@ -1,84 +1,197 @@
-"""What grades images: a run's checkpoint, or a file that was exported from it."""
+"""Each picture, or each cell of a photo, gets one of the classes."""
 
-from functools import cached_property
+from abc import abstractmethod
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, override
 
+import numpy as np
 import numpy.typing as npt
 
-from sweeps.records.run_record import RecordError, read_record
-from training.finished_run import load_run
+from sweeps.records.run_record import Record
+from tasks.base import Predictor, Task
+from tasks.evaluation import COLUMNS, SQUARES, chosen_checkpoint, draw_squares, evaluate_checkpoints
+from tasks.predictors import FilePredictor, FolderRows, Images, RunPredictor
 
 if TYPE_CHECKING:
-    from lightning_modules.grading import GradingModule
+    import pandas as pd
 
-Images = npt.NDArray[Any]
-
-
-def grader_of(given: Path, checkpoint: str = "best") -> "Grader":
-    """Of a run's folder, by its best or last checkpoint, or of an exported .tflite file."""
-    if checkpoint not in ("best", "last"):
-        raise RecordError(f"checkpoint={checkpoint}: want best or last")
-    return FileGrader(given) if given.suffix == ".tflite" else RunGrader(given, checkpoint)
+    from datamodules.base.samples import Samples
+    from heads.base import Head
+    from jobs.job import Job
+    from lightning_modules.backbones.base import Backbone
+    from lightning_modules.base import TaskModule, TrainingSettings
+    from tasks.grading_files import GradeComparison, GradeModel
 
 
-class Grader(Protocol):
-    """What grades images, and what has to be known to cut and name them."""
+@dataclass(kw_only=True)
+class Grading(Task):
+    """See the module.
 
-    resolution: int
-    labels: list[str]
-    preparation: dict[str, Any]
-    """As `Samples.preparation` has it."""
+    Args:
+        dropout: before the linear layer.
+        label_smoothing, mixup: see `GradingModule`.
+
+    """
+
+    dropout: float = 0.0
+    label_smoothing: float = 0.0
+    mixup: float = 0.0
+
+    @override
+    def module(self, backbone: "Backbone", head: "Head", settings: "TrainingSettings") -> "TaskModule":
+        from heads.grades import GradeHead
+        from lightning_modules.grading import GradingModule
+
+        assert isinstance(head, GradeHead)
+        return GradingModule(
+            backbone, head, settings, dropout=self.dropout, label_smoothing=self.label_smoothing, mixup=self.mixup
+        )
+
+    @override
+    def evaluate(
+        self, module: "TaskModule", data: Any, job: "Job", samples: "Samples", history: list[dict[str, float]]
+    ) -> Record:
+        from lightning_modules.inference import grade_images
+        from metrics.epochs import epoch_metrics
+        from metrics.grading import grade_metrics
+        from metrics.lookup import metrics_of
+        from sweeps.report.learning_curves import draw_curves
+
+        def answer(part: str, _: str) -> tuple[dict[str, Any], "pd.DataFrame"]:
+            grades, probabilities = grade_images(module, (batch.images for batch in data.part_dataloader(part)))
+            rows = samples.table[samples.table.part == part][[*COLUMNS, "label"]]
+            figures = grade_metrics(rows.label.to_numpy(), grades, probabilities, ordered=samples.ordered)
+            return figures, rows.assign(grade=grades, probabilities=list(probabilities))
+
+        metrics = metrics_of(job.axes["task"])
+        found, answers = evaluate_checkpoints(module, job.folder, samples, answer)
+        baseline = _baseline(samples)
+        line = baseline[f"val/{metrics.curve}"]
+        draw_curves(history, metrics, job.title, job.folder / "curves.png", line)
+        mistakes = _draw_mistakes(job, samples, answers)
+        return {"metrics": epoch_metrics(history, metrics) | found, "baseline": baseline, "mistakes": mistakes}
+
+    @override
+    def figures(
+        self, module: "TaskModule", samples: "Samples", chosen: npt.NDArray[np.intp], resolution: int
+    ) -> dict[str, Any]:
+        from export.comparison import in_batches
+        from lightning_modules.inference import grade_images
+        from metrics.grading import grade_metrics
+
+        answers = grade_images(module, in_batches(samples.images(resolution)[chosen]))
+        return grade_metrics(samples.table.label.to_numpy()[chosen], *answers, ordered=samples.ordered)
+
+    @override
+    def predictor(self, given: Path, checkpoint: str = "best") -> Predictor:
+        return grader_of(given, checkpoint)
 
     @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of what it grades, pixels."""
-        return self.resolution, self.resolution
+    @override
+    def file_comparison(self) -> "type[GradeComparison]":
+        from tasks.grading_files import GradeComparison
 
+        return GradeComparison
+
+    scored_on_phones = True
+
+    @override
+    def score_phone(
+        self, labels: npt.NDArray[np.int64], given: npt.NDArray[np.int64], host: "pd.DataFrame", class_names: list[str]
+    ) -> dict[str, float]:
+        classes = len(class_names)
+        if given.min() < 0 or given.max() >= classes:
+            raise ValueError(f"grades from {given.min()} to {given.max()}, there are {classes} classes")
+        return {
+            "val/accuracy": float(np.mean(labels == given)),
+            "agreement": float(np.mean(host.grade.to_numpy() == given)),
+        }
+
+    @property
+    @override
+    def view(self) -> Path:
+        return Path(__file__).with_suffix(".js")
+
+
+def _baseline(samples: "Samples") -> dict[str, Any]:
+    """Of always giving the class that is commonest in the train part."""
+    from metrics.grading import majority_baseline
+
+    table, classes = samples.table, len(samples.class_names)
+    train = table.label[table.part == "train"].to_numpy()
+    found: dict[str, Any] = {"answer": f"always {samples.class_names[int(np.bincount(train).argmax())]}"}
+    for part in samples.evaluated:
+        labels = table.label[table.part == part].to_numpy()
+        values = majority_baseline(train, labels, classes, ordered=samples.ordered)
+        found |= {f"{part}/{name}": value for name, value in values.items()}
+    return found
+
+
+def _draw_mistakes(job: "Job", samples: "Samples", answers: "pd.DataFrame") -> list[dict[Any, Any]]:
+    """The surest wrong answers on the val part: either the network is wrong there or the label."""
+    shown = answers[(answers.part == "val") & (answers.checkpoint == chosen_checkpoint(answers))]
+    wrong = shown[shown.grade != shown.label]
+    sure = [float(chances[grade]) for chances, grade in zip(wrong.probabilities, wrong.grade, strict=True)]
+    worst = wrong.assign(probability=sure).sort_values("probability", ascending=False).head(SQUARES)
+    draw_squares(list(worst["sample"]), samples, job.config["resolution"], job.folder / "mistakes.jpg")
+    return [dict(one) for one in worst[["sample", "label", "grade", "probability"]].to_dict("records")]
+
+
+class _Grader(FolderRows):
+    """What graders of both kinds do with a folder."""
+
+    @property
+    def resolution(self) -> int:
+        """Side of what it grades, pixels."""
+        return self.size[0]
+
+    @abstractmethod
     def grade(self, images: Images) -> tuple[Images, Images]:
         """Raw RGB `(B, S, S, 3)` → grades `(B,)` and probabilities `(B, K)`."""
 
+    @override
+    def rows(self, images: Images) -> list[dict[str, Any]]:
+        columns = [f"p_{name.replace(' ', '_')}" for name in self.labels]
+        return [
+            {"grade": int(grade), "grade_name": self.labels[grade]}
+            | {name: round(float(p), 6) for name, p in zip(columns, chances, strict=True)}
+            for grade, chances in zip(*self.grade(images), strict=True)
+        ]
 
-class RunGrader(Grader):
-    """A checkpoint of a run, by torch, which is imported when it is first needed."""
+    @override
+    def summary(self, rows: list[dict[str, Any]]) -> str:
+        known = [row for row in rows if row.get("label", "") != ""]
+        right = sum(row["grade"] == row["label"] for row in known)
+        accuracy = f"accuracy {right / len(known):.3f} over {len(known)} labelled images, " if known else ""
+        return f"{accuracy}{len(rows)} graded"
 
-    def __init__(self, folder: Path, checkpoint: str) -> None:
-        self.record = read_record(folder)
-        if (task := self.record["config"]["encoding"].get("task", "grading")) != "grading":
-            raise RecordError(f"{folder}: a run of task={task}; want one that grades")
-        self.checkpoint = folder / "checkpoints" / f"{checkpoint}.ckpt"
-        self.resolution, self.labels = (
-            int(self.record["config"]["resolution"]),
-            list(self.record["data"]["class_names"]),
-        )
-        self.preparation = self.record["data"]["preparation"]
 
+class RunGrader(_Grader, RunPredictor):
+    """By a run's checkpoint."""
+
+    @override
     def grade(self, images: Images) -> tuple[Images, Images]:
-        """By the module in eval mode."""
-        import torch
-
         from lightning_modules.inference import grade_images
 
-        return grade_images(self.module, [torch.from_numpy(images).permute(0, 3, 1, 2)])
-
-    @cached_property
-    def module(self) -> "GradingModule":
-        """With its checkpoint loaded."""
-        module: GradingModule = load_run(self.record, self.checkpoint)
-        return module
+        return grade_images(self.module, self.batches(images))
 
 
-class FileGrader(Grader):
-    """An exported file, by the LiteRT runtime, without torch."""
+class FileGrader(_Grader, FilePredictor):
+    """By an exported file."""
 
-    def __init__(self, path: Path) -> None:
-        from export.runtime import TfliteModel, read_file
+    @override
+    def file_model(self) -> "type[GradeModel]":
+        from tasks.grading_files import GradeModel
 
-        data, described = read_file(path)
-        self.model = TfliteModel(data)
-        self.resolution, self.labels = int(described["resolution"]), list(described["labels"])
-        self.preparation = {key: described[key] for key in ("crop", "grid")}
+        return GradeModel
 
+    @override
     def grade(self, images: Images) -> tuple[Images, Images]:
-        """One image after the other, as a phone does."""
-        return self.model.grade(images)
+        found: tuple[Images, Images] = self.model.grade(images)
+        return found
+
+
+def grader_of(given: Path, checkpoint: str = "best") -> RunGrader | FileGrader:
+    """Of a run's folder, by its best or last checkpoint, or of an exported .tflite file."""
+    return FileGrader(given) if given.suffix == ".tflite" else RunGrader(given, checkpoint)

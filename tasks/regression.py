@@ -1,79 +1,183 @@
-"""What answers pictures with a number: a run's checkpoint, or a file that was exported from it."""
+"""Each picture gets a number."""
 
-from functools import cached_property
+from abc import abstractmethod
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, override
 
 import numpy as np
 import numpy.typing as npt
 
-from sweeps.records.run_record import RecordError, read_record
-from training.finished_run import load_run
+from sweeps.records.run_record import Record
+from tasks.base import Predictor, Task
+from tasks.evaluation import COLUMNS, SQUARES, chosen_checkpoint, draw_squares, evaluate_checkpoints
+from tasks.predictors import FilePredictor, FolderRows, Images, RunPredictor
 
 if TYPE_CHECKING:
-    from lightning_modules.regression import RegressionModule
+    import pandas as pd
 
-Images = npt.NDArray[np.uint8]
+    from datamodules.base.samples import Samples
+    from heads.base import Head
+    from jobs.job import Job
+    from lightning_modules.backbones.base import Backbone
+    from lightning_modules.base import TaskModule, TrainingSettings
+    from tasks.regression_files import NumberComparison, NumberModel
 
 
-class Estimator(Protocol):
-    """What estimates, and what has to be known to cut its pictures."""
+@dataclass(kw_only=True)
+class Regression(Task):
+    """See the module.
 
-    size: tuple[int, int]
-    """Height and width, pixels."""
-    labels: list[str]
-    """Of the bands."""
-    preparation: dict[str, Any]
-    """As `Samples.preparation` has it."""
+    Args:
+        dropout: before the linear output.
 
+    """
+
+    dropout: float = 0.0
+
+    @override
+    def module(self, backbone: "Backbone", head: "Head", settings: "TrainingSettings") -> "TaskModule":
+        from heads.scalar import ScalarHead
+        from lightning_modules.regression import RegressionModule
+
+        assert isinstance(head, ScalarHead)
+        return RegressionModule(backbone, head, settings, dropout=self.dropout)
+
+    @override
+    def evaluate(
+        self, module: "TaskModule", data: Any, job: "Job", samples: "Samples", history: list[dict[str, float]]
+    ) -> Record:
+        """Beside the record also numbers.jpg: true against given numbers of the val part."""
+        from heads.scalar import ScalarHead
+        from lightning_modules.inference import predict_numbers
+        from metrics.epochs import epoch_metrics
+        from metrics.lookup import metrics_of
+        from metrics.regression import number_metrics, plateau
+        from sweeps.report.learning_curves import draw_curves
+        from sweeps.report.scatter import draw_scatter
+
+        table, head, bands = samples.table, module.head, len(samples.class_names)
+        assert isinstance(head, ScalarHead)
+
+        def answer(part: str, _: str) -> tuple[dict[str, Any], "pd.DataFrame"]:
+            rows = table[table.part == part]
+            given = predict_numbers(module, (batch.images for batch in data.part_dataloader(part)))
+            figures = number_metrics(rows.number.to_numpy(), given, rows.label.to_numpy(), bands)
+            kept = rows[[*COLUMNS, "number"]].assign(band=rows.label)
+            return figures, kept.assign(given_number=given, span=head.high - head.low)
+
+        metrics = metrics_of(job.axes["task"])
+        found, answers = evaluate_checkpoints(module, job.folder, samples, answer)
+        train, val = (table.number[table.part == part].to_numpy() for part in ("train", "val"))
+        stuck = plateau(train, val, history)
+        draw_curves(history, metrics, job.title, job.folder / "curves.png", stuck["val/constant_mae"])
+        shown = answers[(answers.part == "val") & (answers.checkpoint == chosen_checkpoint(answers))]
+        column = str(job.config["datamodule"].get("column", "number"))
+        draw_scatter(shown, column, (head.low, head.high), job.folder / "numbers.jpg")
+        mistakes = _draw_errors(job, samples, shown)
+        figures = epoch_metrics(history, metrics) | stuck | found
+        return {"metrics": figures, "baseline": _baseline(samples, train), "mistakes": mistakes}
+
+    @override
+    def figures(
+        self, module: "TaskModule", samples: "Samples", chosen: npt.NDArray[np.intp], resolution: int
+    ) -> dict[str, Any]:
+        from export.comparison import in_batches
+        from lightning_modules.inference import predict_numbers
+        from metrics.regression import number_metrics
+
+        rows = samples.table.iloc[chosen]
+        given = predict_numbers(module, in_batches(samples.images(resolution)[chosen]))
+        return number_metrics(rows.number.to_numpy(), given, rows.label.to_numpy(), len(samples.class_names))
+
+    @override
+    def predictor(self, given: Path, checkpoint: str = "best") -> Predictor:
+        return estimator_of(given, checkpoint)
+
+    @property
+    @override
+    def file_comparison(self) -> "type[NumberComparison]":
+        from tasks.regression_files import NumberComparison
+
+        return NumberComparison
+
+    @property
+    @override
+    def view(self) -> Path:
+        return Path(__file__).with_suffix(".js")
+
+
+def _baseline(samples: "Samples", train: npt.NDArray[np.float64]) -> dict[str, Any]:
+    """Of always answering the median of the train part."""
+    from metrics.regression import median_baseline
+
+    table = samples.table
+    found: dict[str, Any] = {"answer": f"always {np.median(train):.4g}"}
+    for part in samples.evaluated:
+        values = median_baseline(train, table.number[table.part == part].to_numpy())
+        found |= {f"{part}/{name}": value for name, value in values.items()}
+    return found
+
+
+def _draw_errors(job: "Job", samples: "Samples", shown: "pd.DataFrame") -> list[dict[Any, Any]]:
+    """The largest errors on the val part."""
+    worst = shown.iloc[(shown.given_number - shown.number).abs().to_numpy().argsort()[::-1][:SQUARES]]
+    draw_squares(list(worst["sample"]), samples, job.config["resolution"], job.folder / "mistakes.jpg")
+    columns = {"sample": "sample", "number": "number", "given_number": "given"}
+    return [dict(one) for one in worst[list(columns)].rename(columns=columns).to_dict("records")]
+
+
+class _Estimator(FolderRows):
+    """What estimators of both kinds do with a folder."""
+
+    @abstractmethod
     def numbers(self, images: Images) -> npt.NDArray[np.float64]:
         """Raw RGB `(B, S, S, 3)` → numbers in their unit `(B,)`."""
 
+    @override
+    def rows(self, images: Images) -> list[dict[str, Any]]:
+        return [{"number": round(float(one), 6)} for one in self.numbers(images)]
 
-def estimator_of(given: Path, checkpoint: str = "best") -> Estimator:
+    @override
+    def summary(self, rows: list[dict[str, Any]]) -> str:
+        found = [row["number"] for row in rows]
+        return f"{len(rows)} numbers from {min(found):.4g} to {max(found):.4g}"
+
+    @override
+    def kept(self, columns: dict[str, Any]) -> dict[str, Any]:
+        return {"file": columns["file"]}
+
+
+class RunEstimator(_Estimator, RunPredictor):
+    """By a run's checkpoint."""
+
+    @property
+    @override
+    def evidence_names(self) -> list[str]:
+        return ["a larger number"]
+
+    @override
+    def numbers(self, images: Images) -> npt.NDArray[np.float64]:
+        from lightning_modules.inference import predict_numbers
+
+        return predict_numbers(self.module, self.batches(images))
+
+
+class FileEstimator(_Estimator, FilePredictor):
+    """By an exported file."""
+
+    @override
+    def file_model(self) -> "type[NumberModel]":
+        from tasks.regression_files import NumberModel
+
+        return NumberModel
+
+    @override
+    def numbers(self, images: Images) -> npt.NDArray[np.float64]:
+        found: npt.NDArray[np.float64] = self.model.numbers(images)
+        return found
+
+
+def estimator_of(given: Path, checkpoint: str = "best") -> RunEstimator | FileEstimator:
     """Of a run's folder, by its best or last checkpoint, or of an exported .tflite file."""
-    if checkpoint not in ("best", "last"):
-        raise RecordError(f"checkpoint={checkpoint}: want best or last")
     return FileEstimator(given) if given.suffix == ".tflite" else RunEstimator(given, checkpoint)
-
-
-class RunEstimator:
-    """A checkpoint of a run, by torch, which is imported when it is first needed."""
-
-    def __init__(self, folder: Path, checkpoint: str) -> None:
-        self.record = read_record(folder)
-        self.checkpoint = folder / "checkpoints" / f"{checkpoint}.ckpt"
-        resolution = int(self.record["config"]["resolution"])
-        self.size, self.labels = (resolution, resolution), list(self.record["data"]["class_names"])
-        self.preparation: dict[str, Any] = self.record["data"]["preparation"]
-
-    def numbers(self, images: Images) -> npt.NDArray[np.float64]:
-        """By the module in eval mode."""
-        import torch
-
-        from lightning_modules.inference import read_off
-
-        return read_off(self.module, [torch.from_numpy(images).permute(0, 3, 1, 2)])
-
-    @cached_property
-    def module(self) -> "RegressionModule":
-        """With its checkpoint loaded."""
-        module: RegressionModule = load_run(self.record, self.checkpoint)
-        return module
-
-
-class FileEstimator:
-    """An exported file, by the LiteRT runtime, without torch."""
-
-    def __init__(self, path: Path) -> None:
-        from export.runtime import NumberModel, read_file
-
-        data, described = read_file(path)
-        self.model = NumberModel(data)
-        height, width = described["size"]
-        self.size, self.labels = (int(height), int(width)), list(described["labels"])
-        self.preparation: dict[str, Any] = {key: described[key] for key in ("crop", "grid")}
-
-    def numbers(self, images: Images) -> npt.NDArray[np.float64]:
-        """One image after the other, as a phone does."""
-        return self.model.numbers(images)

@@ -1,150 +1,226 @@
-"""What marks pixels of pictures: a run's checkpoint, or a file that was exported from it."""
+"""Each pixel gets a yes or no for each class."""
 
-import csv
-import sys
-from collections.abc import Iterator
-from functools import cached_property
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, override
 
 import numpy as np
 import numpy.typing as npt
 
-from datamodules.base.errors import DataError
-from datamodules.images.decoding import SUFFIXES, decode
-from datamodules.masks.contours import legend, outlined
-from datamodules.masks.run_lengths import encode
-from datamodules.masks.tiles import by_tiles
-from sweeps.records.run_record import RecordError, read_record
-from training.finished_run import load_run
+from sweeps.records.run_record import Record
+from tasks.base import Predictor, Task
+from tasks.evaluation import COLUMNS, evaluate_checkpoints
+from tasks.predictors import FilePredictor, Images, RunPredictor
 
 if TYPE_CHECKING:
-    from lightning_modules.segmentation import SegmentationModule
+    import pandas as pd
+    from torch import Tensor
 
-Images = npt.NDArray[np.uint8]
-COLUMNS = ("ImageId", "ClassId", "EncodedPixels", "class_name", "pixels", "share")
-MOST_JPEG = 65_000
-"""Pixels of a side that a JPEG can have."""
+    from datamodules.base.samples import Samples
+    from datamodules.masks.samples import MaskSamples
+    from heads.base import Head
+    from jobs.job import Job
+    from lightning_modules.backbones.base import Backbone
+    from lightning_modules.base import TaskModule, TrainingSettings
+    from metrics.segmentation import PixelCounts
+    from tasks.segmentation_files import MaskComparison, MaskModel
+
+WORST = 4
+"""Images of the val part that are drawn, and beside them those at these shares of all, in order of their Dice."""
+QUANTILES = (0.1, 0.25, 0.5, 0.9)
 
 
-class Marker(Protocol):
-    """What answers for pixels, and what has to be known to name and cut them."""
+@dataclass(kw_only=True)
+class Segmentation(Task):
+    """See the module.
 
-    labels: list[str]
-    size: tuple[int, int]
-    """Height and width of what `probabilities` takes."""
-    threshold: float
-    """A pixel whose probability is above belongs to the class."""
+    Args:
+        decoder_channels, grey, freeze_encoder: see `SegmentationModule`.
+
+    """
+
+    decoder_channels: Sequence[int] | None = None
+    grey: bool = False
+    freeze_encoder: bool = False
+
+    @override
+    def module(self, backbone: "Backbone", head: "Head", settings: "TrainingSettings") -> "TaskModule":
+        from heads.binary import BinaryHead
+        from lightning_modules.segmentation import SegmentationModule
+
+        assert isinstance(head, BinaryHead)
+        return SegmentationModule(
+            backbone, head, settings, decoder_channels=self.decoder_channels, grey=self.grey,
+            freeze_encoder=self.freeze_encoder,
+        )  # fmt: skip
+
+    @override
+    def evaluate(
+        self, module: "TaskModule", data: Any, job: "Job", samples: "Samples", history: list[dict[str, float]]
+    ) -> Record:
+        """Predictions are per image and class: true, given and common pixels; mistakes.jpg has true and given contours."""
+        from metrics.epochs import epoch_metrics
+        from metrics.lookup import metrics_of
+        from metrics.segmentation import empty_baseline, mask_metrics
+        from sweeps.report.learning_curves import draw_curves
+
+        baseline: dict[str, Any] = {"answer": "always nothing"}
+        mistakes: list[dict[str, Any]] = []
+
+        def answer(part: str, _: str) -> tuple[dict[str, Any], "pd.DataFrame"]:
+            counts, given = _counted(module, part, data)
+            baseline.update({f"{part}/{name}": value for name, value in empty_baseline(counts).items()})
+            if part == "val":
+                mistakes[:] = _draw_contours(job, samples, counts, given)  # type: ignore[arg-type]
+            rows = samples.table[samples.table.part == part][COLUMNS]
+            pixels = {name: list(getattr(counts, name)) for name in ("both", "true", "given")}
+            return mask_metrics(counts), rows.assign(**pixels, pixels=counts.pixels)
+
+        metrics = metrics_of(job.axes["task"])
+        found, _ = evaluate_checkpoints(module, job.folder, samples, answer)
+        draw_curves(history, metrics, job.title, job.folder / "curves.png")
+        return {"metrics": epoch_metrics(history, metrics) | found, "baseline": baseline, "mistakes": mistakes}
+
+    @override
+    def figures(
+        self, module: "TaskModule", samples: "Samples", chosen: npt.NDArray[np.intp], resolution: int
+    ) -> dict[str, Any]:
+        from datamodules.masks.bits import unpacked
+        from datamodules.masks.samples import MaskSamples
+        from export.comparison import in_batches
+        from lightning_modules.inference import predict_masks
+        from metrics.segmentation import PixelCounts, mask_metrics
+
+        assert isinstance(samples, MaskSamples)
+        bits, classes = samples.masks(resolution)[chosen], len(samples.class_names)
+        found, at = [], 0
+        for masks, _ in predict_masks(module, in_batches(samples.images(resolution)[chosen], 16)):
+            found.append(PixelCounts.of(unpacked(bits[at : at + len(masks)], classes), masks.numpy()))
+            at += len(masks)
+        return mask_metrics(PixelCounts.joined(found))
+
+    @override
+    def predictor(self, given: Path, checkpoint: str = "best") -> Predictor:
+        return segmenter_of(given, checkpoint)
+
+    @property
+    @override
+    def file_comparison(self) -> "type[MaskComparison]":
+        from tasks.segmentation_files import MaskComparison
+
+        return MaskComparison
+
+    @property
+    @override
+    def view(self) -> Path:
+        return Path(__file__).with_suffix(".js")
+
+
+def _counted(module: "TaskModule", part: str, data: Any) -> tuple["PixelCounts", npt.NDArray[np.uint8]]:
+    """Pixels of a part by the module as it is, and the given masks, a bit per class `(N, H, W)`."""
+    from datamodules.masks.bits import packed
+    from lightning_modules.inference import predict_masks
+    from metrics.segmentation import PixelCounts
+
+    found: list[PixelCounts] = []
+    given: list[npt.NDArray[np.uint8]] = []
+    truth: deque[npt.NDArray[np.bool_]] = deque()
+
+    def images() -> Iterator["Tensor"]:
+        for batch in data.part_dataloader(part):
+            truth.append(batch.masks.numpy())
+            yield batch.images
+
+    for masks, _ in predict_masks(module, images()):
+        found.append(PixelCounts.of(truth.popleft(), masks.numpy()))
+        given += [packed(one) for one in masks.numpy()]
+    return PixelCounts.joined(found), np.stack(given)
+
+
+def _draw_contours(
+    job: "Job", samples: "MaskSamples", counts: "PixelCounts", given: npt.NDArray[np.uint8]
+) -> list[dict[str, Any]]:
+    """Images of the val part from the worst on: truth and answer, outlined in a colour per class → mistakes.jpg."""
+    from PIL import Image
+
+    from datamodules.masks.bits import unpacked
+    from datamodules.masks.contours import beside, in_rows, legend
+    from metrics.segmentation import mean_dice
+
+    resolution = int(job.config["resolution"])
+    dice = mean_dice(counts)
+    order = np.argsort(dice, kind="stable")
+    worst = min(WORST, len(order))
+    spread = [round(share * (len(order) - 1)) for share in QUANTILES]
+    chosen = order[sorted({*range(worst), *(place for place in spread if place >= worst)})]
+    members = np.flatnonzero(samples.table.part.to_numpy(str) == "val")
+    images, bits = samples.images(resolution), samples.masks(resolution)
+    names, classes = samples.table["sample"].to_numpy(str), len(samples.class_names)
+    pairs = []
+    for at in chosen:
+        masks = [unpacked(one[None], classes)[0] for one in (bits[members[at]], given[at])]
+        pairs.append(
+            beside(images[members[at]], masks, f"Dice {dice[at]:.2f}, {names[members[at]]}: truth, then answer")
+        )
+    sheet = in_rows(pairs)
+    Image.fromarray(np.concatenate([sheet, legend(sheet.shape[1], samples.class_names)])).save(
+        job.folder / "mistakes.jpg", quality=88
+    )
+    return [{"sample": str(names[members[at]]), "dice": float(dice[at])} for at in chosen]
+
+
+class RunSegmenter(RunPredictor):
+    """By a run's checkpoint."""
+
+    @property
+    def threshold(self) -> float:
+        """A pixel whose probability is above belongs to the class."""
+        return float(self.record["config"]["encoding"]["threshold"])
 
     def probabilities(self, images: Images) -> npt.NDArray[np.float32]:
         """Raw RGB `(N, height, width, 3)` → `(N, height, width, K)`."""
-
-
-def marker_of(given: Path, checkpoint: str = "best") -> Marker:
-    """Of a run's folder, by its best or last checkpoint, or of an exported .tflite file."""
-    if checkpoint not in ("best", "last"):
-        raise RecordError(f"checkpoint={checkpoint}: want best or last")
-    return FileMarker(given) if given.suffix == ".tflite" else RunMarker(given, checkpoint)
-
-
-class RunMarker:
-    """A checkpoint of a run, by torch."""
-
-    def __init__(self, folder: Path, checkpoint: str) -> None:
-        self.record = read_record(folder)
-        self.checkpoint = folder / "checkpoints" / f"{checkpoint}.ckpt"
-        self.labels = list(self.record["data"]["class_names"])
-        self.preparation = self.record["data"]["preparation"]
-        width, height = self.preparation["picture"]
-        share = int(self.record["config"]["resolution"]) / min(width, height)
-        self.size = round(height * share), round(width * share)
-        self.threshold = float(self.record["config"]["encoding"]["threshold"])
-
-    def probabilities(self, images: Images) -> npt.NDArray[np.float32]:
-        """As the base class has it."""
         import torch
 
-        from lightning_modules.inference import mark_images
+        from lightning_modules.inference import predict_masks
 
-        batches = (torch.from_numpy(images[at : at + 8]).permute(0, 3, 1, 2) for at in range(0, len(images), 8))
-        given = torch.cat([chances for _, chances in mark_images(self.module, batches)])
+        given = torch.cat([chances for _, chances in predict_masks(self.module, self.batches(images, 8))])
         return np.asarray(given.permute(0, 2, 3, 1).numpy(), np.float32)
 
-    @cached_property
-    def module(self) -> "SegmentationModule":
-        """With its checkpoint loaded."""
-        module: SegmentationModule = load_run(self.record, self.checkpoint)
-        return module
+    def predict_folder(self, root: Path, table: Path, batch_size: int) -> str:
+        """See `tasks.base.Predictor`."""
+        from tasks.segmentation_folder import mark_folder
+
+        return mark_folder(root, self, table)
 
 
-class FileMarker:
-    """An exported file, by the LiteRT runtime, without torch."""
+class FileSegmenter(FilePredictor):
+    """By an exported file."""
 
-    def __init__(self, path: Path) -> None:
-        from export.runtime import MaskModel, read_file
+    @property
+    def threshold(self) -> float:
+        """As in `RunSegmenter`."""
+        return float(self.described["threshold"])
 
-        data, described = read_file(path)
-        self.model = MaskModel(data)
-        self.labels, self.threshold = list(described["labels"]), float(described["threshold"])
-        height, width = described["size"]
-        self.size = int(height), int(width)
+    @override
+    def file_model(self) -> "type[MaskModel]":
+        from tasks.segmentation_files import MaskModel
+
+        return MaskModel
 
     def probabilities(self, images: Images) -> npt.NDArray[np.float32]:
-        """As the base class has it."""
-        return self.model.probabilities(images)
+        """As in `RunSegmenter`."""
+        found: npt.NDArray[np.float32] = self.model.probabilities(images)
+        return found
+
+    def predict_folder(self, root: Path, table: Path, batch_size: int) -> str:
+        """See `tasks.base.Predictor`."""
+        from tasks.segmentation_folder import mark_folder
+
+        return mark_folder(root, self, table)
 
 
-def mark_folder(root: Path, marker: Marker, path: Path) -> str:
-    """Marks every picture of a folder; says in a few words what was found.
-
-    Each picture's rows are written before the next is read. Writes `path`, a csv as Kaggle's Severstal competition has it (ImageId, ClassId from 1, EncodedPixels; a class that a
-    picture lacks has no row, a picture without any has one of class 1 without runs) with class name, pixels and share of the
-    picture; and beside it a folder `<name>_outlined` with the pictures.
-    """
-    from PIL import Image
-    from tqdm import tqdm
-
-    files = sorted(one for one in root.rglob("*") if one.suffix.lower() in SUFFIXES) if root.is_dir() else []
-    if not files:
-        raise DataError(
-            f"input={root}: no images in it; want {', '.join(sorted(SUFFIXES))}"
-            if root.is_dir()
-            else f"input={root}: no such folder"
-        )
-    pictures = path.with_name(f"{path.stem}_outlined")
-    pictures.mkdir(parents=True, exist_ok=True)
-    seen = found = 0
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        for name, picture in _read(tqdm(files, desc="marking", unit="image", leave=False, disable=None), root):
-            masks = by_tiles(picture, marker.size, marker.probabilities).transpose(2, 0, 1) > marker.threshold
-            rows = _rows(name, masks, marker.labels)
-            writer.writerows(rows)
-            target = pictures / f"{name}{'.jpg' if max(picture.shape) < MOST_JPEG else '.png'}"
-            target.parent.mkdir(parents=True, exist_ok=True)
-            below = legend(picture.shape[1], marker.labels)
-            Image.fromarray(np.concatenate([outlined(picture, masks), below])).save(target, quality=90)
-            seen, found = seen + 1, found + sum(bool(row["EncodedPixels"]) for row in rows)
-    if not seen:
-        raise DataError(f"input={root}: none of its {len(files)} images can be read")
-    return f"{seen} images, {found} masks: {path}, outlined in {pictures}"
-
-
-def _read(files: Any, root: Path) -> Iterator[tuple[str, Images]]:
-    for path in files:
-        try:
-            yield str(path.relative_to(root)), decode(path)
-        except DataError as error:
-            print(f"left out: {error}", file=sys.stderr)
-
-
-def _rows(name: str, masks: npt.NDArray[np.bool_], labels: list[str]) -> list[dict[str, Any]]:
-    found = [(at, mask) for at, mask in enumerate(masks) if mask.any()]
-    rows = [
-        {"ImageId": name, "ClassId": at + 1, "EncodedPixels": encode(mask), "class_name": labels[at],
-         "pixels": int(mask.sum()), "share": round(float(mask.mean()), 6)}
-        for at, mask in found
-    ]  # fmt: skip
-    nothing = {"ImageId": name, "ClassId": 1, "EncodedPixels": "", "class_name": "", "pixels": 0, "share": 0.0}
-    return rows or [nothing]
+def segmenter_of(given: Path, checkpoint: str = "best") -> RunSegmenter | FileSegmenter:
+    """Of a run's folder, by its best or last checkpoint, or of an exported .tflite file."""
+    return FileSegmenter(given) if given.suffix == ".tflite" else RunSegmenter(given, checkpoint)

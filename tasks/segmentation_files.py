@@ -2,37 +2,56 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, override
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import torch
 
 from datamodules.base.samples import Samples
 from datamodules.masks.bits import packed, unpacked
 from datamodules.masks.samples import MaskSamples
-from export.deployable import Deployable, MaskDeployable
-from export.runtime import MaskModel, TfliteModel
-from export.scores import Scored, evaluated, in_batches, some
-from lightning_modules.inference import mark_images
+from export.comparison import FileComparison, evaluated, in_batches, some
+from export.runtime import FileModel
+from metrics.base import TaskMetrics
 from metrics.segmentation import PixelCounts, mask_metrics
 
 if TYPE_CHECKING:
-    from lightning_modules.base import TrainedModule
+    from torch import Tensor
+
+    from lightning_modules.base import TaskModule
+
+
+class MaskModel(FileModel):
+    """A file that marks pixels."""
+
+    outputs = ("probabilities", "mask")
+
+    @staticmethod
+    @override
+    def change(before: npt.NDArray[np.float32], after: npt.NDArray[np.float32]) -> float:
+        """Difference over sum of two sets of probabilities: 1 less the Dice of what is neither yes nor no.
+
+        A mean over all pixels would see little but the background.
+        """
+        return float(np.abs(after - before).sum() / max(float((after + before).sum()), 1e-12))
+
+
+def mask_answer(head: Any, logits: "Tensor") -> "tuple[Tensor, ...]":
+    """Logits `(B, K, H, W)` → probabilities `(B, H, W, K)` and mask, int32 `(B, H, W)`: bit k says whether a pixel is of class k."""
+    import torch
+
+    masks = head.decode(logits).float()
+    bits = (masks * torch.tensor([2.0**place for place in range(masks.shape[1])]).view(1, -1, 1, 1)).sum(dim=1)
+    return head.probabilities(logits).permute(0, 2, 3, 1), bits.int()
 
 
 @dataclass(frozen=True)
-class MaskScores(Scored):
+class MaskComparison(FileComparison):
     """Images in which pixels are marked, a bit per class."""
 
-    task: ClassVar[str] = "segmentation"
-    figure: ClassVar[str] = "dice"
-    outputs: ClassVar[str] = (
-        "probabilities: float32, 1 x height x width x labels; mask: int32, 1 x height x width, bit k for label k"
-    )
-    shipped: ClassVar[type[Deployable]] = MaskDeployable
-    model: ClassVar[type[TfliteModel]] = MaskModel
+    outputs = "probabilities: float32, 1 x height x width x labels; mask: int32, 1 x height x width, bit k for label k"
+    model = MaskModel
 
     given: npt.NDArray[np.uint8]
     """By torch, `(N, H, W)`."""
@@ -42,29 +61,39 @@ class MaskScores(Scored):
     probabilities: npt.NDArray[np.float64]
     """Of the few, `(n, H, W, K)`."""
 
+    @staticmethod
+    @override
+    def answer(head: Any, logits: "Tensor") -> "tuple[Tensor, ...]":
+        return mask_answer(head, logits)
+
     @classmethod
-    def by(cls, module: "TrainedModule", samples: Samples, resolution: int) -> "MaskScores":
-        """As the base class has it."""
+    @override
+    def by(cls, module: "TaskModule", samples: Samples, resolution: int) -> "MaskComparison":
+        import torch
+
+        from lightning_modules.inference import predict_masks
+
         assert isinstance(samples, MaskSamples)
         table, chosen, images = evaluated(samples, resolution)
-        given = np.concatenate([packed_batch(masks) for masks, _ in mark_images(module, in_batches(images, 16))])
-        sure = [chances for _, chances in mark_images(module, in_batches(images[some(len(images))], 16))]
+        given = np.concatenate([packed_batch(masks) for masks, _ in predict_masks(module, in_batches(images, 16))])
+        sure = [chances for _, chances in predict_masks(module, in_batches(images[some(len(images))], 16))]
         probabilities = torch.cat(sure).permute(0, 2, 3, 1).double().numpy()
         columns = table[["sample", "source_id", "group", "part"]]
         return cls(columns, images, given, samples.masks(resolution)[chosen], len(samples.class_names), probabilities)
 
     @property
+    @override
     def few(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
-        """As the base class has it."""
         return some(len(self.images)), self.probabilities
 
     @cached_property
-    def dice(self) -> dict[str, float]:
-        """Torch's, per part."""
-        return {part: metrics["dice"] for part, metrics in self._metrics(self._counts(self.given)).items()}
+    def before(self) -> dict[str, dict[str, Any]]:
+        """Torch's figures, per part."""
+        return self._figures(self._counts(self.given))
 
-    def judge(self, model: TfliteModel, *, ordered: bool, most_lost: float) -> tuple[dict[str, Any], pd.DataFrame]:
-        """As the base class has it; of the answers, counts of pixels per class: both, true, given, and pixels.
+    @override
+    def judge(self, model: MaskModel, metrics: TaskMetrics, *, most_lost: float) -> tuple[dict[str, Any], pd.DataFrame]:
+        """Of the answers, counts of pixels per class: both, true, given, and pixels.
 
         Agreement is by pixels; differences of probabilities are over `few`.
         """
@@ -80,7 +109,7 @@ class MaskScores(Scored):
             "agreement": float(np.mean(given == self.given)),
             "max_probability_difference": float(np.max(change)),
             "mean_probability_difference": float(np.mean(change)),
-        } | self.compare(self._metrics(counts), self.dice, most_lost)
+        } | self.compare(self._figures(counts), self.before, metrics, most_lost)
         pixels = {name: list(getattr(counts, name)) for name in ("both", "true", "given")}
         return figures, self.columns.assign(**pixels, pixels=counts.pixels)
 
@@ -89,19 +118,16 @@ class MaskScores(Scored):
             PixelCounts.of(unpacked(self.true[at : at + 64], self.classes), unpacked(given[at : at + 64], self.classes))
             for at in range(0, len(given), 64)
         ]
-        both, true, said = (np.concatenate([getattr(one, name) for one in parts]) for name in ("both", "true", "given"))
-        return PixelCounts(both, true, said, parts[0].pixels)
+        return PixelCounts.joined(parts)
 
-    def _metrics(self, counts: PixelCounts) -> dict[str, dict[str, Any]]:
-        found = {}
-        for part in self.columns.part.unique():
-            here = (self.columns.part == part).to_numpy()
-            found[part] = mask_metrics(
+    def _figures(self, counts: PixelCounts) -> dict[str, dict[str, Any]]:
+        return self.by_part(
+            lambda here: mask_metrics(
                 PixelCounts(counts.both[here], counts.true[here], counts.given[here], counts.pixels)
             )
-        return found
+        )
 
 
-def packed_batch(masks: torch.Tensor) -> npt.NDArray[np.uint8]:
+def packed_batch(masks: "Tensor") -> npt.NDArray[np.uint8]:
     """`(B, K, H, W)` bool → a bit per class `(B, H, W)`."""
     return np.stack([packed(one) for one in masks.numpy()])

@@ -136,6 +136,7 @@ class _Command(StreamRequestHandler):
 def _run_to_the_end(line, env, said):
     os.environ.clear()
     os.environ.update(env)
+    sys.path[1:1] = [place for place in env.get("PYTHONPATH", "").split(os.pathsep) if place and place not in sys.path]
     tempfile.tempdir = None
     for path, descriptor in zip(said, (1, 2), strict=True):
         file = os.open(path, os.O_WRONLY | os.O_CREAT)

@@ -19,19 +19,19 @@ from sweeps.records.run_record import read_record, update_record, write_whole
 if TYPE_CHECKING:
     from datamodules.base.loaders import CellDataModule
     from datamodules.masks.loaders import MaskDataModule
-    from jobs.job import Point
+    from jobs.job import Job
     from lightning_modules.grading import GradingModule
     from lightning_modules.segmentation import SegmentationModule
 
     Trained = GradingModule | SegmentationModule
 
 
-def take_way(cfg: DictConfig, point: "Point", module: "Trained", data: "CellDataModule | MaskDataModule") -> Way:
+def take_way(cfg: DictConfig, job: "Job", module: "Trained", data: "CellDataModule | MaskDataModule") -> Way:
     """Decides, enters it in the record, and has the module compute so. Returns the way, for the trainer's precision."""
     plain = Way(precision=cfg.trainer.precision)
     if cfg.speed not in ("auto", "plain"):
         raise ValueError(f"speed={cfg.speed}: want auto or plain")
-    known = read_record(point.folder).get("speed", {})
+    known = read_record(job.folder).get("speed", {})
     found: list[Measured] = []
     if known:
         way = Way(**{key: known[key] for key in asdict(PLAIN)})
@@ -43,7 +43,7 @@ def take_way(cfg: DictConfig, point: "Point", module: "Trained", data: "CellData
         way = best(found, steps).way
     module.compute(way, cfg.batch_size)
     said = known or as_record(way, found)
-    update_record(point.folder, lambda record: record | {"speed": said})
+    update_record(job.folder, lambda record: record | {"speed": said})
     return way
 
 
@@ -88,11 +88,11 @@ def _measure(
     noise = torch.Generator().manual_seed(0)
     batch = torch.randint(0, 256, shape, dtype=torch.uint8, generator=noise).to(device)
     head, network = deepcopy(module.head).to(device), deepcopy(module.network)
-    labels = head.some_labels(batch)
     module.freeze_for(network, cfg.trainer.max_epochs - 1)
 
     def loss_of(copied: nn.Module, images: torch.Tensor) -> torch.Tensor:
-        return head.loss(copied(images).float(), labels)
+        logits = copied(images).float()
+        return head.loss(logits, head.labels_like(logits.detach()))
 
     return explore(network, loss_of, batch, steps, plain)
 

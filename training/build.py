@@ -4,20 +4,21 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from hydra.utils import get_method, instantiate
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_modules.backbones.spec import Start
+from tasks.base import Task
 from training.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from datamodules.base.samples import Samples
     from lightning_modules.backbones.base import Backbone
-    from lightning_modules.grading import GradingModule
+    from lightning_modules.base import TaskModule, TrainingSettings
 
 
-NOT_THE_MODULES = ("samples", "monitor", "score", "files", "prepare", "teacher", "teacher_sha256", "temperatures")
-"""Keys of a task's node that say how it is measured, exported and fed."""
+NON_HEAD_KEYS = ("targets", "needs_ordered_classes", "output_per_class")
+"""Keys of an encoding's node that say what it is for."""
 
 
 def build_module(
@@ -26,23 +27,20 @@ def build_module(
     num_classes: int,
     *,
     ordered: bool = True,
-    prepared: Mapping[str, Any] | None = None,
-) -> "GradingModule":
+    settings: "TrainingSettings | None" = None,
+) -> "TaskModule":
     """Backbone, head and task of a configuration whose width is filled in; the seed is the caller's to set.
 
     Args:
-        prepared: what `task.prepare` gave, in training; a finished network needs none of it.
+        settings: of the training; a finished network needs none.
 
     """
+    from lightning_modules.base import TrainingSettings
+
     cfg = config if isinstance(config, DictConfig) else OmegaConf.create(dict(config))
-    head = factory(cfg.encoding, without=("task",))(num_classes=num_classes)
-    backbone = build_backbone(cfg, start)
-    optimizer, schedule = instantiate(cfg.optimizer), instantiate(cfg.schedule)
-    tuning = instantiate(cfg.fine_tuning) if "fine_tuning" in cfg else None  # older records have none
-    module: GradingModule = factory(cfg.task, without=NOT_THE_MODULES)(
-        backbone, head, optimizer=optimizer, schedule=schedule, seed=cfg.seed, fine_tuning=tuning, ordered=ordered,
-        **(prepared or {}),
-    )  # fmt: skip
+    head = factory(cfg.encoding, without=NON_HEAD_KEYS)(num_classes=num_classes)
+    task: Task = instantiate(cfg.task)
+    module = task.module(build_backbone(cfg, start), head, settings or TrainingSettings(ordered=ordered))
     if start.origin == "run" and start.path is not None and start.above:
         from lightning_modules.checkpoints import take_over_above
 
@@ -83,8 +81,14 @@ def build_data(cfg: DictConfig, samples: "Samples") -> Any:
 
 
 def build_parts(cfg: DictConfig, start: Start, samples: "Samples") -> tuple[Any, Any]:
-    """Module and loaders of a run; `task.prepare` may name what looks at the data before the module is built."""
+    """Module and loaders of a run; the method may look at the data before the module is built."""
+    from lightning_modules.base import TrainingSettings
+
     keep_freed_memory()
     data = build_data(cfg, samples)
-    prepared = get_method(cfg.task.prepare)(cfg, samples, data) if "prepare" in cfg.task else {}
-    return build_module(cfg, start, len(samples.class_names), ordered=samples.ordered, prepared=prepared), data
+    distillation = instantiate(cfg.method).prepare(cfg, samples, data)
+    settings = TrainingSettings(
+        instantiate(cfg.optimizer), instantiate(cfg.schedule), cfg.seed, instantiate(cfg.fine_tuning), samples.ordered,
+        distillation,
+    )  # fmt: skip
+    return build_module(cfg, start, len(samples.class_names), settings=settings), data

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.utils import instantiate
 
+from jobs.trusted_config import trusted_config
 from sweeps.records.run_record import Record, RecordError
 
 if TYPE_CHECKING:
@@ -18,17 +19,16 @@ def load_run(record: Record, checkpoint: Path) -> Any:
     from lightning_modules.checkpoints import load_checkpoint
     from training.build import build_module
 
-    begun = record["start"]
-    eps = float(begun.get("eps", 1e-5))  # older records have none
-    start = Start(begun["origin"], begun["padding"], tuple(begun["mean"]), tuple(begun["std"]), eps=eps)
-    module = build_module(record["config"], start, len(record["data"]["class_names"]))
+    begun, data = record["start"], record["data"]
+    start = Start(begun["origin"], begun["padding"], tuple(begun["mean"]), tuple(begun["std"]), eps=float(begun["eps"]))
+    module = build_module(trusted_config(record), start, len(data["class_names"]), ordered=data["ordered"])
     load_checkpoint(module, checkpoint)
     return module
 
 
 def load_samples(record: Record, root: str | None, cache: str | None) -> "Samples":
     """The data of a record, divided as it was. Raises RecordError when it is no longer the same."""
-    settings = dict(record["config"]["datamodule"])
+    settings = dict(trusted_config(record)["datamodule"])
     settings |= {key: value for key, value in (("root", root), ("cache", cache)) if value is not None}
     if "folder" in settings and not Path(settings["folder"]).is_dir():  # where rendered sets lay when it was trained
         settings["folder"] = os.environ.get("GRIDLITE_DATA", "data")

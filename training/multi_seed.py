@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from jobs.job import Point
+from jobs.job import Job
 from jobs.record_fields import headline, opening
 from sweeps.records.run_record import Record, RecordError, Status, read_record, update_record
+from tasks.base import Task
 from training.distributed.rank_zero import largest_memory_bytes
-from training.evaluate import scored
+from training.evaluate import evaluate
 
 if TYPE_CHECKING:
     from datamodules.base.samples import Samples
@@ -26,12 +28,18 @@ class One:
     """One of a stack's runs."""
 
     cfg: DictConfig
-    point: Point
+    job: Job
 
     @property
     def folder(self) -> Path:
         """The run's."""
-        return self.point.folder
+        return self.job.folder
+
+    @property
+    def task(self) -> Task:
+        """What it is trained for."""
+        task: Task = instantiate(self.cfg.task)
+        return task
 
 
 class Stack:
@@ -47,7 +55,7 @@ class Stack:
         from training.trainer import forget_last_job, seed_everything
 
         self.runs, self.samples = runs, samples
-        digest = hashlib.sha256("".join(one.point.hash for one in runs).encode() + samples.fingerprint.encode())
+        digest = hashlib.sha256("".join(one.job.hash for one in runs).encode() + samples.fingerprint.encode())
         self.checkpoint = runs[0].folder / "checkpoints" / f"stack-{digest.hexdigest()[:8]}.ckpt"
         going = [_status(one) == Status.RUNNING and not one.cfg.overwrite for one in runs]
         self.resumed = all(going) and zipfile.is_zipfile(self.checkpoint)
@@ -56,8 +64,8 @@ class Stack:
         self.data: list[Any] = []
         for one in runs:
             seed_everything(one.cfg.seed)
-            assert one.point.start is not None
-            module, data = build_parts(one.cfg, one.point.start, samples)
+            assert one.job.start is not None
+            module, data = build_parts(one.cfg, one.job.start, samples)
             self.modules.append(module)
             self.data.append(data)
 
@@ -68,7 +76,7 @@ class Stack:
                 if old != self.checkpoint or not self.resumed:
                     old.unlink()
             known = {"together": len(self.runs), "resumed": self.resumed, "seconds": {"data": seconds / len(self.runs)}}
-            beginning = opening(one.point, self.samples, {}) | known
+            beginning = opening(one.job, self.samples, {}) | known
             update_record(one.folder, lambda _, beginning=beginning: beginning)  # type: ignore[misc]
 
     def fit(self) -> None:
@@ -83,8 +91,11 @@ class Stack:
         with ExitStack() as files:
             for one in self.runs:
                 files.enter_context(kept_epochs(one.folder / "metrics.csv", go_on=self.resumed))
-            loggers = [run_logger(one.cfg, one.point, resumed=self.resumed) for one in self.runs]
-            module = StackedModule(self.modules, cfg.callbacks.monitor, loggers, histories)
+            loggers = [run_logger(one.cfg, one.job, resumed=self.resumed) for one in self.runs]
+            monitor = cfg.callbacks.monitor
+            module = StackedModule(
+                self.modules, monitor, self.runs[0].job.metrics.direction_of(monitor), loggers, histories
+            )
             trainer = build_stack_trainer(cfg, self.checkpoint)
             trainer.fit(module, StackedData(self.data), ckpt_path=self.checkpoint if self.resumed else None)
             for logger in filter(None, loggers):
@@ -134,9 +145,9 @@ def score(one: One, samples: "Samples") -> None:
     if record["diverged"]:
         raise FloatingPointError(record["diverged"])
     seed_everything(one.cfg.seed)
-    assert one.point.start is not None
-    module, data = build_parts(one.cfg, one.point.start, samples)
-    result: Record = scored(one.cfg, module, data, one.point, samples, record["history"])
+    assert one.job.start is not None
+    module, data = build_parts(one.cfg, one.job.start, samples)
+    result: Record = evaluate(one.task, module, data, one.job, samples, record["history"])
     seconds = record["seconds"] | {"fit": record["trained_s"], "test": time.perf_counter() - began}
     ending = {
         "status": Status.DONE,
@@ -149,7 +160,7 @@ def score(one: One, samples: "Samples") -> None:
     for old in (one.folder / "checkpoints").glob("stack-*.ckpt"):
         old.unlink()
     _log_ending(one, result["metrics"], len(record["history"]))
-    print(f"{headline(result)}: {one.folder}")
+    print(f"{headline(one.job, result)}: {one.folder}")
 
 
 def _log_ending(one: One, metrics: dict[str, Any], epochs: int) -> None:
@@ -158,7 +169,7 @@ def _log_ending(one: One, metrics: dict[str, Any], epochs: int) -> None:
         return
     from training.trainer import run_logger
 
-    logger = run_logger(one.cfg, one.point, resumed=True)
+    logger = run_logger(one.cfg, one.job, resumed=True)
     scalars = {f"final/{name}": value for name, value in metrics.items() if isinstance(value, int | float)}
     logger.log_metrics(scalars, step=epochs)
     logger.finalize("success")

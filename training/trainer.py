@@ -20,26 +20,29 @@ from sweeps.records.wandb_export import prepare, remember
 if TYPE_CHECKING:
     import pytorch_lightning as pl
 
-    from jobs.job import Point
+    from jobs.job import Job
     from lightning_modules.callbacks import History
     from lightning_modules.data_parallel import Processes
-from training.build import factory
 
 
 def build_trainer(
     cfg: DictConfig,
-    point: "Point",
+    job: "Job",
     history: "History",
     resume: Path | None,
     precision: str,
     processes: "Processes | None" = None,
 ) -> "pl.Trainer":
     """A quiet trainer with the run's callbacks and logger; a run that goes on, from `resume`, does so in its W&B run."""
+    import pytorch_lightning as pl
+
     from lightning_modules.callbacks import ProgressLine, checkpoints
 
     quiet()
-    folder = point.folder / "checkpoints"
-    kept = checkpoints(folder, cfg.callbacks.monitor, cfg.callbacks.keep_best, cfg.callbacks.keep_last)
+    folder = job.folder / "checkpoints"
+    monitor, budget = cfg.callbacks.monitor, cfg.callbacks
+    mode = job.metrics.direction_of(monitor)
+    kept = checkpoints(folder, monitor, mode, budget.keep_best, budget.keep_last)
     others: list[Any] = []
     if cfg.callbacks.patience is not None:
         from pytorch_lightning.callbacks import EarlyStopping
@@ -49,47 +52,53 @@ def build_trainer(
         from pytorch_lightning.callbacks import EMAWeightAveraging
 
         others.append(EMAWeightAveraging(decay=cfg.callbacks.ema))
-    logger: Any = run_logger(cfg, point, resumed=resume is not None) or False
-    trainer: pl.Trainer = factory(cfg.trainer, without=("strategy",))(
-        precision=precision,
-        callbacks=[history, ProgressLine(), *others, *kept],
+    logger: Any = run_logger(cfg, job, resumed=resume is not None) or False
+    return pl.Trainer(
+        **settings_of(cfg) | {"precision": precision},
+        callbacks=[history, ProgressLine(f"val/{job.metrics.headline}"), *others, *kept],
         logger=logger,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
         **_parallel(cfg, processes),
     )
-    return trainer
 
 
-def run_logger(cfg: DictConfig, point: "Point", *, resumed: bool) -> Any:
+def settings_of(cfg: DictConfig) -> dict[str, Any]:
+    """What Lightning's trainer is told of the configuration; its strategy is made elsewhere."""
+    plain: dict[str, Any] = OmegaConf.to_container(cfg.trainer, resolve=True)  # type: ignore[assignment]
+    return {key: value for key, value in plain.items() if key != "strategy"}
+
+
+def run_logger(cfg: DictConfig, job: "Job", *, resumed: bool) -> Any:
     """The run's logger, which knows its configuration; None where it has none."""
-    OmegaConf.register_new_resolver("run_folder", lambda: str(point.folder), replace=True)
-    OmegaConf.register_new_resolver("run_name", lambda: point.folder.name, replace=True)
-    begin = partial(prepare, point.folder, resumed=resumed, offline=bool(cfg.logger and cfg.logger.get("offline")))
+    OmegaConf.register_new_resolver("run_folder", lambda: str(job.folder), replace=True)
+    OmegaConf.register_new_resolver("run_name", lambda: job.folder.name, replace=True)
+    begin = partial(prepare, job.folder, resumed=resumed, offline=bool(cfg.logger and cfg.logger.get("offline")))
     OmegaConf.register_new_resolver("wandb_id", begin, replace=True)
     if not cfg.logger:
         return None
     logger = instantiate(cfg.logger)
-    logger.log_hyperparams(point.config)
+    logger.log_hyperparams(job.config)
     if "wandb" in sys.modules and sys.modules["wandb"].run is not None:
-        remember(point.folder, sys.modules["wandb"].run)
+        remember(job.folder, sys.modules["wandb"].run)
     return logger
 
 
 def build_stack_trainer(cfg: DictConfig, checkpoint: Path) -> "pl.Trainer":
     """A quiet trainer of a stack, which keeps its last epoch in one file; its networks have loggers of their own."""
+    import pytorch_lightning as pl
     from pytorch_lightning.callbacks import ModelCheckpoint
 
     from lightning_modules.callbacks import ProgressLine
 
     quiet()
     kept = ModelCheckpoint(checkpoint.parent, checkpoint.stem, save_top_k=1, enable_version_counter=False)
-    trainer: pl.Trainer = factory(cfg.trainer, without=("strategy",))(
-        callbacks=[ProgressLine(), kept], logger=False, enable_progress_bar=False, enable_model_summary=False,
+    return pl.Trainer(
+        **settings_of(cfg),
+        callbacks=[ProgressLine(cfg.callbacks.monitor), kept], logger=False, enable_progress_bar=False, enable_model_summary=False,
         num_sanity_val_steps=0,
     )  # fmt: skip
-    return trainer
 
 
 def _parallel(cfg: DictConfig, processes: "Processes | None") -> dict[str, Any]:

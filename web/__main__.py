@@ -46,7 +46,7 @@ def knows(rules: Any, data: dict[str, Any]) -> bool:
     """Whether the rules can grade a device by a run's labels; says so where they cannot. Whole pictures need no rules."""
     from station.device_grade import GradingError, read_rules
 
-    if not data["preparation"]["grid"]:
+    if not data["preprocessing"]["grid"]:
         return True
     try:
         read_rules(rules, data["class_names"])

@@ -16,7 +16,7 @@ from annotation.photos import Photos
 from annotation.pre_annotations import Proposals
 from annotation.store import Book
 from choices import CONF
-from cli.command_line import stop_or_report, want
+from cli.command_line import require_keys, stop_or_report
 from cli.train_schema import register
 from datamodules.screens.grid import Grid
 
@@ -29,7 +29,7 @@ register()
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="annotate")
 def main(cfg: DictConfig) -> None:
     """Serves until it is stopped."""
-    want(cfg, data="a folder of photos of phones")
+    require_keys(cfg, data="a folder of photos of phones")
     root = Path(cfg.data)
     with stop_or_report(root):
         book = open_book(cfg)

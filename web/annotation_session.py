@@ -17,7 +17,8 @@ from annotation.device_suggestions import Look, look_of, suggest
 from annotation.log import AnnotationError, Statement
 from annotation.pre_annotations import Proposals, doubt
 from annotation.store import Book
-from datamodules.screens.grid import Grid, Image, check_corners, rectify, resize
+from datamodules.base.pixels import Image, resize
+from datamodules.screens.grid import Grid, check_corners, rectify
 from datamodules.screens.outline import OutlineError
 
 Corners = npt.NDArray[np.float64]

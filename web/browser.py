@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -22,6 +23,7 @@ from export.flatbuffer import read_metadata
 from export.latency.host import LOCK
 from export.latency.result import Entry, LatencyError
 from export.runtime import METADATA
+from tasks.base import task_named
 from web.phone_app import create_app
 from web.runtime import RuntimeMissingError, fetch_runtime, runtime_version
 
@@ -43,10 +45,15 @@ class OneFile:
         return {
             "name": "file", "run": "", "kind": known.get("quantization", ""), "size_bytes": len(self.data),
             "sha256": hashlib.sha256(self.data).hexdigest(), "resolution": known["resolution"], "labels": known["labels"],
-            "task": known["task"], "size": known.get("size") or [known["resolution"]] * 2, "figure": "",
-            "preparation": {"crop": "none", "grid": None}, "start": known.get("start", ""), "accuracy": None, "cells": 0,
-            "timings": [], "scores": [],
+            "size": known.get("size") or [known["resolution"]] * 2, "figure": "", "share": True,
+            "preprocessing": {"crop": "none", "grid": None}, "start": known.get("start", ""), "accuracy": None, "cells": 0,
+            "described": known, "timings": [], "scores": [],
         }  # fmt: skip
+
+    @property
+    def view(self) -> Path:
+        """Its task's."""
+        return task_named(str(self.metadata["task"])).view
 
     def keep_timing(self, entry: Entry) -> None:
         """Hands a timing to `measure`."""

@@ -61,6 +61,10 @@ class Served(Protocol):
     def data(self) -> bytes:
         """The file's bytes."""
 
+    @property
+    def view(self) -> Path:
+        """The module by which the pages read and show its answers."""
+
     def about(self) -> dict[str, Any]:
         """What the pages show."""
 
@@ -123,6 +127,10 @@ def create_app(
         if sha256 is not None and sha256 != file.about()["sha256"]:
             raise HTTPException(409, "this file has been exported again since the page was opened: reload it")
         return Response(file.data, media_type="application/octet-stream")
+
+    @app.get("/api/files/{number}/view.js")
+    def view(file: File) -> FileResponse:
+        return FileResponse(file.view, media_type="text/javascript")
 
     @app.get("/api/files/{number}/cells")
     def cells(

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from export.latency.result import Entry, merged
-from metrics.figures import main_figure, plain
+from sweeps.records.latency import typical_ms
 from sweeps.records.run_record import Record, RecordError, read_record, update_record
-from sweeps.tables.exported_files import typical_ms
+from tasks.base import metrics_of_record, task_of_record
 
 if TYPE_CHECKING:
     from datamodules.base.samples import Samples
@@ -51,9 +51,15 @@ class ShelfFile:
         """The file's bytes."""
         return (self.folder / str(self.entry["path"])).read_bytes()
 
+    @property
+    def view(self) -> Path:
+        """The module by which the pages read and show its answers."""
+        return task_of_record(read_record(self.folder)).view
+
     def about(self) -> dict[str, Any]:
-        """What the pages show: name, kind, size, labels, preparation, accuracy, and the timings so far."""
+        """What the pages show: name, kind, size, labels, preprocessing, accuracy, and the timings so far."""
         record, entry = read_record(self.folder), self.entry
+        metrics = metrics_of_record(record)
         axes = record["axes"]
         timings = [
             {name: one.get(name) for name in ("device", "delegate", "threads")} | {"ms": typical_ms(one)}
@@ -69,16 +75,18 @@ class ShelfFile:
             "sha256": entry["sha256"],
             "resolution": record["config"]["resolution"],
             "labels": record["data"]["class_names"],
-            "preparation": record["data"]["preparation"],
+            "preprocessing": record["data"]["preprocessing"],
             "start": record["start"]["origin"],
-            "task": record["config"].get("encoding", {}).get("task", "grading"),
+            "scored_on_phones": task_of_record(record).scored_on_phones,
             "size": self._size(record),
             "threshold": record["config"].get("encoding", {}).get("threshold"),
             "range": [record["config"].get("encoding", {}).get(end) for end in ("low", "high")],
-            "figure": plain(main_figure(entry)),
-            "accuracy": entry.get(main_figure(entry)),
+            "figure": metrics.title(metrics.main),
+            "share": metrics.main not in metrics.own_unit | metrics.unbounded,
+            "accuracy": entry.get(f"val/{metrics.main}"),
             "graded": self.rules_hold,
             "cells": _images(record),
+            "described": entry.get("described", {}),
             "timings": timings,
             "scores": entry.get("scores", []),
         }
@@ -87,7 +95,7 @@ class ShelfFile:
     def _size(record: Record) -> list[int]:
         """Height and width of what the file takes."""
         resolution = int(record["config"]["resolution"])
-        wide, high = record["data"]["preparation"].get("picture", (1, 1))
+        wide, high = record["data"]["preprocessing"].get("picture", (1, 1))
         return [round(side * resolution / min(wide, high)) for side in (high, wide)]
 
     @cached_property
@@ -118,25 +126,15 @@ class ShelfFile:
         """
         import pandas as pd
 
-        from metrics.grading import grade_metrics
-
-        if self.about()["task"] != "grading":
-            raise ValueError("files that mark pixels or answer with a number are scored on the computer alone")
+        record = read_record(self.folder)
         given = np.asarray(list(grades), np.int64)
         _, _, labels, names = self._val
         if given.shape != labels.shape:
             raise ValueError(f"{len(given)} grades for {len(labels)} val cells")
         known = pd.read_parquet(self.folder / "export" / "predictions.parquet")
-        host = known[(known.file == self.kind) & (known.part == "val")].set_index("sample").grade
-        classes = len(read_record(self.folder)["data"]["class_names"])
-        if given.min() < 0 or given.max() >= classes:
-            raise ValueError(f"grades from {given.min()} to {given.max()}, there are {classes} classes")
-        figures = grade_metrics(labels, given, np.eye(classes)[given])
-        found = where | {
-            "val/accuracy": figures["accuracy"],
-            "agreement": float(np.mean(host.loc[names].to_numpy() == given)),
-            "cells": len(given),
-        }
+        host = known[(known.file == self.kind) & (known.part == "val")].set_index("sample").loc[names]
+        figures = task_of_record(record).score_phone(labels, given, host, record["data"]["class_names"])
+        found = where | figures | {"cells": len(given)}
         self._change(lambda file: file | {"scores": merged(file.get("scores", []), [found])})
         return found
 

@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from datamodules.base.errors import DataError
-from datamodules.screens.grid import Image
+from datamodules.base.pixels import Image
 
 
 @contextmanager

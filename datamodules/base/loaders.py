@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from datamodules.augmentation import Augmentation
 from datamodules.base.samplers import Batches, EpochSampler, Shares
-from datamodules.batched import BatchedAugmentation
 from datamodules.imbalance import Unbalanced
 
 
@@ -25,9 +23,11 @@ class CellBatch(NamedTuple):
     images: Tensor
     """Raw RGB, uint8 `(B, 3, S, S)`, channels last in memory."""
     labels: Tensor
-    """Grades, int64 `(B,)`, votes, float32 `(B, K)`, candidates, bool `(B, K)`, or numbers, float32 `(B, 1)`."""
+    """Grades, int64 `(B,)`, votes, float32 `(B, K)`, candidates, bool `(B, K)`, or values, float32 `(B, V)`."""
     weights: Tensor
     """Weight in the loss, float32 `(B,)`."""
+    teacher_logits: Tensor | None = None
+    """What M teachers of O outputs say of them, float32 `(B, M · O)`, in training under distillation."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,37 @@ class CellArrays:
     """`(N,)`: train, val, test, or empty without a label."""
     num_classes: int
     votes: npt.NDArray[np.int64] | npt.NDArray[np.float32] | npt.NDArray[np.bool_] | None = None
-    """`(N, K)`: trained on instead of the labels; of type bool the grades that it may be; for distillation `(N, 1 + M O)`, label
-    and teachers' logits.
+    """`(N, K)`: trained on instead of the labels; of type bool the grades that it may be."""
+    values: npt.NDArray[np.float32] | None = None
+    """`(N, V)`: what every part is asked for instead of the labels, by which it is still divided and balanced: a number, or 0 and 1 for
+    each label of a set.
     """
-    numbers: npt.NDArray[np.float32] | None = None
-    """`(N, 1)`: what every part is asked for instead of the labels, which are then the numbers' bands."""
+    teacher_logits: npt.NDArray[np.float32] | None = None
+    """`(N, M · O)`: what teachers say; the labels then stand beside it, -1 where several grades are possible."""
+
+
+class CellAugmentation(Protocol):
+    """Changes cells of training batches, each as (seed, epoch, sample) says, whatever the batch that it comes in."""
+
+    @property
+    def changes(self) -> bool:
+        """Whether it does anything."""
+
+    def on_batch(
+        self, images: npt.NDArray[np.uint8], places: npt.NDArray[np.intp], count: int, seed: int, epoch: int
+    ) -> None:
+        """Changes `(B, S, S, 3)` in place; `places` are those of its cells among `count` samples."""
+
+
+@runtime_checkable
+class TensorAugmentation(Protocol):
+    """An augmentation that also works where the network is."""
+
+    def draw(self, count: int, entropy: tuple[int, int]) -> Any:
+        """What an epoch does to each of so many samples."""
+
+    def on_tensors(self, images: Tensor, draws: Any, places: npt.NDArray[np.intp]) -> Tensor:
+        """Images `(B, 3, S, S)` → changed ones, float."""
 
 
 class CellDataset(Dataset[CellBatch]):
@@ -56,15 +82,18 @@ class CellDataset(Dataset[CellBatch]):
         self,
         arrays: CellArrays,
         class_weights: npt.NDArray[np.float64],
-        augmentation: Augmentation | BatchedAugmentation | None = None,
+        augmentation: CellAugmentation | None = None,
         seed: int = 0,
     ) -> None:
         self.arrays, self.augmentation, self.seed = arrays, augmentation, seed
-        votes = arrays.votes if augmentation is not None else None
-        targets = arrays.numbers if arrays.numbers is not None else votes
+        training = augmentation is not None
+        votes = arrays.votes if training and arrays.teacher_logits is None else None
+        self.teacher_logits = arrays.teacher_logits if training else None
+        targets = arrays.values if arrays.values is not None else votes
         if targets is not None and targets.dtype != np.bool_:
             targets = targets.astype(np.float32)
-        self.targets = arrays.labels if targets is None else targets
+        labels = _certain(arrays) if self.teacher_logits is not None else arrays.labels
+        self.targets = labels if targets is None else targets
         self.weights = class_weights[arrays.labels].astype(np.float32)
 
     def __getitem__(self, key: tuple[int, int]) -> CellBatch:
@@ -83,7 +112,15 @@ class CellDataset(Dataset[CellBatch]):
             torch.from_numpy(images).permute(0, 3, 1, 2),
             torch.from_numpy(self.targets[indices]),
             torch.from_numpy(self.weights[indices]),
+            None if self.teacher_logits is None else torch.from_numpy(self.teacher_logits[indices]),
         )
+
+
+def _certain(arrays: CellArrays) -> npt.NDArray[np.int64]:
+    """The labels `(N,)`, -1 where a sample may be of several grades."""
+    if arrays.votes is None or arrays.votes.dtype != np.bool_:
+        return arrays.labels
+    return np.where(arrays.votes.sum(axis=1) > 1, -1, arrays.labels)
 
 
 def same_epoch(keys: list[tuple[int, int]]) -> Iterator[tuple[int, npt.NDArray[np.intp]]]:
@@ -135,6 +172,8 @@ class Resident:
         self.batch_sampler = batches  # where Lightning sets the epoch
         self.labels = torch.from_numpy(np.array(dataset.targets)).to(images.device)  # pandas gives read-only ones
         self.weights = torch.from_numpy(dataset.weights).to(images.device)
+        taught = dataset.teacher_logits
+        self.teacher_logits = None if taught is None else torch.from_numpy(taught).to(images.device)
 
     def __len__(self) -> int:
         return len(self.batch_sampler)
@@ -145,13 +184,14 @@ class Resident:
             here = torch.from_numpy(places).to(self.images.device, non_blocking=True)
             images = self.images[here].permute(0, 3, 1, 2)
             augmentation = self.cells.augmentation
-            if keys and isinstance(augmentation, BatchedAugmentation):
+            if keys and isinstance(augmentation, TensorAugmentation):
                 changed = torch.empty_like(images, dtype=torch.float32)
                 for epoch, some in same_epoch(keys):
                     draws = augmentation.draw(len(self.labels), (self.cells.seed, epoch))
                     changed[some] = augmentation.on_tensors(images[some], draws, places[some])
                 images = changed
-            yield CellBatch(images, self.labels[here], self.weights[here])
+            taught = None if self.teacher_logits is None else self.teacher_logits[here]
+            yield CellBatch(images, self.labels[here], self.weights[here], taught)
 
 
 class CellDataModule(pl.LightningDataModule):
@@ -165,11 +205,14 @@ class CellDataModule(pl.LightningDataModule):
 
     """
 
+    keeps_teacher_logits = True
+    """Training batches carry what teachers say, where `arrays` have it."""
+
     def __init__(
         self,
         arrays: CellArrays,
         *,
-        augmentation: Augmentation | BatchedAugmentation,
+        augmentation: CellAugmentation,
         imbalance: Unbalanced,
         batch_size: int,
         seed: int,
@@ -222,7 +265,9 @@ class CellDataModule(pl.LightningDataModule):
 
     def _on_device(self) -> Tensor | None:
         """All cells where the network is, or None where they stay in main memory."""
-        if self.resident is False or (self.augmentation.changes and isinstance(self.augmentation, Augmentation)):
+        if self.resident is False or (
+            self.augmentation.changes and not isinstance(self.augmentation, TensorAugmentation)
+        ):
             return None
         trainer = getattr(self, "trainer", None)
         device = trainer.strategy.root_device if trainer is not None else torch.device("cpu")

@@ -1,6 +1,7 @@
 """What training, export and prediction know of a data set: checked images with labels, divided into parts."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -45,7 +46,7 @@ class Samples(ABC):
 
     @property
     @abstractmethod
-    def preparation(self) -> dict[str, Any]:
+    def preprocessing(self) -> dict[str, Any]:
         """How a camera's picture becomes the network's input, apart from its size: `crop` (none or centre: the
         largest centred square), `grid` (columns, rows, cell_px; None where a picture is one sample).
         """
@@ -71,8 +72,14 @@ class Samples(ABC):
     def must_fit(self, resolution: int, stride: int) -> None:  # noqa: B027  squares always fit
         """Raises DataError where a network that divides sides by `stride` cannot take the images at a resolution."""
 
-    task: ClassVar[str] = "grading"
-    """What can be trained on it: a choice of conf/task."""
+    targets: ClassVar[str] = "grades"
+    """The kind of its labels, as conf/task and conf/encoding name it: grades (one class each), masks, numbers, label_sets."""
+
+    one_class_each: ClassVar[bool] = True
+    """Whether the labels of the table are classes that exclude each other, one for each picture."""
+
+    def check_task(self, task: Mapping[str, Any]) -> None:  # noqa: B027  most data sets go with every setting
+        """Raises DataError for a setting of the task that these labels do not go with."""
 
     def loaders(self, resolution: int, **settings: Any) -> "pl.LightningDataModule":
         """Loaders over the parts; `settings` as `CellDataModule` has them."""
@@ -86,6 +93,10 @@ class Samples(ABC):
     def votes(self) -> npt.NDArray[np.int64] | npt.NDArray[np.bool_] | None:
         """How many said each class `(N, K)`, where that is what is trained on, or, bool, which it may be; None where the labels are."""
         return None
+
+    def original_names(self) -> "tuple[pd.Series[str], pd.Series[str]]":
+        """Sample and source of each row, called as in the data set that they come from."""
+        return self.table["sample"], self.table.source_id
 
     @property
     def left_out(self) -> list[str]:

@@ -12,7 +12,7 @@ from PIL import Image as PillowImage
 from PIL import ImageOps
 
 from datamodules.base.errors import DataError
-from datamodules.screens.grid import Image, resize
+from datamodules.base.pixels import Image, resize
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
 """Names that image files end with, in small letters."""

@@ -12,7 +12,7 @@ from PIL import Image as PillowImage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from datamodules.screens.grid import Image, resize
+from datamodules.base.pixels import Image, resize
 
 MOST_BITS = 6
 """Two pictures may differ in so many of the hash's 64 bits."""

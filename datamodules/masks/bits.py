@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from datamodules.base.errors import DataError
+from datamodules.base.pixels import resize
 from datamodules.masks.run_lengths import Mask
-from datamodules.screens.grid import resize
 
 MOST_CLASSES = 8
 """Classes of one image, a bit each in the cache."""

@@ -14,13 +14,13 @@ from filelock import FileLock
 
 from datamodules.base.array_cache import build_array, disk_errors, in_order
 from datamodules.base.errors import DataError
+from datamodules.base.pixels import resize
 from datamodules.base.samples import SPLIT_VERSION, Division, Samples
 from datamodules.base.splits import PARTS, assign_parts, spread
 from datamodules.images.decoding import decode
 from datamodules.images.index import Index
 from datamodules.masks.bits import packed, shrunk
 from datamodules.masks.run_lengths import Mask
-from datamodules.screens.grid import resize
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +56,8 @@ class MaskSamples(Samples):
     given: Mapping[str, str]
     test_images: int = 0
 
-    task: ClassVar[str] = "segmentation"
+    targets: ClassVar[str] = "masks"
+    one_class_each: ClassVar[bool] = False
 
     def loaders(self, resolution: int, **settings: Any) -> "pl.LightningDataModule":
         """Loaders over the parts; `settings` as `MaskDataModule` has them, and `resident`, which masks have no use for.
@@ -78,7 +79,7 @@ class MaskSamples(Samples):
         return False
 
     @property
-    def preparation(self) -> dict[str, Any]:
+    def preprocessing(self) -> dict[str, Any]:
         """The whole picture is one sample; `picture` is its width and height."""
         return {"crop": "none", "grid": None, "picture": list(self.size)}
 

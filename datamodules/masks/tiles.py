@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from datamodules.screens.grid import Image, resize
+from datamodules.base.pixels import Image, resize
 
 AT_ONCE = 16
 """Tiles that the network is given together."""

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from datamodules.base.pixels import resize
 from datamodules.base.processes import fresh_processes
 from datamodules.rendering.dataset import CELL_COLUMNS, PHOTO_COLUMNS, one_thread, published, workers_of, write_csv
 from datamodules.rendering.geometry import CLASS_NAMES, COLS, ROWS, Damage
 from datamodules.rendering.look import Look
 from datamodules.rendering.painting import front_aspect, paint, seen_cells, soil
 from datamodules.rendering.planning import DevicePlan, plan_devices, stream
-from datamodules.screens.grid import resize
 
 KINDS = {"scratches": (1, 2), "cracks": (3, 4)}
 """What can be painted, and the grades that it brings."""

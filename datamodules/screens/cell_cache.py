@@ -12,8 +12,9 @@ import numpy.typing as npt
 from filelock import FileLock
 
 from datamodules.base.array_cache import build_array, disk_errors, in_order
+from datamodules.base.pixels import Image, resize
 from datamodules.images.decoding import decode
-from datamodules.screens.grid import Image, cut_cells, resize
+from datamodules.screens.grid import cut_cells
 from datamodules.screens.photo_folder import PhotoFolder, checked_corners
 
 CACHE_VERSION = 2

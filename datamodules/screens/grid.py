@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-Image = npt.NDArray[np.uint8]
+from datamodules.base.pixels import Image, resize
 
 
 @dataclass(frozen=True)
@@ -77,14 +77,3 @@ def split_cells(rectified: Image, grid: Grid) -> Image:
 def cut_cells(photo: Image, corners: npt.NDArray[np.float64], grid: Grid) -> Image:
     """Photo `(H, W, 3)` and corners → its cells `(rows · columns, cell_px, cell_px, 3)`."""
     return split_cells(rectify(photo, corners, grid), grid)
-
-
-def resize(image: Image, size: tuple[int, int]) -> Image:
-    """The project's one resize rule: area average when both sides shrink, bilinear otherwise. `size` = (width, height).
-
-    Area averaging keeps the brightness of a line thinner than the new pixel, which decides between grades 0 and 1.
-    """
-    if image.shape[1::-1] == tuple(size):
-        return image
-    shrinks = size[0] <= image.shape[1] and size[1] <= image.shape[0]
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR), np.uint8)

@@ -33,9 +33,9 @@ def files_to_time(run: str | None, sweep: str | None, runs: str, kinds: list[str
 
 
 def _on_the_front(sweep: Path) -> list[tuple[Path, str]]:
-    from sweeps.analysis.main_effects import REPEATS
     from sweeps.analysis.pareto import points
     from sweeps.tables.exported_files import collect_files
+    from sweeps.tables.naming import REPEATS
     from sweeps.tables.runs import axis_columns, collect
 
     files, table = collect_files(sweep), collect(sweep)

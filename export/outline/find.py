@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from datamodules.screens.grid import resize
+from datamodules.base.pixels import resize
 from datamodules.screens.outline import Outline, OutlineError, agreed, find_outline
 from export.outline.network_file import FILE, SIDE
 from export.runtime import interpreter_of

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from datamodules.base.pixels import resize
 from datamodules.images.decoding import decode
-from datamodules.screens.grid import resize
 from datamodules.screens.photo_folder import PhotoFolder
 from export.outline.faces import face
 from export.outline.network_file import SIDE

@@ -76,6 +76,7 @@ class OptunaSweeper(Sweeper):
             raise HydraException(str(error)) from None
 
     def _search(self, sweep: Path, fixed: list[str], space: dict[str, Any]) -> Any:
+        from metrics.lookup import metrics_of
         from sweeps.records.run_record import RecordError, Status, read_record
         from sweeps.search import Objective, Search
 
@@ -83,8 +84,8 @@ class OptunaSweeper(Sweeper):
         assert self.hydra_context is not None
         assert self.config is not None
         job = self.hydra_context.config_loader.load_sweep_config(self.config, fixed)
-        judged = job.task.get("monitor", "val/accuracy")
-        told = self.objectives or [f"maximize {judged}", "minimize int8:latency_ms_p50"]
+        metrics = metrics_of(str(job.hydra.runtime.choices["task"]))
+        told = self.objectives or [f"{metrics.direction}imize val/{metrics.main}", "minimize int8:latency_ms_p50"]
         objectives = [Objective.parse(words) for words in told]
         search = Search(sweep, space, objectives, self.seed, self.pruner)
         returned: list[Sequence[Any]] = []

@@ -24,8 +24,7 @@ from torch import Tensor
 from lightning_modules.backbones.base import Backbone
 from lightning_modules.backbones.mobilenet import MobileNet
 from lightning_modules.backbones.mobilenetv2 import MobileNetV2
-from lightning_modules.backbones.pretrained import KERAS
-from lightning_modules.backbones.spec import Start, WeightsError
+from lightning_modules.backbones.spec import KERAS, Start, WeightsError
 
 Arrays = dict[str, dict[str, npt.NDArray[np.float32]]]
 EPS = 1e-3

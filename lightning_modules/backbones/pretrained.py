@@ -7,10 +7,7 @@ from functools import cache, partial
 from pathlib import Path
 from urllib.parse import urlparse
 
-from lightning_modules.backbones.spec import BackboneSpec, Pretrained, Start, WeightsError
-
-KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"
-"""Where keras.applications has its weights."""
+from lightning_modules.backbones.spec import KERAS, BackboneSpec, Pretrained, Start, WeightsError
 
 
 def resolve_start(spec: BackboneSpec, width: float, weights: str, folder: Path, resolution: int | None = None) -> Start:

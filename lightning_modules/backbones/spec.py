@@ -94,3 +94,7 @@ class Start:
     def identity(self) -> dict[str, str]:
         """What the config hash and the record keep: the content, not where the file lies."""
         return {"origin": self.origin, "file": self.path.name if self.path else "", "sha256": self.digest}
+
+
+KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"
+"""Where keras.applications has its weights."""

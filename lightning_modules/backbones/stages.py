@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from lightning_modules.networks.grayscale import Grey
+from lightning_modules.backbones.grayscale import Grey
 
 
 class Steps(nn.Module):

@@ -12,9 +12,9 @@ from torch.autograd import Function
 from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
+from lightning_modules.backbones.grayscale import WEIGHTS, Grey
 from lightning_modules.multi_seed.kernels import correlations, poolings, spreading, step_of
 from lightning_modules.multi_seed.norms import SmallNorm, first
-from lightning_modules.networks.grayscale import WEIGHTS, Grey
 
 MOST_CHANNELS = 20
 """Of a layer; with more of them oneDNN is as fast."""

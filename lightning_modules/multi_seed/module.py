@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 from torch.nn.modules.dropout import _DropoutNd
 
+from lightning_modules.base import TaskModule
 from lightning_modules.data_parallel import Rows
 from lightning_modules.grading import Batch, GradingModule, hard
 
@@ -27,7 +28,7 @@ class StackedModule(pl.LightningModule):
 
     Args:
         modules: one per seed, built as for a training of its own; their own weights stay as they are.
-        monitor: figure, the higher the better, by which the best epoch of each is kept.
+        monitor, mode: figure by which the best epoch of each is kept, and whether it is its max or its min.
         loggers: one of Lightning's per network, or None; each is given that network's figures.
         histories: one list per network, which gains a row of figures with each epoch.
 
@@ -39,12 +40,14 @@ class StackedModule(pl.LightningModule):
         self,
         modules: Sequence[GradingModule],
         monitor: str,
+        mode: str,
         loggers: Sequence[Logger | None],
         histories: list[list[Figures]],
     ) -> None:
         super().__init__()
-        if why := hindrance(modules[0]):
+        if why := unsupported_reason(modules[0]):
             raise ValueError(f"not to be stacked: {why}")
+        self.sign = 1.0 if mode == "max" else -1.0
         self.monitor, self.loggers_of, self.histories = monitor, loggers, histories
         self.singles = list(modules)  # a list and no ModuleList: their own weights are not what is trained
         self.val_metrics = nn.ModuleList(module.val_metrics for module in modules)
@@ -84,7 +87,7 @@ class StackedModule(pl.LightningModule):
         return logits.float()
 
     def on_train_epoch_start(self) -> None:
-        """What of the networks is trained in this epoch, as `TrainedModule` decides it."""
+        """What of the networks is trained in this epoch, as `TaskModule` decides it."""
         (network,) = self.shape
         network.train()
         self.singles[0].freeze_for(network, self.current_epoch)
@@ -99,8 +102,9 @@ class StackedModule(pl.LightningModule):
         logits = self.stacked(torch.stack([batch.images for batch in batches]))
         pairs = []
         for module, mine, batch in zip(self.singles, logits, batches, strict=True):
-            _, labels, weights = module.prepared(batch, Rows((len(mine),)))
-            pairs.append(module.learn(mine, labels, weights))
+            rows = Rows((len(mine),))
+            _, labels, weights = module.prepared(batch, rows)
+            pairs.append(module.learn(mine, batch, labels, weights, rows))
         losses = torch.stack([loss for loss, _ in pairs])
         counts = losses.new_tensor([len(batch.labels) for batch in batches])
         right = torch.stack([share for _, share in pairs])
@@ -140,8 +144,8 @@ class StackedModule(pl.LightningModule):
             if (logger := self.loggers_of[place]) is not None:
                 logger.log_metrics({"epoch": self.current_epoch, **found}, step=self.global_step - 1)
                 logger.save()
-            if found[self.monitor] > self.best[place][0]:
-                self.best[place] = found[self.monitor], self.state_of(place), self.current_epoch
+            if (worth := self.sign * found[self.monitor]) > self.best[place][0]:
+                self.best[place] = worth, self.state_of(place), self.current_epoch
 
     def state_of(self, place: int) -> dict[str, Tensor]:
         """A single module's state with the weights that the stack has now, copies on the CPU."""
@@ -168,10 +172,10 @@ class StackedModule(pl.LightningModule):
         place = {id(one): at for at, (_, one) in enumerate(network.named_parameters())}
         groups = first.fine_tuning.rates(network)
         stacks = [[self.weights[place[id(one)]] for one in members] for members, _ in groups]
-        optimizer = first.optimizer_factory([{"params": members} for members in stacks])
+        optimizer = first.settings.optimizer([{"params": members} for members in stacks])
         for group, (_, share) in zip(optimizer.param_groups, groups, strict=True):
             group["lr"] *= share
-        schedule = first.schedule_factory(optimizer, int(self.trainer.estimated_stepping_batches))
+        schedule = first.settings.schedule(optimizer, int(self.trainer.estimated_stepping_batches))
         if schedule is None:
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
@@ -203,8 +207,10 @@ class StackedData(pl.LightningDataModule):
         return self.each[0].val_dataloader()
 
 
-def hindrance(module: GradingModule) -> str:
+def unsupported_reason(module: TaskModule) -> str:
     """Why a module cannot be one of a stack; empty where it can."""
+    if not isinstance(module, GradingModule):
+        return f"{type(module).__name__} is not computed in a stack"
     if list(module.head.parameters()):
         return "the encoding's own thresholds are trained, which are not stacked"
     if module.mixup is not None:

@@ -7,9 +7,9 @@ from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
 from torch import Tensor, nn
 
 from lightning_modules.backbones.base import Backbone
+from lightning_modules.backbones.grayscale import Grey
 from lightning_modules.decoders.plain import PlainDecoder
 from lightning_modules.networks.classifier import Network
-from lightning_modules.networks.grayscale import Grey
 
 CHANNELS = (256, 128, 64, 32, 16)
 """Of the published networks' decoders, and the default of segmentation_models.pytorch."""

@@ -1,16 +1,13 @@
 """What a choice does, all else equal: paired differences between runs, with intervals over repetitions."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from metrics.figures import main_figure
-
-REPEATS = ("seed", "fold")
-"""Axes along which a point is repeated; no effect is asked of them."""
+from metrics.intervals import t_interval
+from sweeps.tables.naming import REPEATS
 
 
 @dataclass(frozen=True)
@@ -98,15 +95,6 @@ def _differences(
     one, other = (keyed[keyed[axis] == value].set_index(others)[figure] for value in (choice, against))
     one, other = one[~one.index.duplicated()], other[~other.index.duplicated()]
     return (one - other).dropna()
-
-
-def t_interval(values: Any) -> tuple[float, float]:
-    """95 % interval of the mean of few values; NaN, NaN for fewer than two."""
-    values = np.asarray(values, float)
-    if len(values) < 2:
-        return float("nan"), float("nan")
-    spread = stats.sem(values) * stats.t.ppf(0.975, len(values) - 1)
-    return float(values.mean() - spread), float(values.mean() + spread)
 
 
 def _natural(choice: str) -> tuple[int, float, str]:

@@ -5,8 +5,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from metrics.figures import main_figure
-from sweeps.analysis.main_effects import REPEATS, t_interval
+from metrics.intervals import t_interval
+from metrics.lookup import metrics_of_frame
 from sweeps.records.run_record import RecordError
+from sweeps.tables.naming import REPEATS
 
 
 def pareto(cost: npt.NDArray[np.float64], value: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
@@ -28,7 +30,7 @@ def points(files: pd.DataFrame, axes: list[str], figure: str | None = None) -> p
     Args:
         files: as `collect_files` gives them.
         axes: columns that tell points apart.
-        figure: what is held against latency_ms; None: val/accuracy, or val/dice.
+        figure: what is held against latency_ms; None: the main figure of the task, on the val part.
 
     Returns:
         the axes, file, start, device; of all runs of the point, timed there or not: runs, figure with `_low` and `_high`
@@ -37,7 +39,8 @@ def points(files: pd.DataFrame, axes: list[str], figure: str | None = None) -> p
         latency.
 
     """
-    figure = figure or main_figure(files)
+    metrics = metrics_of_frame(files)
+    figure = figure or f"val/{metrics.main}"
     keys = [name for name in [*axes, "file", "start"] if name in files and name not in REPEATS]
     rows = []
     for values, group in files.groupby(keys, dropna=False, sort=False):
@@ -52,7 +55,7 @@ def points(files: pd.DataFrame, axes: list[str], figure: str | None = None) -> p
     table = pd.DataFrame(rows)
     table["front"] = False
     for _, same_device in table.groupby("device", dropna=False):
-        cost, value = same_device.latency_ms.to_numpy(float), same_device[figure].to_numpy(float)
+        cost, value = same_device.latency_ms.to_numpy(float), metrics.signed(same_device[figure].to_numpy(float))
         table.loc[same_device.index, "front"] = pareto(cost, value)
     return table.sort_values("latency_ms", ignore_index=True)
 
@@ -82,8 +85,10 @@ def finalists(files: pd.DataFrame, most: int, kind: str = "int8") -> list[str]:
     if not len(timed):
         raise RecordError(f"no timed {kind} file to choose finalists by; name them with finalists=")
     timed = timed[timed.device == timed.device.mode().iloc[0]]  # one device: each has a front of its own
-    front = points(timed, list(NETWORK), main_figure(files))
+    main = main_figure(files)
+    front = points(timed, list(NETWORK), main)
     front = front[front.front].drop_duplicates(list(NETWORK)).reset_index(drop=True)
-    inner = front[main_figure(files)].diff()[1:-1].sort_values(ascending=False).index[: max(0, most - 2)]
+    gains = metrics_of_frame(files).signed(front[main].diff())
+    inner = gains[1:-1].sort_values(ascending=False).index[: max(0, most - 2)]
     kept = sorted({*([0] if most > 1 else []), len(front) - 1, *inner})
     return [" ".join(f"{name}={front.loc[place, name]}" for name in NETWORK) for place in kept]

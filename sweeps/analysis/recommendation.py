@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from metrics.figures import main_figure
-from metrics.from_predictions import kind_of
-from metrics.grading import bootstrap_interval
-from sweeps.analysis.main_effects import REPEATS
+from metrics.intervals import bootstrap_interval
+from metrics.lookup import metrics_of_frame
+from sweeps.tables.naming import REPEATS
 
 
 @dataclass(frozen=True)
@@ -46,23 +45,23 @@ def advise(sweep: Path, table: pd.DataFrame, files: pd.DataFrame, axes: list[str
         axes: columns that tell points apart.
 
     """
-    figure = main_figure(files)
+    metrics = metrics_of_frame(files)
+    figure = f"val/{metrics.main}"
     keys = [name for name in [*axes, "file", "start"] if name in files and name not in REPEATS]
     found = []
     for _, point in table[table.front].iterrows():
         same = pd.Series(data=True, index=files.index)
         for name in keys:
             same &= files[name].isna() if pd.isna(point[name]) else files[name] == point[name]
-        runs = files[same].drop_duplicates("run").sort_values(figure, ascending=False)
+        runs = files[same].drop_duplicates("run").sort_values(figure, ascending=metrics.direction == "min")
         answers = [_tested(sweep / str(run), str(point.file)) for run in runs.run]
         cells = pd.concat(answers)
         test, low, high = None, np.nan, np.nan
         if len(cells):
-            kind = kind_of(cells)
-            truth, given = kind.arrays(cells)
-            test = kind.figures[kind.main](truth, given)
-            main = {kind.main: kind.figures[kind.main]}
-            low, high = bootstrap_interval(truth, given, cells.source_id.to_numpy(str), main)[kind.main]
+            truth, given = metrics.truth_and_answers(cells)
+            main = {metrics.main: metrics.figures[metrics.main]}
+            test = main[metrics.main](truth, given)
+            low, high = bootstrap_interval(truth, given, cells.source_id.to_numpy(str), main)[metrics.main]
         best = runs.iloc[0]
         path = f"{best.run}/export/{point.file}.tflite"
         val = float(point[figure])

@@ -8,11 +8,10 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from sweeps.analysis.main_effects import t_interval
+from metrics.intervals import t_interval
+from metrics.lookup import metrics_of_frame
 
-PLACE = ("trained_on", "tested_on", "run", "seed", "fold")
-FIGURES = ("mae", "accuracy")
-"""One of them is shown: of numbers, of grades."""
+PLACE = ("trained_on", "tested_on", "run", "seed", "fold", "task")
 
 
 def write(sweep: Path, rows: pd.DataFrame) -> Path:
@@ -38,7 +37,7 @@ def tables(rows: pd.DataFrame) -> list[dict[str, Any]]:
     """
     if not len(rows):
         return []
-    figure = next(name for name in FIGURES if name in rows)
+    figure = metrics_of_frame(rows).crossed[0]
     axes = [str(name) for name in rows.columns[: rows.columns.get_loc("part")] if name not in PLACE]
     told = [name for name in axes if name == "backbone" or rows[name].astype(str).nunique(dropna=False) > 1]
     found = []

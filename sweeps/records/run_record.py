@@ -17,8 +17,8 @@ from typing import Any
 import orjson
 from filelock import FileLock, Timeout
 
-RECORD_VERSION = 1
-"""Raised when the meaning of a key changes."""
+RECORD_VERSION = 2
+"""Raised when the meaning of a key changes; a record of another version is refused."""
 
 Record = dict[str, Any]
 
@@ -60,8 +60,11 @@ def read_record(folder: Path) -> Record:
         raise RecordError(f"{path}: not a readable record ({error})") from None
     if not isinstance(record, dict) or record.get("status") not in STATUSES:
         raise RecordError(f"{path}: not a run record: it has no status")
-    if record.get("record_version", RECORD_VERSION) > RECORD_VERSION:
-        raise RecordError(f"{path}: of version {record['record_version']}, newer than this gridlite's {RECORD_VERSION}")
+    if (version := record.get("record_version", 1)) != RECORD_VERSION:
+        age = "newer" if version > RECORD_VERSION else "older"
+        raise RecordError(
+            f"{path}: of version {version}, {age} than this gridlite's {RECORD_VERSION}; train it anew with this one"
+        )
     return record
 
 

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from metrics.figures import MAIN, plain
+from metrics.figures import plain
+from metrics.lookup import all_metrics, metrics_of
 from sweeps.records.run_record import Record, RecordError, Status, find_runs, read_record, write_whole
 
 if TYPE_CHECKING:
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
     from wandb_workspaces.workspaces import Workspace
 
 PROJECT = "gridlite"
-FILE_FIGURES = (
-    "val/accuracy", "val/off_by_one", "val/macro_f1", "test/accuracy", "val/dice", "val/dice_pooled", "test/dice",
-    "val/mae", "val/r2", "test/mae", "test/r2", "size_bytes", "agreement",
-)  # fmt: skip
+
+
+def file_columns() -> list[str]:
+    """What is told of exported files beside their timing: figures of every task, size and agreement with torch."""
+    figures = [name for one in all_metrics() for name in one.columns if "epochs" not in name]
+    return [*dict.fromkeys(figures), "size_bytes", "agreement"]
 
 
 def prepare(folder: Path, *, resumed: bool, offline: bool) -> str | None:
@@ -86,7 +89,7 @@ def complete(run: "Run", folder: Path, *, pictures: bool = True) -> None:
     about |= {"status": str(record["status"]), "error": record.get("error", ""), "run_folder": folder.name}
     run.summary.update(scalars | about)
     if files := file_figures(record):
-        columns: list[str | int] = ["file", "device", "latency_ms", *FILE_FIGURES]
+        columns: list[str | int] = ["file", "device", "latency_ms", *file_columns()]
         rows: list[Iterable[Any]] = [
             [name, *(figures.get(str(column)) for column in columns[1:])] for name, figures in files.items()
         ]
@@ -105,23 +108,21 @@ def _pictures(run: "Run", folder: Path, record: Record) -> None:
             run.log({f"confusion/{part}": _confusion(confusion, names, f"{part}, best epoch")})
     if record.get("mistakes") and (folder / "mistakes.jpg").exists():
         caption = "; ".join(
-            f"{one['sample']}: Dice {one['dice']:.2f}" if "dice" in one
-            else f"{one['sample']}: {one['number']:.3g} taken for {one['given']:.3g}" if "given" in one
-            else f"{names[one['label']]} taken for {names[one['grade']]}"
+            metrics_of(str(record["axes"]["task"])).mistake_text(one, names)
             for one in record["mistakes"]
         )  # fmt: skip
         run.log({"mistakes": wandb.Image(str(folder / "mistakes.jpg"), caption=caption)})
 
 
 def file_figures(record: Record) -> dict[str, dict[str, Any]]:
-    """Per exported file: FILE_FIGURES, and latency_ms (p50) with the device of its first timing."""
-    from sweeps.tables.exported_files import typical_ms
+    """Per exported file: `file_columns`, and latency_ms (p50) with the device of its first timing."""
+    from sweeps.records.latency import typical_ms
 
     figures = {}
     for name, entry in record.get("exports", {}).items():
         if "path" not in entry:
             continue
-        figures[name] = {figure: entry[figure] for figure in FILE_FIGURES if figure in entry}
+        figures[name] = {figure: entry[figure] for figure in file_columns() if figure in entry}
         for timed in entry.get("latency", [])[:1]:
             figures[name] |= {"latency_ms": typical_ms(timed), "device": timed["device"]}
     return figures
@@ -193,6 +194,7 @@ def dashboard(entity: str, project: str = PROJECT, file: str = "int8") -> "Works
     import wandb_workspaces.reports.v2 as wr
     import wandb_workspaces.workspaces as ws
 
+    mains = [f"val/{one.main}" for one in all_metrics()]
     fronts = [
         wr.ScatterPlot(
             title=f"{file}: {plain(main)} against latency",
@@ -200,17 +202,17 @@ def dashboard(entity: str, project: str = PROJECT, file: str = "int8") -> "Works
             y=wr.SummaryMetric(f"{file}/{main}"),
             running_ymax=True,
         )
-        for main in MAIN
+        for main in mains
     ]
     axes = ("backbone", "width", "resolution", "augmentation", "encoding", "imbalance")
     columns = [wr.ParallelCoordinatesPlotColumn(wr.Config(f"axes.{name}")) for name in axes]
-    columns += [wr.ParallelCoordinatesPlotColumn(wr.SummaryMetric(f"{file}/{of}")) for of in ("latency_ms", *MAIN)]
+    columns += [wr.ParallelCoordinatesPlotColumn(wr.SummaryMetric(f"{file}/{of}")) for of in ("latency_ms", *mains)]
     sections = {
         "files": [*fronts, wr.BarPlot(title=f"{file}: kept of torch's grades", metrics=[f"{file}/agreement"]),
                   wr.WeavePanelSummaryTable(table_name="files")],
         "choices": [wr.ParallelCoordinatesPlot(title="axes", columns=columns),
-                    *(wr.ParameterImportancePlot(with_respect_to=f"final/{main}") for main in MAIN)],
-        "curves": [wr.LinePlot(title=name, x="epoch", y=[name]) for name in (*MAIN, "val/loss", "train/loss")],
+                    *(wr.ParameterImportancePlot(with_respect_to=f"final/{main}") for main in mains)],
+        "curves": [wr.LinePlot(title=name, x="epoch", y=[name]) for name in (*mains, "val/loss", "train/loss")],
         "mistakes": [wr.WeavePanelSummaryTable(table_name="confusion/val_table"), wr.MediaBrowser(media_keys=["mistakes"])],
     }  # fmt: skip
     return ws.Workspace(

@@ -6,17 +6,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from metrics.figures import main_figure, plain
+from metrics.base import TaskMetrics
+from metrics.figures import figure_text
 
 TRAIN, VAL = "#8a8f98", "#0b5fff"
 
 
-def draw_curves(history: list[dict[str, float]], title: str, path: Path, majority: float | None = None) -> None:
-    """Loss and accuracy, Dice or MAE, of train and val per epoch → a PNG of 1200 x 500 pixels.
+def draw_curves(
+    history: list[dict[str, float]], metrics: TaskMetrics, title: str, path: Path, baseline: float | None = None
+) -> None:
+    """Loss and what the task follows, of train and val per epoch → a PNG of 1200 x 500 pixels.
 
     Args:
         history: a record's `history`: epoch, train/loss, train/accuracy, val/loss, val/accuracy.
-        majority: val accuracy of always giving the commonest label, of numbers the MAE of the median; drawn as a line.
+        baseline: what the answer that looks at no picture comes to on the val part; drawn as a line.
 
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -27,15 +30,16 @@ def draw_curves(history: list[dict[str, float]], title: str, path: Path, majorit
     FigureCanvasAgg(figure)
     figure.suptitle(title, fontsize=12, x=0.01, ha="left")
     epochs = [int(row["epoch"]) + 1 for row in history]
-    main = plain(main_figure(history[0]))
-    followed = "mae" if main == "r2" else main  # which training knows too
-    for axes, name in zip(figure.subplots(1, 2), ("loss", followed), strict=True):
+    for axes, name in zip(figure.subplots(1, 2), ("loss", metrics.curve), strict=True):
         for part, colour in (("train", TRAIN), ("val", VAL)):
             values = [row.get(f"{part}/{name}") for row in history]
             axes.plot(epochs, values, color=colour, marker=".", label=part)
-        _mark(axes, name, history, epochs, majority)
+        if name == "loss":
+            axes.set_ylim(bottom=0)
+        else:
+            _mark(axes, history, metrics, epochs, baseline)
         axes.set_xlabel("epoch")
-        axes.set_ylabel(name)
+        axes.set_ylabel(metrics.title(name))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
@@ -43,23 +47,26 @@ def draw_curves(history: list[dict[str, float]], title: str, path: Path, majorit
     figure.savefig(path)
 
 
-def _mark(axes: Any, name: str, history: list[dict[str, float]], epochs: list[int], majority: float | None) -> None:
-    if name == "loss":
-        axes.set_ylim(bottom=0)
-        return
-    choose = min if name == "mae" else max
-    best = choose(range(len(history)), key=lambda row: history[row][f"val/{name}"])
-    value = history[best][f"val/{name}"]
+def _mark(
+    axes: Any, history: list[dict[str, float]], metrics: TaskMetrics, epochs: list[int], baseline: float | None
+) -> None:
+    """The best epoch, the baseline, and where the drawing ends."""
+    name, rising = f"val/{metrics.curve}", metrics.curve_direction == "max"
+    best = (max if rising else min)(range(len(history)), key=lambda row: history[row][name])
+    value = history[best][name]
     axes.plot(epochs[best], value, "o", color=VAL, markerfacecolor="white", markersize=9)
     axes.annotate(
-        f"best {value:.3g}" if name == "mae" else f"best {value:.3f}",
-        (epochs[best], value), (0, 9), textcoords="offset points", ha="center", color=VAL,
-    )  # fmt: skip
-    if majority is not None:
-        told = "always the median" if name == "mae" else "commonest label"
-        axes.axhline(majority, color="#c0392b", linestyle=":", linewidth=1.2, label=told)
-    if name == "mae":
-        axes.set_ylim(0, 1.15 * max(majority or 0, *(row[f"val/{name}"] for row in history[len(history) // 10 :])))
+        f"best {figure_text(name, value)}",
+        (epochs[best], value),
+        (0, 9),
+        textcoords="offset points",
+        ha="center",
+        color=VAL,
+    )
+    if baseline is not None:
+        axes.axhline(baseline, color="#c0392b", linestyle=":", linewidth=1.2, label=metrics.constant_answer)
+    if metrics.curve in metrics.own_unit:
+        axes.set_ylim(0, 1.15 * max(baseline or 0, *(row[name] for row in history[len(history) // 10 :])))
     else:
         axes.set_ylim(0, 1.05)
 

@@ -9,21 +9,22 @@ import jinja2
 import numpy as np
 import pandas as pd
 
-from metrics.figures import SHOWN, figure_text, main_figure, mixed_starts
-from sweeps.analysis.main_effects import REPEATS, Effect, main_effects
+from metrics.base import TaskMetrics
+from metrics.figures import figure_text, figure_title, main_figure, mixed_starts, shown_figures
+from metrics.lookup import all_metrics, metrics_of_frame
+from sweeps.analysis.main_effects import Effect, main_effects
 from sweeps.analysis.pareto import points
 from sweeps.analysis.recommendation import advise
 from sweeps.records import cross_results
 from sweeps.records.run_record import Record, RecordError, Status, find_runs, read_record, write_whole
 from sweeps.report.sections import embedded, inside_of, pooled_seeds, repeats_of
 from sweeps.report.svg import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Front, curve, draw_front
-from sweeps.tables.naming import called, telling
+from sweeps.tables.naming import REPEATS, called, telling
 from sweeps.tables.published import Beside, beside
 from sweeps.tables.runs import axis_columns, figures_with_intervals, pooled, read_sweep
 from sweeps.tables.seeds import repeat_text
 from sweeps.tables.status import Progress, progress
 
-EFFECT_FIGURES = ("val/accuracy", "val/macro_f1", "val/dice", "val/dice_pooled", "val/r2")
 CLASS_COLOURS = ("#ff4d4f", "#40a9ff", "#fadb14", "#73d13d", "#b37feb", "#ff922e", "#36cfc9", "#f759ab")
 """Of the outlines in a run's mistakes.jpg."""
 MOST_DETAILS = 6
@@ -37,18 +38,12 @@ class Detail:
 
     name: str
     value: float
-    """Its accuracy, Dice or R²."""
+    """Its main figure."""
     class_names: list[str]
-    confusion: list[list[int]]
-    """Empty for masks and numbers."""
-    per_class: dict[str, list[float | None]]
-    """Of masks: figures of each class by name; else empty."""
-    label_confusion: list[list[list[int]]]
-    """Of masks: of each class what an image has by what was said."""
-    per_band: dict[str, list[float | None]]
-    """Of numbers: figures of each band by name; else empty."""
+    metrics: dict[str, Any]
+    """Its record's figures of the val part, by their names without the part."""
     scatter: str
-    """Of numbers: data address of true against given ones; else empty."""
+    """Data address of numbers.jpg, true against given numbers; empty where the run has none."""
     mistakes: list[dict[str, Any]]
     picture: str
     """Data address of its worst mistakes; empty where the run has none."""
@@ -57,7 +52,7 @@ class Detail:
 def write_report(sweep: Path) -> Path:
     """Writes `report.html` into the sweep's folder and gives its path. An empty sweep has a report too."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+        loader=jinja2.FileSystemLoader([Path(__file__).parent, "/"]), autoescape=True, trim_blocks=True, lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )  # fmt: skip
     path = sweep / "report.html"
@@ -71,7 +66,8 @@ def gather(sweep: Path) -> dict[str, Any]:
     done = runs[runs.status == Status.DONE] if len(runs) else runs
     axes = telling(done) if len(done) else []
     records = _records(sweep, done)
-    main = main_figure(done)
+    metrics = metrics_of_frame(done)
+    main = f"val/{metrics.main}"
     if main in done:  # runs of another task, as runs/adhoc may have some, stand in the table of all runs alone
         judged = done[done[main].notna()]
         records = {run: record for run, record in records.items() if run in set(judged.run)}
@@ -95,8 +91,8 @@ def gather(sweep: Path) -> dict[str, Any]:
         **inside_of(sweep, done, axes),
         "crosses": cross_results.tables(cross_results.read(sweep)),
         "effects": _effects(done, [name for name in axis_columns(done) if name != "start"] if len(done) else []),
-        "curves": _curves(records, done, axes),
-        "curve_top": _curve_top(records, main),
+        "curves": _curves(records, done, axes, metrics),
+        "curve_top": _curve_top(records, metrics),
         "details": _details(sweep, records, done, axes),
         "tables": [table for table in tables if table.known],
         "unmatched": sorted({table.number for table in tables} - {table.number for table in tables if table.known}),
@@ -106,7 +102,9 @@ def gather(sweep: Path) -> dict[str, Any]:
         "mixed_starts": mixed_starts,
         "repeat_text": repeat_text,
         "main": main,
-        "task": next((record["axes"].get("task", "grading") for record in records.values()), "grading"),
+        "metrics": metrics,
+        "title": figure_title,
+        "template": str(metrics.template),
         "pooled_figures": figures_with_intervals,
         "colours": CLASS_COLOURS,
     }
@@ -160,7 +158,7 @@ def _pooled_rows(sweep: Path, runs: pd.DataFrame, axes: list[str]) -> pd.DataFra
 
 def _rows(done: pd.DataFrame, files: pd.DataFrame, axes: list[str]) -> dict[str, Any]:
     """The sortable table: a row per finished run, and per file of it."""
-    figures = [name for name in SHOWN if name in done]
+    figures = shown_figures(done)
     columns = [*axes, "start", "file", *figures, "same", "kB", "ms", "device"]
     rows = []
     for _, run in done.iterrows():
@@ -174,19 +172,21 @@ def _rows(done: pd.DataFrame, files: pd.DataFrame, axes: list[str]) -> dict[str,
 
 
 def _effects(done: pd.DataFrame, axes: list[str]) -> dict[str, list[Effect]]:
-    figures = [name for name in EFFECT_FIGURES if name in done]
+    figures = list(dict.fromkeys(name for one in all_metrics() for name in one.compared if name in done))
     return {figure: found for figure in figures if (found := main_effects(done, axes, figure))}
 
 
-def _curves(records: dict[str, Record], done: pd.DataFrame, axes: list[str]) -> list[dict[str, Any]]:
+def _curves(
+    records: dict[str, Record], done: pd.DataFrame, axes: list[str], metrics: TaskMetrics
+) -> list[dict[str, Any]]:
     """Learning curves of the best runs, as small drawings of 150 x 70."""
     drawn = []
-    main = main_figure(done)
-    best = done.dropna(subset=main).sort_values(main, ascending=False).head(MOST_CURVES) if main in done else done
-    top = _curve_top(records, main)
+    main = f"val/{metrics.main}"
+    best = _best_first(done, metrics).head(MOST_CURVES) if main in done else done
+    top = _curve_top(records, metrics)
     for _, run in best.iterrows():
         history = records.get(run.run, {}).get("history", [])
-        parts = {part: [_followed(epoch, part) for epoch in history] for part in ("train", "val")}
+        parts = {part: [epoch.get(f"{part}/{metrics.curve}") for epoch in history] for part in ("train", "val")}
         repeats = ", ".join(f"{name} {run[name]}" for name in REPEATS if name in axes)
         drawn.append(
             {
@@ -203,28 +203,28 @@ def _curves(records: dict[str, Record], done: pd.DataFrame, axes: list[str]) -> 
     return drawn
 
 
-def _curve_top(records: dict[str, Record], main: str) -> float:
-    """Where all drawings end: 1, or of errors what a constant answer costs at most."""
-    if main != "val/r2":
+def _best_first(done: pd.DataFrame, metrics: TaskMetrics) -> pd.DataFrame:
+    main = f"val/{metrics.main}"
+    return done.dropna(subset=main).sort_values(main, ascending=metrics.direction == "min")
+
+
+def _curve_top(records: dict[str, Record], metrics: TaskMetrics) -> float:
+    """Where all drawings end: 1, or of errors a little above what the baseline costs at most."""
+    if metrics.curve not in metrics.own_unit:
         return 1.0
-    constants = [record.get("metrics", {}).get("val/constant_mae") or 0.0 for record in records.values()]
-    return 1.2 * max(constants, default=0.0) or 1.0
-
-
-def _followed(epoch: dict[str, float], part: str) -> float | None:
-    """What a curve shows: accuracy, the pooled Dice or MAE, which training knows too."""
-    names = (f"{part}/{name}" for name in ("accuracy", "dice_pooled", "mae"))
-    return next((epoch[name] for name in names if name in epoch), None)
+    known = [record.get("baseline", {}).get(f"val/{metrics.curve}") or 0.0 for record in records.values()]
+    return 1.2 * max(known, default=0.0) or 1.0
 
 
 def _details(sweep: Path, records: dict[str, Record], done: pd.DataFrame, axes: list[str]) -> list[Detail]:
-    main = main_figure(done)
+    metrics = metrics_of_frame(done)
+    main = f"val/{metrics.main}"
     if main not in done:
         return []
     found = []
-    for _, run in done.dropna(subset=main).sort_values(main, ascending=False).head(MOST_DETAILS).iterrows():
+    for _, run in _best_first(done, metrics).head(MOST_DETAILS).iterrows():
         record = records[run.run]
-        metrics = record.get("metrics", {})
+        own = {name[4:]: value for name, value in record.get("metrics", {}).items() if name.startswith("val/")}
         picture = sweep / run.run / "mistakes.jpg"
         mistakes = record.get("mistakes", []) if picture.exists() else []
         found.append(
@@ -232,10 +232,7 @@ def _details(sweep: Path, records: dict[str, Record], done: pd.DataFrame, axes: 
                 f"{called(run, axes)} " + ", ".join(f"{name} {run[name]}" for name in REPEATS if name in axes),
                 run[main],
                 record.get("data", {}).get("class_names", []),
-                metrics.get("val/confusion", []),
-                metrics.get("val/per_class", {}) if "val/label_confusion" in metrics else {},
-                metrics.get("val/label_confusion", []),
-                metrics.get("val/per_band", {}),
+                own,
                 embedded(drawn) if (drawn := sweep / run.run / "numbers.jpg").exists() else "",
                 mistakes,
                 embedded(picture) if mistakes else "",

@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 
 from metrics.figures import is_share
-from sweeps.analysis.trends import trends
 from sweeps.report.svg import draw_sizes
+from sweeps.report.trends import trends
 from sweeps.tables.naming import called
-from sweeps.tables.seeds import FIGURES, pooled_over_seeds, repeated
+from sweeps.tables.seeds import pooled_over_seeds, repeated, repeated_figures
 
 MOST_INSIDE = 4
 """Pictures of what is seen inside; each is some 300 kB."""
@@ -25,10 +25,10 @@ def repeats_of(runs: pd.DataFrame, axes: list[str]) -> dict[str, Any]:
         return {"repeats": None, "repeat_figures": [], "by_size": None, "size_figure": "", "trends": []}
     folds = "fold" in table and table.fold.nunique() > 1
     names = [called(row, axes) + (f" fold {row.fold}" if folds else "") for _, row in table.iterrows()]
-    taught = table["task.soft_share"] if "task.soft_share" in table else pd.Series([None] * len(table))
+    taught = table["method.soft_share"] if "method.soft_share" in table else pd.Series([None] * len(table))
     words = ["from the labels" if str(share) in ("0", "0.0") else "taught" for share in taught]
-    kinds = words if "task.soft_share" in table else list(table.backbone)
-    figures = [name for name in FIGURES if name in table]
+    kinds = words if "method.soft_share" in table else list(table.backbone)
+    figures = repeated_figures(table)
     figure = "f_measure" if "f_measure" in figures else next((name for name in figures if is_share(name)), "")
     drawn = draw_sizes(table, names, kinds, figure) if figure else None
     return {"repeats": table.assign(name=names), "repeat_figures": figures, "by_size": drawn, "size_figure": figure,

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from metrics.figures import figure_text
-from metrics.from_predictions import GRADES, MASKS, NUMBERS
+from metrics.lookup import all_metrics
 
 
 def files_shown(files: pd.DataFrame) -> pd.DataFrame:
@@ -14,7 +14,7 @@ def files_shown(files: pd.DataFrame) -> pd.DataFrame:
     own = list(files.columns[files.columns.get_loc("file") :])
     shown = files[[name for name in files if name not in own and (name == "backbone" or files[name].nunique() > 1)]]
     shown = shown.assign(file=files.file, runs=files.runs, cells=files.cells)
-    for name in (name for kind in (GRADES, MASKS, NUMBERS) for name in kind.figures if name in files):
+    for name in dict.fromkeys(name for one in all_metrics() for name in one.figures if name in files):
         shown[name] = [figure_text(name, value) for value in files[name]]
     shown["lost"] = [
         f"{lost:.1f} [{low:.1f}, {high:.1f}]"

@@ -7,7 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from metrics.from_predictions import kind_of
+from metrics.base import TaskMetrics
+from metrics.lookup import metrics_of_frame
+from sweeps.records.latency import typical_ms
 from sweeps.records.run_record import Record, RecordError, find_runs, read_record
 
 FILE_COLUMNS = ("file", "size_bytes", "same", "checkpoint", "device", "threads", "delegate", "latency_ms", "marked")
@@ -28,12 +30,6 @@ def file_rows(run: str, record: Record) -> list[dict[str, Any]]:
             where = {name: timed.get(name) for name in ("device", "threads", "delegate")}
             rows.append(about | known | where | {"latency_ms": typical_ms(timed)} | metrics)
     return rows
-
-
-def typical_ms(timed: Record) -> float:
-    """The p50 of a latency's entry, the mean where its runtime tells no more (older builds of benchmark_model)."""
-    known = (timed.get(f"latency_ms_{name}") for name in ("p50", "mean"))
-    return next((float(value) for value in known if value is not None), np.nan)
 
 
 def collect_files(sweep: Path) -> pd.DataFrame:
@@ -72,39 +68,39 @@ def pooled_files(sweep: Path, files: pd.DataFrame | None = None) -> pd.DataFrame
     axes = [str(name) for name in files if name not in (*FILE_COLUMNS, "run", "fold") and "/" not in str(name)]
     rows: list[dict[str, Any]] = []
     for values, point in firsts.groupby(axes, dropna=False, sort=False):
+        metrics = metrics_of_frame(point)
         everything = pd.concat(
-            [_beside_torch(sweep / str(run), here) for run, here in point.groupby("run", sort=False)]
+            [_beside_torch(sweep / str(run), here, metrics) for run, here in point.groupby("run", sort=False)]
         )
         part = "test" if (everything.part == "test").any() else "val"
         about = dict(zip(axes, values, strict=True))
         for file, cells in everything[everything.part == part].groupby("file", sort=False):
             made = point[point.file == file]
             costs = {"size_bytes": made.size_bytes.mean(), "latency_ms_p50": made.latency_ms.median()}
-            rows.append(about | {"file": file, "runs": len(made)} | _figures(cells) | costs)
+            rows.append(about | {"file": file, "runs": len(made)} | _figures(cells, metrics) | costs)
     return pd.DataFrame(rows)
 
 
-def _beside_torch(folder: Path, made: pd.DataFrame) -> pd.DataFrame:
+def _beside_torch(folder: Path, made: pd.DataFrame, metrics: TaskMetrics) -> pd.DataFrame:
     """The files' predictions with what torch's answer by the same checkpoint is worth, column `torch`, and `same`."""
     torch_says = pd.read_parquet(folder / "predictions.parquet")
     files = pd.read_parquet(folder / "export" / "predictions.parquet")
     files["checkpoint"] = files.file.map(dict(zip(made.file, made.checkpoint, strict=True)))
-    files["worth"], torch_says["torch"] = (kind_of(frame).worth(frame) for frame in (files, torch_says))
-    kept = ["sample", "part", "checkpoint", "torch", *(["grade"] if "grade" in files else [])]
-    merged = files.merge(torch_says[kept].rename(columns={"grade": "torch_grade"}), on=["sample", "part", "checkpoint"])
-    if "grade" in merged:
-        return merged.assign(same=merged.grade == merged.torch_grade)
-    return merged.assign(same=merged.file.map(dict(zip(made.file, made.same, strict=True))))
+    files["worth"], torch_says["torch"] = metrics.worth(files), metrics.worth(torch_says)
+    keys = ["sample", "part", "checkpoint"]
+    answers = {name: f"torch_{name}" for name in torch_says if name not in (*keys, "torch", "source_id", "group")}
+    merged = files.merge(torch_says.drop(columns=["source_id", "group"]).rename(columns=answers), on=keys)
+    same = metrics.same(merged)
+    return merged.assign(same=merged.file.map(dict(zip(made.file, made.same, strict=True))) if same is None else same)
 
 
-def _figures(answers: pd.DataFrame) -> dict[str, Any]:
-    kind = kind_of(answers)
+def _figures(answers: pd.DataFrame, metrics: TaskMetrics) -> dict[str, Any]:
     before, after = answers.torch.to_numpy(), answers.worth.to_numpy()
     low, high = paired_interval(before, after, answers.source_id.to_numpy(str))
-    chosen = {name: figure for name, figure in kind.figures.items() if name not in ("off_by_one", "label_accuracy")}
+    arrays = metrics.truth_and_answers(answers)
     return {
         "cells": len(answers),
-        **{name: figure(*kind.arrays(answers)) for name, figure in chosen.items()},
+        **{name: metrics.figures[name](*arrays) for name in metrics.pooled_files},
         "lost": 100 * float(np.mean(before) - np.mean(after)),
         "lost_low": low,
         "lost_high": high,

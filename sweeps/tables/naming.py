@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sweeps.analysis.main_effects import REPEATS
 from sweeps.tables.runs import axis_columns
 
 
@@ -37,3 +36,7 @@ def _short(axis: str, value: Any) -> str:
         return {"augmentation": "unaugmented", "imbalance": ""}.get(axis, f"no {axis}")
     known = {"backbone", "encoding", "augmentation", "imbalance", "datamodule", "schedule", "optimizer"}
     return own.get(axis) or (text if axis in known else f"{axis.rpartition('.')[2]} {text}")
+
+
+REPEATS = ("seed", "fold")
+"""Axes along which a point is repeated; no effect is asked of them."""

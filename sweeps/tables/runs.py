@@ -1,6 +1,7 @@
 """Records → one table: a row per run, and a row per point with its folds pooled."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ import pyarrow.csv
 from pyarrow import parquet
 from rich.console import Console
 
-from metrics.figures import BOOKKEEPING, SHOWN, figure_text, mixed_starts
-from metrics.from_predictions import GRADES, MASKS, NUMBERS, kind_of
-from metrics.grading import bootstrap_interval
+from metrics.base import TaskMetrics
+from metrics.figures import BOOKKEEPING, figure_text, mixed_starts, shown_figures
+from metrics.intervals import bootstrap_interval
+from metrics.lookup import metrics_of_frame
 from sweeps.records.run_record import Record, RecordError, Status, find_runs, read_record, status_of
 from sweeps.tables.console import files_shown, show
 from sweeps.tables.exported_files import collect_files, file_rows, pooled_files
@@ -62,20 +64,20 @@ def _row(folder: Path, record: Record) -> dict[str, Any]:
         "teacher_weights": record.get("teacher_weights", np.nan),
         "fingerprint": record.get("data", {}).get("fingerprint", ""),
         "recipe": _recipe(record.get("config", {})),
-        **{name: record.get("config", {}).get("task", {}).get(name) for name in ("temperature", "soft_share")},
+        **{name: record.get("config", {}).get("method", {}).get(name) for name in ("temperature", "soft_share")},
         **({"temperature": record["temperature"]} if "temperature" in record else {}),
         **scalars,
     }
 
 
-RECIPE = ("backbone", "encoding", "augmentation", "imbalance", "optimizer", "schedule", "fine_tuning", "task")
+RECIPE = ("backbone", "encoding", "augmentation", "imbalance", "optimizer", "schedule", "fine_tuning", "task", "method")
 
 
 def _recipe(config: dict[str, Any]) -> str:
     """Equal for runs that are trained alike, whatever of it stands in files: what axes cannot tell."""
     parts = {name: config.get(name) for name in RECIPE} | {"epochs": config.get("trainer", {}).get("max_epochs")}
-    task = {key: value for key, value in (parts["task"] or {}).items() if key not in ("teacher", "temperatures")}
-    words = orjson.dumps(parts | {"task": task}, option=orjson.OPT_SORT_KEYS, default=str)
+    method = {key: value for key, value in (parts["method"] or {}).items() if key not in ("teacher", "temperatures")}
+    words = orjson.dumps(parts | {"method": method}, option=orjson.OPT_SORT_KEYS, default=str)
     return hashlib.blake2b(words, digest_size=6).hexdigest()
 
 
@@ -129,16 +131,16 @@ def pooled(sweep: Path, table: pd.DataFrame | None = None) -> pd.DataFrame:
         axes = dict(zip(keys, values, strict=True)) | {"folds": len(runs), "graded_by": f"{checkpoint} epoch"}
         names = sorted(name for name in chosen.group.unique() if name)
         groups = [("all", chosen), *((name, chosen[chosen.group == name]) for name in names)]
-        ordered = "val/off_by_one" in runs and bool(runs["val/off_by_one"].notna().all())
-        rows.extend(axes | {"group": name} | summary(cells, ordered=ordered) for name, cells in groups)
+        metrics = metrics_of_frame(runs)
+        figures = [name for name in metrics.figures if runs.get(f"val/{name}", pd.Series([np.nan])).notna().all()]
+        rows.extend(axes | {"group": name} | summary(cells, metrics, figures) for name, cells in groups)
     return pd.DataFrame(rows)
 
 
-def summary(cells: pd.DataFrame, *, ordered: bool = True) -> dict[str, Any]:
-    """Figures and intervals of one set of predictions; off by one for ordered classes, a majority for labels alone."""
-    kind = kind_of(cells)
-    figures = {name: figure for name, figure in kind.figures.items() if ordered or name != "off_by_one"}
-    truth, answers = kind.arrays(cells)
+def summary(cells: pd.DataFrame, metrics: TaskMetrics, names: Sequence[str]) -> dict[str, Any]:
+    """Figures of these names and their intervals, of one set of predictions; a majority where each sample has one label."""
+    figures = {name: metrics.figures[name] for name in names}
+    truth, answers = metrics.truth_and_answers(cells)
     intervals = bootstrap_interval(truth, answers, cells.source_id.to_numpy(str), figures)
     row: dict[str, Any] = {"cells": cells["sample"].nunique()}
     if "label" in cells:
@@ -160,7 +162,7 @@ def print_table(table: pd.DataFrame, sweep: Path, files: pd.DataFrame | None = N
         console.print(f"no runs in {sweep}")
         return
     axes = axis_columns(table)
-    figures = [name for name in SHOWN if name in table]
+    figures = shown_figures(table)
     names = [*axes, *(["start"] if "start" not in axes else []), "status", *figures, "seconds"]
     shown = table[[name for name in names if name in table]]
     show(console, shown.head(most), f"{sweep}: {len(table)} runs")
@@ -187,8 +189,7 @@ def print_table(table: pd.DataFrame, sweep: Path, files: pd.DataFrame | None = N
     losses = pooled_files(sweep, files)
     if len(losses):
         losses.to_csv(sweep / "pooled_files.csv", index=False)
-        main = next(kind.main for kind in (GRADES, MASKS, NUMBERS) if kind.main in losses)
-        what = f"points of {main} lost" if main != NUMBERS.main else "hundredths of the range by which MAE has risen"
+        what = metrics_of_frame(losses).drop_unit
         show(console, files_shown(losses), f"exported files, all folds pooled: {what} against torch")
     if "start" in table and mixed_starts(table.start):
         console.print("note: some runs start pretrained and some at random (column start); they do not compare.")

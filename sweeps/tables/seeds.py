@@ -7,23 +7,15 @@ import pandas as pd
 import yaml
 
 from metrics.figures import BOOKKEEPING, is_share, main_figure
-from sweeps.analysis.main_effects import t_interval
+from metrics.intervals import t_interval
+from metrics.lookup import all_metrics
 from sweeps.records.run_record import Status
 from sweeps.tables.published import PUBLISHED
 
-FIGURES = (
-    "accuracy",
-    "macro_precision",
-    "macro_recall",
-    "f_measure",
-    "dice",
-    "dice_pooled",
-    "iou",
-    "mae",
-    "rmse",
-    "r2",
-)
-"""Of the part that nothing was chosen by, where a sweep has one."""
+
+def repeated_figures(table: pd.DataFrame) -> list[str]:
+    """Figures whose mean over seeds is given, of the part that nothing was chosen by, where a sweep has one."""
+    return list(dict.fromkeys(name for one in all_metrics() for name in one.repeated if name in table))
 
 
 def repeated(runs: pd.DataFrame) -> pd.DataFrame:
@@ -50,7 +42,7 @@ def repeated(runs: pd.DataFrame) -> pd.DataFrame:
         row: dict[str, Any] = {name: known[name] for name in axes} | {"runs": len(group)} | _weights(group)
         tested = main_figure(group.columns[group.notna().any()]).replace("val/", "test/")
         row["part"] = "test" if tested in group and group[tested].notna().all() else "val"
-        for name in FIGURES:
+        for name in dict.fromkeys(name for one in all_metrics() for name in one.repeated):
             column = f"{row['part']}/{name}"
             if column in group and group[column].notna().all():
                 found = group[column].to_numpy(float)
@@ -102,7 +94,7 @@ def shown_repeats(table: pd.DataFrame) -> pd.DataFrame:
         if table[name].notna().any():
             words = "{:,.0f}" if name == "weights" else "{:.2%}"
             shown[name] = [words.format(value) if pd.notna(value) else "–" for value in table[name]]
-    for name in (name for name in FIGURES if name in table):
+    for name in repeated_figures(table):
         ends = zip(table[name], table[f"{name}_high"], strict=True)
         shown[name] = [repeat_text(name, mean, high) for mean, high in ends]
     if "printed" in table:
@@ -128,7 +120,7 @@ def _printed(row: dict[str, Any], run: "pd.Series[Any]", told: dict[str, Any]) -
     one = told["networks"].get(row.get("backbone"))
     if row.get("datamodule") != told["datamodule"] or one is None:
         return {}
-    if row.get("task") != "distillation" or run.get("soft_share") == 0:
+    if pd.isna(run.get("soft_share")) or run.get("soft_share") == 0:
         return {"printed": one["alone"] / 100} if "alone" in one else _accuracy(one)
     heat = run.get("temperature")
     if heat == one.get("temperature"):

@@ -93,12 +93,3 @@ def test_a_run_on_votes_learns(tmp_path, encoding):
     floor = -(2 / 3 * np.log(2 / 3) + 1 / 3 * np.log(1 / 3)) * 6 / 7  # nothing can be surer than the voters
     if encoding == "one_hot":
         assert min(losses) > floor
-
-
-def test_runs_of_before_votes_keep_their_hash():
-    from jobs.config_hash import config_hash
-
-    before = {"datamodule": {"root": "x"}, "trainer": {}}
-    settled, votes = ({"datamodule": {"root": "x", "labels": kind}, "trainer": {}} for kind in ("settled", "votes"))
-    assert config_hash(settled, None) == config_hash(before, None)
-    assert config_hash(votes, None) != config_hash(before, None)

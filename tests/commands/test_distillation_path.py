@@ -56,22 +56,22 @@ def test_digits_are_divided_as_said(teacher):
 @pytest.mark.parametrize(
     "words",
     [
-        ["task.soft_share=1.0", "task.loss=mse"],
-        ["task.soft_share=0.7", "task.loss=kl", "task.temperature=4.0"],
-        pytest.param(["task.temperature=learned", "task.loss=kl"], marks=pytest.mark.slow),
+        ["method.soft_share=1.0", "method.loss=mse"],
+        ["method.soft_share=0.7", "method.loss=kl", "method.temperature=4.0"],
+        pytest.param(["method.temperature=learned", "method.loss=kl"], marks=pytest.mark.slow),
     ],
     ids=["mse", "kl", "learned"],
 )
 def test_a_student_learns_from_its_teacher(digits, teacher, words):
     sweep = f"student-{abs(hash(tuple(words)))}"
-    given = [*SMALL, "task=distillation", f"task.teacher={teacher}", "backbone=simplenet_v3", *words]
+    given = [*SMALL, "method=distillation", f"method.teacher={teacher}", "backbone=simplenet_v3", *words]
     done = run(digits, "-m", *given, "trainer.max_epochs=15", f"sweep_name={sweep}", check=0)
     assert done.stderr == ""
     (folder,) = find_runs(digits / "runs" / sweep)
     record = record_of(folder)
     assert record["metrics"]["test/accuracy"] > 0.8
-    assert len(record["config"]["task"]["teacher_sha256"]) == 1
-    asked = record["config"]["task"]["temperature"]
+    assert len(record["config"]["method"]["teacher_sha256"]) == 1
+    asked = record["config"]["method"]["temperature"]
     assert record["temperature"] > 0 if asked == "learned" else record["temperature"] == asked
     assert list((digits / "cache").glob("teacher-*.npy"))
     again = run(digits, "-m", *given, "trainer.max_epochs=15", f"sweep_name={sweep}", check=0)
@@ -84,29 +84,35 @@ def test_a_student_learns_from_its_teacher(digits, teacher, words):
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [
-        ([], "task.teacher=null: want the folder of a trained run"),
-        (["task.teacher=nowhere"], "nowhere/record.json"),
-        (["task.teacher={teacher}", "task.temperature=0"], "task.temperature=0"),
-        (["task.teacher={teacher}", "task.loss=l1"], "task.loss=l1: want one of mse, kl"),
-        (["task.teacher={teacher}", "task.soft_share=2"], "task.soft_share=2: want 0 to 1"),
+        ([], "method.teacher=null: want the folder of a trained run"),
+        (["method.teacher=nowhere"], "nowhere/record.json"),
+        (["method.teacher={teacher}", "method.temperature=0"], "method.temperature=0"),
+        (["method.teacher={teacher}", "method.loss=l1"], "method.loss=l1: want one of mse, kl"),
+        (["method.teacher={teacher}", "method.soft_share=2"], "method.soft_share=2: want 0 to 1"),
         (
-            ["task.teacher={teacher}", "datamodule.held_out=70"],
+            ["method.teacher={teacher}", "datamodule.held_out=70"],
             "was trained with datamodule.held_out=60, here it is 70",
         ),
-        (["task.teacher={teacher}", "resolution=32"], "resolution=32: simplenet_v3 is made for 28"),
+        (["method.teacher={teacher}", "resolution=32"], "resolution=32: simplenet_v3 is made for 28"),
     ],
 )
 def test_what_is_wrong_with_a_teacher_is_one_line(digits, teacher, words, wanted):
     given = [word.format(teacher=teacher) for word in words]
-    done = run(digits, *SMALL, "task=distillation", "backbone=simplenet_v3", *given, "sweep_name=wrong", check=1)
+    done = run(digits, *SMALL, "method=distillation", "backbone=simplenet_v3", *given, "sweep_name=wrong", check=1)
     assert wanted in done.stderr
     assert done.stderr.count("\n") == 1
 
 
 def test_a_temperature_may_be_taken_from_a_table(digits, teacher):
-    words = [*SMALL, "task=distillation", f"task.teacher={teacher}", "backbone=simplenet_v3", "trainer.max_epochs=1"]
-    table = ["+task.temperatures={simplenet_v3:5.0}", "task.temperature=${task.temperatures.simplenet_v3}"]
+    words = [
+        *SMALL,
+        "method=distillation",
+        f"method.teacher={teacher}",
+        "backbone=simplenet_v3",
+        "trainer.max_epochs=1",
+    ]
+    table = ["+method.temperatures={simplenet_v3:5.0}", "method.temperature=${method.temperatures.simplenet_v3}"]
     run(digits, *words, *table, "stack=2", "sweep_name=table", check=0)
-    assert {record_of(folder)["config"]["task"]["temperature"] for folder in find_runs(digits / "runs" / "table")} == {
-        5.0
-    }
+    assert {
+        record_of(folder)["config"]["method"]["temperature"] for folder in find_runs(digits / "runs" / "table")
+    } == {5.0}

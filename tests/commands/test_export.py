@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 import torch
 
-from export.runtime import TfliteModel, read_file
+from export.runtime import read_file
 from sweeps.records.run_record import find_runs, update_record
+from tasks.grading_files import GradeModel
 from tests.commands.test_train import SMALL, record_of, run
 from tests.warm import HERE, run_plain, run_warm
 
@@ -81,7 +82,7 @@ def test_the_metadata_is_enough_for_a_phone(exported):
         assert described["grid"] == {"columns": 3, "rows": 5, "cell_px": 64}
         assert described["resolution"] == 32
         assert described["quantization"] == kind
-        assert TfliteModel(data).input_shape == (1, 32, 32, 3)
+        assert GradeModel(data).input_shape == (1, 32, 32, 3)
 
 
 def test_predict_takes_a_file_alone(place, exported, tmp_path):

@@ -16,7 +16,6 @@ from lightning_modules.backbones.keras_weights import WIDTHS
 HERE = ROOT
 README = (HERE / "README.md").read_text()
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
-AXES = dict(re.findall(r"^\| `(\w+)` \| (`.*`) \|$", README, re.MULTILINE))
 
 register()
 
@@ -95,13 +94,6 @@ def test_modules_that_are_named_exist():
         if module:
             place = HERE / module.group(1).replace(".", "/")
             assert (place / "__main__.py").exists() or place.with_suffix(".py").exists()
-
-
-@pytest.mark.parametrize("axis", AXES)
-def test_the_table_of_axes_is_the_folder(axis):
-    folder = HERE / "conf" / axis
-    if folder.is_dir():
-        assert set(re.findall(r"`(\w+)`", AXES[axis])) == {path.stem for path in folder.glob("*.yaml")}
 
 
 def test_pictures_exist():

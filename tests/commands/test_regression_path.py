@@ -187,12 +187,12 @@ def test_looking_inside_shows_what_makes_the_number_larger(finished, bars):
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [
-        (["encoding=one_hot"], "encoding=one_hot: is for task=grading, not for task=regression; want encoding=huber, l1, l1_margin, mse"),
-        (["task=grading", "encoding=one_hot"], "datamodule=image_numbers: is for task=regression, not for task=grading"),
+        (["encoding=one_hot"], "encoding=one_hot: takes grades, task=regression has numbers; want encoding=huber, l1, l1_margin, mse"),
+        (["task=grading", "encoding=one_hot"], "datamodule=image_numbers: its labels are numbers, task=grading wants grades; want task=regression"),
         (["encoding.low=5", "encoding.high=1"], "encoding.low=5 and encoding.high=1: want low below high"),
         (["datamodule.high=50"], "want 0 to 50 (datamodule.low, datamodule.high)"),
         (["datamodule.column=wear"], "lacks the column wear; it has image, number, source_id"),
-        (["stack=3"], "task=regression trains one network at a time"),
+        (["stack=3"], "RegressionModule is not computed in a stack"),
     ],
 )  # fmt: skip
 def test_what_does_not_go_together_is_one_line(bars, words, wanted):

@@ -70,9 +70,9 @@ def test_the_same_command_finds_it_done_and_the_table_shows_dice(finished, steel
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [
-        (["encoding=ordinal"], "encoding=ordinal: is for task=grading, not for task=segmentation"),
-        (["task=grading"], "encoding=dice_bce: is for task=segmentation, not for task=grading"),
-        (["task=grading", "encoding=one_hot"], "datamodule=severstal: is for task=segmentation, not for task=grading"),
+        (["encoding=ordinal"], "encoding=ordinal: takes grades, task=segmentation has masks"),
+        (["task=grading"], "encoding=dice_bce: takes masks, task=grading has grades"),
+        (["task=grading", "encoding=one_hot"], "datamodule=severstal: its labels are masks, task=grading wants grades"),
         (["augmentation=heavy"], "augmentation: moves images alone"),
         (["datamodule.table=no.csv"], "no.csv: no such file"),
     ],

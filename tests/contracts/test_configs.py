@@ -8,12 +8,17 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from choices import ROOT
+from choices import ROOT, names_of
+from choices.__main__ import axes, described
 from cli.train_schema import register
+from export.comparison import FileComparison
+from jobs.leakage import data_set_class, pictures_of
 from lightning_modules.backbones.pretrained import resolve_start
 from lightning_modules.backbones.spec import BackboneSpec, Start
+from metrics.lookup import metrics_of
+from tasks.base import Task
 from tests.backbones import BACKBONES, NAMES
-from training.build import factory
+from training.build import NON_HEAD_KEYS, factory
 
 CONF = ROOT / "conf"
 NO_AXES = ("hydra", "experiment", "sweep", "finalist", "study", "rules", "__pycache__")
@@ -38,8 +43,13 @@ def test_every_choice_composes(group, choice):
     if group in ("quantization", "latency"):  # several can be chosen: each lies under its own name
         assert list(node) == [choice]
         node = node[choice]
-    if group not in ("logger", "paths", "callbacks", "export"):
+    if group not in ("logger", "paths", "callbacks", "export", "trainer"):
         assert node._target_
+
+
+@pytest.mark.parametrize("axis", axes())
+def test_every_choice_says_in_its_first_line_what_it_is(axis):
+    assert [name for name in names_of(axis) if not described(axis, name)] == []
 
 
 @cache
@@ -115,40 +125,87 @@ def test_hub_names_and_scaling_are_timms(choice):
 
 
 ENCODINGS = [choice for group, choice in CHOICES if group == "encoding"]
-TASK_OF = {choice: said(f"encoding/{choice}").get("task", "grading") for choice in ENCODINGS}
-OF_MASKS = [choice for choice in ENCODINGS if TASK_OF[choice] == "segmentation"]
-OF_NUMBERS = [choice for choice in ENCODINGS if TASK_OF[choice] == "regression"]
+TASKS = [choice for group, choice in CHOICES if group == "task"]
+DATA_SETS = [choice for group, choice in CHOICES if group == "datamodule"]
+TARGETS_OF = {choice: list(said(f"encoding/{choice}").targets) for choice in ENCODINGS}
+OF_MASKS, OF_SETS, OF_NUMBERS, OF_GRADES = (
+    [choice for choice in ENCODINGS if targets in TARGETS_OF[choice]]
+    for targets in ("masks", "label_sets", "numbers", "grades")
+)
+
+
+def head_of(choice, classes):
+    return factory(composed(f"encoding={choice}").encoding, without=NON_HEAD_KEYS)(num_classes=classes)
+
+
+@pytest.mark.parametrize("choice", ENCODINGS)
+def test_what_an_encodings_yaml_says_is_what_its_head_is(choice):
+    node, head = composed(f"encoding={choice}").encoding, head_of(choice, 3)
+    assert list(node.targets) == list(head.targets)
+    assert node.get("needs_ordered_classes", False) == head.needs_ordered_classes
+    assert node.get("output_per_class", True) == head.output_per_class
+
+
+@pytest.mark.parametrize("choice", TASKS)
+def test_every_task_composes_alone_and_is_what_its_yaml_says(choice):
+    cfg = composed(f"task={choice}")
+    task = instantiate(cfg.task)
+    assert isinstance(task, Task)
+    assert task.targets in cfg.encoding.targets
+    assert metrics_of(choice).template.is_file()
+    assert task.view.is_file()
+    assert issubclass(task.file_comparison, FileComparison)
+    assert data_set_class(cfg.datamodule)
+
+
+@pytest.mark.parametrize("choice", DATA_SETS)
+def test_what_is_asked_of_a_data_set_before_it_is_read_needs_no_more_than_its_settings(choice):
+    settings = OmegaConf.to_container(composed(f"datamodule={choice}").datamodule, resolve=True)
+    for trained in (True, False):
+        assert all(one.kind for one in pictures_of(settings, trained=trained))
+    assert "root" in data_set_class(settings).location_keys
+
+
+@pytest.mark.parametrize("choice", OF_SETS)
+def test_every_encoding_of_sets_of_labels_keeps_the_head_contract(choice):
+    head = head_of(choice, 3)
+    logits = torch.randn(7, head.num_outputs, requires_grad=True)
+    loss = head.loss(logits, torch.rand(7, 3) > 0.5, torch.ones(7))
+    loss.backward()
+    assert head.probabilities(logits).shape == head.decode(logits).shape == (7, 3)
+    pixelwise = head.loss(logits[..., None, None], (torch.ones(7, 3) > 0)[..., None, None])
+    assert pixelwise.item() == pytest.approx(head.loss(logits, torch.ones(7, 3) > 0).item())
 
 
 @pytest.mark.parametrize("choice", OF_MASKS)
 def test_every_encoding_of_masks_keeps_the_head_contract(choice):
-    head = factory(composed(f"encoding={choice}").encoding, without=("task",))(num_classes=3)
+    head = head_of(choice, 3)
     logits = torch.randn(7, head.num_outputs, 4, 6, requires_grad=True)
     loss = head.loss(logits, torch.rand(7, 3, 4, 6) > 0.5, torch.ones(7))
     assert loss.shape == ()
     loss.backward()
     assert head.probabilities(logits).shape == head.decode(logits).shape == (7, 3, 4, 6)
     assert head.decode(logits).dtype == torch.bool
-    assert head.loss(logits, head.some_labels(torch.zeros(7, 3, 4, 6))).isfinite()
+    assert head.loss(logits, head.labels_like(logits)).isfinite()
 
 
 @pytest.mark.parametrize("choice", OF_NUMBERS)
 def test_every_encoding_of_numbers_keeps_the_head_contract(choice):
-    head = factory(composed(f"encoding={choice}").encoding, without=("task",))(num_classes=3)
+    head = head_of(choice, 3)
     logits = torch.randn(7, head.num_outputs, requires_grad=True)
     loss = head.loss(logits, torch.rand(7, 1), torch.ones(7))
     assert loss.shape == ()
     loss.backward()
     assert head.decode(logits).shape == (7, 1)
-    assert head.loss(logits, head.some_labels(torch.zeros(7, 3, 4, 6))).isfinite()
+    assert head.loss(logits, head.labels_like(logits)).isfinite()
 
 
-@pytest.mark.parametrize("choice", [choice for choice in ENCODINGS if TASK_OF[choice] == "grading"])
+@pytest.mark.parametrize("choice", OF_GRADES)
 def test_every_encoding_keeps_the_head_contract(choice):
-    head = instantiate(composed(f"encoding={choice}").encoding, num_classes=5)
+    head = head_of(choice, 5)
     logits = torch.randn(7, head.num_outputs, requires_grad=True)
     labels = torch.randint(0, 5, (7,))
-    assert head.loss(logits, head.some_labels(torch.zeros(7, 3, 4, 6))).isfinite()
+    assert head.loss(logits, head.labels_like(logits)).isfinite()
     loss = head.loss(logits, labels, torch.ones(7))
     assert loss.shape == ()
     loss.backward()

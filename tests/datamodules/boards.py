@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PillowImage
 
+from datamodules.base.pixels import Image
 from datamodules.phone_photos import PhonePhotos
-from datamodules.screens.grid import Grid, Image
+from datamodules.screens.grid import Grid
 from datamodules.screens.photo_folder import CORNER_COLUMNS
 
 Points = npt.NDArray[np.float64]

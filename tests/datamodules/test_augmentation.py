@@ -23,8 +23,8 @@ from datamodules.augmentation import (
     light,
     none,
 )
+from datamodules.base.pixels import Image
 from datamodules.batched import BatchedAugmentation
-from datamodules.screens.grid import Image
 
 LEVELS = {
     "light": light,

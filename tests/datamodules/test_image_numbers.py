@@ -110,7 +110,7 @@ def test_broken_images_and_those_without_a_number_are_left_out_and_named(bars):
         (lambda rows: [rows[0] | {"number": "nan"}, *rows[1:]], "numbers.csv: line 2: number=nan; want 0 to 1"),
         (lambda rows: [rows[0], rows[1] | {"number": "95"}, *rows[2:]],
          "numbers.csv: line 3: number=95; want 0 to 1 (datamodule.low, datamodule.high)"),
-        (lambda rows: [*rows, rows[0]], "line 42: images/bar000.png has a number already"),
+        (lambda rows: [*rows, rows[0]], "line 42: images/bar000.png has a line already"),
         (lambda rows: [rows[0] | {"source_id": ""}, *rows[1:]], "source_id is there in some lines only"),
         (lambda rows: [{"image": row["image"], "wear": "1"} for row in rows],
          "lacks the column number; it has image, wear (datamodule.column"),
@@ -149,7 +149,7 @@ def test_a_blank_line_does_not_shift_the_line_that_is_named(bars):
     path = bars / "numbers.csv"
     lines = path.read_text().splitlines()
     path.write_text("\n".join([*lines[:5], "", *lines[5:], lines[1]]))
-    with pytest.raises(DataError, match=r"line 43: images/bar000\.png has a number already"):
+    with pytest.raises(DataError, match=r"line 43: images/bar000\.png has a line already"):
         read(bars)
 
 

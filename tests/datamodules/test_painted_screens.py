@@ -110,16 +110,6 @@ def test_a_share_that_leaves_one_class_is_one_line(painted, tmp_path):
     assert painted(str(tmp_path / "pure"), copies=0, real=0.5).table.label.nunique() == 5
 
 
-def test_runs_of_before_shares_and_kinds_keep_their_hash():
-    from jobs.config_hash import config_hash
-
-    def hash_of(**more):
-        return config_hash({"datamodule": {"copies": 1, **more}, "trainer": {}}, None)
-
-    assert hash_of(severity=True, real=1.0) == hash_of()
-    assert len({hash_of(), hash_of(severity=False, real=1.0), hash_of(severity=True, real=0.5), hash_of(real=1.0)}) == 4
-
-
 def test_without_copies_severity_says_nothing(painted):
     assert painted(copies=0, severity=False).votes is None
     assert painted(copies=0, severity=False).fingerprint == painted(copies=0).fingerprint

@@ -10,6 +10,7 @@ from cli.train_schema import register
 from export.convert import to_float32, to_onnx
 from export.deployable import deployable
 from lightning_modules.backbones.spec import BackboneSpec, Start
+from tasks.grading_files import GradeModel, grade_answer
 from training.build import build_module
 
 CONF = str(ROOT / "conf")
@@ -47,8 +48,8 @@ def pictures(count, resolution, seed=0):
 
 def converted(module, resolution):
     """Its deployable torch model and its float32 file."""
-    model = deployable(module, (resolution, resolution))
-    return model, to_float32(to_onnx(model, (resolution, resolution)))
+    model = deployable(module, (resolution, resolution), grade_answer)
+    return model, to_float32(to_onnx(model, (resolution, resolution), GradeModel.outputs))
 
 
 def torch_answers(model, images):

@@ -13,12 +13,13 @@ from export.bias_correction import convolution_outputs
 from export.convert import to_float32, to_onnx
 from export.deployable import Deployable
 from export.ranges import Seen, least_error, min_max, percentile
-from export.runtime import TfliteModel, read_file
+from export.runtime import read_file
+from tasks.grading_files import GradeModel, grade_answer
 from tests.backbones import NAMES
 from tests.export.made import CONF, converted, pictures, random_module, torch_answers
-from training.build import factory
+from training.build import NON_HEAD_KEYS, factory
 
-ENCODINGS = sorted(path.stem for path in (Path(CONF) / "encoding").glob("*.yaml") if "task:" not in path.read_text())
+ENCODINGS = sorted(path.stem for path in (Path(CONF) / "encoding").glob("*.yaml") if "[grades]" in path.read_text())
 PLAIN = {"estimator": "min_max", "per_channel": True, "float_edges": True, "bias_correction": False, "float_layers": 0}
 
 
@@ -37,7 +38,8 @@ def head_of(encoding, classes):
     from hydra import compose, initialize_config_dir
 
     with initialize_config_dir(CONF, version_base="1.3"):
-        return factory(compose("train", overrides=[f"encoding={encoding}"]).encoding)(num_classes=classes)
+        node = compose("train", overrides=[f"encoding={encoding}"]).encoding
+        return factory(node, without=NON_HEAD_KEYS)(num_classes=classes)
 
 
 @pytest.mark.parametrize("classes", [2, 5])
@@ -49,10 +51,10 @@ def test_the_file_decodes_as_python_does(encoding, classes):
     with torch.no_grad():
         network.convolution.weight.copy_(torch.randn_like(network.convolution.weight) / 12)
         network.convolution.bias.copy_(1.5 - 127.5 * network.convolution.weight.sum(dim=(1, 2, 3)))
-    model = Deployable(network, head).eval()
+    model = Deployable(network, head, grade_answer).eval()
     images = pictures(200, 32)
     grades, probabilities = torch_answers(model, images)
-    given, chances = TfliteModel(to_float32(to_onnx(model, (32, 32)))).grade(images)
+    given, chances = GradeModel(to_float32(to_onnx(model, (32, 32), GradeModel.outputs))).grade(images)
     assert len(np.unique(grades)) >= max(2, classes - 1)
     np.testing.assert_array_equal(given, grades)
     np.testing.assert_allclose(chances, probabilities, atol=1e-5)
@@ -66,18 +68,18 @@ def check_every_kind(backbone, width, resolution, encoding):
     images = pictures(16, resolution)
     model, data = converted(module, resolution)
     grades, probabilities = torch_answers(model, images)
-    assert TfliteModel(data).input_shape == (1, resolution, resolution, 3)
-    given, chances = TfliteModel(data).grade(images)
+    assert GradeModel(data).input_shape == (1, resolution, resolution, 3)
+    given, chances = GradeModel(data).grade(images)
     np.testing.assert_allclose(chances, probabilities, atol=1e-4)
     np.testing.assert_array_equal(given, grades)
-    source = quantize.FloatFile(data, images)
+    source = quantize.FloatFile(data, images, GradeModel)
     kinds = {
         "float16": quantize.float16(source),
         "dynamic": quantize.dynamic(source),
         "int8": quantize.int8(source, **PLAIN),
     }
     for name, made in kinds.items():
-        chances = TfliteModel(made).grade(images)[1]
+        chances = GradeModel(made).grade(images)[1]
         np.testing.assert_allclose(chances.sum(axis=1), 1, atol=1e-3)
         if name == "float16":
             np.testing.assert_allclose(chances, probabilities, atol=0.1)
@@ -118,13 +120,13 @@ def test_every_width(width):
 def small():
     """A small network's float32 file and pictures."""
     module = random_module("mobilenet", width=0.25)
-    return quantize.FloatFile(converted(module, 64)[1], pictures(48, 64))
+    return quantize.FloatFile(converted(module, 64)[1], pictures(48, 64), GradeModel)
 
 
 def change(made, source):
     """On the pictures that its biases were corrected by and others like them."""
-    wanted = TfliteModel(source.data).grade(source.images)[1]
-    return float(np.abs(TfliteModel(made).grade(source.images)[1] - wanted).mean())
+    wanted = GradeModel(source.data).grade(source.images)[1]
+    return float(np.abs(GradeModel(made).grade(source.images)[1] - wanted).mean())
 
 
 def test_no_padding_operator_is_left(small):
@@ -163,7 +165,7 @@ def test_wrong_settings_are_named(small, wrong):
 
 def test_an_empty_calibration_part_is_refused(small):
     with pytest.raises(quantize.QuantizationError, match="calibration part is empty"):
-        quantize.int8(quantize.FloatFile(small.data, small.images[:0]), **PLAIN)
+        quantize.int8(quantize.FloatFile(small.data, small.images[:0], GradeModel), **PLAIN)
 
 
 def test_half_precision_rounds_each_constant_once(small):
@@ -189,7 +191,7 @@ def test_metadata_travels_in_the_file(small, tmp_path):
     again = flatbuffer.with_metadata(data, {"gridlite": b'{"labels": ["b"]}'})
     assert flatbuffer.read_metadata(again)["gridlite"] == b'{"labels": ["b"]}'
     np.testing.assert_array_equal(
-        TfliteModel(again).grade(small.images)[0], TfliteModel(small.data).grade(small.images)[0]
+        GradeModel(again).grade(small.images)[0], GradeModel(small.data).grade(small.images)[0]
     )
 
 
@@ -222,7 +224,7 @@ def test_float_layers_are_judged_on_means_of_neighbours(small):
     assert small.blends.shape == (47, 64, 64, 3)
     wanted = (small.images[3].astype(int) + small.images[4]) // 2
     np.testing.assert_array_equal(small.blends[3], wanted)
-    assert len(quantize.FloatFile(small.data, small.images[:1]).blends) == 1
+    assert len(quantize.FloatFile(small.data, small.images[:1], GradeModel).blends) == 1
     made = quantize.int8(small, **PLAIN)
-    expected = np.abs(TfliteModel(made).grade(small.blends)[1] - TfliteModel(small.data).grade(small.blends)[1]).mean()
+    expected = np.abs(GradeModel(made).grade(small.blends)[1] - GradeModel(small.data).grade(small.blends)[1]).mean()
     assert quantize.probability_change(made, small) == pytest.approx(expected)

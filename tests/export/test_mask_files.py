@@ -8,9 +8,10 @@ import torch
 
 from export import flatbuffer, quantize
 from export.convert import to_float32, to_onnx
-from export.deployable import MaskDeployable, deployable
-from export.runtime import MaskModel, TfliteModel
+from export.deployable import deployable
 from lightning_modules.backbones.spec import Start
+from tasks.grading_files import GradeModel
+from tasks.segmentation_files import MaskModel, mask_answer
 from tests.backbones import NAMES
 from tests.contracts.test_configs import composed, spec_of
 from tests.export.made import pictures
@@ -42,7 +43,7 @@ def marking_module(backbone, classes=3, size=(64, 96), width=None):
 
 def files_of(backbone, size=(64, 96)):
     module = marking_module(backbone, size=size)
-    model = deployable(module, size, MaskDeployable)
+    model = deployable(module, size, mask_answer)
     return module, model, to_float32(to_onnx(model, size, MaskModel.outputs))
 
 
@@ -88,7 +89,7 @@ def test_every_other_backbone_marks_in_files_too(backbone):
 def test_a_file_of_another_task_is_refused():
     data = files_of("plain_unet")[2]
     with pytest.raises(flatbuffer.FileError, match="lacks the outputs probabilities and grade; it gives mask and prob"):
-        TfliteModel(data)
+        GradeModel(data)
 
 
 def test_change_does_not_drown_in_the_background():

@@ -5,14 +5,14 @@ import pytest
 import torch
 from torch import nn
 
-from heads.masks import BinaryCrossEntropy
+from heads.binary import BinaryCrossEntropy
 from heads.one_hot import OneHot
 from heads.ordinal import Ordinal
 from inspection.activation import METHODS, activation_map
 from inspection.drawing import edges, mosaic
 from inspection.gap import gap_of, mmd_squared
 from inspection.layers import LayerError, chosen, feature_maps, first_filters, map_layers
-from inspection.page import draw, evidence, pooled, seen
+from inspection.page import draw, pooled, seen
 from lightning_modules.backbones.spec import Start
 from lightning_modules.networks.classifier import GradeNetwork
 from tests.backbones import BACKBONES
@@ -88,13 +88,13 @@ def test_a_method_that_is_none_is_answered():
 @pytest.mark.parametrize("head", [OneHot(num_classes=3), Ordinal(num_classes=3)])
 def test_evidence_for_grades_is_their_chance_under_any_encoding(head):
     logits = torch.randn(head.num_outputs)
-    found = [float(torch.sigmoid(evidence(head, grade, logits)(logits))) for grade in range(3)]
+    found = [float(torch.sigmoid(head.evidence(grade, logits)(logits))) for grade in range(3)]
     assert found == pytest.approx(head.probabilities(logits[None])[0].tolist(), abs=1e-6)
 
 
 def test_a_very_sure_answer_has_evidence_too():
     logits = torch.tensor([8.7, 24.0, 3.0], requires_grad=True)
-    evidence(OneHot(num_classes=3), 1, logits)(logits).backward()
+    OneHot(num_classes=3).evidence(1, logits)(logits).backward()
     assert logits.grad[0] < -0.5
     assert logits.grad[1] > 0.5
 
@@ -102,9 +102,9 @@ def test_a_very_sure_answer_has_evidence_too():
 def test_evidence_for_masks_are_the_logits_of_what_is_marked():
     logits = torch.tensor([[[-1.0, 2.0], [4.0, -5.0]]])
     head = BinaryCrossEntropy(num_classes=1)
-    assert float(evidence(head, 0, logits)(logits)) == pytest.approx(3)
-    assert float(evidence(head, 0, logits)(-logits)) == pytest.approx(-3)  # still where the answer was
-    assert float(evidence(head, 0, -logits.abs())(-logits.abs())) == pytest.approx(-3)
+    assert float(head.evidence(0, logits)(logits)) == pytest.approx(3)
+    assert float(head.evidence(0, logits)(-logits)) == pytest.approx(-3)  # still where the answer was
+    assert float(head.evidence(0, -logits.abs())(-logits.abs())) == pytest.approx(-3)
 
 
 @pytest.mark.parametrize("name", BACKBONES)

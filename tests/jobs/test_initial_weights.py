@@ -4,6 +4,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from choices import names_of, read_choice
 from jobs.initial_weights import start_of
 from lightning_modules.backbones.spec import BackboneSpec, WeightsError
 from lightning_modules.checkpoints import CheckpointError, take_over_above, take_over_backbone
@@ -12,23 +13,34 @@ from sweeps.records.run_record import RecordError, update_record
 SPEC = BackboneSpec("small", (0.5, 1.0), 1.0, 32, 8)
 
 
+def target(group, choice):
+    return read_choice(group, choice)["_target_"]
+
+
+TARGETS = {choice: target("datamodule", choice) for choice in names_of("datamodule")}
+
+
 def made(folder, *, width=0.5, status="done", kept=("best", "last"), data=None):
     """A run's folder, as training leaves it."""
-    config = {"backbone": {"spec": {"name": "small"}}, "width": width, "encoding": {"_target_": "one_hot"}}
-    config |= {"datamodule": data or {"_target_": "other", "root": "elsewhere"}}
+    choice, settings = data or ("image_folder", {"root": "elsewhere"})
+    settings = {"_target_": TARGETS[choice]} | settings
+    config = {"backbone": {"spec": {"name": "small"}, "_target_": target("backbone", "mobilenet")}, "width": width}
+    config |= {"datamodule": settings, "encoding": {"_target_": target("encoding", "one_hot")}}
+    config |= {name: {} for name in ("task", "augmentation", "imbalance")}
+    axes = {"backbone": "mobilenet", "encoding": "one_hot", "datamodule": choice}
     begun = {"origin": "imagenet", "padding": "symmetric", "mean": [0.1, 0.2, 0.3], "std": [1, 2, 3], "eps": 0.001}
-    update_record(folder, lambda _: {"status": status, "config": config, "start": begun})
+    update_record(folder, lambda _: {"status": status, "config": config, "axes": axes, "start": begun})
     (folder / "checkpoints").mkdir()
     for name in kept:
         (folder / "checkpoints" / f"{name}.ckpt").write_bytes(name.encode())
     return folder
 
 
-def asking(weights, **datamodule):
-    data = {"_target_": "mine", "root": "here", "fold": 0} | datamodule
+def asking(weights, choice="neu_seg", **datamodule):
+    data = {"_target_": TARGETS[choice], "root": "here", "fold": 0} | datamodule
     return OmegaConf.create({"backbone": {"weights": str(weights)}, "width": 0.5, "resolution": 32, "datamodule": data,
                              "fold": 0, "paths": {"weights": "none", "runs": "runs"}, "sweep_name": "mine",
-                             "encoding": {"_target_": "one_hot"}})  # fmt: skip
+                             "encoding": {"_target_": target("encoding", "one_hot")}})  # fmt: skip
 
 
 def test_a_run_is_taken_with_its_input_scaling(tmp_path):
@@ -55,11 +67,11 @@ def test_a_pattern_names_the_run_of_this_seed(tmp_path):
         ({"status": "failed"}, r"backbone.weights=.*run: the run is failed; want a done one"),
         ({"kept": ()}, r"backbone.weights=.*run: it has kept no checkpoint"),
         (
-            {"data": {"_target_": "mine", "root": "here", "fold": 1}},
+            {"data": ("neu_seg", {"root": "elsewhere", "fold": 1})},
             r"run: was trained with datamodule.fold=1, here it is 0",
         ),
         (
-            {"data": {"_target_": "mixed", "root": "here", "fold": 1}},
+            {"data": ("severstal", {"root": "here", "fold": 1})},
             r"run: was trained with datamodule.fold=1, here it is 0",
         ),
     ],
@@ -69,13 +81,14 @@ def test_a_run_that_will_not_do_is_one_line(tmp_path, run, told):
         start_of(asking(made(tmp_path / "run", **run)), SPEC)
 
 
-@pytest.mark.parametrize("own", ["phone_photos.PhonePhotos", "painted_screens.PaintedScreens"])
-@pytest.mark.parametrize(
-    "other", ["phone_photos.PhonePhotos", "mixed_screens.MixedScreens", "painted_screens.PaintedScreens"]
-)
+BESIDE = {"real": 1.0, "rendered": {"photos": 0}}
+
+
+@pytest.mark.parametrize("own", ["phone_photos", "painted_screens"])
+@pytest.mark.parametrize("other", ["phone_photos", "mixed_screens", "painted_screens"])
 def test_the_same_photos_at_another_place_and_of_another_kind_are_the_same_photos(tmp_path, own, other):
-    data = {"_target_": f"datamodules.{other}", "root": str(tmp_path / "there"), "fold": 1}
-    cfg = asking(made(tmp_path / "run", data=data), _target_=f"datamodules.{own}", root=str(tmp_path / "here"))
+    data = other, BESIDE | {"root": str(tmp_path / "there"), "fold": 1}
+    cfg = asking(made(tmp_path / "run", data=data), own, root=str(tmp_path / "here"))
     with pytest.raises(RecordError, match=r"run: was trained with datamodule.fold=1, here it is 0"):
         start_of(cfg, SPEC)
     cfg.datamodule.fold = 1
@@ -129,38 +142,40 @@ def test_a_backbone_is_taken_over_and_what_stands_above_it_where_it_fits(tmp_pat
         ({}, {}, True),
         ({"encoding": "ordinal"}, {}, False),
         ({"names": ["a", "b", "d"]}, {}, False),
-        (
-            {"encoding": "l1", "task": "regression", "names": None},
-            {"encoding": "l1", "task": "regression", "names": None},
-            True,
-        ),
+        ({"encoding": "l1", "names": None}, {"encoding": "l1", "names": None}, True),
         ({"names": None, "root": "here"}, {"names": None, "root": "there"}, False),
         ({"names": None}, {"names": None}, True),
     ],
 )
 def test_an_answer_is_taken_over_where_it_means_the_same(tmp_path, own, other, above):
-    def told(encoding="one_hot", task="grading", names=("a", "b", "c"), root="same"):
-        data = {"_target_": f"of {root}", "root": root} | ({"class_names": list(names)} if names else {})
-        return {"_target_": encoding, "task": task}, data
+    def told(encoding="one_hot", names=("a", "b", "c"), root="same"):
+        node = read_choice("encoding", encoding)
+        written = {key: value for key, value in node.items() if "$" not in str(value)}
+        return written, {"root": root} | ({"class_names": list(names)} if names else {})
 
     (encoding, data), (other_encoding, other_data) = told(**own), told(**other)
-    folder = made(tmp_path / "run", data=other_data)
-    update_record(folder, lambda record: record | {"config": record["config"] | {"encoding": other_encoding}})
-    cfg = asking(folder, **data)
+    folder = made(tmp_path / "run", data=("image_folder", other_data))
+
+    def answering(record):
+        axes = record["axes"] | {"encoding": other.get("encoding", "one_hot")}
+        return record | {"config": record["config"] | {"encoding": other_encoding}, "axes": axes}
+
+    update_record(folder, answering)
+    cfg = asking(folder, "image_folder", **data)
     cfg.encoding = encoding
     cfg.datamodule.pop("fold")
     assert start_of(cfg, SPEC).above == above
 
 
-REAL, RENDERED = {"devices": 61, "photos": 61, "render_seed": 0}, {"_target_": "SyntheticScreens", "root": None}
+REAL = {"devices": 61, "photos": 61, "render_seed": 0}
 
 
 def mix(real, fold=0, root="here", **rendered):
-    return {"_target_": "Mixed", "root": root, "real": real, "fold": fold, "val_folds": 0, "rendered": REAL | rendered}
+    return "mixed_screens", {"root": root, "real": real, "fold": fold, "val_folds": 0, "rendered": REAL | rendered}
 
 
-PHOTOS = {"_target_": "Phones", "root": "here", "fold": 0, "val_folds": 0}
-DRAWN = RENDERED | REAL | {"fold": 0, "val_folds": 4}
+PHOTOS = "phone_photos", {"root": "here", "fold": 0, "val_folds": 0}
+DRAWN = "synthetic_screens", {"root": None, **REAL, "fold": 0, "val_folds": 4}
 
 
 @pytest.mark.parametrize(
@@ -169,7 +184,7 @@ DRAWN = RENDERED | REAL | {"fold": 0, "val_folds": 4}
         (PHOTOS, mix(0, fold=1), True),
         (PHOTOS, mix(1), True),
         (PHOTOS, mix(1, fold=1), False),
-        (PHOTOS | {"root": "./here/"}, mix(1, fold=1), False),
+        ((PHOTOS[0], PHOTOS[1] | {"root": "./here/"}), mix(1, fold=1), False),
         (mix(0), PHOTOS, False),  # all real phones are its test part
         (mix(0), mix(1), False),
         (mix(0), mix(0), True),
@@ -185,7 +200,7 @@ DRAWN = RENDERED | REAL | {"fold": 0, "val_folds": 4}
 def test_nothing_that_was_trained_on_is_measured(tmp_path, own, other, good):
     folder = made(tmp_path / "run", data=other)
     cfg = asking(folder)
-    cfg.datamodule = own
+    cfg.datamodule = {"_target_": TARGETS[own[0]]} | own[1]
     if good:
         assert start_of(cfg, SPEC).origin == "run"
     else:

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from heads.binary import BinaryCrossEntropy, Focal
 from heads.corn import Corn
 from heads.one_hot import OneHot
 from heads.ordinal import Ordinal
-from lightning_modules.distillation import DistillationModule, calibrated, divergence, softened, squared
+from heads.scalar import L1
+from lightning_modules.distillation import Distillation, calibrated, divergence, softened, squared
 
 
 def test_softened_is_the_softmax_of_logits_over_temperature():
@@ -43,13 +45,19 @@ def test_the_learned_temperature_is_the_one_that_the_labels_were_drawn_at(heat):
 def test_what_has_no_label_leaves_the_others_loss_alone():
     """CORN divides by the steps that the batch reaches: those of samples without a label are none."""
 
-    def nothing(given, _):
-        return torch.zeros(len(given))
-
     head = Corn(5)
     logits, labels = torch.randn(8, 4), torch.tensor([0, 4, 2, 3, -1, -1, -1, -1])
-    module = DistillationModule.__new__(DistillationModule)
-    torch.nn.Module.__init__(module)
-    module.head, module.temperature, module.soft_share, module.soft_loss = head, 1.0, 0.0, nothing
-    losses = module.sample_losses(logits, labels, torch.full((8, 5), 0.2))
-    assert losses.mean().item() == pytest.approx(head.loss(logits[:4], labels[:4]).item() / 2)
+    teaching = Distillation([OneHot(5)], temperature=1.0, soft_share=0.0, loss="mse")
+    weights = torch.tensor([1.0, 1, 1, 1, 0, 0, 0, 0])  # those without a label learn from the teachers alone
+    loss = teaching.loss(head, logits, labels, torch.zeros(8, 5), weights)
+    assert loss.item() == pytest.approx(head.loss(logits[:4], labels[:4]).item() / 2)
+
+
+@pytest.mark.parametrize("head", [BinaryCrossEntropy(3), Focal(3), L1(3)])
+def test_masks_sets_of_labels_and_numbers_are_taught_too(head):
+    teaching = Distillation([head], temperature=2.0, soft_share=1.0, loss="mse")
+    for shape in [(4, head.num_outputs), (4, head.num_outputs, 6, 8)]:
+        logits = torch.randn(shape)
+        labels = torch.zeros(shape)
+        assert teaching.loss(head, logits, labels, logits, torch.ones(4)) == 0
+        assert teaching.loss(head, logits + 1, labels, logits, torch.ones(4)) > 0

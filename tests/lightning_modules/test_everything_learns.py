@@ -5,13 +5,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tests.contracts.test_configs import ENCODINGS, OF_MASKS, composed, spec_of, start_of
+from jobs.validation import tasks_of
+from tests.contracts.test_configs import ENCODINGS, TARGETS_OF, composed, spec_of, start_of
 from training.build import build_module
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_every_parameter_of_network_and_head_is_trained(encoding):
-    task = "segmentation" if encoding in OF_MASKS else "grading"
+    (task, *_) = tasks_of(TARGETS_OF[encoding][0])
     cfg = composed("backbone=mobilenet", f"encoding={encoding}", f"task={task}", "width=0.25")
     module = build_module(cfg, start_of(spec_of("mobilenet")), 4)
     module.trainer = SimpleNamespace(estimated_stepping_batches=10)

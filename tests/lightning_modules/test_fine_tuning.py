@@ -13,6 +13,7 @@ from heads.one_hot import OneHot
 from lightning_modules import schedules
 from lightning_modules.backbones.mobilenet import MobileNet
 from lightning_modules.backbones.spec import BackboneSpec, Start
+from lightning_modules.base import TrainingSettings
 from lightning_modules.data_parallel import Rows
 from lightning_modules.fine_tuning import FineTuning
 from lightning_modules.grading import GradingModule
@@ -24,11 +25,16 @@ CONF = ROOT / "conf"
 START = Start("random", "same", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 
-def module_of(**settings):
+def module_of(label_smoothing=0.0, mixup=0.0, **settings):
     torch.manual_seed(0)
     adam = partial(torch.optim.Adam, lr=0.01)
     module = GradingModule(
-        MobileNet(0.25, START), OneHot(3), dropout=0.0, optimizer=adam, schedule=schedules.constant, seed=0, **settings
+        MobileNet(0.25, START),
+        OneHot(3),
+        TrainingSettings(adam, schedules.constant, **settings),
+        dropout=0.0,
+        label_smoothing=label_smoothing,
+        mixup=mixup,
     )
     module.trainer = SimpleNamespace(estimated_stepping_batches=10)
     return module

@@ -8,6 +8,7 @@ from heads.ordinal import Ordinal
 from lightning_modules import schedules
 from lightning_modules.backbones.mobilenet import MobileNet
 from lightning_modules.backbones.spec import Start
+from lightning_modules.base import TrainingSettings
 from lightning_modules.checkpoints import CheckpointError, load_checkpoint
 from lightning_modules.data_parallel import Rows
 from lightning_modules.grading import GradingModule, OffByOneAccuracy, hard
@@ -21,9 +22,7 @@ START = Start("random", "same", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 def module():
     torch.manual_seed(0)
     adam = partial(torch.optim.Adam, lr=1e-3)
-    return GradingModule(
-        MobileNet(0.25, START), Ordinal(5), dropout=0.5, optimizer=adam, schedule=schedules.constant, seed=0
-    )
+    return GradingModule(MobileNet(0.25, START), Ordinal(5), TrainingSettings(adam, schedules.constant), dropout=0.5)
 
 
 def test_the_network_scales_raw_pixels_itself():
@@ -55,18 +54,18 @@ def test_grades_do_not_depend_on_the_batch(module):
 def test_a_candidate_is_a_right_answer(module):
     logits = torch.tensor([[9.0, 9, -9, -9], [9, -9, -9, -9]])  # grades 2 and 1
     one, other = torch.tensor([[0, 1, 1, 0, 0]]).bool(), torch.tensor([[0, 0, 0, 1, 1]]).bool()
-    assert float(module.learn(logits, torch.cat([one, one]), torch.ones(2))[1]) == 1
-    assert float(module.learn(logits, torch.cat([one, other]), torch.ones(2))[1]) == 0.5
+    assert float(module.learn(logits, None, torch.cat([one, one]), torch.ones(2), Rows((2,)))[1]) == 1
+    assert float(module.learn(logits, None, torch.cat([one, other]), torch.ones(2), Rows((2,)))[1]) == 0.5
 
 
 def test_smoothing_leaves_it_to_the_network_which_candidate_it_is(module):
     logits, sets = torch.randn(6, 4), torch.tensor([[0, 1, 1, 0, 0]] * 6).bool()
-    plain, _ = module.learn(logits, sets, torch.ones(6))
+    plain, _ = module.learn(logits, None, sets, torch.ones(6), Rows((6,)))
     module.label_smoothing = 1e-6
-    nearly, _ = module.learn(logits, sets, torch.ones(6))
+    nearly, _ = module.learn(logits, None, sets, torch.ones(6), Rows((6,)))
     assert nearly.item() == pytest.approx(plain.item(), abs=1e-4)
     module.label_smoothing = 0.5
-    smoothed, _ = module.learn(logits, sets, torch.ones(6))
+    smoothed, _ = module.learn(logits, None, sets, torch.ones(6), Rows((6,)))
     assert abs(smoothed.item() - plain.item()) > 0.01
 
 

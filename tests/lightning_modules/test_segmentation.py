@@ -5,8 +5,9 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from heads.masks import BinaryCrossEntropy, DiceBinaryCrossEntropy
+from heads.binary import BinaryCrossEntropy, DiceBinaryCrossEntropy
 from lightning_modules.backbones.spec import Start
+from lightning_modules.base import TrainingSettings
 from lightning_modules.fine_tuning import FineTuning
 from lightning_modules.networks.unet import MaskNetwork
 from lightning_modules.segmentation import Dice, PooledDice, SegmentationModule
@@ -23,11 +24,14 @@ def backbone_of(name, width=1.0):
     return build_backbone(cfg, Start("random", padding, (0.5,) * 3, (0.5,) * 3))
 
 
-def module_of(name="mobilenet", width=0.25, head=None, **settings):
+def module_of(name="mobilenet", width=0.25, head=None, fine_tuning=None, **settings):
     return SegmentationModule(
-        backbone_of(name, width), head or BinaryCrossEntropy(2), decoder_channels=CHANNELS,
-        optimizer=lambda parameters: torch.optim.Adam(parameters, lr=0.003), schedule=lambda optimizer, steps: None, seed=0,
-        **settings,
+        backbone_of(name, width), head or BinaryCrossEntropy(2),
+        TrainingSettings(
+            lambda parameters: torch.optim.Adam(parameters, lr=0.003), lambda optimizer, steps: None,
+            fine_tuning=fine_tuning or FineTuning(),
+        ),
+        decoder_channels=CHANNELS, **settings,
     )  # fmt: skip
 
 

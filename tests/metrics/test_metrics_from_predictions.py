@@ -4,8 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metrics.from_predictions import GRADES, MASKS, kind_of
-from metrics.segmentation import PixelCounts, mask_metrics
+from metrics.grading import GradingMetrics
+from metrics.lookup import all_metrics, metrics_by_names, metrics_of
+from metrics.segmentation import PixelCounts, SegmentationMetrics, mask_metrics
+
+MASKS, GRADES = SegmentationMetrics(), GradingMetrics()
 
 
 def masks_frame(count=12, classes=3, seed=0):
@@ -20,9 +23,8 @@ def masks_frame(count=12, classes=3, seed=0):
 
 def test_figures_of_masks_are_those_of_the_record():
     frame, counts = masks_frame()
-    assert kind_of(frame) is MASKS
     wanted = mask_metrics(counts)
-    truth, answers = MASKS.arrays(frame)
+    truth, answers = MASKS.truth_and_answers(frame)
     for name, figure in MASKS.figures.items():
         assert figure(truth, answers) == pytest.approx(wanted[name])
     assert MASKS.worth(frame).mean() == pytest.approx(wanted["dice"])
@@ -31,7 +33,7 @@ def test_figures_of_masks_are_those_of_the_record():
 
 def test_some_rows_alone_can_be_drawn():
     frame, counts = masks_frame()
-    truth, answers = MASKS.arrays(frame)
+    truth, answers = MASKS.truth_and_answers(frame)
     chosen = np.array([3, 3, 7])
     few = PixelCounts(*(one[chosen] for one in (counts.both, counts.true, counts.given)), 1000)
     assert MASKS.figures["dice_pooled"](truth[chosen], answers[chosen]) == pytest.approx(
@@ -41,6 +43,20 @@ def test_some_rows_alone_can_be_drawn():
 
 def test_grades_are_worth_1_or_0():
     frame = pd.DataFrame({"label": [0, 1, 2, 2], "grade": [0, 2, 2, 2]})
-    assert kind_of(frame) is GRADES
     assert GRADES.worth(frame).tolist() == [1, 0, 1, 1]
-    assert GRADES.figures[GRADES.main](*GRADES.arrays(frame)) == GRADES.worth(frame).mean() == 0.75
+    assert GRADES.figures[GRADES.main](*GRADES.truth_and_answers(frame)) == GRADES.worth(frame).mean() == 0.75
+
+
+def test_a_task_is_known_by_its_main_figure():
+    for metrics in all_metrics():
+        assert type(metrics_by_names([f"val/{metrics.main}", "val/loss"])) is type(metrics)
+    assert metrics_by_names([]) is metrics_of("grading")
+
+
+@pytest.mark.parametrize("metrics", all_metrics(), ids=lambda one: type(one).__name__)
+def test_every_tables_figure_has_a_meaning(metrics):
+    assert f"val/{metrics.main}" in metrics.columns
+    assert metrics.headline in {name.rpartition("/")[2] for name in metrics.columns}
+    assert set(metrics.pooled_files) <= set(metrics.figures)
+    assert metrics.main in metrics.figures
+    assert metrics.template.is_file()

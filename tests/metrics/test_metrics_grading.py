@@ -7,7 +7,9 @@ from sklearn.metrics import f1_score
 from torch import tensor
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from metrics.grading import bootstrap_interval, calibration_error, epoch_metrics, grade_metrics, macro_f1
+from metrics.epochs import epoch_metrics
+from metrics.grading import GradingMetrics, calibration_error, grade_metrics, macro_f1
+from metrics.intervals import bootstrap_interval
 
 LABELS = np.array([0, 0, 1, 2, 3, 4, 4, 2])
 GRADES = np.array([0, 1, 1, 4, 3, 4, 3, 2])
@@ -78,7 +80,7 @@ def test_the_theses_accuracy_is_the_mean_of_the_ten_best_epochs():
         {"epoch": e, "val/accuracy": a, "val/loss": 1 - a, "train/loss": 1.0, "train/accuracy": 0.5}
         for e, a in enumerate([0.1, *[0.5] * 5, 0.9, *[0.7] * 5])
     ]
-    figures = epoch_metrics(history)
+    figures = epoch_metrics(history, GradingMetrics())
     assert figures["val/accuracy_top10_mean"] == pytest.approx((0.9 + 5 * 0.7 + 4 * 0.5) / 10)
     assert figures["val/best_epoch"] == 6
     assert figures["val/loss"] == pytest.approx(0.1)

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
+from datamodules.base.pixels import resize
 from datamodules.images.decoding import decode
-from datamodules.screens.grid import Grid, cut_cells, resize
+from datamodules.screens.grid import Grid, cut_cells
 from datamodules.screens.photo_folder import read_photo_folder
-from export.runtime import TfliteModel
 from station.device_grade import GradingError, device_grade, grade_photo, read_rules
 from sweeps.records.run_record import find_runs
+from tasks.grading_files import GradeModel
 from tests.commands.test_train import SMALL, run
 from tests.warm import HERE, run_plain, run_warm
 
@@ -75,7 +76,7 @@ def test_given_corners_are_graded_as_the_data_set_is_cut(folder, photo):
     path, corners = photo
     found = grade_photo(path, folder / "export" / "float32.tflite", RULES, corners.ravel().tolist())
     cells = [resize(cell, (32, 32)) for cell in cut_cells(decode(path), corners, Grid(3, 5, 64))]
-    grades, probabilities = TfliteModel((folder / "export" / "float32.tflite").read_bytes()).grade(cells)
+    grades, probabilities = GradeModel((folder / "export" / "float32.tflite").read_bytes()).grade(cells)
     assert [cell["grade"] for cell in found["cells"]] == grades.tolist()
     assert [(cell["row"], cell["col"]) for cell in found["cells"]] == [
         (row, col) for row in range(5) for col in range(3)

@@ -20,7 +20,7 @@ def add_run(
 ) -> Path:  # fmt: skip
     """One run, named after its axes, whose int8 file loses a point and is twice as fast."""
     about = {"backbone": "mobilenet", "width": 0.5, "resolution": 96, "encoding": "one_hot", "augmentation": "none",
-             "imbalance": "none", "datamodule": "synthetic_screens", "seed": 0, "fold": 0} | axes  # fmt: skip
+             "imbalance": "none", "datamodule": "synthetic_screens", "task": "grading", "method": "supervised", "seed": 0, "fold": 0} | axes  # fmt: skip
     folder = sweep / "+".join(f"{name}-{value}" for name, value in about.items())
     confusion = np.eye(5, dtype=int) * 6 + 1
     metrics = {"val/accuracy": accuracy, "val/accuracy_top10_mean": accuracy - 0.01, "val/macro_f1": accuracy - 0.1,
@@ -37,8 +37,8 @@ def add_run(
         for name in files
     }  # fmt: skip
     record = {
-        "status": status, "axes": about, "error": error, "metrics": metrics, "start": {"origin": start},
-        "seconds": {"fit": 10.0, "data": 2.0}, "history": history, "exports": exports, "config": about,
+        "status": status, "axes": about, "error": error, "metrics": metrics, "main_figure": "val/accuracy", "direction": "max", "start": {"origin": start},
+        "seconds": {"fit": 10.0, "data": 2.0}, "history": history, "exports": exports, "config": about | {"method": {}, "task": {}},
         "device": {"processor": "Test processor"}, "mistakes": [{"sample": "a", "label": 0, "grade": 1, "probability": 0.9}],
         "data": {"fingerprint": "0" * 16, "class_names": NAMES, "cells": {"train": [5] * 5, "val": [7] * 5}, "left_out": []},
     }  # fmt: skip

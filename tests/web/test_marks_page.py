@@ -9,7 +9,7 @@ import pytest
 
 from datamodules.masks.tiles import by_tiles, starts
 from sweeps.records.run_record import find_runs
-from tasks.segmentation import marker_of
+from tasks.segmentation import segmenter_of
 from tests.commands.test_segmentation_path import STEEL
 from tests.commands.test_train import run
 from tests.datamodules.masks.test_mask_samples import draw_steel
@@ -58,7 +58,7 @@ SCRIPT = """async ([rgba, width, height]) => {
 
 
 def test_a_picture_of_any_shape_is_marked_as_in_python(folder, address):
-    marker = marker_of(folder / "export" / "float32.tflite")
+    marker = segmenter_of(folder / "export" / "float32.tflite")
     assert marker.size == (32, 96)
     rng = np.random.default_rng(0)
     with phone(CHROMIUM, bypass_csp=True) as page:
@@ -80,7 +80,7 @@ def test_a_picture_of_any_shape_is_marked_as_in_python(folder, address):
 
 
 def test_the_page_shows_marks_above_the_camera_and_a_picture(folder, address, tmp_path):
-    marker = marker_of(folder / "export" / "float32.tflite")
+    marker = segmenter_of(folder / "export" / "float32.tflite")
     images = [cv2.imread(str(path)) for path in sorted((folder.parents[2] / "screens" / "train_images").glob("*.png"))]
     most = max(images, key=lambda image: by_tiles(image[..., ::-1].copy(), marker.size, marker.probabilities).max())
     cv2.imwrite(str(tmp_path / "steel.png"), most)

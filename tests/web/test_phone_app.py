@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
 
-from choices import ROOT
+from choices import ROOT, read_choice
 from sweeps.records.run_record import read_record, update_record
 from tests.sweeps.made import add_run
 from web.access import COOKIE, MOST_BYTES
@@ -51,8 +51,8 @@ def folder(tmp_path):
         (folder / "export" / f"{kind}.tflite").write_bytes(kind.encode() * 100)
 
     def more(record):
-        record["config"] = {"resolution": 4}
-        record["data"]["preparation"] = {"crop": "none", "grid": None}
+        record["config"] = {"resolution": 4, "task": read_choice("task", "grading"), "encoding": {}}
+        record["data"]["preprocessing"] = {"crop": "none", "grid": None}
         for entry in record["exports"].values():
             entry["sha256"] = "0" * 64
         return record

@@ -11,16 +11,17 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
+from datamodules.base.pixels import resize
 from datamodules.images.decoding import decode
 from datamodules.rendering.dataset import render_dataset
-from datamodules.screens.grid import Grid, cut_cells, resize
+from datamodules.screens.grid import Grid, cut_cells
 from datamodules.screens.outline import agreed, find_outline
 from datamodules.screens.photo_folder import read_photo_folder
 from export.latency.result import LatencyError
 from export.outline.find import find
-from export.runtime import TfliteModel
 from station.device_grade import grade_photo
 from sweeps.records.run_record import find_runs
+from tasks.grading_files import GradeModel
 from tests.commands.test_train import SMALL, record_of, run
 from tests.datamodules.screens.test_outline import mask_of, quad
 from tests.warm import run_warm
@@ -60,13 +61,13 @@ def test_every_file_answers_as_it_does_here(folder, address):
     assert names == ["float32", "float16", "dynamic", "int8"]
     images = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3)).astype(np.uint8)
     script = """async (images) => {
-        const { Runner, listFiles, modelBytes } = await import('/static/runtime.js');
+        const { Runner, listFiles, modelBytes, readGrades } = await import('/static/runtime.js');
         const answers = [];
         for (const file of await listFiles()) {
             for (const threads of [1, 2]) {
                 const runner = await Runner.open(file, await modelBytes(file), { threads });
                 for (const image of images) {
-                    const { probabilities, grade } = await runner.run(Float32Array.from(image));
+                    const { probabilities, grade } = readGrades(await runner.run(Float32Array.from(image)));
                     answers.push([file.kind, Array.from(probabilities), grade]);
                 }
                 runner.close();
@@ -79,7 +80,7 @@ def test_every_file_answers_as_it_does_here(folder, address):
         assert page.evaluate("() => self.crossOriginIsolated")
         answers = json.loads(page.evaluate(script, [image.ravel().tolist() for image in images]))
     for name in names:
-        grades, probabilities = TfliteModel((folder / "export" / f"{name}.tflite").read_bytes()).grade(images)
+        grades, probabilities = GradeModel((folder / "export" / f"{name}.tflite").read_bytes()).grade(images)
         here = [answer for answer in answers if answer[0] == name]
         assert len(here) == 12
         for (_, given, grade), at in zip(here, [*range(6), *range(6)], strict=True):
@@ -136,7 +137,7 @@ def test_a_picture_is_graded_as_here(folder, address, tmp_path):
     picture = cv2.GaussianBlur(picture, (0, 0), 3)
     cv2.imwrite(str(tmp_path / "picture.png"), picture)
     square = resize(picture[:, 12:52, ::-1], (32, 32))
-    _, (wanted,) = TfliteModel((folder / "export" / "float32.tflite").read_bytes()).grade(square[None])
+    _, (wanted,) = GradeModel((folder / "export" / "float32.tflite").read_bytes()).grade(square[None])
     with phone(CHROMIUM) as page:
         opened(page, address, "live")
         page.fill("#top", "5")

@@ -26,7 +26,7 @@ from sweeps.records.environment import peak_memory_bytes
 if TYPE_CHECKING:
     from torch._C._distributed_c10d import Store
 
-    from jobs.job import Point
+    from jobs.job import Job
     from lightning_modules.data_parallel import Processes
 
 PATIENCE = 60.0
@@ -140,7 +140,7 @@ def dismiss() -> None:
 
 
 @contextmanager
-def together(cfg: DictConfig, point: "Point", fingerprint: str, resume: Path | None) -> "Iterator[Processes | None]":
+def together(cfg: DictConfig, job: "Job", fingerprint: str, resume: Path | None) -> "Iterator[Processes | None]":
     """Has the other processes join in the fit inside; gives which this is, None where there is no other.
 
     Raises RankError with what another process says was wrong with it.
@@ -153,7 +153,7 @@ def together(cfg: DictConfig, point: "Point", fingerprint: str, resume: Path | N
     crew = gather_crew(cfg.trainer.devices)
     silent = OmegaConf.merge(cfg, {"logger": None})
     try:
-        crew.begin((silent, point, fingerprint, resume))
+        crew.begin((silent, job, fingerprint, resume))
         with group(cfg, crew.place, crew.store, crew.job) as processes, _watched(crew):
             yield processes
         _largest = crew.peak_memory_bytes()

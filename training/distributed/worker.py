@@ -41,12 +41,12 @@ def follow(place: Place) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     store = place.store()
     for number in count():
-        job = store.get(f"job/{number}")
-        if not job:
+        given = store.get(f"job/{number}")
+        if not given:
             store.add("left", 1)
             return
         try:
-            work(pickle.loads(job), place, store, number)
+            work(pickle.loads(given), place, store, number)
         except BaseException as error:
             with suppress(Exception):
                 store.compare_set(f"error/{number}", "", f"rank {place.rank}: {one_line(error)}")
@@ -54,11 +54,11 @@ def follow(place: Place) -> None:
             os._exit(0)  # with another code a launcher ends rank 0 too, before it has written why
 
 
-def work(job: tuple[Any, ...], place: Place, store: "Store", number: int) -> None:
+def work(given: tuple[Any, ...], place: Place, store: "Store", number: int) -> None:
     """One job, as rank 0 does it, up to the end of its training."""
     from hydra.utils import instantiate
 
-    cfg, point, fingerprint, resume = job
+    cfg, job, fingerprint, resume = given
     samples = instantiate(cfg.datamodule).load()
     if samples.fingerprint != fingerprint:
         raise ValueError(f"the data are not rank 0's here (fingerprint {samples.fingerprint}, rank 0's {fingerprint})")
@@ -72,8 +72,8 @@ def work(job: tuple[Any, ...], place: Place, store: "Store", number: int) -> Non
     store.set(f"ready/{number}/{place.rank}", "")
     with group(cfg, place, store, number) as processes:
         seed_everything(cfg.seed)
-        module, data = build_parts(cfg, point.start, samples)
-        trainer = build_trainer(cfg, point, History(), resume, cfg.trainer.precision, processes)
+        module, data = build_parts(cfg, job.start, samples)
+        trainer = build_trainer(cfg, job, History(), resume, cfg.trainer.precision, processes)
         trainer.fit(module, data, ckpt_path=resume)
     store.set(f"peak/{number}/{place.rank}", str(peak_memory_bytes()))
 

@@ -1,4 +1,4 @@
-import { Runner, ready, abilities, accuracyText, ask, element, listFiles, median, modelBytes, timeFile, whoAmI } from './runtime.js';
+import { Runner, ready, abilities, accuracyText, ask, element, listFiles, median, modelBytes, readGrades, timeFile, whoAmI } from './runtime.js';
 
 const at = (id) => document.getElementById(id);
 const [files, can, me] = await Promise.all([listFiles(), abilities(), whoAmI()]);
@@ -21,7 +21,7 @@ function show(list) {
     const fastest = file.timings.filter((one) => one.device === at('device').value).map((one) => one.ms);
     const here = score ? two(accuracyText(score['val/accuracy']), `${accuracyText(score.agreement)} alike`) : two('–', '');
     const name = two(`${file.name} ${file.kind}`, `${file.start} start, ${(file.size_bytes / 1000).toFixed(0)} kB`);
-    return element('tr', {}, name, two(file.figure === 'r2' ? file.accuracy?.toFixed(3) ?? '–' : accuracyText(file.accuracy), `${{ dice: 'Dice, ', r2: 'R², ' }[file.figure] ?? ''}${file.cells} ${file.task === 'grading' ? 'cells' : 'images'}`), here, two(fastest.length ? Math.min(...fastest).toFixed(2) : '–', 'fastest'));
+    return element('tr', {}, name, two(file.share ? accuracyText(file.accuracy) : file.accuracy?.toFixed(3) ?? '–', `${file.figure === 'accuracy' ? '' : `${file.figure}, `}${file.cells} ${file.preprocessing.grid ? 'cells' : 'images'}`), here, two(fastest.length ? Math.min(...fastest).toFixed(2) : '–', 'fastest'));
   });
   at('files').replaceChildren(head, ...rows);
 }
@@ -91,18 +91,18 @@ at('start').addEventListener('click', measureAll);
 
 at('score').addEventListener('click', () => all(async (say, failed) => {
   const setting = { delegate: 'wasm', threads: can.threads };
-  const grading = files.filter((file) => file.task === 'grading');
-  if (!grading.length) failed.push('files that mark pixels or answer with a number are scored on the computer alone');
-  for (const [place, file] of grading.entries()) {
+  const scorable = files.filter((file) => file.scored_on_phones);
+  if (!scorable.length) failed.push('these files are scored on the computer alone');
+  for (const [place, file] of scorable.entries()) {
     let runner;
     try {
       runner = await Runner.open(file, await modelBytes(file), setting);
       const [grades, size] = [[], file.resolution ** 2 * 3];
       for (let first = 0; first < file.cells; first += 64) {
         if (stopped) return;
-        say(`${called(file, setting)}: ${first} of ${file.cells} cells`, (place + first / file.cells) / grading.length);
+        say(`${called(file, setting)}: ${first} of ${file.cells} cells`, (place + first / file.cells) / scorable.length);
         const bytes = new Uint8Array(await (await ask(`/api/files/${file.id}/cells?first=${first}&count=64`)).arrayBuffer());
-        for (let from = 0; from < bytes.length; from += size) grades.push((await runner.run(Float32Array.from(bytes.subarray(from, from + size)))).grade);
+        for (let from = 0; from < bytes.length; from += size) grades.push(readGrades(await runner.run(Float32Array.from(bytes.subarray(from, from + size)))).grade);
       }
       await ask(`/api/files/${file.id}/score`, { ...where(setting), sha256: file.sha256, grades });
     } catch (error) { failed.push(`${called(file, setting)}: ${error.message}`); } finally { runner?.close(); }

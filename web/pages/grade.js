@@ -1,4 +1,4 @@
-import { Runner, ready, ask, element, listFiles, modelBytes, abilities } from './runtime.js';
+import { Runner, ready, ask, element, floats, listFiles, modelBytes, abilities, readGrades } from './runtime.js';
 import { agreed, findOutline, flipped } from './outline.js';
 import { cellPixels, checkCorners, deviceGrade, homography, rectify } from './cells.js';
 import { drawPicture, resize } from './resize.js';
@@ -6,7 +6,7 @@ import { drawPicture, resize } from './resize.js';
 const at = (id) => document.getElementById(id);
 const svg = (tag, settings) => { const made = document.createElementNS('http://www.w3.org/2000/svg', tag); for (const [name, value] of Object.entries(settings)) made.setAttribute(name, value); return made; };
 const [every, rules, can] = await Promise.all([listFiles(), ask('/api/rules').then((answer) => answer.json()), abilities()]);
-const files = every.filter((file) => file.preparation.grid);
+const files = every.filter((file) => file.preprocessing.grid);
 const say = (text, bad) => { at('status').textContent = text; at('status').className = bad ? 'error' : ''; };
 const OUTLINE = { resolution: 160, size: [160, 160] };
 let [runner, finder, picture, corners, found, missing] = [null, null, null, null, null, ''];
@@ -40,7 +40,7 @@ async function outline(photo) {
   const pixels = resize(photo.data, photo.width, photo.height, side);
   const masks = [];
   for (const [down, across] of [[false, false], [false, true], [true, false], [true, true]]) {
-    const { probabilities } = await finder.run(flipped(pixels, side, side, 3, down, across));
+    const probabilities = floats(await finder.run(flipped(pixels, side, side, 3, down, across)));
     masks.push(flipped(probabilities, side / 2, side / 2, 1, down, across));
   }
   return findOutline(agreed(masks), side / 2, side / 2, photo.width, photo.height);
@@ -73,11 +73,11 @@ async function gradeNow(wanted) {
         return;
       }
     }
-    const grid = using.file.preparation.grid;
+    const grid = using.file.preprocessing.grid;
     checkCorners(quad);
     const cells = cellPixels(rectify(photo, quad, grid), grid, using.file.resolution);
     const answers = [];
-    for (const pixels of cells) { if (!wanted()) return; answers.push(await using.run(pixels)); }
+    for (const pixels of cells) { if (!wanted()) return; answers.push(readGrades(await using.run(pixels))); }
     if (!wanted()) return;
     corners = quad.map((one) => [...one]);
     found = { file: using.file, grid, looked, answers, grades: answers.map((one) => one.grade), corrected: new Set(), seconds: (performance.now() - began) / 1000 };

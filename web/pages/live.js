@@ -1,6 +1,5 @@
-import { Runner, ready, abilities, element, listFiles, modelBytes } from './runtime.js';
-import { drawPicture, squarePixels, wholePixels } from './resize.js';
-import { COLOURS, drawMarks, has, markPixels } from './masks.js';
+import { Runner, ready, abilities, element, listFiles, modelBytes, viewOf } from './runtime.js';
+import { drawPicture } from './resize.js';
 import { lowPass } from './smoothing.js';
 import { allCaptures, keepCapture, dropCapture } from './captures.js';
 
@@ -27,62 +26,20 @@ async function open() {
   runner?.close();
   runner = null; smooth = null;
   at('top').max = file.labels.length;
-  at('view').classList.toggle('whole', file.task === 'segmentation');
-  at('marks').hidden = file.task !== 'segmentation';
-  at('smoothing').closest('label').hidden = file.task === 'segmentation';
-  at('top').closest('label').hidden = ['segmentation', 'regression'].includes(file.task);
-  at('what').hidden = !file.preparation.grid;
+  at('what').hidden = !file.preprocessing.grid;
   say(`loading ${file.name} ${file.kind} (${(file.size_bytes / 1e6).toFixed(1)} MB)`);
   try {
+    const view = await viewOf(file);
+    if (mine !== turn) return; // another file has been chosen since
+    at('view').classList.toggle('whole', Boolean(view.whole));
+    at('marks').hidden = !view.marks;
+    at('smoothing').closest('label').hidden = !view.smoothed;
+    at('top').closest('label').hidden = !view.ranked;
     const made = await Runner.open(file, await modelBytes(file), { delegate: at('delegate').value, threads: Number(at('threads').value) });
-    if (mine !== turn) { made.close(); return; } // another file has been chosen since
-    runner = made;
+    if (mine !== turn) { made.close(); return; }
+    runner = Object.assign(made, { view });
     say(source ? '' : 'Start the camera or choose a picture.');
   } catch (error) { if (mine === turn) say(error.message); }
-}
-
-async function graded(using) {
-  const pixels = squarePixels(source.element, source.width(), source.height(), using.file.resolution, scratch);
-  const began = performance.now();
-  const answer = await using.run(pixels);
-  const ms = performance.now() - began;
-  smooth ||= lowPass(Math.min(Math.max(Number(at('smoothing').value) || 0.4, 0.05), 1));
-  const chances = Array.from(source.moving ? smooth(answer.probabilities) : answer.probabilities);
-  const best = [...chances.keys()].sort((a, b) => chances[b] - chances[a]);
-  const bars = best.slice(0, Math.max(1, Number(at('top').value) || 3)).map((place) => ({ name: using.file.labels[place], share: chances[place], digits: 1 }));
-  return { ms, bars, label: using.file.labels[best[0]], share: chances[best[0]] };
-}
-
-// One bar: where the number lies in its range.
-async function estimated(using) {
-  const pixels = squarePixels(source.element, source.width(), source.height(), using.file.resolution, scratch);
-  const began = performance.now();
-  const answer = await using.run(pixels);
-  const ms = performance.now() - began;
-  smooth ||= lowPass(Math.min(Math.max(Number(at('smoothing').value) || 0.4, 0.05), 1));
-  const [number] = source.moving ? smooth([answer.number]) : [answer.number];
-  const [low, high] = using.file.range;
-  const share = Math.min(Math.max((number - low) / (high - low), 0), 1);
-  const text = number.toFixed(Math.max(0, 2 - Math.floor(Math.log10(high - low))));
-  return { ms, bars: [{ name: `${low} to ${high}`, share, text }], label: text };
-}
-
-const WAYS = { segmentation: marked, regression: estimated };
-
-// What is marked lies above the picture; bars are shares of its pixels.
-async function marked(using) {
-  const [width, height] = [source.width(), source.height()];
-  const pixels = wholePixels(source.element, width, height, scratch);
-  const began = performance.now();
-  const found = await markPixels(using, pixels, width, height);
-  const ms = performance.now() - began;
-  if (using !== runner) return { ms, bars: [] };
-  at('view').style.setProperty('--shape', `${width} / ${height}`);
-  drawMarks(at('marks'), found);
-  scratch.getContext('2d').drawImage(at('marks'), 0, 0, width, height);
-  const bars = using.file.labels.map((name, place) => ({ name, share: found.shares[place], colour: `rgb(${COLOURS[place]})`, digits: 2 }));
-  const seen = using.file.labels.filter((_, place) => has(found.shares[place]));
-  return { ms, bars, label: seen.join(', ') || 'nothing', share: Math.max(...found.shares) };
 }
 
 let busy = false;
@@ -93,7 +50,10 @@ async function grade() {
   busy = true; again = false;
   try {
     const using = runner;
-    const answer = await (WAYS[using.file.task] || graded)(using);
+    smooth ||= lowPass(Math.min(Math.max(Number(at('smoothing').value) || 0.4, 0.05), 1));
+    const answer = await using.view.show({
+      runner: using, source, scratch, smooth, most: Math.max(1, Number(at('top').value) || 3), view: at('view'), canvas: at('marks'), current: () => using === runner,
+    });
     if (using !== runner) return;
     [scratch, shown] = [shown, scratch];
     last = { ...answer, name: `${using.file.name} ${using.file.kind}` };

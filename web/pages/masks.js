@@ -1,5 +1,6 @@
 // Pixels marked in a picture of any shape by a file of one shape; the rule of datamodules/masks/tiles.py.
 import { resize } from './resize.js';
+import { floats } from './runtime.js';
 
 // RGB of classes in their order, those of datamodules/masks/contours.py.
 export const COLOURS = [[255, 77, 79], [64, 169, 255], [250, 219, 20], [115, 209, 61], [179, 127, 235], [255, 146, 46], [54, 207, 201], [247, 89, 171]];
@@ -33,7 +34,7 @@ export async function markPixels(runner, rgba, wide, high) {
   const [sums, counts] = [new Float32Array(width * height * labels.length), new Uint8Array(width * height)];
   for (const top of starts(Math.max(height, rows), rows)) {
     for (const left of starts(Math.max(width, columns), columns)) {
-      const { probabilities } = await runner.run(tile(pixels, width, height, top, left, rows, columns));
+      const probabilities = floats(await runner.run(tile(pixels, width, height, top, left, rows, columns)));
       for (let y = top; y < Math.min(top + rows, height); y += 1) {
         for (let x = left; x < Math.min(left + columns, width); x += 1) {
           const from = ((y - top) * columns + x - left) * labels.length;

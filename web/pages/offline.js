@@ -1,8 +1,8 @@
 // What a page has loaded serves it again where the computer is not reached. A page that came from here takes all of its
 // parts from here, so that old and new ones never mix; a page that came from the computer asks it for each part.
-const KEPT = 'gridlite-2';
+const KEPT = 'gridlite-3';
 const PATIENCE_MS = 4000; // until a page counts as not to be had
-const OWN = /^\/($|(bench|live|grade)$|static\/|litert\/|api\/(files|rules|outline\.tflite|files\/\d+\/model\.tflite)$)/;
+const OWN = /^\/($|(bench|live|grade)$|static\/|litert\/|api\/(files|rules|outline\.tflite|files\/\d+\/(model\.tflite|view\.js))$)/;
 const kept = new Set(); // windows whose page came from here
 
 self.addEventListener('install', () => self.skipWaiting());

@@ -64,6 +64,17 @@ export async function modelBytes(file) {
   return new Uint8Array(await (await ask(`/api/files/${file.id}/model.tflite?sha256=${file.sha256}`)).arrayBuffer());
 }
 
+// How the file's task reads and shows its answers: the module that lies beside the task.
+const views = new Map();
+export async function viewOf(file) {
+  const address = `/api/files/${file.id}/view.js`;
+  if (!views.has(address)) views.set(address, await import(address));
+  return views.get(address);
+}
+
+export const floats = (outputs) => Float32Array.from(outputs.find((one) => one.dtype !== 'int32').values);
+export const readGrades = (outputs) => ({ probabilities: floats(outputs), grade: outputs.find((one) => one.dtype === 'int32').values[0] });
+
 // A compiled file. delegate: wasm or webgpu; threads count for wasm.
 export class Runner {
   static async open(file, bytes, { delegate = 'wasm', threads = 1 } = {}) {
@@ -77,23 +88,19 @@ export class Runner {
     return runner;
   }
 
-  // pixels: Float32Array, height × width × 3, RGB 0..255 → { probabilities, grade }, { probabilities, mask } or { number }
+  // pixels: Float32Array, height × width × 3, RGB 0..255 → [{ dtype, values }], the outputs in the file's order
   async run(pixels) {
     let input = new Tensor(pixels, [1, ...this.file.size, 3]);
     if (this.delegate === 'webgpu') input = await input.moveTo('webgpu');
     const results = await this.model.run([input]);
     input.delete();
-    const answer = {};
+    const outputs = [];
     for (const [place, result] of results.entries()) {
       const here = result.accelerator === 'webgpu' ? await result.moveTo('wasm') : result;
-      const values = here.toTypedArray();
-      if (this.file.task === 'regression') [answer.number] = values;
-      else if (this.outputs[place].dtype !== 'int32') answer.probabilities = Float32Array.from(values);
-      else if (this.file.task === 'segmentation') answer.mask = Int32Array.from(values);
-      else answer.grade = values[0];
+      outputs.push({ dtype: this.outputs[place].dtype, values: here.toTypedArray().slice() });
       here.delete();
     }
-    return answer;
+    return outputs;
   }
 
   close() { this.model?.delete(); this.model = null; }

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from datamodules.base.pixels import Image
 from datamodules.images.near_duplicates import MOST_BITS, duplicate_groups, perceptual_hash, thumbnail
-from datamodules.screens.grid import Image
 
 
 def scene(seed: int, side: int = 200) -> Image:

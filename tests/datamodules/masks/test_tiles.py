@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from datamodules.base.pixels import resize
 from datamodules.masks.contours import beside, in_rows, legend, outlined
 from datamodules.masks.tiles import by_tiles
-from datamodules.screens.grid import resize
 
 
 def brightness(images):

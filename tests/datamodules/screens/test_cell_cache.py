@@ -11,10 +11,10 @@ from PIL import Image as PillowImage
 
 from datamodules.base.array_cache import in_order
 from datamodules.base.errors import DataError
+from datamodules.base.pixels import Image, resize
 from datamodules.images.decoding import decode
 from datamodules.screens import cell_cache
 from datamodules.screens.cell_cache import cells_at, fingerprint_pixels
-from datamodules.screens.grid import Image, resize
 from datamodules.screens.photo_folder import read_photo_folder
 from tests.datamodules.boards import GRID, HEIGHT, OUTLINE, WIDTH, PhotoSet, colours, draw_board, draw_photo_set
 

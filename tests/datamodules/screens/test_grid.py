@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datamodules.screens.grid import Grid, Image, check_corners, cut_cells, rectify, resize, split_cells
+from datamodules.base.pixels import Image, resize
+from datamodules.screens.grid import Grid, check_corners, cut_cells, rectify, split_cells
 from tests.datamodules.boards import GRID, HEIGHT, OUTLINE, WIDTH, Points, colours, draw_board
 
 SLANTED = np.array([[60.0, 40.0], [310.0, 75.0], [280.0, 520.0], [25.0, 470.0]])

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image as PillowImage
 
 from datamodules.base.errors import DataError
+from datamodules.base.pixels import Image
 from datamodules.screens.cell_cache import cells_at, fingerprint_pixels
-from datamodules.screens.grid import Image
 from datamodules.screens.photo_folder import PhotoFolder, cell_name, read_photo_folder
 from tests.datamodules.boards import GRID, OUTLINE, PhotoSet, colours, draw_photo_set, write_csv
 

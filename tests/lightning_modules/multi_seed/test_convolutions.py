@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.func import functional_call, stack_module_state
 
+from lightning_modules.backbones.grayscale import Grey
 from lightning_modules.multi_seed.convolutions import (
     SmallConvolution,
     SmallGrey,
@@ -15,7 +16,6 @@ from lightning_modules.multi_seed.convolutions import (
     with_small_convolutions,
 )
 from lightning_modules.multi_seed.norms import SmallNorm
-from lightning_modules.networks.grayscale import Grey
 
 STACK, BATCH = 3, 7
 

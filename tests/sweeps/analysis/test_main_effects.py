@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from sweeps.analysis.main_effects import main_effects, paired_effect, t_interval
+from metrics.intervals import t_interval
+from sweeps.analysis.main_effects import main_effects, paired_effect
 
 
 def runs(rows):

@@ -7,7 +7,15 @@ from sweeps.records.cross_results import tables
 
 
 def row(trained, tested, mae, **about):
-    begun = {"run": "r", "seed": 0, "fold": 0, "start": "imagenet", "backbone": "mobilenet", "backbone.weights": "auto"}
+    begun = {
+        "run": "r",
+        "seed": 0,
+        "fold": 0,
+        "start": "imagenet",
+        "task": "regression",
+        "backbone": "mobilenet",
+        "backbone.weights": "auto",
+    }
     return {"trained_on": trained, "tested_on": tested} | begun | about | {"part": "test", "images": 9, "mae": mae}
 
 

@@ -9,6 +9,7 @@ from hydra.utils import instantiate
 
 from jobs.completed import is_finished, prepare_resume
 from sweeps.records.run_record import (
+    RECORD_VERSION,
     RecordError,
     RunIsBusyError,
     Status,
@@ -28,7 +29,7 @@ def test_a_change_sees_the_record_as_it_was(tmp_path):
     update_record(tmp_path, lambda record: {**record, "status": "running", "a": 1})
     update_record(tmp_path, lambda record: {**record, "b": record["a"] + 1})
     record = read_record(tmp_path)
-    assert (record["a"], record["b"], record["record_version"]) == (1, 2, 1)
+    assert (record["a"], record["b"], record["record_version"]) == (1, 2, RECORD_VERSION)
 
 
 def test_no_change_is_lost_when_many_write_at_once(tmp_path):

@@ -19,8 +19,15 @@ def add(
     sweep, name, seed, value, *, epochs=15, fingerprint="d1", fold=0, weights=3484, task=None, backbone="simplenet_v1"
 ):
     task = {"temperature": 1.0, "soft_share": 1.0} if task is None else task
-    axes = {"task": "distillation", "backbone": backbone, "datamodule": "mnist", "seed": seed, "fold": fold}
-    axes |= {f"task.{key}": str(number) for key, number in task.items()}
+    axes = {
+        "task": "grading",
+        "method": "distillation",
+        "backbone": backbone,
+        "datamodule": "mnist",
+        "seed": seed,
+        "fold": fold,
+    }
+    axes |= {f"method.{key}": str(number) for key, number in task.items()}
     test = {f"test/{key}": value for key in ("accuracy", "macro_precision", "macro_recall", "f_measure")}
     update_record(
         sweep / name,
@@ -28,7 +35,7 @@ def add(
             "status": "done",
             "axes": axes,
             "start": {"origin": "random"},
-            "config": {"task": task, "trainer": {"max_epochs": epochs}},
+            "config": {"method": task, "trainer": {"max_epochs": epochs}},
             "data": {
                 "fingerprint": fingerprint,
                 "class_names": ["a", "b"],
@@ -149,7 +156,7 @@ def test_folds_are_pooled_before_seeds_are_compared(tmp_path, capsys):
 
 
 def test_intervals_of_figures_with_a_unit_are_no_shares():
-    from metrics.grading import bootstrap_interval
+    from metrics.intervals import bootstrap_interval
     from metrics.regression import mae, r2
 
     true, given = np.array([0.0, 5.0, 10.0] * 2), np.array([10.0, 5.0, -10.0] * 2)

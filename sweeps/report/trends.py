@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from metrics.figures import is_share
+from metrics.lookup import all_metrics
 from sweeps.report.svg import BOTTOM, COLOURS, HEIGHT, TOP, Front, log_scale, place_labels, share_scale
 from sweeps.tables.naming import called
 
@@ -23,7 +24,8 @@ def trends(repeats: pd.DataFrame, axes: list[str], figures: list[str]) -> list[d
         figures: columns with `_low` and `_high`.
 
     """
-    figure = "mae" if "mae" in figures else next((name for name in figures if is_share(name)), "")
+    errors = [name for name in figures if any(name in one.own_unit for one in all_metrics())]
+    figure = next(iter(errors), next((name for name in figures if is_share(name)), ""))
     found = []
     for axis in (name for name in axes if figure and name in repeats and name not in NO_TREND):
         numbers = pd.to_numeric(repeats[axis], errors="coerce")

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from heads.masks import BinaryCrossEntropy, DiceBinaryCrossEntropy, Focal, MaskHead, image_labels
+from heads.binary import BinaryCrossEntropy, BinaryHead, DiceBinaryCrossEntropy, Focal
 
 HEADS = [BinaryCrossEntropy, DiceBinaryCrossEntropy, Focal]
 
@@ -17,7 +17,7 @@ def batch():
 
 @pytest.mark.parametrize("kind", HEADS)
 def test_an_image_costs_the_same_whatever_batch_it_is_in(kind, batch):
-    head: MaskHead = kind(2)
+    head: BinaryHead = kind(2)
     logits, masks = batch
     losses = head.sample_losses(logits, masks.float())
     assert losses.shape == (3,)
@@ -29,7 +29,7 @@ def test_an_image_costs_the_same_whatever_batch_it_is_in(kind, batch):
 
 @pytest.mark.parametrize("kind", HEADS)
 def test_the_loss_falls_when_one_goes_down_it(kind, batch):
-    head: MaskHead = kind(2)
+    head: BinaryHead = kind(2)
     logits, masks = batch
     logits = logits.clone().requires_grad_()
     before = head.loss(logits, masks)
@@ -69,22 +69,13 @@ def test_a_pixel_above_the_threshold_belongs_to_the_class():
     assert BinaryCrossEntropy(1, threshold=0.3).decode(logits).flatten().tolist() == [False, False, True, True]
 
 
-def test_image_labels_by_share_of_pixels():
-    masks = torch.zeros(2, 4, 128, 800, dtype=torch.bool)
-    masks[0, 0].view(-1)[:200] = True
-    masks[0, 1].view(-1)[:201] = True
-    masks[1, 3] = True
-    found = image_labels(masks, 200 / 102_400)
-    assert found.tolist() == [[False, True, False, False], [False, False, False, True]]
-
-
 @pytest.mark.parametrize(
     ("make", "wanted"),
     [
         (lambda: BinaryCrossEntropy(0), "num_classes=0"),
         (lambda: BinaryCrossEntropy(2, threshold=1.0), "encoding.threshold=1"),
         (lambda: DiceBinaryCrossEntropy(2, dice_share=2.0), "encoding.dice_share=2"),
-        (lambda: BinaryCrossEntropy(2).loss(torch.zeros(1, 2, 4, 4), torch.zeros(1, 1, 4, 4)), "masks of shape"),
+        (lambda: BinaryCrossEntropy(2).loss(torch.zeros(1, 2, 4, 4), torch.zeros(1, 1, 4, 4)), "labels of shape"),
         (
             lambda: BinaryCrossEntropy(2).loss(torch.zeros(1, 2, 4, 4), torch.zeros(1, 2, 4, 4), torch.ones(2)),
             "sample_weights",

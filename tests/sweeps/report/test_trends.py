@@ -5,8 +5,8 @@ from itertools import pairwise
 import pandas as pd
 import pytest
 
-from sweeps.analysis.trends import trends
 from sweeps.report.svg import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH
+from sweeps.report.trends import trends
 
 
 def table(**columns):

@@ -1,0 +1,57 @@
+"""The metrics of a task, by its name in conf/task."""
+
+from collections.abc import Hashable, Iterable, Mapping
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from choices import ChoiceError, names_of, read_choice
+from metrics.base import TaskMetrics
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@cache
+def metrics_of(task: str) -> TaskMetrics:
+    """The metrics that conf/task/<task>.yaml names. Raises ChoiceError for no such task."""
+    module, _, name = str(read_choice("task", task).get("metrics")).rpartition(".")
+    try:
+        found: TaskMetrics = getattr(import_module(module), name)()
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ChoiceError(f"task={task}: its yaml names no metrics that can be imported: {error}") from None
+    return found
+
+
+def all_metrics() -> list[TaskMetrics]:
+    """Those of every task that conf/ offers."""
+    return [metrics_of(name) for name in names_of("task")]
+
+
+def metrics_of_frame(frame: "pd.DataFrame") -> TaskMetrics:
+    """Those of the task that most rows of a table belong to: of its column `task`, or, without it, by the figures that it has."""
+    if "task" in frame and frame.task.notna().any():
+        return metrics_of(str(frame.task.mode().iloc[0]))
+    return metrics_by_names(frame.columns)
+
+
+def metrics_by_names(names: Iterable[Hashable]) -> TaskMetrics:
+    """The first task's whose main figure is among the names, of the val part; the default task's where none is."""
+    known = set(names)
+    found = (one for one in all_metrics() if {f"val/{one.main}", f"val/last/{one.main}"} & known)
+    return next(found, None) or metrics_of(default_task())
+
+
+def default_task() -> str:
+    """The task that train.py takes where none is named."""
+    from omegaconf import OmegaConf
+
+    from choices import CONF
+
+    listed = OmegaConf.to_container(OmegaConf.load(CONF / "train.yaml"))["defaults"]  # type: ignore[call-overload, index]
+    return str(next(one["task"] for one in listed if isinstance(one, Mapping) and "task" in one))
+
+
+def task_of_record(record: Mapping[str, Any]) -> str:
+    """The task that a run's record names."""
+    return str(record["axes"]["task"])

@@ -1,0 +1,64 @@
+"""What the evaluations of all tasks share: every checkpoint on every part, and the worst answers as a row of squares."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from datamodules.base.samples import Samples
+
+SQUARES, SIDE = 16, 96
+"""Most mistakes that are drawn, and their side, pixels."""
+COLUMNS = ["sample", "source_id", "group", "part"]
+"""Of a data set's table, in every predictions.parquet."""
+
+
+def evaluate_checkpoints(
+    module: Any, folder: Path, samples: "Samples", answer: Callable[[str, str], tuple[dict[str, Any], "pd.DataFrame"]]
+) -> tuple[dict[str, Any], "pd.DataFrame"]:
+    """Loads the last and the best checkpoint in turn and asks `answer(part, checkpoint)` for figures and answers.
+
+    Returns:
+        figures as `<part>/<name>`, by the last epoch `<part>/last/<name>`, and all answers with their column `checkpoint`, which are also
+        written to predictions.parquet.
+
+    """
+    import pandas as pd
+
+    from lightning_modules.checkpoints import each_checkpoint
+
+    metrics: dict[str, Any] = {}
+    frames = []
+    for checkpoint, infix in each_checkpoint(module, folder):
+        for part in samples.evaluated:
+            figures, frame = answer(part, checkpoint)
+            metrics |= {f"{part}/{infix}{name}": value for name, value in figures.items()}
+            frames.append(frame.assign(checkpoint=checkpoint))
+    everything = pd.concat(frames)
+    everything.to_parquet(folder / "predictions.parquet", index=False)
+    return metrics, everything
+
+
+def chosen_checkpoint(answers: "pd.DataFrame") -> str:
+    """The checkpoint whose mistakes are shown: best, or last where no best one was kept."""
+    return "best" if (answers.checkpoint == "best").any() else "last"
+
+
+def draw_squares(names: list[str], samples: "Samples", resolution: int, path: Path) -> None:
+    """The samples of these names in a row → a JPEG; removes it where there is none."""
+    from PIL import Image
+
+    if not names:
+        path.unlink(missing_ok=True)
+        return
+    place = {name: at for at, name in enumerate(samples.table["sample"])}
+    images = samples.images(resolution)
+    row = Image.new("RGB", (SIDE * len(names), SIDE))
+    for at, name in enumerate(names):
+        square = Image.fromarray(np.asarray(images[place[name]])).resize((SIDE, SIDE))
+        row.paste(square, (SIDE * at, 0))
+    row.save(path, quality=85)
