@@ -8,7 +8,7 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from cli.command_line import answer, require_keys, stop_or_report
+from cli.command_line import require_keys, run_cli, stop_or_report
 from cli.train_schema import register
 from tasks.base import task_of
 
@@ -29,4 +29,4 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    answer(main, "predict")
+    run_cli(main, "predict")

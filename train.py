@@ -9,19 +9,19 @@ import hydra
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from cli.command_line import answer, stop_or_report
+from cli.command_line import run_cli, stop_or_report
 from cli.train_schema import register
 from export.run import export_within
-from jobs.completed import ended_before, prepare_resume
-from jobs.export_queue import are_taken, wish
+from jobs.completed import prepare_resume, skip_reason
+from jobs.export_queue import enqueue, queue_active
 from jobs.job import Job, make_job
 from jobs.notices import say_start
 from jobs.record_fields import headline, opening
 from jobs.validation import samples_of
 from sweeps.records.run_record import Record, Status, failure_recorded, hold, is_done, update_record
-from sweeps.records.wandb_export import closing
-from training.distributed.rank_zero import largest_memory_bytes, together
-from training.distributed.worker import followed
+from sweeps.records.wandb_export import finish_wandb_run
+from training.distributed.rank_zero import join_workers, largest_memory_bytes
+from training.distributed.worker import served_rank_zero
 
 if TYPE_CHECKING:
     from datamodules.base.samples import Samples
@@ -35,18 +35,18 @@ warnings.filterwarnings(
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
 def main(cfg: DictConfig) -> str:
     """One job. Its record says how it ended; a failure ends a single run, but not the grid around it."""
-    if cfg.stack > 1:
+    if cfg.num_stacked_seeds > 1:
         from pipelines.multi_seed import train_stack
 
         return train_stack(cfg)
     job = make_job(cfg)
     folder = job.folder
-    with stop_or_report(folder), hold(folder), failure_recorded(folder, job.identity), closing(folder):
+    with stop_or_report(folder), hold(folder), failure_recorded(folder, job.identity), finish_wandb_run(folder):
         train(cfg, job)
-        if cfg.export.enabled and is_done(folder) and not are_taken(cfg):
+        if cfg.export.enabled and is_done(folder) and not queue_active(cfg):
             export_within(folder, cfg)
-    if cfg.export.enabled and are_taken(cfg):  # another job of this grid may train the same run, for other files
-        wish(folder, cfg)
+    if cfg.export.enabled and queue_active(cfg):  # another job of this grid may train the same run, for other files
+        enqueue(folder, cfg)
     return str(folder)
 
 
@@ -61,7 +61,7 @@ def train(cfg: DictConfig, job: Job) -> None:
         return
     began = time.perf_counter()
     samples = samples_of(cfg)
-    if ended := ended_before(job.folder, samples.fingerprint, cfg):
+    if ended := skip_reason(job.folder, samples.fingerprint, cfg):
         print(f"{ended}: {job.folder}")
         return
     samples.images(cfg.resolution)  # cut now: a broken photo is answered before the long imports
@@ -80,7 +80,7 @@ def fit_and_evaluate(cfg: DictConfig, job: Job, samples: "Samples", resume: Path
     from lightning_modules.callbacks import History
     from sweeps.report.learning_curves import kept_epochs
     from sweeps.search import Judge
-    from training.autotune import take_way
+    from training.autotune import choose_execution
     from training.build import build_parts
     from training.evaluate import evaluate
     from training.trainer import build_trainer, forget_last_job, log_final, seed_everything
@@ -90,10 +90,10 @@ def fit_and_evaluate(cfg: DictConfig, job: Job, samples: "Samples", resume: Path
     forget_last_job()
     seed_everything(cfg.seed)
     module, data = build_parts(cfg, job.start, samples)
-    take_way(cfg, job, module, data)
+    choose_execution(cfg, job, module, data)
     history = History(None if cfg.trial is None else Judge(job.folder.parent, cfg.trial))
     curves = kept_epochs(job.folder / "metrics.csv", go_on=resume is not None)
-    with curves, together(cfg, job, samples.fingerprint, resume) as processes:
+    with curves, join_workers(cfg, job, samples.fingerprint, resume) as processes:
         trainer = build_trainer(cfg, job, history, resume, module.way.precision, processes)
         trainer.fit(module, data, ckpt_path=resume)
     fitted = time.perf_counter()
@@ -107,5 +107,5 @@ def fit_and_evaluate(cfg: DictConfig, job: Job, samples: "Samples", resume: Path
 
 
 if __name__ == "__main__":
-    if not followed():
-        answer(main, "train")
+    if not served_rank_zero():
+        run_cli(main, "train")

@@ -25,11 +25,11 @@ register()
 def main() -> None:
     """Reads the command line and answers."""
     if sys.argv[1:2] == ["serve"]:
-        from cli.command_line import answer
+        from cli.command_line import run_cli
         from web.annotate import main as serve
 
         del sys.argv[1]
-        answer(serve, "annotate")
+        run_cli(serve, "annotate")
         return
     arguments, overrides = _parser().parse_known_args()
     try:

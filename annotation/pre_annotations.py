@@ -18,7 +18,7 @@ Probabilities = npt.NDArray[np.float64]
 
 
 class Grader(Protocol):
-    """A trained network, see conf/graders."""
+    """A trained network, see `tasks.grading`."""
 
     @property
     def resolution(self) -> int:

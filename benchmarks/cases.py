@@ -120,10 +120,10 @@ def composed(case: Case, runs: str, *words: str) -> Any:
 
 def module_of(case: Case, classes: int) -> Any:
     """The module that train.py builds for a case, at a random start."""
-    from lightning_modules.backbones.spec import Start
+    from lightning_modules.backbones.spec import InitialWeights
     from training.build import build_module
     from training.trainer import seed_everything
 
     seed_everything(0)
-    start = Start("random", "same", (0.5,) * 3, (0.5,) * 3)
+    start = InitialWeights("random", "same", (0.5,) * 3, (0.5,) * 3)
     return build_module(composed(case, "runs"), start, classes)

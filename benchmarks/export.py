@@ -103,7 +103,7 @@ def our_module(case: str) -> Any:
     from hydra import compose, initialize_config_dir
 
     from cli.train_schema import register
-    from lightning_modules.backbones.spec import Start
+    from lightning_modules.backbones.spec import InitialWeights
     from training.build import build_module
 
     register()
@@ -111,7 +111,7 @@ def our_module(case: str) -> Any:
     backbone, width, _ = CASES[case]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("train", overrides=[f"backbone={backbone}", f"width={width}"])
-    return build_module(cfg, Start("random", "same", (0.5,) * 3, (0.5,) * 3), CLASSES)
+    return build_module(cfg, InitialWeights("random", "same", (0.5,) * 3, (0.5,) * 3), CLASSES)
 
 
 def convert(case: str, folder: Path) -> None:

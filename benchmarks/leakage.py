@@ -27,7 +27,7 @@ from datamodules.masks.bits import unpacked
 from datamodules.neu_seg import NeuSeg
 from heads.binary import BinaryCrossEntropy
 from lightning_modules.backbones.plain_unet import PlainUNet
-from lightning_modules.backbones.spec import Start
+from lightning_modules.backbones.spec import InitialWeights
 from lightning_modules.networks.unet import MaskNetwork
 
 FOLDS = 5
@@ -131,7 +131,7 @@ def divided(known: Data, fold: int, seed: int, *, copies_first: bool) -> tuple[D
 def fresh(seed: int) -> MaskNetwork:
     """An untrained network."""
     torch.manual_seed(seed)
-    start = Start("random", "symmetric", (0.5,) * 3, (0.5,) * 3)
+    start = InitialWeights("random", "symmetric", (0.5,) * 3, (0.5,) * 3)
     return MaskNetwork(PlainUNet(1.0, start), 3)
 
 

@@ -109,7 +109,7 @@ def gridlite(case: Case, pictures: Pictures, epochs: int, turn: Turn, words: lis
             imbalance=instantiate(cfg.imbalance),
             batch_size=cfg.batch_size,
             seed=0,
-            ahead=cfg.ahead,
+            prefetch=cfg.prefetch,
         )
         point: Any = type("Folder", (), {"folder": Path(runs)})
         trainer = build_trainer(cfg, point, History(), None, cfg.trainer.precision)

@@ -23,8 +23,8 @@ from torch.optim.swa_utils import update_bn
 from choices import CONF
 from cli.train_schema import register
 from datamodules.base.loaders import CellDataModule
-from lightning_modules.backbones.pretrained import resolve_start
-from lightning_modules.backbones.spec import BackboneSpec, Start
+from lightning_modules.backbones.pretrained import resolve_initial_weights
+from lightning_modules.backbones.spec import BackboneSpec, InitialWeights
 from lightning_modules.base import TaskModule
 from lightning_modules.callbacks import History
 from lightning_modules.inference import grade_images
@@ -121,8 +121,8 @@ def trained(name: str, seed: int, arguments: argparse.Namespace) -> dict[str, An
             f"seed={seed}", *overrides,
         ])  # fmt: skip
     spec = BackboneSpec.from_config(dict(cfg.backbone.spec))
-    given = resolve_start(spec, 1.0, "imagenet", arguments.weights, arguments.resolution)
-    start = Start(given.origin, padding or given.padding, given.mean, given.std, given.path, eps=given.eps)
+    given = resolve_initial_weights(spec, 1.0, "imagenet", arguments.weights, arguments.resolution)
+    start = InitialWeights(given.origin, padding or given.padding, given.mean, given.std, given.path, eps=given.eps)
     seed_everything(seed)
     samples = instantiate(cfg.datamodule).load()
     module = build_module(cfg, start, len(samples.class_names))

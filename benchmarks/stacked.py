@@ -4,7 +4,7 @@ SimpLeNet-v1 (3,484 weights) on digits of noise, batches of 128, Adam, on one th
 
 - one by one: train.py's module and loop under Lightning, seed after seed;
 - plain loop: the same networks in a bare PyTorch loop, seed after seed;
-- stacked: `stack=10`, torch.vmap over the weights, with gridlite's convolutions for few channels;
+- stacked: `num_stacked_seeds=10`, torch.vmap over the weights, with gridlite's convolutions for few channels;
 - stacked, torch's layers: the same with torch's own grouped convolutions.
 
 Rounds are interleaved; ratios are medians over rounds. The losses of all ways are compared at the end.
@@ -29,7 +29,7 @@ from datamodules.base.loaders import CellArrays, CellDataModule
 from datamodules.imbalance import Unbalanced
 from heads.one_hot import OneHot
 from lightning_modules.backbones.simplenet import SimpLeNet
-from lightning_modules.backbones.spec import Start
+from lightning_modules.backbones.spec import InitialWeights
 from lightning_modules.base import TrainingSettings
 from lightning_modules.grading import GradingModule
 from lightning_modules.multi_seed.module import StackedData, StackedModule
@@ -79,13 +79,13 @@ def main() -> None:
 def parts_of(arrays: CellArrays, seed: int) -> tuple[GradingModule, CellDataModule]:
     """A seed's module and loaders."""
     torch.manual_seed(seed)
-    backbone = SimpLeNet(1.0, Start("random", "symmetric", (0.5,) * 3, (0.5,) * 3), filters=[3, 6])
+    backbone = SimpLeNet(1.0, InitialWeights("random", "symmetric", (0.5,) * 3, (0.5,) * 3), filters=[3, 6])
     module = GradingModule(
         backbone, OneHot(num_classes=10),
         TrainingSettings(partial(torch.optim.Adam, lr=1e-4), constant, seed, ordered=False), dropout=0.0,
     )  # fmt: skip
     return module, CellDataModule(
-        arrays, augmentation=none(), imbalance=Unbalanced(), batch_size=BATCH, seed=seed, ahead=0
+        arrays, augmentation=none(), imbalance=Unbalanced(), batch_size=BATCH, seed=seed, prefetch=0
     )
 
 

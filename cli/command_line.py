@@ -25,7 +25,7 @@ USER_ERROR = 2
 """Exit code for a command line that cannot be composed."""
 
 
-def answer(main: Callable[[], None], config_name: str) -> None:
+def run_cli(main: Callable[[], None], config_name: str) -> None:
     """Runs a Hydra main and turns composition errors into one line on stderr and exit code 2."""
     try:
         check_packages()

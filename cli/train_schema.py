@@ -79,17 +79,17 @@ class TrainConfig:
     """Samples per step; None takes the backbone's default."""
     seed: int = 0
     """Of the start, the order, the augmentation and dropout; never of the split."""
-    stack: int = 1
+    num_stacked_seeds: int = 1
     """How many seeds, from `seed` upwards, are trained at once in one process, each as by itself; for small networks."""
     fold: int = 0
     """Which fold is the test part; the val part where the data has another test part or spares none."""
     sweep_name: str = "adhoc"
     """Folder under paths.runs that the run's folder lies in."""
-    ahead: int = 2
+    prefetch: int = 2
     """Batches augmented on a thread beside the training; 0 augments between the steps."""
-    resident: bool | None = None
+    cache_on_device: bool | None = None
     """Whether all cells lie on the network's device; None: on a GPU, where they fit and nothing but it augments them."""
-    speed: str = "auto"
+    autotune: str = "auto"
     """auto: a long training takes the precision, memory format and compiler that measure fastest here; plain: none of it."""
     overwrite: bool = False
     """Train again where a finished record says that it has been done."""

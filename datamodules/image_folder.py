@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
-from datamodules.base.array_cache import build_array, disk_errors, in_order
+from datamodules.base.array_cache import build_array, disk_errors, threaded_map
 from datamodules.base.data_set import DataSet
 from datamodules.base.errors import DataError
 from datamodules.base.samples import SPLIT_VERSION, Division, Samples
 from datamodules.base.splits import PARTS, assign_parts, spread
 from datamodules.images.decoding import centre_square, decode
-from datamodules.images.index import Index, Member, find_members, looked_through, passed_over
+from datamodules.images.index import ImageEntry, Index, find_members, passed_over, scan_images
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +37,7 @@ class FolderImages(Samples):
 
     root: Path
     class_names: tuple[str, ...]
-    members: list[Member]
+    members: list[ImageEntry]
     index: Index
     division: Division
     given: bool
@@ -56,7 +56,7 @@ class FolderImages(Samples):
         return hashlib.blake2b(json.dumps([settings, self.members]).encode(), digest_size=8).hexdigest()
 
     @cached_property
-    def _kept(self) -> tuple[list[Member], list[str]]:
+    def _kept(self) -> tuple[list[ImageEntry], list[str]]:
         """The samples, and a line for each file that is none."""
         lines = [f"{path}: {reason}" for path, reason in sorted(self.index.broken.items())]
         lines += self._passed_over
@@ -101,14 +101,14 @@ class FolderImages(Samples):
         return self._kept[1]
 
     @property
-    def samples(self) -> list[Member]:
+    def samples(self) -> list[ImageEntry]:
         """The files in order."""
         return self._kept[0]
 
     @cached_property
-    def conflicts(self) -> list[tuple[Member, Member]]:
+    def conflicts(self) -> list[tuple[ImageEntry, ImageEntry]]:
         """Pictures that are almost the same and lie in different classes: one of them is labelled wrongly."""
-        first: dict[int, Member] = {}
+        first: dict[int, ImageEntry] = {}
         found = []
         for member in self.samples:
             other = first.setdefault(self.index.group[member.path], member)
@@ -133,7 +133,9 @@ class FolderImages(Samples):
             self.cache.mkdir(parents=True, exist_ok=True)
             with FileLock(self.cache / f"{name}.lock"):
                 if not path.exists():
-                    squares = in_order(lambda at: centre_square(decode(files[at]), resolution)[None], range(len(files)))
+                    squares = threaded_map(
+                        lambda at: centre_square(decode(files[at]), resolution)[None], range(len(files))
+                    )
                     shape = (len(files), resolution, resolution, 3)
                     build_array(path, shape, squares, len(files), f"resizing to {resolution} px")
         return np.asarray(np.load(path, mmap_mode="r"))
@@ -223,7 +225,7 @@ class ImageFolder(DataSet):
     def load(self) -> FolderImages:
         """Reads every file once; later starts find what was seen. Raises DataError on what cannot be trained on."""
         members, has_parts = find_members(self.root)
-        index = looked_through(self.root, members, self.cache)
+        index = scan_images(self.root, members, self.cache)
         whole = Counter(member.name for member in members if member.path not in index.broken)
         names = tuple(sorted({member.name for member in members}))
         for name in names:

@@ -19,7 +19,7 @@ from datamodules.base.samples import Division
 from datamodules.base.splits import spread
 from datamodules.image_folder import FolderImages
 from datamodules.images.decoding import SUFFIXES
-from datamodules.images.index import Member, looked_through, whole_ones
+from datamodules.images.index import ImageEntry, scan_images, whole_ones
 from datamodules.images.number_table import read_numbers
 
 if TYPE_CHECKING:
@@ -169,14 +169,14 @@ class ImageNumbers(DataSet):
         names = _band_names(edges)
         given = self.use_parts and bool(rows[0].part)
         members = [
-            Member(
+            ImageEntry(
                 row.image,
                 row.part if given else "",
                 names[min(bisect_right(edges[1:-1], row.values[0]), len(names) - 1)],
             )
             for row in rows
         ]
-        index = looked_through(self.root, members, self.cache)
+        index = scan_images(self.root, members, self.cache)
         kept = set(whole_ones(self.root, [row.image for row in rows], index))
         spread = {row.values[0] for row in rows if row.image in kept}
         if len(spread) == 1:

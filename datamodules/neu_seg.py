@@ -73,10 +73,10 @@ class NeuSeg(DataSet):
         )
 
     def _by_index(self, folder: Path, parts: dict[str, str]) -> MaskSamples:
-        from datamodules.images.index import Member, looked_through, whole_ones
+        from datamodules.images.index import ImageEntry, scan_images, whole_ones
 
         names, classes = sorted(parts), len(self.class_names)
-        index = looked_through(folder / "images", [Member(name, "", "") for name in names], self.cache)
+        index = scan_images(folder / "images", [ImageEntry(name, "", "") for name in names], self.cache)
         kept = whole_ones(folder / "images", names, index)
         digest = hashlib.blake2b(digest_size=4)
         labels = np.zeros((len(kept), classes), np.bool_)

@@ -8,7 +8,7 @@ from datamodules.base.data_set import DataSet
 from datamodules.base.errors import DataError
 from datamodules.base.samples import Division
 from datamodules.images.decoding import SUFFIXES
-from datamodules.images.index import Member, looked_through, whole_ones
+from datamodules.images.index import ImageEntry, scan_images, whole_ones
 from datamodules.masks.bits import checked_names
 from datamodules.masks.defect_table import read_defects
 from datamodules.masks.samples import MaskSamples
@@ -78,7 +78,7 @@ def masks_of_table(
     Raises DataError for a row that names no image, and for runs that do not fit their image.
     """
     table = read_defects(path, len(class_names))
-    index = looked_through(folder, [Member(name, "", "") for name in names], cache)
+    index = scan_images(folder, [ImageEntry(name, "", "") for name in names], cache)
     known = {path.name for path in folder.iterdir()}
     for image, defects in table.defects.items():
         if image not in known:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
-from datamodules.base.array_cache import build_array, disk_errors, in_order
+from datamodules.base.array_cache import build_array, disk_errors, threaded_map
 from datamodules.base.data_set import DataSet
 from datamodules.base.errors import DataError
 from datamodules.base.pixels import resize
@@ -99,7 +99,7 @@ class Pictures(Samples):
             with FileLock(path.with_suffix(".lock")):
                 if not path.exists():
                     size = (resolution, resolution)
-                    small = in_order(lambda at: resize(self.pixels[at], size)[None], range(len(self.pixels)))
+                    small = threaded_map(lambda at: resize(self.pixels[at], size)[None], range(len(self.pixels)))
                     build_array(
                         path, (len(self.pixels), *size, 3), small, len(self.pixels), f"resizing to {resolution} px"
                     )

@@ -7,11 +7,11 @@ import hydra
 from omegaconf import DictConfig
 
 from choices import CONF
-from cli.command_line import answer, stop_or_report
+from cli.command_line import run_cli, stop_or_report
 from cli.train_schema import register
 from export.run import best_of_latest, export_run
 from sweeps.records.run_record import hold, read_record
-from sweeps.records.wandb_export import again
+from sweeps.records.wandb_export import update_wandb_run
 from tasks.base import metrics_of_record
 
 register()
@@ -27,7 +27,7 @@ def main(cfg: DictConfig) -> None:
         read_record(folder)  # before anything is made in a folder that is no run's
         with hold(folder):
             entries = export_run(folder, cfg, root=cfg.root, cache=cfg.paths.cache)
-            again(folder)
+            update_wandb_run(folder)
 
         from export.table import print_files
 
@@ -38,4 +38,4 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    answer(main, "export")
+    run_cli(main, "export")

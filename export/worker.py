@@ -12,7 +12,7 @@ from export.latency.selection import keep
 from export.run import export_within
 from jobs.export_queue import STOPPED
 from sweeps.records.run_record import RunIsBusyError, failure_recorded, hold, is_done, one_line, read_record
-from sweeps.records.wandb_export import again
+from sweeps.records.wandb_export import update_wandb_run
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def main() -> None:
         try:
             with hold(folder), failure_recorded(folder, {}):
                 {"convert": convert, "time": time_files}[what](folder, wish)
-                again(folder)
+                update_wandb_run(folder)
         except RunIsBusyError:
             print(f"left to another process: {folder}")
         except Exception as error:

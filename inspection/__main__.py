@@ -11,7 +11,7 @@ import numpy as np
 from omegaconf import DictConfig
 
 from choices import CONF
-from cli.command_line import answer, require_keys, stop_or_report
+from cli.command_line import require_keys, run_cli, stop_or_report
 from cli.train_schema import register
 from datamodules.images.decoding import decode
 from datamodules.prediction_inputs import preprocess, read_samples
@@ -164,4 +164,4 @@ def _features(network: Any, images: list[Any], layers: list[str]) -> dict[str, A
 
 
 if __name__ == "__main__":
-    answer(main, "inspect")
+    run_cli(main, "inspect")

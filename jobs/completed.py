@@ -28,7 +28,7 @@ def setting_digest(words: Sequence[str] = ()) -> str:
     return digest.hexdigest()
 
 
-def nothing_left(sweep: Path, before: Command | None, now: Command) -> bool:
+def all_points_done(sweep: Path, before: Command | None, now: Command) -> bool:
     """Whether the same command went through all of its points, all of them ended well, on data that is still the same.
 
     A command that trains again or retries is never through.
@@ -52,7 +52,7 @@ def nothing_left(sweep: Path, before: Command | None, now: Command) -> bool:
         return False
 
 
-def ended_before(folder: Path, fingerprint: str, cfg: DictConfig) -> str:
+def skip_reason(folder: Path, fingerprint: str, cfg: DictConfig) -> str:
     """Why a job has nothing to train: done on the same data, or failed on it and not to be tried again; else empty."""
     if is_finished(folder, fingerprint) and not cfg.overwrite:
         return "done before (overwrite=true trains again)"

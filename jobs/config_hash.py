@@ -8,14 +8,14 @@ from typing import Any
 
 from choices import CONF, ChoiceError, choice_file, read_choice
 from jobs.leakage import data_set_class
-from lightning_modules.backbones.spec import Start
+from lightning_modules.backbones.spec import InitialWeights
 
 HASH_EXCLUDED_KEYS = frozenset(
     {
         "paths", "logger", "sweep_name", "overwrite", "retry_failed", "trial",
         "callbacks.keep_best", "callbacks.keep_last",
         "trainer.accelerator", "trainer.strategy", "trainer.devices", "trainer.num_nodes",
-        "ahead", "resident", "speed", "stack",
+        "prefetch", "cache_on_device", "autotune", "num_stacked_seeds",
         "task.metrics", "task.targets", "encoding.targets", "encoding.needs_ordered_classes", "encoding.output_per_class",
         "method.teacher", "method.temperatures",
         "export", "quantization", "format", "latency", "backbone.spec", "backbone.weights", "hydra", "experiment", "sweep",
@@ -36,7 +36,10 @@ default than that value is another run.
 
 
 def config_hash(
-    plain: Mapping[str, Any], choices: Mapping[str, str], start: Start | None, added: Mapping[str, Any] = ADDED_KEYS
+    plain: Mapping[str, Any],
+    choices: Mapping[str, str],
+    start: InitialWeights | None,
+    added: Mapping[str, Any] = ADDED_KEYS,
 ) -> str:
     """64 hex digits (SHA-256) over the settings and the names of the choices that change the result.
 

@@ -1,4 +1,4 @@
-"""Exports beside the trainings of a grid: a finished job asks, one process converts, and times all files at the end.
+"""ExportQueue beside the trainings of a grid: a finished job asks, one process converts, and times all files at the end.
 
 Jobs note what they want in a file that the command names in the environment, from whatever process a launcher ran them
 in; a thread of the command hands each wish to `python -m export.worker` while the next job trains.
@@ -29,12 +29,12 @@ STOPPED = 130
 """Exit code after Ctrl-C."""
 
 
-def are_taken(cfg: DictConfig) -> bool:
+def queue_active(cfg: DictConfig) -> bool:
     """Whether somebody takes this job's wishes."""
     return bool(os.environ.get(VARIABLE)) and bool(cfg.export.background)
 
 
-def wish(folder: Path, cfg: DictConfig) -> None:
+def enqueue(folder: Path, cfg: DictConfig) -> None:
     """Asks for the files of a run, whose lock the job holds no more; one that is not done by then gets none."""
     kept = OmegaConf.masked_copy(cfg, ["export", "format", "quantization", "latency", "paths", "overwrite"])
     root = cfg.datamodule.get("root")
@@ -43,12 +43,12 @@ def wish(folder: Path, cfg: DictConfig) -> None:
         file.write(json.dumps(line) + "\n")
 
 
-def takes_wishes(hydra: DictConfig) -> bool:
+def supports_queue(hydra: DictConfig) -> bool:
     """Whether a grid's jobs run here, and nothing but its closing table reads their files."""
     return str(hydra.launcher._target_).endswith(LOCAL) and "basic_sweeper" in hydra.sweeper._target_
 
 
-class Exports:
+class ExportQueue:
     """What a command does with its jobs' wishes."""
 
     def __init__(self) -> None:

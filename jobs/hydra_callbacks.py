@@ -12,10 +12,10 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from jobs.completed import nothing_left, setting_digest
-from jobs.export_queue import Exports, takes_wishes
+from jobs.completed import all_points_done, setting_digest
+from jobs.export_queue import ExportQueue, supports_queue
 from metrics.figures import mixed_starts
-from sweeps.records.journal import Command, Journal, took_one
+from sweeps.records.journal import Command, Journal, mark_job_done
 from sweeps.records.probe_results import kept
 from sweeps.records.run_record import RecordError, Status, find_runs, read_record
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class ClosingTable(Callback):
+class SweepTableCallback(Callback):
     """Prints the sweep's table once every job has had its turn; exits with 1 when one of them failed."""
 
     def __init__(self) -> None:
         self.began = ""
         self.journal: Journal | None = None
-        self.exports: Exports | None = None
+        self.exports: ExportQueue | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Launchers send it to their processes; the journal's lock and the exports' thread stay here."""
@@ -46,21 +46,21 @@ class ClosingTable(Callback):
         command = Command(line, points=points_of(config), setting=setting_digest(list(config.hydra.overrides.hydra)))
         with suppress(OSError):  # a folder that cannot be written is answered by the first job
             self.journal = Journal(sweep, command)
-        if self.journal is not None and nothing_left(sweep, self.journal.before, command):
+        if self.journal is not None and all_points_done(sweep, self.journal.before, command):
             self.journal.end(through=False)
             print(f"all {command.points} points were done before (overwrite=true trains again)")
             show(sweep)
             sys.exit()
         if self.journal is not None:
             self.journal.begin()
-        if takes_wishes(config.hydra):
-            self.exports = Exports()
+        if supports_queue(config.hydra):
+            self.exports = ExportQueue()
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Notes the job's turn, in whatever process a launcher ran it."""
         folder = job_return._return_value if job_return.status == JobStatus.COMPLETED else None
         for one in folder.split("\n") if isinstance(folder, str) else [""]:  # a stack has several
-            took_one(Path(one).name)
+            mark_job_done(Path(one).name)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Prints and, where a job failed, exits. Only records count: jobs may have run in other processes."""
@@ -82,7 +82,7 @@ class ClosingTable(Callback):
                 sys.exit(1)
 
 
-class ClosingProbes(Callback):
+class ProbeRankingCallback(Callback):
     """Prints the ranking of the probed backbones once a grid is through."""
 
     def __init__(self) -> None:
@@ -143,9 +143,10 @@ def points_of(config: DictConfig) -> int:
     words = [f"{key!s}={value}" for key, value in params.items()] + list(config.hydra.overrides.task)
     overrides = OverridesParser.create().parse_overrides(words)
     batches = BasicSweeper.split_arguments(overrides, None)
-    stack = int(config.get("stack", 1))
+    stack = int(config.get("num_stacked_seeds", 1))
     if any(
-        one.is_sweep_override() and (one.key_or_group == "stack" or (stack > 1 and one.key_or_group == "seed"))
+        one.is_sweep_override()
+        and (one.key_or_group == "num_stacked_seeds" or (stack > 1 and one.key_or_group == "seed"))
         for one in overrides
     ):
         return 0  # stacks of several sizes, or ones that may share seeds

@@ -6,15 +6,15 @@ from omegaconf import DictConfig, OmegaConf
 
 from jobs.leakage import assert_no_leakage
 from jobs.source_runs import checkpoint_of, content_of, matching
-from lightning_modules.backbones.pretrained import resolve_start
-from lightning_modules.backbones.spec import BackboneSpec, Start
+from lightning_modules.backbones.pretrained import resolve_initial_weights
+from lightning_modules.backbones.spec import BackboneSpec, InitialWeights
 from sweeps.records.run_record import Record, RecordError
 
 KEY = "backbone.weights"
 
 
-def start_of(cfg: DictConfig, spec: BackboneSpec) -> Start:
-    """Finds what `backbone.weights` asks for: what `resolve_start` knows, or the folder of a run (a pattern with `*` that fits
+def initial_weights_of(cfg: DictConfig, spec: BackboneSpec) -> InitialWeights:
+    """Finds what `backbone.weights` asks for: what `resolve_initial_weights` knows, or the folder of a run (a pattern with `*` that fits
     one alone, with `${fold}` or `${seed}` in it, say).
 
     Of a run its whole network is taken over, the part above the backbone only where it answers the same question and has the
@@ -22,7 +22,7 @@ def start_of(cfg: DictConfig, spec: BackboneSpec) -> Start:
     """
     given = str(cfg.backbone.weights)
     if given in ("auto", "imagenet", "none") or ("*" not in given and not Path(given).is_dir()):
-        return resolve_start(spec, cfg.width, given, Path(cfg.paths.weights), cfg.resolution)
+        return resolve_initial_weights(spec, cfg.width, given, Path(cfg.paths.weights), cfg.resolution)
     folders = matching(KEY, given, Path(str(cfg.paths.runs)) / str(cfg.sweep_name))
     if len(folders) > 1:
         raise RecordError(
@@ -36,7 +36,7 @@ def start_of(cfg: DictConfig, spec: BackboneSpec) -> Start:
     begun = record["start"]
     mean, std = ((a, b, c) for a, b, c in (begun["mean"], begun["std"]))
     eps = float(begun["eps"])
-    return Start("run", begun["padding"], mean, std, path, content_of(path), eps, _answers_alike(cfg, record))
+    return InitialWeights("run", begun["padding"], mean, std, path, content_of(path), eps, _answers_alike(cfg, record))
 
 
 def _answers_alike(cfg: DictConfig, record: Record) -> bool:

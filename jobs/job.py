@@ -8,10 +8,10 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from jobs.config_hash import config_hash, excluded_keys
-from jobs.initial_weights import start_of
+from jobs.initial_weights import initial_weights_of
 from jobs.teachers import identity, teachers_of
 from jobs.validation import _problem
-from lightning_modules.backbones.spec import BackboneSpec, Start, WeightsError
+from lightning_modules.backbones.spec import BackboneSpec, InitialWeights, WeightsError
 from metrics.base import TaskMetrics
 from metrics.lookup import metrics_of
 from sweeps.records.run_record import RecordError
@@ -35,7 +35,7 @@ class Job:
     """Choices and scalars by which tables tell runs apart."""
     folder: Path
     spec: BackboneSpec
-    start: Start | None
+    start: InitialWeights | None
     not_applicable: str = ""
     """Why the point cannot exist, empty where it can."""
     problem: ValueError | None = None
@@ -85,10 +85,10 @@ def make_job(cfg: DictConfig) -> Job:
     widths = ", ".join(f"{width:g}" for width in spec.widths)
     reason = "" if exists else f"width={cfg.width:g}: {spec.name} comes at {widths}"
     problem = _problem(cfg, spec)
-    start: Start | None = None
+    start: InitialWeights | None = None
     if exists and problem is None:
         try:
-            start = start_of(cfg, spec)
+            start = initial_weights_of(cfg, spec)
         except (WeightsError, RecordError) as error:
             problem = error
     kept = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "logger"])
@@ -139,7 +139,7 @@ def _folder(cfg: DictConfig, digest: str) -> Path:
         return existing[0]
     # No = or comma: the folder's name has to pass as a value on a later command line.
     words = _overrides(cfg)
-    if cfg.get("stack", 1) > 1:
+    if cfg.get("num_stacked_seeds", 1) > 1:
         words = [pair for pair in words if pair[0] != "seed"] + [("seed", str(cfg.seed))]
     named = sorted(words, key=lambda pair: FIRST.index(pair[0]) if pair[0] in FIRST else len(FIRST))
     joined = "+".join(f"{key.rpartition('.')[2]}-{Path(value).name}" for key, value in named)

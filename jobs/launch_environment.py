@@ -15,7 +15,7 @@ LONG = timedelta(days=30)
 
 
 @dataclass(frozen=True)
-class Place:
+class ProcessInfo:
     """Which of a command's processes this is, and where they meet."""
 
     rank: int
@@ -38,20 +38,20 @@ class Place:
         return PrefixStore(f"gridlite{self.run}", store)
 
 
-def launched() -> Place | None:
+def launched() -> ProcessInfo | None:
     """Where torchrun or srun has put this process; None where neither has started several."""
     known = os.environ
     if "TORCHELASTIC_RUN_ID" in known and int(known["WORLD_SIZE"]) > 1:
         rank = int(known["RANK"])
         hosts = rank == 0 and known.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
-        return Place(rank, int(known["WORLD_SIZE"]), int(known["LOCAL_RANK"]), int(known["GROUP_RANK"]),
+        return ProcessInfo(rank, int(known["WORLD_SIZE"]), int(known["LOCAL_RANK"]), int(known["GROUP_RANK"]),
                      known["MASTER_ADDR"], int(known["MASTER_PORT"]), hosts, known["TORCHELASTIC_RESTART_COUNT"])  # fmt: skip
     if int(known.get("SLURM_STEP_NUM_TASKS", "1")) > 1:
         from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 
         slurm = SLURMEnvironment()
         rank = slurm.global_rank()
-        return Place(rank, int(known["SLURM_STEP_NUM_TASKS"]), slurm.local_rank(), slurm.node_rank(),
+        return ProcessInfo(rank, int(known["SLURM_STEP_NUM_TASKS"]), slurm.local_rank(), slurm.node_rank(),
                      slurm.main_address, slurm.main_port, rank == 0)  # fmt: skip
     return None
 

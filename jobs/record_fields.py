@@ -32,5 +32,5 @@ def opening(job: Job, samples: "Samples", before: Record) -> Record:
     }
     data["sources"] = samples.table.groupby("part").source_id.nunique().to_dict()
     where = {"versions": versions(), "device": {"processor": processor()}}
-    kept = {key: before[key] for key in ("speed",) if key in before} | {"resumed": bool(before)}
+    kept = {key: before[key] for key in ("execution",) if key in before} | {"resumed": bool(before)}
     return job.identity | {"status": Status.RUNNING, "error": "", "data": data} | where | kept

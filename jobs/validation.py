@@ -37,7 +37,7 @@ def samples_of(cfg: DictConfig) -> "Samples":
             f"{cfg.task.targets}; want task={fitting}"
         )
     samples.check_task(cfg.task)
-    samples.must_fit(cfg.resolution, cfg.backbone.spec.get("stride", 32))
+    samples.check_stride(cfg.resolution, cfg.backbone.spec.get("stride", 32))
     return samples
 
 
@@ -47,7 +47,7 @@ def _problem(cfg: DictConfig, spec: BackboneSpec) -> ValueError | None:
         ("resolution", cfg.resolution, spec.stride, f"{spec.name} divides it by {spec.stride}"),
         ("batch_size", cfg.batch_size, 2, "batch normalisation has no spread over one sample"),
         ("trainer.max_epochs", cfg.trainer.max_epochs, 1, "nothing would be trained"),
-        ("stack", cfg.stack, 1, "so many seeds at once"),
+        ("num_stacked_seeds", cfg.num_stacked_seeds, 1, "so many seeds at once"),
         *(
             [("callbacks.patience", cfg.callbacks.patience, 1, "epochs without a lower val/loss")]
             if cfg.callbacks.patience is not None

@@ -14,7 +14,7 @@ from torchmetrics import MetricCollection
 from heads.base import Head
 from lightning_modules.data_parallel import Rows, summed
 from lightning_modules.distillation import Distillation
-from lightning_modules.execution import PLAIN, Way, adopt, in_layout
+from lightning_modules.execution import PLAIN, ExecutionMode, adopt, in_layout
 from lightning_modules.fine_tuning import FineTuning
 from lightning_modules.networks.classifier import Network
 from lightning_modules.schedules import constant
@@ -70,7 +70,7 @@ class TaskModule(pl.LightningModule):
         logits: Tensor = call(in_layout(pixels, self.way))
         return logits
 
-    def compute(self, way: Way, batch_size: int) -> None:
+    def compute(self, way: ExecutionMode, batch_size: int) -> None:
         """Steps of whole batches are computed this way from now on; precision is the trainer's."""
         self.way, self.compiled_for = way, batch_size
         adopt(self.network, way)

@@ -25,7 +25,7 @@ NEAR = 0.05
 
 
 @dataclass(frozen=True)
-class Way:
+class ExecutionMode:
     """How steps are computed."""
 
     precision: str = "32-true"
@@ -41,14 +41,14 @@ class Way:
         return f"{self.precision}, {layout}" + (f", compiled ({self.compiled})" if self.compiled else "")
 
 
-PLAIN = Way()
+PLAIN = ExecutionMode()
 
 
 @dataclass(frozen=True)
 class Measured:
     """What one way costs."""
 
-    way: Way
+    way: ExecutionMode
     setup_s: float
     """Of the first step beyond the others: compiling, choosing kernels."""
     step_s: float
@@ -65,7 +65,9 @@ class Measured:
 Step = Callable[[nn.Module, Tensor], Tensor]
 
 
-def explore(network: nn.Module, loss_of: Step, batch: Tensor, steps: int, plain: Way = PLAIN) -> list[Measured]:
+def explore(
+    network: nn.Module, loss_of: Step, batch: Tensor, steps: int, plain: ExecutionMode = PLAIN
+) -> list[Measured]:
     """Measures the plain way, then, where the training is long, others: the best layout, on it bfloat16, on it compilers.
 
     Args:
@@ -78,7 +80,7 @@ def explore(network: nn.Module, loss_of: Step, batch: Tensor, steps: int, plain:
     """
     found: list[Measured] = []
 
-    def look(way: Way) -> Measured:
+    def look(way: ExecutionMode) -> Measured:
         found.append(measure(network, loss_of, batch, way))
         return best(found, steps)
 
@@ -107,7 +109,7 @@ def best(found: list[Measured], steps: int) -> Measured:
     return min([plain, *near], key=lambda one: one.total_s(steps))
 
 
-def measure(network: nn.Module, loss_of: Step, batch: Tensor, way: Way) -> Measured:
+def measure(network: nn.Module, loss_of: Step, batch: Tensor, way: ExecutionMode) -> Measured:
     """Seconds of steps as a training takes them, with Adam. A way that does not run here says why."""
     with torch.random.fork_rng(devices=[batch.device] if batch.device.type == "cuda" else []):
         torch.manual_seed(0)
@@ -123,7 +125,7 @@ def measure(network: nn.Module, loss_of: Step, batch: Tensor, way: Way) -> Measu
     return Measured(way, round(sum(times[:WARM_STEPS]) - WARM_STEPS * step_s, 4), round(step_s, 6), loss[0], wrong)
 
 
-def _steps(network: nn.Module, loss_of: Step, batch: Tensor, way: Way) -> Iterator[tuple[float, float]]:
+def _steps(network: nn.Module, loss_of: Step, batch: Tensor, way: ExecutionMode) -> Iterator[tuple[float, float]]:
     """Seconds and loss of each step."""
     device = batch.device
     copied = adopt(deepcopy(network).to(device).train(), way)
@@ -141,7 +143,7 @@ def _steps(network: nn.Module, loss_of: Step, batch: Tensor, way: Way) -> Iterat
         yield time.perf_counter() - began, value
 
 
-def adopt(network: nn.Module, way: Way) -> nn.Module:
+def adopt(network: nn.Module, way: ExecutionMode) -> nn.Module:
     """The network itself, laid out and compiled so; `network.forward` stays uncompiled."""
     network.to(memory_format=torch.channels_last if way.channels_last else torch.contiguous_format)
     if way.compiled:
@@ -151,12 +153,12 @@ def adopt(network: nn.Module, way: Way) -> nn.Module:
     return network
 
 
-def in_layout(images: Tensor, way: Way) -> Tensor:
+def in_layout(images: Tensor, way: ExecutionMode) -> Tensor:
     """The batch as the way wants it in memory."""
     return images.contiguous(memory_format=torch.channels_last if way.channels_last else torch.contiguous_format)
 
 
-def as_record(way: Way, found: list[Measured]) -> dict[str, Any]:
+def as_record(way: ExecutionMode, found: list[Measured]) -> dict[str, Any]:
     """For a run's record: the way taken, and what each cost in seconds a step."""
     costs = {one.way.name: one.error or {"step_s": one.step_s, "setup_s": one.setup_s} for one in found}
     return asdict(way) | {"measured": costs}

@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-from cli.command_line import USER_ERROR, answer
+from cli.command_line import USER_ERROR, run_cli
 
 COMMANDS = {
     "study": "screen, choose finalists by the front, vary one thing at a time, export, report",
@@ -24,7 +24,7 @@ def main() -> None:
         print(f"error: python -m pipelines {name}: want one of\n{told}", file=sys.stderr)
         sys.exit(USER_ERROR)
     del sys.argv[1]
-    answer(import_module(f"pipelines.{'cross_evaluation' if name == 'cross' else name}").main, name)
+    run_cli(import_module(f"pipelines.{'cross_evaluation' if name == 'cross' else name}").main, name)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`stack=10`: several seeds of one point in one training; each gets the folder and the record that it would have alone."""
+"""`num_stacked_seeds=10`: several seeds of one point in one training; each gets the folder and the record that it would have alone."""
 
 import sys
 import time
@@ -12,8 +12,8 @@ from omegaconf import DictConfig
 
 from cli.command_line import in_grid, stop_or_report
 from export.run import export_within
-from jobs.completed import ended_before
-from jobs.export_queue import are_taken, wish
+from jobs.completed import skip_reason
+from jobs.export_queue import enqueue, queue_active
 from jobs.job import make_job
 from jobs.notices import say_start
 from jobs.validation import samples_of
@@ -28,8 +28,8 @@ from sweeps.records.run_record import (
     read_record,
     update_record,
 )
-from sweeps.records.wandb_export import closing
-from training.multi_seed import One, Stack, score
+from sweeps.records.wandb_export import finish_wandb_run
+from training.multi_seed import SeedRun, Stack, score
 
 VALUE_BY_VALUE = ("Adam", "AdamW", "Adamax", "Adagrad", "Adadelta", "NAdam", "RAdam", "RMSprop", "SGD")
 """Optimizers of torch that treat every number by itself: one over a stack does what one for each network would."""
@@ -40,47 +40,47 @@ class StackError(ValueError):
 
 
 def train_stack(cfg: DictConfig) -> str:
-    """One job of several runs. Returns their folders, a line each."""
-    runs: list[One] = []
+    """SeedRun job of several runs. Returns their folders, a line each."""
+    runs: list[SeedRun] = []
     failed = False
-    for number in range(cfg.stack):
+    for number in range(cfg.num_stacked_seeds):
         own = deepcopy(cfg)
         own.seed = cfg.seed + number
-        runs.append(One(own, make_job(own)))
+        runs.append(SeedRun(own, make_job(own)))
     with stop_or_report(runs[0].folder), ExitStack() as held:
         free = []
         for one in runs:
             try:
                 held.enter_context(hold(one.folder))
-                held.enter_context(closing(one.folder))
+                held.enter_context(finish_wandb_run(one.folder))
                 free.append(one)
             except RunIsBusyError:
                 print(f"left to another process: {one.folder}")
         failed = _train(free)
-        for one in free if cfg.export.enabled and not are_taken(cfg) else ():
+        for one in free if cfg.export.enabled and not queue_active(cfg) else ():
             with _reported(one) as good:
                 if is_done(one.folder):
                     export_within(one.folder, one.cfg)
             failed |= not good
-    if cfg.export.enabled and are_taken(cfg):
+    if cfg.export.enabled and queue_active(cfg):
         for one in runs:
-            wish(one.folder, one.cfg)
+            enqueue(one.folder, one.cfg)
     if failed and not in_grid():
         sys.exit(1)
     return "\n".join(str(one.folder) for one in runs)
 
 
-def _unlike(runs: list[One]) -> ValueError | None:
+def _unlike(runs: list[SeedRun]) -> ValueError | None:
     """What keeps networks that start from runs of their own from being computed as one."""
     starts = [one.job.start for one in runs if one.job.start is not None]
     if len({(start.padding, start.mean, start.std, start.eps) for start in starts}) < 2:
         return None
     return ValueError(
-        f"stack={len(runs)}: the runs that they start from differ in padding or input scaling; want stack=1"
+        f"num_stacked_seeds={len(runs)}: the runs that they start from differ in padding or input scaling; want num_stacked_seeds=1"
     )
 
 
-def _train(runs: list[One]) -> bool:
+def _train(runs: list[SeedRun]) -> bool:
     """Trains and scores what is left to do. Returns whether one of the runs failed by itself."""
     if not runs:
         return False
@@ -101,7 +101,7 @@ def _train(runs: list[One]) -> bool:
     left, failed = [], False
     for one in runs:
         with _reported(one) as good:
-            if ended := ended_before(one.folder, samples.fingerprint, one.cfg):
+            if ended := skip_reason(one.folder, samples.fingerprint, one.cfg):
                 print(f"{ended}: {one.folder}")
             else:
                 left.append(one)
@@ -129,7 +129,7 @@ def _train(runs: list[One]) -> bool:
     return failed
 
 
-def _is_trained(one: One, fingerprint: str) -> bool:
+def _is_trained(one: SeedRun, fingerprint: str) -> bool:
     """Whether a stack has trained the run, but was stopped before it could score it."""
     try:
         record = read_record(one.folder)
@@ -139,13 +139,13 @@ def _is_trained(one: One, fingerprint: str) -> bool:
     return same and "trained_s" in record and not one.cfg.overwrite
 
 
-def _must_fit(runs: list[One]) -> None:
+def _must_fit(runs: list[SeedRun]) -> None:
     """Raises StackError for settings that do not go with a stack; says so in records without harming them."""
     cfg = runs[0].cfg
     try:
         if wrong := _unfit(cfg):
             raise StackError(
-                f"stack={cfg.stack}: {wrong}; want stack=1, or seeds={cfg.stack} for one run after another"
+                f"num_stacked_seeds={cfg.num_stacked_seeds}: {wrong}; want num_stacked_seeds=1, or seeds={cfg.num_stacked_seeds} for one run after another"
             )
     except StackError as error:
         for one in runs:
@@ -180,7 +180,7 @@ def _unfit(cfg: DictConfig) -> str:
 
 
 @contextmanager
-def _all_failed(runs: Sequence[One]) -> Iterator[None]:
+def _all_failed(runs: Sequence[SeedRun]) -> Iterator[None]:
     """What goes wrong inside goes wrong for all of them."""
     with ExitStack() as stack:
         for one in runs:
@@ -189,7 +189,7 @@ def _all_failed(runs: Sequence[One]) -> Iterator[None]:
 
 
 @contextmanager
-def _reported(one: One) -> Iterator[list[bool]]:
+def _reported(one: SeedRun) -> Iterator[list[bool]]:
     """What goes wrong inside is this run's alone: it is recorded and said, the others go on. Yields what is empty then."""
     good = [True]
     try:
@@ -200,7 +200,7 @@ def _reported(one: One) -> Iterator[list[bool]]:
         print(f"error: {one_line(error)}", file=sys.stderr)
 
 
-def _note(one: One, error: Exception) -> None:
+def _note(one: SeedRun, error: Exception) -> None:
     """A record that exists keeps what it says and gains `later_error`; a new one says failed."""
     said = {"error": one_line(error), "at": datetime.now(UTC).isoformat(timespec="seconds")}
     failed = one.job.identity | {"status": Status.FAILED, "error": said["error"]}

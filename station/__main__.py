@@ -8,7 +8,7 @@ import hydra
 from omegaconf import DictConfig, OmegaConf
 
 from choices import CONF
-from cli.command_line import USER_ERROR, answer, require_keys, stop_or_report
+from cli.command_line import USER_ERROR, require_keys, run_cli, stop_or_report
 from cli.train_schema import register
 from sweeps.records.run_record import RecordError, read_record
 
@@ -56,4 +56,4 @@ if __name__ == "__main__":
         )
         sys.exit(USER_ERROR)
     del sys.argv[1]
-    answer(main, "grade")
+    run_cli(main, "grade")

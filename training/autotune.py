@@ -12,7 +12,7 @@ from filelock import FileLock
 from omegaconf import DictConfig
 from torch import nn
 
-from lightning_modules.execution import PLAIN, Measured, Way, as_record, best, explore
+from lightning_modules.execution import PLAIN, ExecutionMode, Measured, as_record, best, explore
 from sweeps.records.environment import processor
 from sweeps.records.run_record import read_record, update_record, write_whole
 
@@ -26,16 +26,18 @@ if TYPE_CHECKING:
     Trained = GradingModule | SegmentationModule
 
 
-def take_way(cfg: DictConfig, job: "Job", module: "Trained", data: "CellDataModule | MaskDataModule") -> Way:
+def choose_execution(
+    cfg: DictConfig, job: "Job", module: "Trained", data: "CellDataModule | MaskDataModule"
+) -> ExecutionMode:
     """Decides, enters it in the record, and has the module compute so. Returns the way, for the trainer's precision."""
-    plain = Way(precision=cfg.trainer.precision)
-    if cfg.speed not in ("auto", "plain"):
-        raise ValueError(f"speed={cfg.speed}: want auto or plain")
-    known = read_record(job.folder).get("speed", {})
+    plain = ExecutionMode(precision=cfg.trainer.precision)
+    if cfg.autotune not in ("auto", "plain"):
+        raise ValueError(f"autotune={cfg.autotune}: want auto or plain")
+    known = read_record(job.folder).get("execution", {})
     found: list[Measured] = []
     if known:
-        way = Way(**{key: known[key] for key in asdict(PLAIN)})
-    elif cfg.speed == "plain" or cfg.trainer.devices != 1:
+        way = ExecutionMode(**{key: known[key] for key in asdict(PLAIN)})
+    elif cfg.autotune == "plain" or cfg.trainer.devices != 1:
         way = plain
     else:
         steps = len(data.train_dataloader()) * int(cfg.trainer.max_epochs)
@@ -43,7 +45,7 @@ def take_way(cfg: DictConfig, job: "Job", module: "Trained", data: "CellDataModu
         way = best(found, steps).way
     module.compute(way, cfg.batch_size)
     said = known or as_record(way, found)
-    update_record(job.folder, lambda record: record | {"speed": said})
+    update_record(job.folder, lambda record: record | {"execution": said})
     return way
 
 
@@ -59,7 +61,9 @@ def device_of(accelerator: str) -> torch.device:
     return torch.device("cuda", 0) if gpu else torch.device("cpu")
 
 
-def _measured(cfg: DictConfig, module: "Trained", steps: int, plain: Way, size: tuple[int, ...]) -> list[Measured]:
+def _measured(
+    cfg: DictConfig, module: "Trained", steps: int, plain: ExecutionMode, size: tuple[int, ...]
+) -> list[Measured]:
     """From the cache where this network has been measured here for a training of about this length, else measured now."""
     device = device_of(cfg.trainer.accelerator)
     here = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{processor()} x {torch.get_num_threads()}"
@@ -77,11 +81,11 @@ def _measured(cfg: DictConfig, module: "Trained", steps: int, plain: Way, size: 
             found = _measure(cfg, module, device, steps, plain, size)
             kept[key] = [asdict(one) for one in found]
             write_whole(file, json.dumps(kept, indent=1))
-    return [Measured(**{**one, "way": Way(**one["way"])}) for one in kept[key]]
+    return [Measured(**{**one, "way": ExecutionMode(**one["way"])}) for one in kept[key]]
 
 
 def _measure(
-    cfg: DictConfig, module: "Trained", device: torch.device, steps: int, plain: Way, size: tuple[int, ...]
+    cfg: DictConfig, module: "Trained", device: torch.device, steps: int, plain: ExecutionMode, size: tuple[int, ...]
 ) -> list[Measured]:
     """On one batch of noise, with as much trained as in the last epoch."""
     shape = (cfg.batch_size, 3, *size)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from lightning_modules.backbones.spec import Start
+from lightning_modules.backbones.spec import InitialWeights
 from tasks.base import Task
 from training.memory import keep_freed_memory
 
@@ -23,7 +23,7 @@ NON_HEAD_KEYS = ("targets", "needs_ordered_classes", "output_per_class")
 
 def build_module(
     config: Mapping[str, Any] | DictConfig,
-    start: Start,
+    start: InitialWeights,
     num_classes: int,
     *,
     ordered: bool = True,
@@ -38,7 +38,7 @@ def build_module(
     from lightning_modules.base import TrainingSettings
 
     cfg = config if isinstance(config, DictConfig) else OmegaConf.create(dict(config))
-    head = factory(cfg.encoding, without=NON_HEAD_KEYS)(num_classes=num_classes)
+    head = partial_from_config(cfg.encoding, exclude=NON_HEAD_KEYS)(num_classes=num_classes)
     task: Task = instantiate(cfg.task)
     module = task.module(build_backbone(cfg, start), head, settings or TrainingSettings(ordered=ordered))
     if start.origin == "run" and start.path is not None and start.above:
@@ -48,9 +48,9 @@ def build_module(
     return module
 
 
-def build_backbone(cfg: DictConfig, start: Start) -> "Backbone":
+def build_backbone(cfg: DictConfig, start: InitialWeights) -> "Backbone":
     """The backbone of a configuration whose width is filled in."""
-    backbone: Backbone = factory(cfg.backbone, without=("spec", "weights"))(width=cfg.width, start=start)
+    backbone: Backbone = partial_from_config(cfg.backbone, exclude=("spec", "weights"))(width=cfg.width, start=start)
     if start.origin == "run" and start.path is not None:
         from lightning_modules.checkpoints import take_over_backbone
 
@@ -58,11 +58,11 @@ def build_backbone(cfg: DictConfig, start: Start) -> "Backbone":
     return backbone
 
 
-def factory(node: DictConfig, without: tuple[str, ...] = ()) -> partial[Any]:
+def partial_from_config(node: DictConfig, exclude: tuple[str, ...] = ()) -> partial[Any]:
     """A node's target with its settings bound, ready for what only code can give it."""
     # resolved first: what a setting takes from elsewhere in the configuration is not to be had in a copy
     plain: dict[str, Any] = OmegaConf.to_container(node, resolve=True)  # type: ignore[assignment]
-    kept = OmegaConf.create({key: value for key, value in plain.items() if key not in without})
+    kept = OmegaConf.create({key: value for key, value in plain.items() if key not in exclude})
     made: partial[Any] = instantiate(kept, _partial_=True)
     return made
 
@@ -75,12 +75,12 @@ def build_data(cfg: DictConfig, samples: "Samples") -> Any:
         imbalance=instantiate(cfg.imbalance),
         batch_size=cfg.batch_size,
         seed=cfg.seed,
-        ahead=cfg.ahead,
-        resident=cfg.resident,
+        prefetch=cfg.prefetch,
+        cache_on_device=cfg.cache_on_device,
     )
 
 
-def build_parts(cfg: DictConfig, start: Start, samples: "Samples") -> tuple[Any, Any]:
+def build_parts(cfg: DictConfig, start: InitialWeights, samples: "Samples") -> tuple[Any, Any]:
     """Module and loaders of a run; the method may look at the data before the module is built."""
     from lightning_modules.base import TrainingSettings
 

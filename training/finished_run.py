@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
 def load_run(record: Record, checkpoint: Path) -> Any:
     """The trained module of a record, on the CPU."""
-    from lightning_modules.backbones.spec import Start
+    from lightning_modules.backbones.spec import InitialWeights
     from lightning_modules.checkpoints import load_checkpoint
     from training.build import build_module
 
     begun, data = record["start"], record["data"]
-    start = Start(begun["origin"], begun["padding"], tuple(begun["mean"]), tuple(begun["std"]), eps=float(begun["eps"]))
+    start = InitialWeights(
+        begun["origin"], begun["padding"], tuple(begun["mean"]), tuple(begun["std"]), eps=float(begun["eps"])
+    )
     module = build_module(trusted_config(record), start, len(data["class_names"]), ordered=data["ordered"])
     load_checkpoint(module, checkpoint)
     return module

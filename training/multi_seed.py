@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class One:
-    """One of a stack's runs."""
+class SeedRun:
+    """SeedRun of a stack's runs."""
 
     cfg: DictConfig
     job: Job
@@ -50,7 +50,7 @@ class Stack:
 
     """
 
-    def __init__(self, runs: list[One], samples: "Samples") -> None:
+    def __init__(self, runs: list[SeedRun], samples: "Samples") -> None:
         from training.build import build_parts
         from training.trainer import forget_last_job, seed_everything
 
@@ -114,14 +114,14 @@ class Stack:
         update_record(one.folder, lambda record: record | known)
 
 
-def _status(one: One) -> str:
+def _status(one: SeedRun) -> str:
     try:
         return str(read_record(one.folder)["status"])
     except RecordError:
         return ""
 
 
-def _save(one: One, module: Any, place: int) -> None:
+def _save(one: SeedRun, module: Any, place: int) -> None:
     """The checkpoints that the run keeps: states alone, there is nothing to go on from."""
     import torch
 
@@ -136,7 +136,7 @@ def _save(one: One, module: Any, place: int) -> None:
         torch.save({"state_dict": last, "epoch": ending}, folder / "last.ckpt")
 
 
-def score(one: One, samples: "Samples") -> None:
+def score(one: SeedRun, samples: "Samples") -> None:
     """Ends the record of a run that is trained. Raises FloatingPointError for one whose loss was no number."""
     from training.build import build_parts
     from training.trainer import seed_everything
@@ -163,7 +163,7 @@ def score(one: One, samples: "Samples") -> None:
     print(f"{headline(one.job, result)}: {one.folder}")
 
 
-def _log_ending(one: One, metrics: dict[str, Any], epochs: int) -> None:
+def _log_ending(one: SeedRun, metrics: dict[str, Any], epochs: int) -> None:
     """The record's figures for a logger that shows them, as `final/<name>`: TensorBoard's; the record is beside metrics.csv."""
     if HydraConfig.get().runtime.choices["logger"] != "tensorboard":
         return

@@ -9,7 +9,7 @@ import hydra
 from omegaconf import DictConfig, OmegaConf
 
 from choices import CONF
-from cli.command_line import answer, stop_or_report
+from cli.command_line import run_cli, stop_or_report
 from cli.train_schema import register
 from export.latency.selection import files_to_time
 from sweeps.records.run_record import read_record
@@ -26,7 +26,7 @@ def main(cfg: DictConfig) -> None:
 
         from web.phone_app import create_app
         from web.runtime import fetch_runtime, runtime_version
-        from web.served_files import ShelfFile
+        from web.served_files import ServedFile
         from web.serving import serve
 
         fetch_runtime()
@@ -34,7 +34,7 @@ def main(cfg: DictConfig) -> None:
         strangers = {folder for folder, _ in chosen if not knows(rules, read_record(folder)["data"])}
         token = secrets.token_urlsafe(12)
         shelf = [
-            ShelfFile(folder, kind, lambda r: load_samples(r, cfg.root, cfg.paths.cache), folder not in strangers)
+            ServedFile(folder, kind, lambda r: load_samples(r, cfg.root, cfg.paths.cache), folder not in strangers)
             for folder, kind in chosen
         ]
         plain = [rule | {"of": [str(label) for label in rule.get("of", [])]} for rule in rules]
@@ -57,4 +57,4 @@ def knows(rules: Any, data: dict[str, Any]) -> bool:
 
 
 if __name__ == "__main__":
-    answer(main, "web")
+    run_cli(main, "web")

@@ -21,7 +21,7 @@ from cli.train_schema import register
 from datamodules.screens.grid import Grid
 
 if TYPE_CHECKING:
-    from web.annotation_session import Desk
+    from web.annotation_session import AnnotationSession
 
 register()
 
@@ -40,10 +40,10 @@ def main(cfg: DictConfig) -> None:
 
         from export.outline.find import find
         from web.annotation_app import create_annotation_app
-        from web.annotation_session import Desk
+        from web.annotation_session import AnnotationSession
         from web.serving import serve
 
-        desk = Desk(book, lambda picture: find(picture).corners, proposals_of(cfg, book))
+        desk = AnnotationSession(book, lambda picture: find(picture).corners, proposals_of(cfg, book))
         propose_all(desk)
         token = secrets.token_urlsafe(12)
         app = create_annotation_app(desk, token, annotator=cfg.annotator, first_round=cfg.round)
@@ -70,7 +70,7 @@ def proposals_of(cfg: DictConfig, book: Book) -> Proposals | None:
     return Proposals(grader, run.name, mark, Path(cfg.paths.cache), book.class_names, book.grid)
 
 
-def propose_all(desk: "Desk") -> None:
+def propose_all(desk: "AnnotationSession") -> None:
     """Asks the network of every photo, so that the least sure can come first."""
     if desk.proposals is None:
         return

@@ -13,7 +13,7 @@ from annotation.label_errors import read_doubts
 from annotation.log import AnnotationError, LogError
 from annotation.state import IMPORTED, UNUSABLE
 from web.access import PAGES, explain, guard, page_of
-from web.annotation_session import Desk
+from web.annotation_session import AnnotationSession
 
 NAME = r"^[^\x00-\x1f\x7f<>\"]*$"
 Name = Annotated[str, Field(min_length=1, max_length=40, pattern=NAME)]
@@ -41,7 +41,9 @@ class Said(BaseModel, extra="forbid"):
     changes: Annotated[list[Change], Field(min_length=1, max_length=1000)]
 
 
-def create_annotation_app(desk: Desk, token: str, *, annotator: str | None = None, first_round: int = 1) -> FastAPI:
+def create_annotation_app(
+    desk: AnnotationSession, token: str, *, annotator: str | None = None, first_round: int = 1
+) -> FastAPI:
     """The app over one folder.
 
     Args:

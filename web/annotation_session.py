@@ -30,7 +30,7 @@ MOST_LOOKS = 8
 """Phones that are newly compared for one suggestion; those compared before cost nothing."""
 
 
-class Desk:
+class AnnotationSession:
     """What the pages need beside the annotations themselves.
 
     Args:

@@ -55,7 +55,7 @@ class Score(Where):
 
 
 class Served(Protocol):
-    """What the app asks of a file; see `shelf.ShelfFile`."""
+    """What the app asks of a file; see `shelf.ServedFile`."""
 
     @property
     def data(self) -> bytes:

@@ -24,7 +24,7 @@ def _images(record: Record) -> int:
 
 
 @dataclass(frozen=True)
-class ShelfFile:
+class ServedFile:
     """One exported file of one run.
 
     Args:

@@ -40,8 +40,8 @@ def build_array(path: Path, shape: tuple[int, ...], blocks: Iterable[Image], tot
         unfinished.unlink(missing_ok=True)
 
 
-def in_order[Result](function: Callable[[int], Result], items: range, ahead: int = 8) -> Iterator[Result]:
-    """`map` over threads that holds at most `ahead` results, so that a large data set never sits in memory."""
+def threaded_map[Result](function: Callable[[int], Result], items: range, ahead: int = 8) -> Iterator[Result]:
+    """`map` over threads that holds at most `prefetch` results, so that a large data set never sits in memory."""
     with ThreadPoolExecutor() as pool:
         waiting = [pool.submit(function, item) for item in items[:ahead]]
         for item in items:

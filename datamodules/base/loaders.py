@@ -199,8 +199,8 @@ class CellDataModule(pl.LightningDataModule):
 
     Args:
         batch_size: training samples per step.
-        ahead: batches that are augmented beside the training; 0 does it between the steps.
-        resident: whether all cells lie on the network's device; None: where that is no CPU, they take less than half of
+        prefetch: batches that are augmented beside the training; 0 does it between the steps.
+        cache_on_device: whether all cells lie on the network's device; None: where that is no CPU, they take less than half of
             its free memory, and the augmentation is none or batched.
 
     """
@@ -216,14 +216,14 @@ class CellDataModule(pl.LightningDataModule):
         imbalance: Unbalanced,
         batch_size: int,
         seed: int,
-        ahead: int,
-        resident: bool | None = None,
+        prefetch: int,
+        cache_on_device: bool | None = None,
     ) -> None:
         super().__init__()
-        self.resident = resident
+        self.cache_on_device = cache_on_device
         self._cells: Tensor | None = None
         self.arrays, self.augmentation, self.imbalance = arrays, augmentation, imbalance
-        self.batch_size, self.seed, self.ahead = batch_size, seed, ahead
+        self.batch_size, self.seed, self.prefetch = batch_size, seed, prefetch
         counts = np.bincount(arrays.labels[arrays.parts == "train"], minlength=arrays.num_classes)
         self.class_weights = imbalance.class_weights(counts)
 
@@ -238,7 +238,7 @@ class CellDataModule(pl.LightningDataModule):
         if cells is not None:
             return Resident(cells, dataset, batches)
         loader = self._loader(dataset, batches)
-        return Ahead(loader, self.ahead) if self.ahead and self.augmentation.changes else loader
+        return Ahead(loader, self.prefetch) if self.prefetch and self.augmentation.changes else loader
 
     def val_dataloader(self) -> DataLoader[CellBatch] | Resident:
         """The val part in order; of several processes each has some of its batches, an empty one where there are none."""
@@ -265,7 +265,7 @@ class CellDataModule(pl.LightningDataModule):
 
     def _on_device(self) -> Tensor | None:
         """All cells where the network is, or None where they stay in main memory."""
-        if self.resident is False or (
+        if self.cache_on_device is False or (
             self.augmentation.changes and not isinstance(self.augmentation, TensorAugmentation)
         ):
             return None
@@ -273,7 +273,7 @@ class CellDataModule(pl.LightningDataModule):
         device = trainer.strategy.root_device if trainer is not None else torch.device("cpu")
         if self._cells is not None and self._cells.device == device:
             return self._cells
-        if self.resident is None:
+        if self.cache_on_device is None:
             free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
             if device.type == "cpu" or (device.type == "cuda" and 2 * self.arrays.images.nbytes > free):
                 return None

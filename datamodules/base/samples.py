@@ -69,7 +69,7 @@ class Samples(ABC):
         """Height and width of the images at a resolution."""
         return resolution, resolution
 
-    def must_fit(self, resolution: int, stride: int) -> None:  # noqa: B027  squares always fit
+    def check_stride(self, resolution: int, stride: int) -> None:  # noqa: B027  squares always fit
         """Raises DataError where a network that divides sides by `stride` cannot take the images at a resolution."""
 
     targets: ClassVar[str] = "grades"

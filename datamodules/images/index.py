@@ -11,7 +11,7 @@ import numpy as np
 from filelock import FileLock
 from tqdm import tqdm
 
-from datamodules.base.array_cache import disk_errors, in_order
+from datamodules.base.array_cache import disk_errors, threaded_map
 from datamodules.base.errors import DataError
 from datamodules.images.decoding import SUFFIXES, decode
 from datamodules.images.near_duplicates import duplicate_groups, perceptual_hash, thumbnail
@@ -27,7 +27,7 @@ UNREAD = frozenset({".heic", ".heif", ".avif", ".jxl", ".jp2", ".dng", ".cr2", "
 """Names that images end with that are not read."""
 
 
-class Member(NamedTuple):
+class ImageEntry(NamedTuple):
     """An image file of the folder."""
 
     path: str
@@ -51,7 +51,7 @@ class Index(NamedTuple):
     """Path → width and height."""
 
 
-def find_members(root: Path) -> tuple[list[Member], bool]:
+def find_members(root: Path) -> tuple[list[ImageEntry], bool]:
     """The image files of all classes in order, and whether the folder has parts of its own. Raises DataError."""
     if not root.is_dir():
         raise DataError(f"{root}: no such folder (datamodule.root): want a folder of images per class")
@@ -91,18 +91,18 @@ def passed_over(root: Path) -> list[str]:
     return lines
 
 
-def _of_classes(root: Path, above: Path, part: str) -> list[Member]:
+def _of_classes(root: Path, above: Path, part: str) -> list[ImageEntry]:
     found = []
     for folder in sorted(above.iterdir()):
         if not folder.is_dir() or folder.name.startswith("."):
             continue
         files = (Path(here) / name for here, _, names in os.walk(folder) for name in names)
         images = sorted(file for file in files if file.suffix.lower() in SUFFIXES and not file.name.startswith("."))
-        found += [Member(file.relative_to(root).as_posix(), part, folder.name) for file in images]
+        found += [ImageEntry(file.relative_to(root).as_posix(), part, folder.name) for file in images]
     return found
 
 
-def looked_through(root: Path, members: list[Member], cache: Path) -> Index:
+def scan_images(root: Path, members: list[ImageEntry], cache: Path) -> Index:
     """Bytes, readability, likeness of all files; kept in `cache` under the files' names, sizes and times."""
     known = [INDEX_VERSION, [(member.path, *_stat(root / member.path)) for member in members]]
     digest = hashlib.blake2b(json.dumps(known).encode(), digest_size=8).hexdigest()
@@ -144,7 +144,7 @@ def _look_through(root: Path, paths: list[str]) -> Index:
         return data, (picture.shape[1::-1], perceptual_hash(picture), thumbnail(picture))
 
     bar = tqdm(paths, desc="looking at images", unit="", leave=False, disable=None)
-    for path, (data, seen) in zip(bar, in_order(look, range(len(paths))), strict=True):
+    for path, (data, seen) in zip(bar, threaded_map(look, range(len(paths))), strict=True):
         if isinstance(seen, str):
             broken[path] = seen
             continue

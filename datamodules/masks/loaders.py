@@ -80,7 +80,7 @@ class MaskDataModule(pl.LightningDataModule):
     Args:
         imbalance: balances the types of images.
         batch_size: training samples per step.
-        ahead: batches that are augmented beside the training; 0 does it between the steps.
+        prefetch: batches that are augmented beside the training; 0 does it between the steps.
 
     """
 
@@ -92,11 +92,11 @@ class MaskDataModule(pl.LightningDataModule):
         imbalance: Unbalanced,
         batch_size: int,
         seed: int,
-        ahead: int,
+        prefetch: int,
     ) -> None:
         super().__init__()
         self.arrays, self.augmentation, self.imbalance = arrays, augmentation, imbalance
-        self.batch_size, self.seed, self.ahead = batch_size, seed, ahead
+        self.batch_size, self.seed, self.prefetch = batch_size, seed, prefetch
 
     def train_dataloader(self) -> Any:
         """The train part, balanced as asked, shuffled and augmented by (seed, epoch, sample)."""
@@ -107,7 +107,7 @@ class MaskDataModule(pl.LightningDataModule):
         rank, world = self._processes()
         batches = Shares(EpochSampler(members[shown], self.batch_size, self.seed), self.batch_size, rank, world)
         loader = self._loader(dataset, batches)
-        return Ahead(loader, self.ahead) if self.ahead and self.augmentation.changes else loader
+        return Ahead(loader, self.prefetch) if self.prefetch and self.augmentation.changes else loader
 
     def val_dataloader(self) -> DataLoader[MaskBatch]:
         """The val part in order; of several processes each has some of its batches, an empty one where there are none."""

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
-from datamodules.base.array_cache import build_array, disk_errors, in_order
+from datamodules.base.array_cache import build_array, disk_errors, threaded_map
 from datamodules.base.errors import DataError
 from datamodules.base.pixels import resize
 from datamodules.base.samples import SPLIT_VERSION, Division, Samples
@@ -35,7 +35,7 @@ class MaskSamples(Samples):
         root: what the images' names are relative to.
         names: of the images, in order.
         class_names: of the defects; an image may have several, or none.
-        index: of all images, see `image_index.looked_through`.
+        index: of all images, see `image_index.scan_images`.
         truth: name, height, width → masks `(K, height, width)`.
         labels: which classes each image has, `(N, K)` bool.
         truth_digest: over everything that `truth` says.
@@ -60,7 +60,7 @@ class MaskSamples(Samples):
     one_class_each: ClassVar[bool] = False
 
     def loaders(self, resolution: int, **settings: Any) -> "pl.LightningDataModule":
-        """Loaders over the parts; `settings` as `MaskDataModule` has them, and `resident`, which masks have no use for.
+        """Loaders over the parts; `settings` as `MaskDataModule` has them, and `cache_on_device`, which masks have no use for.
 
         Raises DataError for an augmentation that masks could not follow.
         """
@@ -71,7 +71,7 @@ class MaskSamples(Samples):
             raise DataError("augmentation: moves images alone; of those whose masks follow there are none and steel")
         parts = self.table.part.to_numpy(str)
         arrays = MaskArrays(self.images(resolution), self.masks(resolution), self.types, parts, len(self.class_names))
-        return MaskDataModule(arrays, **{key: value for key, value in settings.items() if key != "resident"})
+        return MaskDataModule(arrays, **{key: value for key, value in settings.items() if key != "cache_on_device"})
 
     @property
     def ordered(self) -> bool:
@@ -99,7 +99,7 @@ class MaskSamples(Samples):
         share = resolution / min(width, height)
         return round(height * share), round(width * share)
 
-    def must_fit(self, resolution: int, stride: int) -> None:
+    def check_stride(self, resolution: int, stride: int) -> None:
         """As in the base class."""
         if not any(side % stride for side in self.shape(resolution)):
             return
@@ -169,7 +169,7 @@ class MaskSamples(Samples):
             self.cache.mkdir(parents=True, exist_ok=True)
             with FileLock(path.with_suffix(".lock")):
                 if not path.exists():
-                    blocks = in_order(one, range(len(self.names)))
+                    blocks = threaded_map(one, range(len(self.names)))
                     build_array(path, (len(self.names), *shape), blocks, len(self.names), title)
         return np.asarray(np.load(path, mmap_mode="r"))
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
-from datamodules.base.array_cache import build_array, disk_errors, in_order
+from datamodules.base.array_cache import build_array, disk_errors, threaded_map
 from datamodules.base.pixels import Image, resize
 from datamodules.images.decoding import decode
 from datamodules.screens.grid import cut_cells
@@ -78,4 +78,4 @@ def _cut(folder: PhotoFolder) -> Iterator[Image]:
         corners = checked_corners(folder.photos[index], picture.shape[1], picture.shape[0], path)
         return cut_cells(picture, corners, folder.grid)
 
-    return in_order(one, range(len(folder.files)))
+    return threaded_map(one, range(len(folder.files)))

@@ -9,11 +9,11 @@ from omegaconf import DictConfig
 from tqdm import tqdm
 
 from choices import CONF
-from cli.command_line import answer, stop_or_report
+from cli.command_line import run_cli, stop_or_report
 from cli.train_schema import register
 from export.latency.selection import files_to_time, keep
 from sweeps.records.run_record import read_record
-from sweeps.records.wandb_export import again
+from sweeps.records.wandb_export import update_wandb_run
 
 register()
 
@@ -38,7 +38,7 @@ def main(cfg: DictConfig) -> None:
         except LatencyError as error:
             problem = f"error: {error}"
         for folder in dict.fromkeys(folder for folder, _ in chosen):
-            again(folder)
+            update_wandb_run(folder)
         if measured:
             print_timings(measured)
         if problem:
@@ -47,4 +47,4 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    answer(main, "bench")
+    run_cli(main, "bench")

@@ -58,8 +58,10 @@ class OptunaSweeper(Sweeper):
         words = [f"{key}={value}" for key, value in self.params.items()] + arguments
         overrides = OverridesParser.create(config_loader=self.hydra_context.config_loader).parse_overrides(words)
         fixed = [override.input_line or "" for override in overrides if not override.is_sweep_override()]
-        if int(self.config.get("stack", 1)) > 1 or any(one.get_key_element() == "stack" for one in overrides):
-            raise HydraException("stack: a search answers for one run at a time; want stack=1")
+        if int(self.config.get("num_stacked_seeds", 1)) > 1 or any(
+            one.get_key_element() == "num_stacked_seeds" for one in overrides
+        ):
+            raise HydraException("stack: a search answers for one run at a time; want num_stacked_seeds=1")
         space = {str(one.get_key_element()): distribution(one) for one in overrides if one.is_sweep_override()}
         if not space:
             raise HydraException("nothing to search: give an override several values, such as width=0.25,0.5")

@@ -8,7 +8,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from lightning_modules.backbones.spec import Start, WeightsError
+from lightning_modules.backbones.spec import InitialWeights, WeightsError
 
 
 class Backbone(nn.Module):
@@ -26,7 +26,7 @@ class Backbone(nn.Module):
 
     """
 
-    def __init__(self, network: nn.Module, start: Start, unused: tuple[str, ...] = ()) -> None:
+    def __init__(self, network: nn.Module, start: InitialWeights, unused: tuple[str, ...] = ()) -> None:
         super().__init__()
         for part in unused:
             setattr(network, part, nn.Identity())

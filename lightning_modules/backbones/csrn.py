@@ -5,7 +5,7 @@ from itertools import pairwise
 from torch import nn
 
 from lightning_modules.backbones.base import Backbone
-from lightning_modules.backbones.spec import Start
+from lightning_modules.backbones.spec import InitialWeights
 from lightning_modules.backbones.stages import Steps
 
 CHANNELS = (64, 128, 256, 512)
@@ -22,7 +22,7 @@ class CSRN(Backbone):
 
     """
 
-    def __init__(self, width: float, start: Start, in_channels: int = 3) -> None:
+    def __init__(self, width: float, start: InitialWeights, in_channels: int = 3) -> None:
         channels = [int(width * count) for count in CHANNELS]
         blocks = (_block(before, after) for before, after in pairwise((in_channels, *channels)))
         super().__init__(Steps(blocks, channels), start)

@@ -6,7 +6,7 @@ import timm
 from torch import nn
 
 from lightning_modules.backbones.base import Backbone, timm_padding
-from lightning_modules.backbones.spec import Start
+from lightning_modules.backbones.spec import InitialWeights
 
 ACTIVATIONS = ("silu", "hard_swish", "relu6", "relu")
 
@@ -31,7 +31,7 @@ class EfficientNet(Backbone):
         self,
         variant: str,
         width: float,
-        start: Start,
+        start: InitialWeights,
         in_channels: int = 3,
         activation: str | None = None,
         squeeze_excite: bool = True,

@@ -24,7 +24,7 @@ from torch import Tensor
 from lightning_modules.backbones.base import Backbone
 from lightning_modules.backbones.mobilenet import MobileNet
 from lightning_modules.backbones.mobilenetv2 import MobileNetV2
-from lightning_modules.backbones.spec import KERAS, Start, WeightsError
+from lightning_modules.backbones.spec import KERAS, InitialWeights, WeightsError
 
 Arrays = dict[str, dict[str, npt.NDArray[np.float32]]]
 EPS = 1e-3
@@ -39,8 +39,11 @@ HALF = (0.5, 0.5, 0.5)
 
 def build(family: str, width: float) -> Backbone:
     """The network that Keras's weights of a family and width fit into: TensorFlow's padding, [-1, 1], epsilon 0.001."""
-    networks: dict[str, Callable[[float, Start], Backbone]] = {"mobilenet": MobileNet, "mobilenetv2": MobileNetV2}
-    return networks[family](width, Start("random", "same", HALF, HALF, eps=EPS))
+    networks: dict[str, Callable[[float, InitialWeights], Backbone]] = {
+        "mobilenet": MobileNet,
+        "mobilenetv2": MobileNetV2,
+    }
+    return networks[family](width, InitialWeights("random", "same", HALF, HALF, eps=EPS))
 
 
 def address(family: str, width: float, resolution: int) -> str:

@@ -3,7 +3,7 @@
 from timm.models.efficientnet import _gen_mobilenet_v1
 
 from lightning_modules.backbones.base import Backbone, timm_padding
-from lightning_modules.backbones.spec import Start
+from lightning_modules.backbones.spec import InitialWeights
 
 
 class MobileNet(Backbone):
@@ -13,7 +13,7 @@ class MobileNet(Backbone):
     nowhere else; timm is pinned for that.
     """
 
-    def __init__(self, width: float, start: Start, in_channels: int = 3) -> None:
+    def __init__(self, width: float, start: InitialWeights, in_channels: int = 3) -> None:
         network = _gen_mobilenet_v1(
             "mobilenetv1_100", width, pad_type=timm_padding(start.padding), num_classes=0, in_chans=in_channels
         )

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules.backbones.base import Backbone
-from lightning_modules.backbones.spec import Start
+from lightning_modules.backbones.spec import InitialWeights
 
 CHANNELS = (8, 16, 32, 64, 64, 128)
 """Of the maps at 1, 1/2, ... 1/32 of the side. With its expanding path and 4 classes: 600,756 weights (seed 002, 4.1)."""
@@ -22,7 +22,7 @@ class PlainUNet(Backbone):
 
     """
 
-    def __init__(self, width: float, start: Start, in_channels: int = 3, *, batch_norm: bool = True) -> None:
+    def __init__(self, width: float, start: InitialWeights, in_channels: int = 3, *, batch_norm: bool = True) -> None:
         channels = tuple(int(width * count) for count in CHANNELS)
         super().__init__(_Levels(in_channels, channels, batch_norm), start)
 

@@ -7,10 +7,12 @@ from functools import cache, partial
 from pathlib import Path
 from urllib.parse import urlparse
 
-from lightning_modules.backbones.spec import KERAS, BackboneSpec, Pretrained, Start, WeightsError
+from lightning_modules.backbones.spec import KERAS, BackboneSpec, InitialWeights, Pretrained, WeightsError
 
 
-def resolve_start(spec: BackboneSpec, width: float, weights: str, folder: Path, resolution: int | None = None) -> Start:
+def resolve_initial_weights(
+    spec: BackboneSpec, width: float, weights: str, folder: Path, resolution: int | None = None
+) -> InitialWeights:
     """Finds the weights that `backbone.weights` asks for.
 
     Args:
@@ -24,7 +26,7 @@ def resolve_start(spec: BackboneSpec, width: float, weights: str, folder: Path, 
 
     """
     if weights == "none":
-        return Start("random", spec.padding, spec.mean, spec.std)
+        return InitialWeights("random", spec.padding, spec.mean, spec.std)
     if weights not in ("auto", "imagenet"):
         return _from_file(spec, width, Path(weights))
     wanted = spec.default_resolution if resolution is None else resolution
@@ -45,10 +47,10 @@ def resolve_start(spec: BackboneSpec, width: float, weights: str, folder: Path, 
                 f"(widths with weights: {have})"
             )
         raise WeightsError(f"backbone.weights=imagenet: not to be had for {spec.name}: tried {', '.join(tried)}")
-    return Start("random", spec.padding, spec.mean, spec.std)
+    return InitialWeights("random", spec.padding, spec.mean, spec.std)
 
 
-def _from_file(spec: BackboneSpec, width: float, path: Path) -> Start:
+def _from_file(spec: BackboneSpec, width: float, path: Path) -> InitialWeights:
     if not path.is_file():
         raise WeightsError(
             f"backbone.weights={path}: no such file; want a .safetensors file, a run's folder, auto, imagenet or none"
@@ -58,11 +60,13 @@ def _from_file(spec: BackboneSpec, width: float, path: Path) -> Start:
     for candidate in spec.pretrained.get(width, []):
         if path.name in _names(candidate):
             return _start(candidate, path)
-    return Start("file", spec.padding, spec.mean, spec.std, path, _digest(path))
+    return InitialWeights("file", spec.padding, spec.mean, spec.std, path, _digest(path))
 
 
-def _start(candidate: Pretrained, path: Path) -> Start:
-    return Start("imagenet", candidate.padding, candidate.mean, candidate.std, path, _digest(path), candidate.eps)
+def _start(candidate: Pretrained, path: Path) -> InitialWeights:
+    return InitialWeights(
+        "imagenet", candidate.padding, candidate.mean, candidate.std, path, _digest(path), candidate.eps
+    )
 
 
 def _names(candidate: Pretrained, wanted: int = 0) -> list[str]:

@@ -3,7 +3,7 @@
 import timm
 
 from lightning_modules.backbones.base import Backbone
-from lightning_modules.backbones.spec import Start
+from lightning_modules.backbones.spec import InitialWeights
 
 
 class ResNet(Backbone):
@@ -17,7 +17,7 @@ class ResNet(Backbone):
 
     """
 
-    def __init__(self, variant: str, width: float, start: Start, in_channels: int = 3) -> None:
+    def __init__(self, variant: str, width: float, start: InitialWeights, in_channels: int = 3) -> None:
         if width != 1.0:
             raise ValueError(f"width={width:g}: {variant} comes at width 1 only")
         if start.padding != "symmetric":

@@ -6,7 +6,7 @@ from itertools import pairwise
 from torch import nn
 
 from lightning_modules.backbones.base import Backbone
-from lightning_modules.backbones.spec import Start
+from lightning_modules.backbones.spec import InitialWeights
 from lightning_modules.backbones.stages import Steps
 
 SIDE = 28
@@ -30,7 +30,7 @@ class SimpLeNet(Backbone):
     def __init__(
         self,
         width: float,
-        start: Start,
+        start: InitialWeights,
         in_channels: int = 3,
         *,
         filters: Sequence[int],

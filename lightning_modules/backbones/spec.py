@@ -73,7 +73,7 @@ def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Start:
+class InitialWeights:
     """Where training starts from, resolved."""
 
     origin: str

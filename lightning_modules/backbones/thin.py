@@ -9,7 +9,7 @@ from itertools import chain, pairwise
 from torch import nn
 
 from lightning_modules.backbones.base import Backbone
-from lightning_modules.backbones.spec import Start
+from lightning_modules.backbones.spec import InitialWeights
 from lightning_modules.backbones.stages import Steps
 
 
@@ -27,7 +27,7 @@ class Thin(Backbone):
     def __init__(
         self,
         width: float,
-        start: Start,
+        start: InitialWeights,
         in_channels: int = 3,
         *,
         layers: Sequence[Sequence[int]],

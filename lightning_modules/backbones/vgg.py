@@ -3,7 +3,7 @@
 import timm
 
 from lightning_modules.backbones.base import Backbone
-from lightning_modules.backbones.spec import Start
+from lightning_modules.backbones.spec import InitialWeights
 
 
 class VGG(Backbone):
@@ -16,7 +16,7 @@ class VGG(Backbone):
 
     """
 
-    def __init__(self, width: float, start: Start, in_channels: int = 3) -> None:
+    def __init__(self, width: float, start: InitialWeights, in_channels: int = 3) -> None:
         if width != 1.0:
             raise ValueError(f"width={width:g}: vgg16 comes at width 1 only")
         if start.padding != "symmetric":

@@ -79,7 +79,7 @@ class Journal:
         write_whole(self.path, json.dumps(kept | {"ended": self.command.ended}, indent=1))
 
 
-def took_one(run: str) -> None:
+def mark_job_done(run: str) -> None:
     """A job in the folder called `run` has had its turn; called in the process that had it."""
     if VARIABLE in os.environ:
         with Path(os.environ[VARIABLE]).open("a") as file:  # a short line is appended whole

@@ -56,7 +56,7 @@ def known_run(folder: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def closing(folder: Path) -> Iterator[None]:
+def finish_wandb_run(folder: Path) -> Iterator[None]:
     """Completes and closes the W&B run that was begun inside, if one was; as failed where the block raises.
 
     W&B would otherwise merge the jobs of a multirun into one run.
@@ -142,7 +142,7 @@ def _confusion(matrix: list[list[int]], names: list[str], title: str) -> Any:
     )
 
 
-def again(folder: Path) -> None:
+def update_wandb_run(folder: Path) -> None:
     """Brings the W&B run of a folder up to its record, if it has one."""
     if about := known_run(folder):
         _publish_one(folder, about | {"resume": "allow"})

@@ -112,7 +112,7 @@ def test_a_temperature_may_be_taken_from_a_table(digits, teacher):
         "trainer.max_epochs=1",
     ]
     table = ["+method.temperatures={simplenet_v3:5.0}", "method.temperature=${method.temperatures.simplenet_v3}"]
-    run(digits, *words, *table, "stack=2", "sweep_name=table", check=0)
+    run(digits, *words, *table, "num_stacked_seeds=2", "sweep_name=table", check=0)
     assert {
         record_of(folder)["config"]["method"]["temperature"] for folder in find_runs(digits / "runs" / "table")
     } == {5.0}

@@ -192,7 +192,7 @@ def test_looking_inside_shows_what_makes_the_number_larger(finished, bars):
         (["encoding.low=5", "encoding.high=1"], "encoding.low=5 and encoding.high=1: want low below high"),
         (["datamodule.high=50"], "want 0 to 50 (datamodule.low, datamodule.high)"),
         (["datamodule.column=wear"], "lacks the column wear; it has image, number, source_id"),
-        (["stack=3"], "RegressionModule is not computed in a stack"),
+        (["num_stacked_seeds=3"], "RegressionModule is not computed in a stack"),
     ],
 )  # fmt: skip
 def test_what_does_not_go_together_is_one_line(bars, words, wanted):

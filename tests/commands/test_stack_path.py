@@ -22,7 +22,7 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stack")
     draw_digits(folder / "screens")
     run(folder, "-m", *STACK, "seed=0,1,2", "sweep_name=alone", check=0)
-    run(folder, "-m", *STACK, "stack=3", "sweep_name=stack", check=0)
+    run(folder, "-m", *STACK, "num_stacked_seeds=3", "sweep_name=stack", check=0)
     return folder
 
 
@@ -60,11 +60,11 @@ def test_what_is_done_is_not_trained_again(place):
     before = {seed: (folder / "record.json").read_bytes() for seed, folder in stack.items() if seed != 1}
     for path in sorted(stack[1].rglob("*"), reverse=True):
         path.unlink() if path.is_file() else path.rmdir()
-    said = run(place, "-m", *STACK, "stack=3", "sweep_name=stack", check=0).stdout
+    said = run(place, "-m", *STACK, "num_stacked_seeds=3", "sweep_name=stack", check=0).stdout
     assert said.count("done before") == 2
     assert record_of(stack[1])["together"] == 1
     assert all((stack[seed] / "record.json").read_bytes() == text for seed, text in before.items())
-    again = run(place, "-m", *STACK, "stack=3", "sweep_name=stack", check=0).stdout
+    again = run(place, "-m", *STACK, "num_stacked_seeds=3", "sweep_name=stack", check=0).stdout
     assert "all 3 points were done before" in again
 
 
@@ -84,12 +84,12 @@ def test_its_files_are_made_and_lead_to_the_same_answers(place):
         ("encoding=coral", "thresholds"),
         ("trainer.gradient_clip_val=1.0", "gradient_clip_val"),
         ("logger=wandb", "one run at a time"),
-        ("stack=0", "stack=0"),
+        ("num_stacked_seeds=0", "num_stacked_seeds=0"),
     ],
 )
 def test_what_cannot_be_stacked_is_said(place, word, said):
     ordered = ["datamodule.ordered=true"] if "coral" in word else []
-    words = [*STACK, "stack=2", *ordered, word, "sweep_name=wrong"]
+    words = [*STACK, "num_stacked_seeds=2", *ordered, word, "sweep_name=wrong"]
     answered = run(place, *words, check=1)
     assert answered.stderr.count("error:") == 1
     assert said in answered.stderr
@@ -109,7 +109,7 @@ def test_what_cannot_be_stacked_is_said(place, word, said):
 def test_settings_mean_in_a_stack_what_they_mean_alone(place, words):
     name = "".join(letter for letter in words[0] if letter.isalnum())
     run(place, "-m", *STACK, *words, "seed=0,1", f"sweep_name=alone_{name}", check=0)
-    run(place, "-m", *STACK, *words, "stack=2", f"sweep_name=stack_{name}", check=0)
+    run(place, "-m", *STACK, *words, "num_stacked_seeds=2", f"sweep_name=stack_{name}", check=0)
     alone, stack = runs_of(place, f"alone_{name}"), runs_of(place, f"stack_{name}")
     for seed in (0, 1):
         rows = [record_of(runs[seed])["history"] for runs in (alone, stack)]
@@ -123,7 +123,7 @@ def test_networks_with_batch_norm_are_stacked_too(place):
     words = [*SMALL[:-1], "datamodule.root=" + str(place / "screens"), "backbone=mobilenet", "width=0.25", "resolution=32",
              "task.dropout=0.0", "trainer.max_epochs=1", "optimizer.lr=0.00003"]  # fmt: skip
     run(place, "-m", *words, "seed=0,1", "sweep_name=norm_alone", check=0)
-    run(place, "-m", *words, "stack=2", "sweep_name=norm", check=0)
+    run(place, "-m", *words, "num_stacked_seeds=2", "sweep_name=norm", check=0)
     alone, stack = runs_of(place, "norm_alone"), runs_of(place, "norm")
     for seed in stack:
         one, other = (
@@ -139,11 +139,11 @@ def test_networks_with_batch_norm_are_stacked_too(place):
 
 
 def test_a_run_that_another_process_holds_is_left_out(place):
-    run(place, "-m", *STACK, "stack=3", "seed=5", "sweep_name=busy", check=0)
+    run(place, "-m", *STACK, "num_stacked_seeds=3", "seed=5", "sweep_name=busy", check=0)
     folders = runs_of(place, "busy")
     before = (folders[5] / "record.json").read_bytes()
     with hold(folders[6]):
-        said = run(place, *STACK, "stack=3", "seed=5", "sweep_name=busy", check=0).stdout
+        said = run(place, *STACK, "num_stacked_seeds=3", "seed=5", "sweep_name=busy", check=0).stdout
     assert f"left to another process: {folders[6]}" in said
     assert said.count("done before") == 2
     assert (folders[5] / "record.json").read_bytes() == before
@@ -157,7 +157,7 @@ def test_a_run_that_diverges_takes_no_other_with_it(place):
         "optimizer.lr=1e4",
         "sweep_name=wild",
     ]
-    said = run(place, *words, "stack=2", check=1).stderr
+    said = run(place, *words, "num_stacked_seeds=2", check=1).stderr
     records = [record_of(folder) for folder in find_runs(place / "runs" / "wild")]
     assert said.count("the training loss is nan") == sum(record["status"] == "failed" for record in records) > 0
     assert all("seed" not in record["error"] for record in records)
@@ -165,7 +165,7 @@ def test_a_run_that_diverges_takes_no_other_with_it(place):
 
 @pytest.mark.slow
 def test_what_was_trained_but_not_scored_is_scored(place):
-    words = [*STACK, "stack=2", "sweep_name=unscored"]
+    words = [*STACK, "num_stacked_seeds=2", "sweep_name=unscored"]
     run(place, "-m", *words, check=0)
     folder = runs_of(place, "unscored")[1]
     done = record_of(folder)
@@ -183,16 +183,16 @@ def test_what_was_trained_but_not_scored_is_scored(place):
 def test_settings_that_do_not_go_with_a_stack_harm_no_run(place):
     run(place, *STACK, "sweep_name=harmless", check=0)
     (folder,) = find_runs(place / "runs" / "harmless")
-    run(place, *STACK, "sweep_name=harmless", "stack=2", "callbacks.ema=0.9", "logger=none", check=1)
+    run(place, *STACK, "sweep_name=harmless", "num_stacked_seeds=2", "callbacks.ema=0.9", "logger=none", check=1)
     assert record_of(folder)["status"] == "done"
-    run(place, "-m", *STACK, "sweep_name=advised", "stack=2", "callbacks.ema=0.9", check=1)
+    run(place, "-m", *STACK, "sweep_name=advised", "num_stacked_seeds=2", "callbacks.ema=0.9", check=1)
     run(place, "-m", *STACK, "sweep_name=advised", "seeds=2", "callbacks.ema=0.9", check=0)
     assert {record_of(one)["status"] for one in find_runs(place / "runs" / "advised")} == {"done"}
 
 
 @pytest.mark.slow
 def test_a_killed_stack_goes_on_where_it_was(place):
-    words = [*STACK[:-1], "trainer.max_epochs=40", "stack=2", "sweep_name=killed"]
+    words = [*STACK[:-1], "trainer.max_epochs=40", "num_stacked_seeds=2", "sweep_name=killed"]
     own = [f"paths.runs={place}/runs", f"paths.cache={place}/cache", f"datamodule.root={place}/screens"]
     job = Warm("train.py", "-m", *words, *own, env={"OMP_NUM_THREADS": "1"})
     sweep = place / "runs" / "killed"

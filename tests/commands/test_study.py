@@ -8,7 +8,7 @@ import time
 import pytest
 
 from pipelines.study import waited
-from sweeps.records.journal import Command, Journal, took_one
+from sweeps.records.journal import Command, Journal, mark_job_done
 from sweeps.records.run_record import hold
 from tests.commands.test_train import HERE, SMALL, record_of
 from tests.drawn import draw_screens
@@ -58,7 +58,7 @@ def test_it_waits_for_the_jobs_of_its_own_grids_alone(tmp_path):
     ours, later = add_run(tmp_path, 0.7, seed=0), add_run(tmp_path, 0.7, seed=1)
     journal = Journal(tmp_path, Command(["width=0.5", "seed=0"], points=1))
     journal.begin()
-    took_one(ours.name)
+    mark_job_done(ours.name)
     journal.end(through=True)
     lines = [["seed=0", "width=0.5"]]
     with hold(later):  # a neighbour is ahead

@@ -27,7 +27,7 @@ SMALL = [
     "batch_size=8",
     "backbone.weights=none",
     "trainer.max_epochs=2",
-    "speed=plain",
+    "autotune=plain",
 ]
 
 
@@ -49,7 +49,7 @@ def record_of(folder):
 @pytest.fixture(scope="module")
 def single(place):
     """One finished run and what it printed."""
-    done = run(place, *SMALL, "speed=auto", "sweep_name=single", "logger=csv", start=run_plain, check=0)
+    done = run(place, *SMALL, "autotune=auto", "sweep_name=single", "logger=csv", start=run_plain, check=0)
     (folder,) = find_runs(place / "runs" / "single")
     return done, folder
 
@@ -75,8 +75,8 @@ def test_the_record_holds_what_the_design_promises(single):
     assert sum(map(sum, (record["data"]["cells"][part] for part in ("train", "val", "test")))) == 90
     assert record["versions"]["torch"]
     assert record["seconds"]["fit"] > 0
-    assert record["speed"]["precision"] == "32-true"
-    assert record["speed"]["measured"]["32-true, channels last"]["step_s"] > 0
+    assert record["execution"]["precision"] == "32-true"
+    assert record["execution"]["measured"]["32-true, channels last"]["step_s"] > 0
     assert record["peak_memory_bytes"] > 1e8
     assert len(record["history"]) == 2
     best = max(epoch["val/accuracy"] for epoch in record["history"])

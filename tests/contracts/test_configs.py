@@ -13,12 +13,12 @@ from choices.__main__ import axes, described
 from cli.train_schema import register
 from export.comparison import FileComparison
 from jobs.leakage import data_set_class, pictures_of
-from lightning_modules.backbones.pretrained import resolve_start
-from lightning_modules.backbones.spec import BackboneSpec, Start
+from lightning_modules.backbones.pretrained import resolve_initial_weights
+from lightning_modules.backbones.spec import BackboneSpec, InitialWeights
 from metrics.lookup import metrics_of
 from tasks.base import Task
 from tests.backbones import BACKBONES, NAMES
-from training.build import NON_HEAD_KEYS, factory
+from training.build import NON_HEAD_KEYS, partial_from_config
 
 CONF = ROOT / "conf"
 NO_AXES = ("hydra", "experiment", "sweep", "finalist", "study", "rules", "__pycache__")
@@ -59,7 +59,7 @@ def said(choice):
 
 
 def start_of(spec):
-    return Start("random", spec.padding, spec.mean, spec.std)
+    return InitialWeights("random", spec.padding, spec.mean, spec.std)
 
 
 def spec_of(choice):
@@ -67,7 +67,7 @@ def spec_of(choice):
 
 
 def build(choice, width, start, **settings):
-    return factory(composed(f"backbone={choice}").backbone, without=("spec", "weights"))(
+    return partial_from_config(composed(f"backbone={choice}").backbone, exclude=("spec", "weights"))(
         width=width, start=start, **settings
     )
 
@@ -135,7 +135,7 @@ OF_MASKS, OF_SETS, OF_NUMBERS, OF_GRADES = (
 
 
 def head_of(choice, classes):
-    return factory(composed(f"encoding={choice}").encoding, without=NON_HEAD_KEYS)(num_classes=classes)
+    return partial_from_config(composed(f"encoding={choice}").encoding, exclude=NON_HEAD_KEYS)(num_classes=classes)
 
 
 @pytest.mark.parametrize("choice", ENCODINGS)
@@ -217,7 +217,7 @@ def test_every_encoding_keeps_the_head_contract(choice):
 def test_weights_resolve_without_a_network(choice, tmp_path, monkeypatch):
     monkeypatch.setattr("lightning_modules.backbones.pretrained._reachable", lambda url: False)
     spec = spec_of(choice)
-    start = resolve_start(spec, spec.default_width, "auto", tmp_path)
+    start = resolve_initial_weights(spec, spec.default_width, "auto", tmp_path)
     assert start.origin == "random"
     with pytest.raises(ValueError, match=r"backbone\.weights=imagenet"):
-        resolve_start(spec, spec.default_width, "imagenet", tmp_path)
+        resolve_initial_weights(spec, spec.default_width, "imagenet", tmp_path)

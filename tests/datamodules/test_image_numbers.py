@@ -50,7 +50,7 @@ def loading():
     from datamodules.augmentation import none
     from datamodules.imbalance import Unbalanced
 
-    return {"augmentation": none(), "imbalance": Unbalanced(), "batch_size": 8, "seed": 0, "ahead": 0}
+    return {"augmentation": none(), "imbalance": Unbalanced(), "batch_size": 8, "seed": 0, "prefetch": 0}
 
 
 def test_another_number_is_another_fingerprint(bars):

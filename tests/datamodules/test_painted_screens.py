@@ -118,7 +118,7 @@ def test_without_copies_severity_says_nothing(painted):
 def test_candidates_reach_the_training_batches_and_grades_the_val_part(painted):
     samples = painted(damaged=1.0, severity=False)
     data = samples.loaders(
-        32, augmentation=none(), imbalance=Unbalanced(), batch_size=32, seed=0, ahead=0, resident=False
+        32, augmentation=none(), imbalance=Unbalanced(), batch_size=32, seed=0, prefetch=0, cache_on_device=False
     )
     assert {batch.labels.dtype for batch in data.train_dataloader()} == {torch.bool}
     assert {batch.labels.dtype for batch in data.val_dataloader()} == {torch.int64}

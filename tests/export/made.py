@@ -9,7 +9,7 @@ from choices import ROOT
 from cli.train_schema import register
 from export.convert import to_float32, to_onnx
 from export.deployable import deployable
-from lightning_modules.backbones.spec import BackboneSpec, Start
+from lightning_modules.backbones.spec import BackboneSpec, InitialWeights
 from tasks.grading_files import GradeModel, grade_answer
 from training.build import build_module
 
@@ -24,7 +24,7 @@ def random_module(backbone, *, width=None, encoding="one_hot", resolution=64, cl
         cfg = compose("train", overrides=[f"backbone={backbone}", f"encoding={encoding}"])
     spec = BackboneSpec.from_config(OmegaConf.to_container(cfg.backbone.spec))
     cfg.width = spec.default_width if width is None else width
-    module = build_module(cfg, Start("random", spec.padding, spec.mean, spec.std), classes)
+    module = build_module(cfg, InitialWeights("random", spec.padding, spec.mean, spec.std), classes)
     module.train()
     with torch.no_grad():
         for _ in range(12):

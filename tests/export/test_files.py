@@ -17,7 +17,7 @@ from export.runtime import read_file
 from tasks.grading_files import GradeModel, grade_answer
 from tests.backbones import NAMES
 from tests.export.made import CONF, converted, pictures, random_module, torch_answers
-from training.build import NON_HEAD_KEYS, factory
+from training.build import NON_HEAD_KEYS, partial_from_config
 
 ENCODINGS = sorted(path.stem for path in (Path(CONF) / "encoding").glob("*.yaml") if "[grades]" in path.read_text())
 PLAIN = {"estimator": "min_max", "per_channel": True, "float_edges": True, "bias_correction": False, "float_layers": 0}
@@ -39,7 +39,7 @@ def head_of(encoding, classes):
 
     with initialize_config_dir(CONF, version_base="1.3"):
         node = compose("train", overrides=[f"encoding={encoding}"]).encoding
-        return factory(node, without=NON_HEAD_KEYS)(num_classes=classes)
+        return partial_from_config(node, exclude=NON_HEAD_KEYS)(num_classes=classes)
 
 
 @pytest.mark.parametrize("classes", [2, 5])

@@ -9,7 +9,7 @@ import torch
 from export import flatbuffer, quantize
 from export.convert import to_float32, to_onnx
 from export.deployable import deployable
-from lightning_modules.backbones.spec import Start
+from lightning_modules.backbones.spec import InitialWeights
 from tasks.grading_files import GradeModel
 from tasks.segmentation_files import MaskModel, mask_answer
 from tests.backbones import NAMES
@@ -28,7 +28,7 @@ def marking_module(backbone, classes=3, size=(64, 96), width=None):
     cfg = deepcopy(composed(f"backbone={backbone}", "task=segmentation", "encoding=bce"))
     spec = spec_of(backbone)
     cfg.width = spec.default_width if width is None else width
-    module = build_module(cfg, Start("random", spec.padding, spec.mean, spec.std), classes)
+    module = build_module(cfg, InitialWeights("random", spec.padding, spec.mean, spec.std), classes)
     images = torch.from_numpy(pictures(8, max(size))[:, : size[0], : size[1]]).permute(0, 3, 1, 2)
     module.train()
     with torch.no_grad():

@@ -23,7 +23,7 @@ from heads.corn import Corn
 from heads.grades import GradeHead, exceedance, from_exceedance, scan
 from heads.one_hot import OneHot
 from heads.ordinal import Ordinal
-from training.build import NON_HEAD_KEYS, factory
+from training.build import NON_HEAD_KEYS, partial_from_config
 
 EVERY = sorted((ROOT / "conf" / "encoding").glob("*.yaml"))
 CONFIGS = [path for path in EVERY if "[grades]" in path.read_text()]  # the others: test_binary, test_scalar
@@ -34,7 +34,7 @@ every_size = pytest.mark.parametrize("classes", [2, 3, 5, 8])
 
 def head_of(encoding: str, classes: int) -> GradeHead:
     config = next(config for config in CONFIGS if config.stem == encoding)
-    head = factory(OmegaConf.load(config), without=NON_HEAD_KEYS)(num_classes=classes)
+    head = partial_from_config(OmegaConf.load(config), exclude=NON_HEAD_KEYS)(num_classes=classes)
     assert isinstance(head, GradeHead)
     return head
 

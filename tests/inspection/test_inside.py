@@ -13,7 +13,7 @@ from inspection.drawing import edges, mosaic
 from inspection.gap import gap_of, mmd_squared
 from inspection.layers import LayerError, chosen, feature_maps, first_filters, map_layers
 from inspection.page import draw, pooled, seen
-from lightning_modules.backbones.spec import Start
+from lightning_modules.backbones.spec import InitialWeights
 from lightning_modules.networks.classifier import GradeNetwork
 from tests.backbones import BACKBONES
 
@@ -195,6 +195,6 @@ def backbone_of():
             cfg = compose("train", [f"backbone={name}"])
         cfg.width = cfg.backbone.spec.widths[0]
         side = (list(cfg.backbone.spec.get("resolutions", [])) or [64])[0]
-        return build_backbone(cfg, Start("random", "symmetric", (0.5,) * 3, (0.5,) * 3)), side
+        return build_backbone(cfg, InitialWeights("random", "symmetric", (0.5,) * 3, (0.5,) * 3)), side
 
     return made

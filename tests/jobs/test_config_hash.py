@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 import choices
 from jobs.config_hash import config_hash
-from lightning_modules.backbones.spec import Start
+from lightning_modules.backbones.spec import InitialWeights
 
 HALF = (0.5, 0.5, 0.5)
 CONFIG = {
@@ -21,7 +21,7 @@ CONFIG = {
     "callbacks": {"monitor": "val/accuracy"},
 }
 CHOICES = {"datamodule": "image_folder", "backbone": "mobilenet", "trainer": "default", "optimizer": "adam"}
-START = Start("random", "same", HALF, HALF)
+START = InitialWeights("random", "same", HALF, HALF)
 
 
 def changed(path, value):
@@ -103,7 +103,7 @@ def test_several_processes_train_the_same_run():
 
 def test_the_content_of_the_starting_weights_counts_and_their_place_does_not(tmp_path):
     def start(folder, digest):
-        return Start("imagenet", "same", HALF, HALF, tmp_path / folder / "x.safetensors", digest)
+        return InitialWeights("imagenet", "same", HALF, HALF, tmp_path / folder / "x.safetensors", digest)
 
     assert of(start=start("a", "1")) == of(start=start("b", "1"))
     assert of(start=start("a", "1")) != of(start=start("a", "2"))

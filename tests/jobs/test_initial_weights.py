@@ -5,7 +5,7 @@ import torch
 from omegaconf import OmegaConf
 
 from choices import names_of, read_choice
-from jobs.initial_weights import start_of
+from jobs.initial_weights import initial_weights_of
 from lightning_modules.backbones.spec import BackboneSpec, WeightsError
 from lightning_modules.checkpoints import CheckpointError, take_over_above, take_over_backbone
 from sweeps.records.run_record import RecordError, update_record
@@ -44,20 +44,20 @@ def asking(weights, choice="neu_seg", **datamodule):
 
 
 def test_a_run_is_taken_with_its_input_scaling(tmp_path):
-    start = start_of(asking(made(tmp_path / "run")), SPEC)
+    start = initial_weights_of(asking(made(tmp_path / "run")), SPEC)
     assert (start.origin, start.padding, start.mean, start.std, start.eps) == (
         "run", "symmetric", (0.1, 0.2, 0.3), (1, 2, 3), 0.001,
     )  # fmt: skip
     assert start.path == tmp_path / "run" / "checkpoints" / "best.ckpt"
     assert len(start.digest) == 16
-    assert start_of(asking(made(tmp_path / "other", kept=("last",))), SPEC).digest != start.digest
+    assert initial_weights_of(asking(made(tmp_path / "other", kept=("last",))), SPEC).digest != start.digest
 
 
 def test_a_pattern_names_the_run_of_this_seed(tmp_path):
     runs = [made(tmp_path / f"seed-{seed}-abcd") for seed in range(3)]
     cfg = asking(f"{tmp_path}/seed-${{fold}}-*")
     cfg.fold = 2
-    assert start_of(cfg, SPEC).path.parents[1] == runs[2]
+    assert initial_weights_of(cfg, SPEC).path.parents[1] == runs[2]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_pattern_names_the_run_of_this_seed(tmp_path):
 )
 def test_a_run_that_will_not_do_is_one_line(tmp_path, run, told):
     with pytest.raises(RecordError, match=told):
-        start_of(asking(made(tmp_path / "run", **run)), SPEC)
+        initial_weights_of(asking(made(tmp_path / "run", **run)), SPEC)
 
 
 BESIDE = {"real": 1.0, "rendered": {"photos": 0}}
@@ -90,23 +90,23 @@ def test_the_same_photos_at_another_place_and_of_another_kind_are_the_same_photo
     data = other, BESIDE | {"root": str(tmp_path / "there"), "fold": 1}
     cfg = asking(made(tmp_path / "run", data=data), own, root=str(tmp_path / "here"))
     with pytest.raises(RecordError, match=r"run: was trained with datamodule.fold=1, here it is 0"):
-        start_of(cfg, SPEC)
+        initial_weights_of(cfg, SPEC)
     cfg.datamodule.fold = 1
-    assert start_of(cfg, SPEC).origin == "run"
+    assert initial_weights_of(cfg, SPEC).origin == "run"
 
 
 def test_a_pattern_must_fit_one_run(tmp_path):
     for name in "ab":
         made(tmp_path / f"run-{name}")
     with pytest.raises(RecordError, match=r"run-\*: 2 runs are called so, run-a and run-b among them; want one"):
-        start_of(asking(tmp_path / "run-*"), SPEC)
+        initial_weights_of(asking(tmp_path / "run-*"), SPEC)
     with pytest.raises(RecordError, match=r"none-\*: no run's folder is called so"):
-        start_of(asking(tmp_path / "none-*"), SPEC)
+        initial_weights_of(asking(tmp_path / "none-*"), SPEC)
 
 
 def test_what_is_neither_file_nor_run(tmp_path):
     with pytest.raises(WeightsError, match=r"nowhere: no such file; want a .safetensors file, a run's folder, auto"):
-        start_of(asking(tmp_path / "nowhere"), SPEC)
+        initial_weights_of(asking(tmp_path / "nowhere"), SPEC)
 
 
 class Net(torch.nn.Module):
@@ -164,7 +164,7 @@ def test_an_answer_is_taken_over_where_it_means_the_same(tmp_path, own, other, a
     cfg = asking(folder, "image_folder", **data)
     cfg.encoding = encoding
     cfg.datamodule.pop("fold")
-    assert start_of(cfg, SPEC).above == above
+    assert initial_weights_of(cfg, SPEC).above == above
 
 
 REAL = {"devices": 61, "photos": 61, "render_seed": 0}
@@ -202,16 +202,16 @@ def test_nothing_that_was_trained_on_is_measured(tmp_path, own, other, good):
     cfg = asking(folder)
     cfg.datamodule = {"_target_": TARGETS[own[0]]} | own[1]
     if good:
-        assert start_of(cfg, SPEC).origin == "run"
+        assert initial_weights_of(cfg, SPEC).origin == "run"
     else:
         with pytest.raises(RecordError, match=r"^backbone.weights=.*run: was trained (on|with)"):
-            start_of(cfg, SPEC)
+            initial_weights_of(cfg, SPEC)
 
 
 def test_a_word_is_no_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     made(tmp_path / "none")
-    assert start_of(asking("none"), SPEC).origin == "random"
+    assert initial_weights_of(asking("none"), SPEC).origin == "random"
 
 
 def test_the_runs_of_its_own_sweep_are_passed_over(tmp_path):
@@ -219,4 +219,4 @@ def test_the_runs_of_its_own_sweep_are_passed_over(tmp_path):
     cfg = asking(f"{tmp_path}/runs/own/run-*")
     cfg.paths.runs, cfg.sweep_name = f"{tmp_path}/runs", "own"
     with pytest.raises(RecordError, match="no run's folder is called so"):
-        start_of(cfg, SPEC)
+        initial_weights_of(cfg, SPEC)

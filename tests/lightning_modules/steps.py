@@ -10,7 +10,7 @@ from torch import distributed, multiprocessing, nn
 
 from heads.corn import Corn
 from lightning_modules.backbones.mobilenet import MobileNet
-from lightning_modules.backbones.spec import Start
+from lightning_modules.backbones.spec import InitialWeights
 from lightning_modules.data_parallel import Rows, SyncedLayers
 from lightning_modules.networks.classifier import GradeNetwork
 
@@ -22,7 +22,9 @@ def train(rank, world):
     torch.set_num_threads(1)
     torch.manual_seed(0)
     head = Corn(5)
-    plain = GradeNetwork(MobileNet(width=0.25, start=Start("random", "same", HALF, HALF)), head.num_outputs, 0.5)
+    plain = GradeNetwork(
+        MobileNet(width=0.25, start=InitialWeights("random", "same", HALF, HALF)), head.num_outputs, 0.5
+    )
     network = plain = plain.double()
     if world > 1:
         SyncedLayers(on_gpu=False).apply(plain)

@@ -10,15 +10,15 @@ from lightning_modules.backbones.base import timm_padding
 from lightning_modules.backbones.efficientnet import EfficientNet
 from lightning_modules.backbones.mobilenet import MobileNet
 from lightning_modules.backbones.mobilenetv3 import MobileNetV3Small
-from lightning_modules.backbones.pretrained import resolve_start
-from lightning_modules.backbones.spec import BackboneSpec, Pretrained, Start, WeightsError
+from lightning_modules.backbones.pretrained import resolve_initial_weights
+from lightning_modules.backbones.spec import BackboneSpec, InitialWeights, Pretrained, WeightsError
 
 HALF = (0.5, 0.5, 0.5)
 GIVEN = ROOT.parent / "shared" / "data" / "weights"
 
 
 def start(path=None, padding="same"):
-    return Start("random", padding, HALF, HALF, path)
+    return InitialWeights("random", padding, HALF, HALF, path)
 
 
 def spec(**changes):
@@ -97,15 +97,15 @@ def test_padding_is_named_in_full():
 
 def test_auto_takes_the_named_file_and_notes_its_content(tmp_path):
     (tmp_path / "half.safetensors").write_bytes(b"x")
-    found = resolve_start(spec(), 0.5, "auto", tmp_path)
+    found = resolve_initial_weights(spec(), 0.5, "auto", tmp_path)
     assert (found.origin, found.identity["file"]) == ("imagenet", "half.safetensors")
     assert len(found.digest) == 16
-    assert resolve_start(spec(), 0.25, "auto", tmp_path).origin == "random"
+    assert resolve_initial_weights(spec(), 0.25, "auto", tmp_path).origin == "random"
 
 
 def test_none_never_looks(tmp_path):
     (tmp_path / "half.safetensors").write_bytes(b"x")
-    assert resolve_start(spec(), 0.5, "none", tmp_path).origin == "random"
+    assert resolve_initial_weights(spec(), 0.5, "none", tmp_path).origin == "random"
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_none_never_looks(tmp_path):
 )
 def test_weights_that_cannot_be_had(tmp_path, weights, width, message):
     with pytest.raises(WeightsError, match=message):
-        resolve_start(spec(), width, weights, tmp_path)
+        resolve_initial_weights(spec(), width, weights, tmp_path)
 
 
 def test_a_misspelled_key_in_a_spec_is_named():

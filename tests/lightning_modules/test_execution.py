@@ -7,12 +7,12 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from lightning_modules.backbones.mobilenet import MobileNet
-from lightning_modules.backbones.spec import Start
-from lightning_modules.execution import LONG_S, PLAIN, Measured, Way, adopt, best, explore, in_layout, measure
+from lightning_modules.backbones.spec import InitialWeights
+from lightning_modules.execution import LONG_S, PLAIN, ExecutionMode, Measured, adopt, best, explore, in_layout, measure
 from lightning_modules.networks.classifier import GradeNetwork
 
-START = Start("random", "same", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-LAYOUT, LOWER = Way(channels_last=False), Way(precision="bf16-mixed")
+START = InitialWeights("random", "same", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+LAYOUT, LOWER = ExecutionMode(channels_last=False), ExecutionMode(precision="bf16-mixed")
 
 
 def network():
@@ -56,7 +56,7 @@ def test_the_fastest_way_that_learns_the_same_is_taken(others, taken):
 
 
 def test_compiling_pays_in_a_long_training_alone():
-    compiled = Way(compiled="default")
+    compiled = ExecutionMode(compiled="default")
     found = [measured(PLAIN, 1.0), measured(compiled, 0.5, setup_s=100)]
     assert best(found, 100).way == PLAIN
     assert best(found, 1000).way == compiled
@@ -73,7 +73,7 @@ def test_a_long_training_measures_layout_and_precision(batch, steps):
     assert all(one.error == "" and one.step_s > 0 for one in found)
     assert found[1].loss == pytest.approx(found[0].loss, rel=1e-3)
     assert found[2].loss == pytest.approx(found[0].loss, rel=0.05)
-    asked = explore(network(), loss_of, batch, steps, Way(precision="bf16-mixed"))
+    asked = explore(network(), loss_of, batch, steps, ExecutionMode(precision="bf16-mixed"))
     assert {one.way.precision for one in asked} == {"bf16-mixed"}
 
 
@@ -98,7 +98,7 @@ def test_a_way_that_does_not_run_says_why(batch):
 def test_compiled_steps_compute_the_same(batch):
     plain, compiled = network(), network()
     compiled.load_state_dict(plain.state_dict())
-    way = Way(compiled="default")
+    way = ExecutionMode(compiled="default")
     adopt(compiled, way)
     assert list(compiled.state_dict()) == list(plain.state_dict())
     torch.testing.assert_close(compiled.eval()(in_layout(batch, way)), plain.eval()(batch), rtol=1e-4, atol=1e-4)

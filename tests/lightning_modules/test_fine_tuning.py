@@ -12,17 +12,17 @@ from choices import ROOT
 from heads.one_hot import OneHot
 from lightning_modules import schedules
 from lightning_modules.backbones.mobilenet import MobileNet
-from lightning_modules.backbones.spec import BackboneSpec, Start
+from lightning_modules.backbones.spec import BackboneSpec, InitialWeights
 from lightning_modules.base import TrainingSettings
 from lightning_modules.data_parallel import Rows
 from lightning_modules.fine_tuning import FineTuning
 from lightning_modules.grading import GradingModule
 from lightning_modules.networks.classifier import GradeNetwork
 from tests.backbones import BACKBONES
-from training.build import factory
+from training.build import partial_from_config
 
 CONF = ROOT / "conf"
-START = Start("random", "same", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+START = InitialWeights("random", "same", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 
 def module_of(label_smoothing=0.0, mixup=0.0, **settings):
@@ -45,7 +45,7 @@ def test_every_backbone_divides_into_layers_from_the_image_upwards(backbone_name
     cfg = OmegaConf.load(CONF / "backbone" / f"{backbone_name}.yaml")
     spec = BackboneSpec.from_config(OmegaConf.to_container(cfg.spec, resolve=True))
     start = replace(START, padding=spec.padding)
-    backbone = factory(cfg, without=("spec", "weights"))(width=spec.widths[0], start=start)
+    backbone = partial_from_config(cfg, exclude=("spec", "weights"))(width=spec.widths[0], start=start)
     network = GradeNetwork(backbone, 3, 0.5)
     groups = FineTuning(rate_decay=0.5).rates(network)
     every = [id(parameter) for parameters, _ in groups for parameter in parameters]

@@ -7,7 +7,7 @@ from datamodules.base.loaders import CellBatch
 from heads.ordinal import Ordinal
 from lightning_modules import schedules
 from lightning_modules.backbones.mobilenet import MobileNet
-from lightning_modules.backbones.spec import Start
+from lightning_modules.backbones.spec import InitialWeights
 from lightning_modules.base import TrainingSettings
 from lightning_modules.checkpoints import CheckpointError, load_checkpoint
 from lightning_modules.data_parallel import Rows
@@ -15,7 +15,7 @@ from lightning_modules.grading import GradingModule, OffByOneAccuracy, hard
 from lightning_modules.inference import grade_images
 from lightning_modules.networks.classifier import GradeNetwork
 
-START = Start("random", "same", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+START = InitialWeights("random", "same", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import torch
 from omegaconf import OmegaConf
 
 from heads.binary import BinaryCrossEntropy, DiceBinaryCrossEntropy
-from lightning_modules.backbones.spec import Start
+from lightning_modules.backbones.spec import InitialWeights
 from lightning_modules.base import TrainingSettings
 from lightning_modules.fine_tuning import FineTuning
 from lightning_modules.networks.unet import MaskNetwork
@@ -21,7 +21,7 @@ CHANNELS = (64, 48, 32, 24, 16)
 def backbone_of(name, width=1.0):
     cfg = OmegaConf.create({"backbone": OmegaConf.load(f"conf/backbone/{name}.yaml"), "width": width})
     padding = cfg.backbone.spec.get("padding", "same")
-    return build_backbone(cfg, Start("random", padding, (0.5,) * 3, (0.5,) * 3))
+    return build_backbone(cfg, InitialWeights("random", padding, (0.5,) * 3, (0.5,) * 3))
 
 
 def module_of(name="mobilenet", width=0.25, head=None, fine_tuning=None, **settings):
@@ -65,7 +65,7 @@ def test_a_plain_unet_has_the_published_weights():
     cfg = OmegaConf.create({"backbone": OmegaConf.load("conf/backbone/plain_unet.yaml"), "width": 1.0})
     for batch_norm, wanted in ((False, 600_756), (True, 600_756 * 1.01)):
         cfg.backbone.batch_norm = batch_norm
-        network = MaskNetwork(build_backbone(cfg, Start("random", "symmetric", (0.5,) * 3, (0.5,) * 3)), 4)
+        network = MaskNetwork(build_backbone(cfg, InitialWeights("random", "symmetric", (0.5,) * 3, (0.5,) * 3)), 4)
         assert weights_of(network) == pytest.approx(wanted, abs=0 if not batch_norm else 6000)
 
 

@@ -62,7 +62,7 @@ def test_where_a_grade_is_open_the_teacher_says_which(monkeypatch, tmp_path):
     method = TeacherTraining(f"{tmp_path}/large", 1.0, 0.5, "mse")
     for votes, told in ((None, [0, 1, 2, 1]), (sets, [0, -1, -1, 1])):
         arrays = CellArrays(np.zeros((4, 2, 2, 3), np.uint8), labels, parts, 3, votes)
-        data = CellDataModule(arrays, augmentation=none(), imbalance=Unbalanced(), batch_size=4, seed=0, ahead=0)
+        data = CellDataModule(arrays, augmentation=none(), imbalance=Unbalanced(), batch_size=4, seed=0, prefetch=0)
         assert method.prepare(cfg, None, data).weights == 7
         (batch,) = list(data.train_dataloader())
         order = batch.teacher_logits[:, 0].long() // 3

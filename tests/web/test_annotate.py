@@ -27,7 +27,7 @@ from tests.commands.test_train import SMALL, record_of, run
 from tests.warm import run_warm
 from tests.web.served import HERE, phone, started
 from web.annotation_app import create_annotation_app
-from web.annotation_session import Desk
+from web.annotation_session import AnnotationSession
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 REAL = HERE.parent / "shared" / "data" / "phone_photos"
@@ -52,7 +52,7 @@ def client(root):
 
 
 def client_of(root, find=lambda _: QUAD):
-    app = create_annotation_app(Desk(book_of(root), find), TOKEN)
+    app = create_annotation_app(AnnotationSession(book_of(root), find), TOKEN)
     client = TestClient(app, raise_server_exceptions=False)
     assert client.get("/", params={"token": TOKEN}).status_code == 200
     return client
@@ -75,7 +75,7 @@ def photo(client, number=0, annotator="anna", turn=1):
 
 
 def test_strangers_are_told_where_to_look(root):
-    client = TestClient(create_annotation_app(Desk(book_of(root), nothing_found), TOKEN))
+    client = TestClient(create_annotation_app(AnnotationSession(book_of(root), nothing_found), TOKEN))
     for address in ("/", "/api/folder", "/api/photos/0", "/api/photos/0/photo.jpg", "/static/annotate.js"):
         answer = client.get(address)
         assert answer.status_code == 401
@@ -215,7 +215,7 @@ def desk(root, tmp_path, *words, port=None):
 @contextmanager
 def here(root, find=lambda _: QUAD):
     """The app's address, served by this very process: starting another takes seconds."""
-    app = create_annotation_app(Desk(book_of(root), find), TOKEN)
+    app = create_annotation_app(AnnotationSession(book_of(root), find), TOKEN)
     with socket.create_server(("127.0.0.1", 0)) as free:
         server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [free]}, daemon=True)

@@ -13,7 +13,7 @@ from tests.sweeps.made import add_run
 from web.access import COOKIE, MOST_BYTES
 from web.addresses import listen
 from web.phone_app import create_app
-from web.served_files import ShelfFile
+from web.served_files import ServedFile
 
 TOKEN = "a-token"
 WHERE = {
@@ -69,7 +69,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def stranger(folder):
-    shelf = [ShelfFile(folder, kind, lambda record: Drawn()) for kind in ("float32", "int8")]
+    shelf = [ServedFile(folder, kind, lambda record: Drawn()) for kind in ("float32", "int8")]
     return TestClient(create_app(shelf, TOKEN, version="9.9"), raise_server_exceptions=False)
 
 

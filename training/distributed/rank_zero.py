@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from choices import ROOT
-from jobs.launch_environment import Place, launched
+from jobs.launch_environment import ProcessInfo, launched
 from sweeps.records.environment import peak_memory_bytes
 
 if TYPE_CHECKING:
@@ -37,11 +37,11 @@ class RankError(RuntimeError):
     """What went wrong in another process."""
 
 
-class Crew:
+class WorkerPool:
     """The other processes, as rank 0 sees them."""
 
-    def __init__(self, place: Place | None, devices: int) -> None:
-        self.place = place or Place(0, devices, 0, 0, "127.0.0.1", 0, hosts=True)
+    def __init__(self, place: ProcessInfo | None, devices: int) -> None:
+        self.place = place or ProcessInfo(0, devices, 0, 0, "127.0.0.1", 0, hosts=True)
         self.launched = place is not None
         self.store = self.place.store()
         self.processes: list[tuple[subprocess.Popen[bytes], IO[bytes]]] = []
@@ -104,7 +104,7 @@ class Crew:
                 time.sleep(0.05)
 
 
-_crew: Crew | None = None
+_pool: WorkerPool | None = None
 _largest = 0
 
 
@@ -113,34 +113,34 @@ def largest_memory_bytes() -> int:
     return max(peak_memory_bytes(), _largest)
 
 
-def gather_crew(devices: int) -> Crew:
+def gather_workers(devices: int) -> WorkerPool:
     """The other processes; started where they are not there yet, or are of another number."""
-    global _crew  # noqa: PLW0603  one per process, like the processes themselves
+    global _pool  # noqa: PLW0603  one per process, like the processes themselves
     place = launched()
-    if _crew is not None and _crew.failed and place is not None:
+    if _pool is not None and _pool.failed and place is not None:
         print("error: a process of this launch has failed; the same command again goes on", file=sys.stderr)
         sys.exit(1)
-    if _crew is not None and (_crew.failed or (place is None and _crew.place.world != devices)):
-        _crew.end()
-        _crew = None
-    if _crew is None:
-        _crew = Crew(place, devices)
-    return _crew
+    if _pool is not None and (_pool.failed or (place is None and _pool.place.world != devices)):
+        _pool.end()
+        _pool = None
+    if _pool is None:
+        _pool = WorkerPool(place, devices)
+    return _pool
 
 
 @atexit.register
 def dismiss() -> None:
     """Ends the other processes, also those of a launch that has had no job for them."""
-    global _crew  # noqa: PLW0603
+    global _pool  # noqa: PLW0603
     place = launched()
-    if _crew is None and place is not None and place.rank == 0:
-        _crew = Crew(place, 1)
-    if _crew is not None:
-        _crew.end()
+    if _pool is None and place is not None and place.rank == 0:
+        _pool = WorkerPool(place, 1)
+    if _pool is not None:
+        _pool.end()
 
 
 @contextmanager
-def together(cfg: DictConfig, job: "Job", fingerprint: str, resume: Path | None) -> "Iterator[Processes | None]":
+def join_workers(cfg: DictConfig, job: "Job", fingerprint: str, resume: Path | None) -> "Iterator[Processes | None]":
     """Has the other processes join in the fit inside; gives which this is, None where there is no other.
 
     Raises RankError with what another process says was wrong with it.
@@ -150,26 +150,26 @@ def together(cfg: DictConfig, job: "Job", fingerprint: str, resume: Path | None)
     if cfg.trainer.devices * cfg.trainer.num_nodes == 1:
         yield None
         return
-    crew = gather_crew(cfg.trainer.devices)
+    pool = gather_workers(cfg.trainer.devices)
     silent = OmegaConf.merge(cfg, {"logger": None})
     try:
-        crew.begin((silent, job, fingerprint, resume))
-        with group(cfg, crew.place, crew.store, crew.job) as processes, _watched(crew):
+        pool.begin((silent, job, fingerprint, resume))
+        with group(cfg, pool.place, pool.store, pool.job) as processes, _watched(pool):
             yield processes
-        _largest = crew.peak_memory_bytes()
+        _largest = pool.peak_memory_bytes()
     except BaseException as error:
-        crew.failed = True
+        pool.failed = True
         time.sleep(0 if isinstance(error, RankError) else 0.5)  # a process that was killed is gone a moment later
-        trouble = crew.trouble()
-        if not crew.launched:
-            crew.end()
+        trouble = pool.trouble()
+        if not pool.launched:
+            pool.end()
         if trouble and isinstance(error, RuntimeError) and not isinstance(error, RankError):  # of a lost connection
             raise RankError(trouble) from error
         raise
 
 
 @contextmanager
-def _watched(crew: Crew) -> Iterator[None]:
+def _watched(pool: WorkerPool) -> Iterator[None]:
     """Ends the process group when another process has failed: a GPU would wait for it for minutes."""
     over = threading.Event()
 
@@ -177,7 +177,7 @@ def _watched(crew: Crew) -> Iterator[None]:
         from torch import distributed
 
         while not over.wait(0.5):
-            if crew.trouble() and distributed.group.WORLD is not None:
+            if pool.trouble() and distributed.group.WORLD is not None:
                 distributed.group.WORLD.abort()
                 return
 
@@ -191,7 +191,7 @@ def _watched(crew: Crew) -> Iterator[None]:
 
 
 @contextmanager
-def group(cfg: DictConfig, place: Place, store: "Store", job: int) -> "Iterator[Processes]":
+def group(cfg: DictConfig, place: ProcessInfo, store: "Store", job: int) -> "Iterator[Processes]":
     """The process group of one job."""
     import torch
     from torch import distributed

@@ -14,7 +14,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from cli.train_schema import register
-from jobs.launch_environment import Place, launched
+from jobs.launch_environment import ProcessInfo, launched
 from sweeps.records.environment import peak_memory_bytes
 from sweeps.records.run_record import one_line
 from training.distributed.rank_zero import group
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch._C._distributed_c10d import Store
 
 
-def followed() -> bool:
+def served_rank_zero() -> bool:
     """Whether this is one of a launch's processes beside rank 0; returns when rank 0 has ended."""
     place = launched()
     if place is None:
@@ -31,11 +31,11 @@ def followed() -> bool:
     import torch.distributed  # noqa: F401  at its end rank 0 needs it, when it is too late to import it
 
     if place.rank:
-        follow(place)
+        serve_rank_zero(place)
     return place.rank > 0
 
 
-def follow(place: Place) -> None:
+def serve_rank_zero(place: ProcessInfo) -> None:
     """Joins in every job that rank 0 hands out. Ends the process where one fails; rank 0 is told why."""
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -54,7 +54,7 @@ def follow(place: Place) -> None:
             os._exit(0)  # with another code a launcher ends rank 0 too, before it has written why
 
 
-def work(given: tuple[Any, ...], place: Place, store: "Store", number: int) -> None:
+def work(given: tuple[Any, ...], place: ProcessInfo, store: "Store", number: int) -> None:
     """One job, as rank 0 does it, up to the end of its training."""
     from hydra.utils import instantiate
 
@@ -87,4 +87,4 @@ if __name__ == "__main__":
     register()
     threading.Thread(target=_end_with_rank_0, daemon=True).start()
     rank, world, port = map(int, sys.argv[1:])
-    follow(Place(rank, world, rank, 0, "127.0.0.1", port, hosts=False))
+    serve_rank_zero(ProcessInfo(rank, world, rank, 0, "127.0.0.1", port, hosts=False))

@@ -31,7 +31,7 @@ def arrays() -> CellArrays:
 
 
 def module(augmentation: Augmentation | None = None, **changes: Any) -> CellDataModule:
-    settings: dict[str, Any] = {"imbalance": Unbalanced(), "batch_size": 4, "seed": 3, "ahead": 0} | changes
+    settings: dict[str, Any] = {"imbalance": Unbalanced(), "batch_size": 4, "seed": 3, "prefetch": 0} | changes
     return CellDataModule(arrays(), augmentation=augmentation or none(), **settings)
 
 
@@ -160,20 +160,20 @@ def test_a_read_only_map_is_fine() -> None:
 @pytest.mark.parametrize("augmentation", [light(), heavy()], ids=["light", "heavy"])
 @pytest.mark.parametrize("batches", [1, 2, 3, 50])
 def test_ahead_hands_out_the_batches_of_the_plain_loader(augmentation: Augmentation, batches: int) -> None:
-    plain, ahead = module(augmentation).train_dataloader(), module(augmentation, ahead=batches).train_dataloader()
-    assert isinstance(ahead, Ahead)
+    plain, prefetch = module(augmentation).train_dataloader(), module(augmentation, prefetch=batches).train_dataloader()
+    assert isinstance(prefetch, Ahead)
     assert not isinstance(plain, Ahead)
-    assert len(ahead) == len(plain) == 5
+    assert len(prefetch) == len(plain) == 5
     for epoch in (0, 1, 4):
-        assert_same(epoch_of(ahead, epoch), epoch_of(plain, epoch))
+        assert_same(epoch_of(prefetch, epoch), epoch_of(plain, epoch))
 
 
 def test_without_augmentation_nothing_is_prepared_ahead() -> None:
-    assert not isinstance(module(ahead=2).train_dataloader(), Ahead)
+    assert not isinstance(module(prefetch=2).train_dataloader(), Ahead)
 
 
 def test_ahead_can_be_left_early_and_begun_again() -> None:
-    loader = module(light(), ahead=2).train_dataloader()
+    loader = module(light(), prefetch=2).train_dataloader()
     whole = list(loader)
     for batch in loader:
         assert torch.equal(batch.images, whole[0].images)
@@ -255,14 +255,14 @@ class Recorder(pl.LightningModule):
 
 
 @pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # Lightning's own
-@pytest.mark.parametrize("ahead", [0, 2])
-def test_lightning_sets_the_epoch(ahead: int) -> None:
+@pytest.mark.parametrize("prefetch", [0, 2])
+def test_lightning_sets_the_epoch(prefetch: int) -> None:
     recorder = Recorder()
     trainer = pl.Trainer(
         max_epochs=3, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
         enable_model_summary=False,
     )  # fmt: skip
-    trainer.fit(recorder, module(light(), ahead=ahead).train_dataloader())
+    trainer.fit(recorder, module(light(), prefetch=prefetch).train_dataloader())
     assert list(recorder.shown) == [0, 1, 2]
     for epoch, batches in recorder.shown.items():
         assert_same(batches, epoch_of(module(light()).train_dataloader(), epoch))
@@ -270,7 +270,7 @@ def test_lightning_sets_the_epoch(ahead: int) -> None:
 
 @pytest.mark.parametrize("imbalance", [Unbalanced(), ClassWeights(), Oversampling()], ids=["none", "weights", "over"])
 def test_cells_on_the_device_come_in_the_same_batches(imbalance: Unbalanced) -> None:
-    there, here = module(imbalance=imbalance, resident=True), module(imbalance=imbalance)
+    there, here = module(imbalance=imbalance, cache_on_device=True), module(imbalance=imbalance)
     assert isinstance(there.train_dataloader(), Resident)
     assert len(there.train_dataloader()) == len(here.train_dataloader())
     for epoch in (0, 3):
@@ -281,7 +281,7 @@ def test_cells_on_the_device_come_in_the_same_batches(imbalance: Unbalanced) -> 
 
 def test_cells_on_the_device_are_augmented_there() -> None:
     augmentation = heavy(backend="batched")
-    there, here = module(augmentation, resident=True), module(augmentation)
+    there, here = module(augmentation, cache_on_device=True), module(augmentation)
     for epoch in (0, 1):
         ours, theirs = (epoch_of(one.train_dataloader(), epoch) for one in (there, here))
         for one, other in zip(ours, theirs, strict=True):
@@ -292,7 +292,7 @@ def test_cells_on_the_device_are_augmented_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("augmentation", "resident"), [(none(), None), (heavy(backend="albumentations"), True), (none(), False)]
+    ("augmentation", "cache_on_device"), [(none(), None), (heavy(backend="albumentations"), True), (none(), False)]
 )
-def test_cells_stay_in_memory_where_that_is_better(augmentation: Augmentation, resident: bool | None) -> None:
-    assert not isinstance(module(augmentation, resident=resident).train_dataloader(), Resident)
+def test_cells_stay_in_memory_where_that_is_better(augmentation: Augmentation, cache_on_device: bool | None) -> None:
+    assert not isinstance(module(augmentation, cache_on_device=cache_on_device).train_dataloader(), Resident)

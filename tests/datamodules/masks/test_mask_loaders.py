@@ -23,9 +23,14 @@ def arrays_of(count=12, height=32, width=64):
     return MaskArrays(images, bits, np.arange(count, dtype=np.int64) % 4 // 3, parts, 2)
 
 
-def module_of(arrays, augmentation=EVERYTHING, imbalance=None, seed=0, ahead=0):
+def module_of(arrays, augmentation=EVERYTHING, imbalance=None, seed=0, prefetch=0):
     return MaskDataModule(
-        arrays, augmentation=augmentation, imbalance=imbalance or Unbalanced(), batch_size=4, seed=seed, ahead=ahead
+        arrays,
+        augmentation=augmentation,
+        imbalance=imbalance or Unbalanced(),
+        batch_size=4,
+        seed=seed,
+        prefetch=prefetch,
     )
 
 
@@ -35,10 +40,10 @@ def epoch_of(module, epoch):
     return list(loader)
 
 
-@pytest.mark.parametrize("ahead", [0, 2])
-def test_masks_follow_their_images(ahead):
+@pytest.mark.parametrize("prefetch", [0, 2])
+def test_masks_follow_their_images(prefetch):
     for epoch in range(3):
-        for images, masks, weights in epoch_of(module_of(arrays_of(), ahead=ahead), epoch):
+        for images, masks, weights in epoch_of(module_of(arrays_of(), prefetch=prefetch), epoch):
             assert images.dtype == torch.uint8
             assert images.shape == (4, 3, 32, 64)
             assert masks.dtype == torch.bool

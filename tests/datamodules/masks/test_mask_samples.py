@@ -144,11 +144,11 @@ def test_one_kind_of_defect_is_enough(root):
 
 def test_a_size_that_the_network_cannot_halve_is_refused_with_ones_that_fit(root):
     samples = load(root)
-    samples.must_fit(32, 16)
+    samples.check_stride(32, 16)
     with pytest.raises(
         DataError, match=r"resolution=40: the images become 100 x 40 pixels.*multiples of 32: resolution=64"
     ):
-        samples.must_fit(40, 32)
+        samples.check_stride(40, 32)
 
 
 def test_too_many_test_images_are_refused(root):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
-from datamodules.base.array_cache import in_order
+from datamodules.base.array_cache import threaded_map
 from datamodules.base.errors import DataError
 from datamodules.base.pixels import Image, resize
 from datamodules.images.decoding import decode
@@ -247,7 +247,7 @@ def test_in_order_keeps_the_order_and_stays_close_ahead() -> None:
         started.append(item)
         return np.full(1, item, np.uint8)
 
-    for item, result in enumerate(in_order(block, range(50), ahead=4)):
+    for item, result in enumerate(threaded_map(block, range(50), prefetch=4)):
         assert result[0] == item
         assert max(started) <= item + 4
     assert sorted(started) == list(range(50))
@@ -259,7 +259,7 @@ def test_in_order_raises_in_its_place_what_a_thread_raised() -> None:
             raise DataError("photo 5")
         return np.full(1, item, np.uint8)
 
-    results = in_order(block, range(20))
+    results = threaded_map(block, range(20))
     assert [int(next(results)[0]) for _ in range(5)] == [0, 1, 2, 3, 4]
     with pytest.raises(DataError, match="photo 5"):
         next(results)

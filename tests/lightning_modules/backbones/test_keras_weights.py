@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from choices import ROOT
 from lightning_modules.backbones.keras_weights import WIDTHS, address, build, main, port, ported, read_keras
-from lightning_modules.backbones.pretrained import resolve_start
+from lightning_modules.backbones.pretrained import resolve_initial_weights
 from lightning_modules.backbones.spec import BackboneSpec, Pretrained, WeightsError
 
 HERE = ROOT
@@ -94,7 +94,7 @@ def test_a_file_is_ported_once_and_found_by_its_name(tmp_path):
     spec = BackboneSpec.from_config(
         OmegaConf.to_container(OmegaConf.load(HERE / "conf" / "backbone" / "mobilenet.yaml").spec)
     )
-    found = resolve_start(spec, 0.25, "imagenet", tmp_path, 160)
+    found = resolve_initial_weights(spec, 0.25, "imagenet", tmp_path, 160)
     assert (found.path, found.eps, found.padding) == (path, 1e-3, "same")
     path.unlink()
     fetched.write_bytes(fetched.read_bytes() + b"x")
@@ -109,10 +109,10 @@ def test_the_nearest_resolution_is_taken(tmp_path):
     for have in (128, 224):
         save_file({"x": torch.zeros(1)}, tmp_path / f"w_{have}.safetensors")
     for wanted, name in ((96, "w_128"), (160, "w_128"), (192, "w_224"), (None, "w_128")):
-        found = resolve_start(spec, 0.5, "auto", tmp_path, wanted)
+        found = resolve_initial_weights(spec, 0.5, "auto", tmp_path, wanted)
         assert found.path.stem == name
         assert (found.origin, found.eps) == ("imagenet", 1e-3)
-    given = resolve_start(spec, 0.5, str(tmp_path / "w_224.safetensors"), tmp_path)
+    given = resolve_initial_weights(spec, 0.5, str(tmp_path / "w_224.safetensors"), tmp_path)
     assert (given.origin, given.eps) == ("imagenet", 1e-3)
 
 
@@ -152,9 +152,9 @@ def test_a_start_without_a_file_fetches_keras_once_and_goes_on_without_a_network
 
     monkeypatch.setattr("lightning_modules.backbones.keras_weights.port", fake)
     monkeypatch.setattr("lightning_modules.backbones.pretrained._reachable", lambda url: False)
-    assert resolve_start(spec, 0.5, "auto", tmp_path, 96).origin == "random"
+    assert resolve_initial_weights(spec, 0.5, "auto", tmp_path, 96).origin == "random"
     monkeypatch.setattr("lightning_modules.backbones.pretrained._reachable", lambda url: True)
     for _ in range(2):
-        assert resolve_start(spec, 0.5, "auto", tmp_path, 96).origin == "imagenet"
+        assert resolve_initial_weights(spec, 0.5, "auto", tmp_path, 96).origin == "imagenet"
     assert asked == [("mobilenet", 0.5, 128)]
-    assert resolve_start(spec, 0.5, "none", tmp_path, 96).origin == "random"
+    assert resolve_initial_weights(spec, 0.5, "none", tmp_path, 96).origin == "random"

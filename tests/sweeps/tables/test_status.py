@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 from choices import ROOT
-from sweeps.records.journal import Command, Journal, commands_of, took_one
+from sweeps.records.journal import Command, Journal, commands_of, mark_job_done
 from sweeps.records.run_record import hold
 from sweeps.tables.status import print_status, progress
 from tests.sweeps.made import add_run
@@ -21,7 +21,7 @@ def test_counts_and_time_to_go(tmp_path) -> None:
     journal = Journal(tmp_path, Command(["seed=0,1,2,3,4,5,6"], points=7))
     journal.begin()
     for run in ("a", "b"):
-        took_one(run)
+        mark_job_done(run)
     with hold(live):
         now = progress(tmp_path)
     assert now.counts == {"done": 1, "failed": 1, "running": 1, "interrupted": 1}
@@ -54,7 +54,7 @@ def test_seeds_that_one_process_trains_together_end_together(tmp_path) -> None:
 
 
 def test_a_killed_command_leaves_what_was_left(tmp_path, capsys) -> None:
-    code = f"from sweeps.records.journal import *; import os; j = Journal(__import__('pathlib').Path({str(tmp_path)!r}), Command(['a=1,2,3'], points=3)); j.begin(); took_one('x'); os._exit(9)"
+    code = f"from sweeps.records.journal import *; import os; j = Journal(__import__('pathlib').Path({str(tmp_path)!r}), Command(['a=1,2,3'], points=3)); j.begin(); mark_job_done('x'); os._exit(9)"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False)
     (command,) = commands_of(tmp_path)
     assert (command.left, command.live, command.runs) == (2, False, ("x",))
@@ -65,7 +65,7 @@ def test_a_killed_command_leaves_what_was_left(tmp_path, capsys) -> None:
 def test_the_same_command_again_takes_the_place_of_the_first(tmp_path) -> None:
     first = Journal(tmp_path, Command(["a=1,2"], points=2))
     first.begin()
-    took_one("x")
+    mark_job_done("x")
     first.end(through=False)
     second = Journal(tmp_path, Command(["a=1,2"], points=2))
     assert second.before is not None
@@ -73,14 +73,14 @@ def test_the_same_command_again_takes_the_place_of_the_first(tmp_path) -> None:
     second.begin()
     assert [command.runs for command in commands_of(tmp_path)] == [()]
     second.end(through=True)
-    took_one("after the end")
+    mark_job_done("after the end")
     assert [(command.runs, command.ended) for command in commands_of(tmp_path)] == [((), True)]
 
 
 def test_a_second_process_with_the_same_command_leaves_the_file_alone(tmp_path) -> None:
     first = Journal(tmp_path, Command(["a=1,2"], points=2))
     first.begin()
-    took_one("x")
+    mark_job_done("x")
     second = Journal(tmp_path, Command(["a=1,2"], points=2))
     second.begin()
     second.end(through=True)
