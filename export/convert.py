@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 import torch
 
+from export.channel_shuffle import convolved_shuffles
 from export.flatbuffer import fuse_same_padding
 
 OPSET = 17
@@ -34,7 +35,9 @@ def to_onnx(model: torch.nn.Module, size: tuple[int, int], outputs: Sequence[str
             input_names=[INPUT], output_names=list(outputs),
         )  # fmt: skip
         simple, _ = onnxsim.simplify(onnx.load_from_string(stream.getvalue()))
-        fused = onnxoptimizer.optimize(simple, ["fuse_pad_into_conv", "eliminate_unused_initializer"])
+        fused = onnxoptimizer.optimize(
+            convolved_shuffles(simple), ["fuse_pad_into_conv", "eliminate_unused_initializer"]
+        )
     onnx.checker.check_model(fused)
     return bytes(fused.SerializeToString())
 

@@ -94,7 +94,8 @@ def distance_when_rounded(network, images, wanted) -> float:
         return float((chances_of(network, images) - wanted).abs().mean())
 
 
-@pytest.mark.parametrize("encoding", ["ordinal", pytest.param("corn", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("encoding", ["ordinal", "corn"])
 def test_tuning_brings_the_rounded_network_nearer_to_its_own_float(encoding) -> None:
     module = random_module("mobilenetv2", width=0.35, encoding=encoding)
     kept = {name: value.clone() for name, value in module.state_dict().items()}
