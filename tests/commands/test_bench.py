@@ -35,6 +35,7 @@ def latencies(folder):
     return {name: entry["latency"] for name, entry in record_of(folder)["exports"].items()}
 
 
+@pytest.mark.slow
 def test_the_same_setting_again_replaces_its_entry_and_another_joins_it(sweep):
     folder = find_runs(sweep)[0]
     done = bench(f"run={folder}", *HOST)
@@ -45,6 +46,7 @@ def test_the_same_setting_again_replaces_its_entry_and_another_joins_it(sweep):
     assert [one["threads"] for one in latencies(folder)["float32"]] == [1]
 
 
+@pytest.mark.slow
 def test_a_sweep_stands_for_its_front(sweep):
     on_it = files_to_time(None, str(sweep), "runs", None)
     assert on_it
@@ -61,6 +63,7 @@ def test_a_sweep_stands_for_its_front(sweep):
     assert all(kind in done.stdout for _, kind in on_it)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("adb") is None, reason="needs adb (Debian: apt install adb)")
 def test_a_phone_joins_the_host_in_the_record(sweep, port, tmp_path):  # noqa: F811
     folder = find_runs(sweep)[1]
@@ -85,6 +88,7 @@ def test_a_phone_joins_the_host_in_the_record(sweep, port, tmp_path):  # noqa: F
     phone.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [

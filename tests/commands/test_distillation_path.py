@@ -56,7 +56,7 @@ def test_digits_are_divided_as_said(teacher):
 @pytest.mark.parametrize(
     "words",
     [
-        ["method.soft_share=1.0", "method.loss=mse"],
+        pytest.param(["method.soft_share=1.0", "method.loss=mse"], marks=pytest.mark.slow),
         ["method.soft_share=0.7", "method.loss=kl", "method.temperature=4.0"],
         pytest.param(["method.temperature=learned", "method.loss=kl"], marks=pytest.mark.slow),
     ],
@@ -103,6 +103,7 @@ def test_what_is_wrong_with_a_teacher_is_one_line(digits, teacher, words, wanted
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_temperature_may_be_taken_from_a_table(digits, teacher):
     words = [
         *SMALL,

@@ -82,6 +82,7 @@ def test_what_failed_is_tried_again_only_when_asked(place):
     assert "failed before" not in run(place, *[word for word in GRID if word != "-m"], *words, check=1).stdout
 
 
+@pytest.mark.slow
 def test_two_commands_share_a_grid(place):
     words = [*GRID, "sweep_name=shared", "encoding=one_hot,ordinal,coral,corn", "trainer.max_epochs=2"]
     line = ["train.py", *words, f"paths.runs={place}/runs", f"paths.cache={place}/cache",

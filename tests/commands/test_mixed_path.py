@@ -7,6 +7,8 @@ from sweeps.records.run_record import find_runs
 from tests.commands.test_train import SMALL, record_of, run
 from tests.warm import run_warm
 
+pytestmark = pytest.mark.slow
+
 RENDERED = ["datamodule.rendered.devices=6", "datamodule.rendered.photos=6", "datamodule.val_folds=0"]
 
 

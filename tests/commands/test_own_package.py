@@ -85,6 +85,7 @@ def environment(name, above):
     return {"GRIDLITE_PACKAGES": name, "PYTHONPATH": str(above)}
 
 
+@pytest.mark.slow
 def test_training_and_export_work(package, runs):
     name, _ = package
     folders = find_runs(runs / "own")
@@ -97,6 +98,7 @@ def test_training_and_export_work(package, runs):
     assert {file for file, entry in record["exports"].items() if "path" in entry} == {"float32", "int8"}
 
 
+@pytest.mark.slow
 def test_prediction_works_from_run_and_file(package, runs):
     (folder, _) = find_runs(runs / "own")
     for given in (folder, folder / "export" / "int8.tflite"):
@@ -108,6 +110,7 @@ def test_prediction_works_from_run_and_file(package, runs):
         assert [f"p_{label}" in pd.read_csv(out) for label in LABELS] == [True] * 3
 
 
+@pytest.mark.slow
 def test_without_the_packages_name_nothing_of_its_record_is_run(package, runs):
     (folder, _) = find_runs(runs / "own")
     done = run_warm("predict.py", f"run={folder}", f"input={runs.parent}/pictures", env={"PYTHONPATH": str(package[1])})
@@ -115,6 +118,7 @@ def test_without_the_packages_name_nothing_of_its_record_is_run(package, runs):
     assert "task=sets: no such choice" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_report_asks_the_packages_metrics(package, runs):
     done = run_warm("-m", "sweeps", "report", runs / "own", env=environment(*package))
     assert done.returncode == 0, done.stderr
@@ -123,6 +127,7 @@ def test_the_report_asks_the_packages_metrics(package, runs):
     assert "labels as torch" in page
 
 
+@pytest.mark.slow
 def test_the_phone_app_takes_the_packages_view(package, runs, monkeypatch):
     import httpx
 

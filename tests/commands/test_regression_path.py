@@ -157,6 +157,7 @@ def test_networks_are_tested_on_each_others_data(bars, finished):
         assert wanted in wrong.stderr
 
 
+@pytest.mark.slow
 def test_seeds_are_averaged_in_their_unit(bars, finished):
     sweep = bars / "runs" / "seeds"
     run(bars, "-m", *given(bars, "trainer.max_epochs=2", "sweep_name=seeds", "seed=0,1"), check=0)

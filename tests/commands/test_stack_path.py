@@ -18,9 +18,15 @@ STACK = [*SMALL, "backbone=simplenet_v1", "trainer.max_epochs=3"]
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def drawn(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stack")
     draw_digits(folder / "screens")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def place(drawn):
+    folder = drawn
     run(folder, "-m", *STACK, "seed=0,1,2", "sweep_name=alone", check=0)
     run(folder, "-m", *STACK, "num_stacked_seeds=3", "sweep_name=stack", check=0)
     return folder
@@ -30,6 +36,7 @@ def runs_of(place, sweep):
     return {record_of(folder)["seed"]: folder for folder in find_runs(place / "runs" / sweep)}
 
 
+@pytest.mark.slow
 def test_a_stack_leaves_the_runs_that_its_seeds_leave_alone(place):
     alone, stack = runs_of(place, "alone"), runs_of(place, "stack")
     assert sorted(stack) == [0, 1, 2]
@@ -50,11 +57,13 @@ def test_a_stack_leaves_the_runs_that_its_seeds_leave_alone(place):
         assert np.abs(chances[0] - chances[1]).max() < 0.02
 
 
+@pytest.mark.slow
 def test_its_seeds_differ(place):
     losses = {record_of(folder)["history"][-1]["train/loss"] for folder in runs_of(place, "stack").values()}
     assert len(losses) == 3
 
 
+@pytest.mark.slow
 def test_what_is_done_is_not_trained_again(place):
     stack = runs_of(place, "stack")
     before = {seed: (folder / "record.json").read_bytes() for seed, folder in stack.items() if seed != 1}
@@ -68,6 +77,7 @@ def test_what_is_done_is_not_trained_again(place):
     assert "all 3 points were done before" in again
 
 
+@pytest.mark.slow
 def test_its_files_are_made_and_lead_to_the_same_answers(place):
     folder = runs_of(place, "stack")[2]
     made = run_warm("-m", "export", f"run={folder}", "quantization=[float32]", "latency.host.runs=3", env={})
@@ -87,14 +97,15 @@ def test_its_files_are_made_and_lead_to_the_same_answers(place):
         ("num_stacked_seeds=0", "num_stacked_seeds=0"),
     ],
 )
-def test_what_cannot_be_stacked_is_said(place, word, said):
+def test_what_cannot_be_stacked_is_said(drawn, word, said):
     ordered = ["datamodule.ordered=true"] if "coral" in word else []
     words = [*STACK, "num_stacked_seeds=2", *ordered, word, "sweep_name=wrong"]
-    answered = run(place, *words, check=1)
+    answered = run(drawn, *words, check=1)
     assert answered.stderr.count("error:") == 1
     assert said in answered.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
@@ -138,6 +149,7 @@ def test_networks_with_batch_norm_are_stacked_too(place):
             assert apart < 0.05 * moved_by, name
 
 
+@pytest.mark.slow
 def test_a_run_that_another_process_holds_is_left_out(place):
     run(place, "-m", *STACK, "num_stacked_seeds=3", "seed=5", "sweep_name=busy", check=0)
     folders = runs_of(place, "busy")
@@ -149,6 +161,7 @@ def test_a_run_that_another_process_holds_is_left_out(place):
     assert (folders[5] / "record.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_run_that_diverges_takes_no_other_with_it(place):
     words = [
         *STACK[:-1],

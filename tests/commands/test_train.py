@@ -134,6 +134,7 @@ def test_a_grid_records_failures_and_points_that_cannot_exist(place):
     assert len(pd.read_csv(place / "runs" / "grid" / "table.csv")) == 4
 
 
+@pytest.mark.slow
 def test_a_grid_over_folds_closes_with_pooled_figures(place):
     done = run(place, "-m", *SMALL, "trainer.max_epochs=1", "fold=0,1,2", "encoding=coral", "sweep_name=folds", check=0)
     assert "all folds pooled: each image answered, at the best epoch" in done.stdout
@@ -231,6 +232,7 @@ def test_an_exploding_loss_stops_and_is_recorded(place):
     assert "smaller optimizer.lr" in done.stderr
 
 
+@pytest.mark.slow
 def test_wandb_offline_holds_the_run(place):
     words = ["logger=wandb", "sweep_name=wandb", "export=all", "quantization=float32"]
     done = run(place, *SMALL, *words, start=run_plain, check=0)
@@ -245,6 +247,7 @@ def test_wandb_offline_holds_the_run(place):
     assert told["summary"]["confusion/val_table/nrows"] == 25
 
 
+@pytest.mark.slow
 def test_tensorboard_holds_the_curves_and_the_final_figures(place):
     sys.modules.setdefault("tensorboard.compat.notf", ModuleType("tensorboard.compat.notf"))
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -259,6 +262,7 @@ def test_tensorboard_holds_the_curves_and_the_final_figures(place):
     assert events.Scalars("final/test/accuracy")[-1].value == pytest.approx(metrics["test/accuracy"])
 
 
+@pytest.mark.slow
 def test_a_grid_fails_when_the_data_of_a_finished_run_has_broken_since(place, tmp_path):
     root = tmp_path / "screens"
     draw_screens(root)
@@ -326,6 +330,7 @@ def _stop_after_an_epoch(place, name, words):
     return job.wait().returncode == -signal.SIGKILL
 
 
+@pytest.mark.slow
 def test_other_data_does_not_replace_a_finished_run(place, tmp_path):
     for name, seed in (("one", 0), ("other", 1)):
         draw_screens(tmp_path / name, seed=seed)
@@ -340,6 +345,7 @@ def test_other_data_does_not_replace_a_finished_run(place, tmp_path):
     assert record_of(folder)["data"]["fingerprint"] != before["data"]["fingerprint"]
 
 
+@pytest.mark.slow
 def test_a_training_may_start_from_another_run(place, single):
     _, folder = single
     run(place, *SMALL, "sweep_name=further", f"backbone.weights={place}/runs/single/*", "optimizer.lr=0.002", check=0)

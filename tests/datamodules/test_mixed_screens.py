@@ -75,6 +75,7 @@ def test_pixels_are_those_of_each_set(mixed):
     np.testing.assert_array_equal(labels[:90], samples.real.folder.labels.ravel())
 
 
+@pytest.mark.slow
 def test_another_look_is_another_data_set(mixed):
     assert (
         len({mixed().fingerprint, mixed(real=0.5).fingerprint, mixed(rendered={"look": {"blur": 2}}).fingerprint}) == 3

@@ -124,6 +124,7 @@ def test_candidates_reach_the_training_batches_and_grades_the_val_part(painted):
     assert {batch.labels.dtype for batch in data.val_dataloader()} == {torch.int64}
 
 
+@pytest.mark.slow
 def test_other_damage_is_another_data_set_and_a_new_label_paints_anew(painted):
     made = [
         painted(),

@@ -11,6 +11,7 @@ from choices import ROOT
 HERE = ROOT
 
 
+@pytest.mark.slow
 def test_steps_of_three_processes_are_those_of_one():
     """Losses that look at the whole batch, sample weights, batch norms, dropout; one batch of two for three processes."""
     done = subprocess.run(

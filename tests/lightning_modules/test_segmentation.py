@@ -124,6 +124,7 @@ def test_figures_while_training_are_those_of_the_record():
         assert metric.compute().item() == pytest.approx(wanted[name], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_it_learns_where_bright_and_dark_squares_are():
     torch.manual_seed(0)
     rng = np.random.default_rng(0)

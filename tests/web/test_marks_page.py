@@ -108,6 +108,7 @@ def test_the_page_shows_marks_above_the_camera_and_a_picture(folder, address, tm
         assert page.evaluate("() => document.documentElement.scrollWidth") <= 412
 
 
+@pytest.mark.slow
 def test_times_are_taken_and_grades_are_not_asked_for(address):
     with phone(CHROMIUM) as page:
         opened(page, address, "bench")

@@ -78,6 +78,7 @@ def test_a_large_picture_is_cut_and_shrunk_as_in_python(folder, address, tmp_pat
         assert float(page.inner_text("#answers .bar span:last-child")) == pytest.approx(wanted, rel=0.02, abs=0.3)
 
 
+@pytest.mark.slow
 def test_it_is_timed_and_grades_are_not_asked_for(folder, address):
     with phone(CHROMIUM) as page:
         opened(page, address, "bench")

@@ -36,6 +36,7 @@ def test_a_factor_moves_pixels_and_neither_phone_nor_camera(plans, factor):
     np.testing.assert_array_equal(plain.corners, other.corners)
 
 
+@pytest.mark.slow
 def test_the_beat_pattern_goes_where_there_was_one(plans):
     changed = [shown(plan, Look()).data != shown(plan, Look(moire=0)).data for plan in plan_devices(4, 4, 3)]
     assert any(changed)
@@ -44,6 +45,7 @@ def test_the_beat_pattern_goes_where_there_was_one(plans):
     assert dark[0] == dark[1]
 
 
+@pytest.mark.slow
 def test_a_sharper_lens_has_stronger_edges(plans):
     def edges(blur):
         return cv2.Laplacian(pixels(plans[0], Look(blur=blur)), cv2.CV_64F).std()
@@ -51,6 +53,7 @@ def test_a_sharper_lens_has_stronger_edges(plans):
     assert edges(0) > 1.05 * edges(1) > 1.05 * 1.2 * edges(3)
 
 
+@pytest.mark.slow
 def test_without_reflections_dark_glass_is_darker(plans):
     for plan in plans:
         assert pixels(plan, Look(reflections=0), dark=True).mean() < pixels(plan, Look(), dark=True).mean()
@@ -80,6 +83,7 @@ def test_photos_in_one_light_are_alike():
     assert spread(0) < 0.5 * spread(1)
 
 
+@pytest.mark.slow
 def test_damage_in_more_contrast_differs_more_from_none(plans):
     whole = replace(plans[0], damage=replace(plans[0].damage, scratches=(), cracks=(), dashes=np.zeros((0, 2, 2))))
     faint, strong = (
@@ -123,6 +127,7 @@ def test_an_impossible_factor_is_named(wrong, told):
         Look.of(wrong, "datamodule.look")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", ["light", "moire", "reflections", "blur", "damage"])
 @pytest.mark.filterwarnings("error")
 def test_the_strongest_factors_are_still_pictures(plans, factor):

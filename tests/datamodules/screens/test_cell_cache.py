@@ -247,7 +247,7 @@ def test_in_order_keeps_the_order_and_stays_close_ahead() -> None:
         started.append(item)
         return np.full(1, item, np.uint8)
 
-    for item, result in enumerate(threaded_map(block, range(50), prefetch=4)):
+    for item, result in enumerate(threaded_map(block, range(50), ahead=4)):
         assert result[0] == item
         assert max(started) <= item + 4
     assert sorted(started) == list(range(50))

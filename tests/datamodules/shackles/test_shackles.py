@@ -104,6 +104,7 @@ def panoramas(tmp_path_factory):
     return panoramas_of(tmp_path_factory.mktemp("skies"), None)
 
 
+@pytest.mark.slow
 def test_each_variation_changes_what_it_says_and_nothing_else(panoramas):
     def drawn(**settings):
         variation = replace(PLAIN, **settings)
@@ -122,6 +123,7 @@ def test_each_variation_changes_what_it_says_and_nothing_else(panoramas):
     assert drawn(focus=False).aperture == 0 < plain.aperture
 
 
+@pytest.mark.slow
 def test_a_background_out_of_focus_has_fewer_edges(panoramas):
     from cv2 import Canny
 
