@@ -43,7 +43,7 @@ def main() -> None:
         book = _book(arguments.data, overrides, writes=arguments.command == "import")
         print("\n".join(answers[arguments.command](book, arguments)))
     except (AnnotationError, LogError, RecordError, OSError) as error:
-        sys.exit(f"error: {error}")
+        refuse(error)
 
 
 def _add_arguments(name: str, command: OneLineParser) -> None:
@@ -64,9 +64,9 @@ def _add_arguments(name: str, command: OneLineParser) -> None:
 
 def _book(data: Path, overrides: list[str], *, writes: bool) -> Book:
     """The folder in the classes and grid of the configured data set, as `serve` has it."""
+    if wrong := [word for word in overrides if not word.startswith("datamodule")]:
+        refuse(f"{wrong[0]}: no such option; overrides begin with datamodule")
     words = check_words(overrides, "annotate")
-    if wrong := [word for word in words if not word.startswith("datamodule")]:
-        refuse(f"{wrong[0]}: no such option; settings that follow begin with datamodule")
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
             given: DictConfig = compose("annotate", words).datamodule
@@ -93,13 +93,17 @@ def _doubtful(book: Book, arguments: argparse.Namespace) -> list[str]:
 
 def _import(book: Book, arguments: argparse.Namespace) -> list[str]:
     source: Path = arguments.source
+    if not source.exists():
+        refuse(f"--from {source}: no such file or folder; want a csv, a COCO .json or a folder per class")
     left: list[str] = []
     if source.is_dir():
         said, left = import_export.from_folders(book, source)
     elif source.suffix == ".json":
         meaning = {}
         for one in arguments.category:
-            name, _, text = one.rpartition("=")
+            name, equals, text = one.rpartition("=")
+            if not equals:
+                refuse(f"--category {one}: want NAME=GRADE, such as {one}=3 or {one}=3,4@0.3")
             meaning[name] = coco.category(text)
         said, left = coco.from_coco(book, source, meaning, lambda name: _outline(book, name))
     else:

@@ -25,7 +25,7 @@ def explain(error: BaseException, config_name: str) -> str:
         if isinstance(link, MissingConfigException) and link.options is not None:
             return _wrong_choice(link)
         if isinstance(link, OverrideParseException):
-            return _unreadable(link)
+            return unreadable(link.override)
     text = "\n".join(str(link) for link in chain if str(link))
     return _about_a_key(text, config_name) or _about_a_value(text, config_name) or " ".join(str(error).split())
 
@@ -47,15 +47,14 @@ def _wrong_choice(error: MissingConfigException) -> str:
     return f"{group}={choice}: no such choice; want one of {', '.join(sorted(error.options or []))}"
 
 
-def _unreadable(error: OverrideParseException) -> str:
+def unreadable(word: str) -> str:
     """A word outside Hydra's grammar: a list that is not closed, a second equals sign."""
-    word = error.override
-    _, _, value = word.partition("=")
+    quotes = "a text with such signs in quotes: 'key=\"…\"'"
     for opening, closing in ("[]", "{}", "()"):
-        if value.count(opening) != value.count(closing):
-            missing = closing if value.count(opening) > value.count(closing) else opening
-            return f"{word}: a {missing} is missing; want lists as [a,b], and a text with such signs in quotes: 'key=\"…\"'"
-    return f"{word}: cannot be read; want key=value, lists as [a,b], and a text with other signs in quotes: 'key=\"…\"'"
+        if word.count(opening) != word.count(closing):
+            missing = closing if word.count(opening) > word.count(closing) else opening
+            return f"{word}: a {missing} is missing; want lists as [a,b], and {quotes}"
+    return f"{word}: cannot be read; want key=value, lists as [a,b], and {quotes}"
 
 
 def _about_a_key(text: str, config_name: str) -> str:
@@ -80,11 +79,19 @@ def _about_a_value(text: str, config_name: str) -> str:
     there = re.search(r"An item is already at '([^']+)'", text)
     if there:
         return f"+{there.group(1)}: is there already; want it without the plus: {there.group(1)}=<value>"
-    word_, wrong = re.search(r"Error merging override (.*)", text), re.search(r"(\S.*)\n\s*full_key: (\S+)", text)
-    key = wrong.group(2) if wrong else (word_.group(1).partition("=")[0] if word_ else "")
-    if not key:
+    return _wrong_value(text, config_name)
+
+
+def _wrong_value(text: str, config_name: str) -> str:
+    """A value of another type than the key's."""
+    wrong = re.search(r"(\S.*)\n\s*full_key: (\S+)", text)
+    word = re.search(r"Error merging override ([^=\n]*)(.*)", text)
+    if wrong:
+        key, what = wrong.group(2), wrong.group(1)
+    elif word:
+        key, what = word.group(1), f"{word.group(1)}{word.group(2)} does not fit"
+    else:
         return ""
-    what = wrong.group(1) if wrong else str(word_ and word_.group(1))
     wanted = _wanted(key, config_name)
     return f"{key}: {what}{f'; want {wanted}' if wanted else ''}"
 
@@ -145,7 +152,7 @@ def wrong_key(typed: str, config_name: str) -> str:
 def _paths(node: DictConfig, above: str = "") -> list[str]:
     """Every key below a node, in full."""
     found = []
-    for name in node:
+    for name in map(str, node):
         path = f"{above}{name}"
         found.append(path)
         inner = node._get_node(name)

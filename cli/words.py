@@ -2,14 +2,17 @@
 
 import re
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 from typing import Any, NoReturn
 
 from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 
 from choices import CONF, names_of
 from cli.arguments import refuse
 from cli.commands import COMMANDS
-from cli.composition_errors import wrong_key
+from cli.composition_errors import unreadable, wrong_key
 from cli.help import PLUS, defaults_of
 from cli.schema_docs import Setting, settings_of
 
@@ -31,7 +34,9 @@ def check_words(words: list[str], config: str) -> list[str]:
         if mistake := _mistake(word, overrides[at + 1 :], config):
             refuse(mistake)
         if re.search(r"=(tag\(.*)?interval\(", word) and not any(w.startswith("hydra/sweeper=") for w in overrides):
-            refuse(f"{word}: an interval is searched with hydra/sweeper=optuna")
+            refuse(f"{word}: an interval is searched with hydra/sweeper=optuna; want values such as 1,2")
+        if "=glob(" in word and word.partition("=")[0] not in defaults_of(config)[0]:
+            refuse(f"{word}: glob goes over the choices of an axis; want values such as 1,2")
     return [*flags, *overrides]
 
 
@@ -50,6 +55,8 @@ def _parsed(words: list[str]) -> tuple[list[str], list[str]]:
     if len(given := [flag for flag, value in asked.items() if value]) > 1:
         more = "; it shows the settings of one run" if "--cfg" in given else ""
         refuse(f"{' and '.join(given)} do not go together: want one of them{more}")
+    if args.experimental_rerun and not Path(args.experimental_rerun).is_file():
+        refuse(f"--experimental-rerun {args.experimental_rerun}: no such file; want a run's config.pickle")
     if args.resolve and not args.cfg:
         refuse("--resolve goes with --cfg job: want --cfg job --resolve")
     flags = list(words)
@@ -70,9 +77,13 @@ def _mistake(word: str, later: list[str], config: str) -> str:
             return (
                 f"{word} {' '.join(later[:2])}: want it without blanks, {word}={(later[0][1:] or ' '.join(later[1:2]))}"
             )
-        return f"{word}: want key=value; python -m choices lists what axes may be set to"
+        return f"{word}: want key=value; --help lists the keys"
     if not key.strip("+"):
         return f"{word}: has no key; want key=value"
+    try:
+        OverridesParser.create().parse_override(word)
+    except HydraException:
+        return unreadable(word)
     return _wrong_for_its_key(key, value, config)
 
 

@@ -8,7 +8,7 @@ import hydra
 from omegaconf import DictConfig, OmegaConf
 
 from choices import CONF
-from cli.arguments import room_command
+from cli.arguments import check_environment, room_command
 from cli.command_line import require_keys, run_cli, stop_or_report
 from cli.train_schema import register
 from sweeps.records.run_record import RecordError, read_record
@@ -49,7 +49,13 @@ def file_of(run: Path, kind: str | None) -> Path:
     return run / "export" / f"{wanted}.tflite"
 
 
-if __name__ == "__main__":
+def command() -> None:
+    """Reads the word after the room's name."""
+    check_environment()
     room_command("station")
     del sys.argv[1]
     run_cli(main, "grade")
+
+
+if __name__ == "__main__":
+    command()
