@@ -3,6 +3,7 @@
 import difflib
 import re
 import sys
+from functools import cache
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -113,11 +114,12 @@ def _chosen() -> list[str]:
     return chosen
 
 
-def _composed(config_name: str) -> DictConfig:
+@cache
+def _composed(config_name: str, chosen: tuple[str, ...]) -> DictConfig:
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         try:
-            return compose(config_name, overrides=_chosen())
+            return compose(config_name, overrides=list(chosen))
         except Exception:  # of words that do not go together the first mistake is told, here it is the key
             return compose(config_name)
 
@@ -127,7 +129,7 @@ def wrong_key(typed: str, config_name: str) -> str:
     key = typed.lstrip("+~").partition("=")[0]
     if key.startswith(("hydra.", "hydra/")):
         return f"{key}: no such key of Hydra's; --cfg hydra shows them"
-    config = _composed(config_name)
+    config = _composed(config_name, tuple(_chosen()))
     node: Any = config
     *parents, last = key.split(".")
     place: list[str] = []
@@ -152,8 +154,8 @@ def wrong_key(typed: str, config_name: str) -> str:
 def _paths(node: DictConfig, above: str = "") -> list[str]:
     """Every key below a node, in full."""
     found = []
-    for name in map(str, node):
-        path = f"{above}{name}"
+    for name in node:
+        path = above + str(name)
         found.append(path)
         inner = node._get_node(name)
         if isinstance(inner, DictConfig) and not inner._is_missing() and not inner._is_none():

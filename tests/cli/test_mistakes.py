@@ -58,7 +58,6 @@ def answer(monkeypatch, capsys, tmp_path):
         ("quantization=[]", "quantization=[]: want one or more of dynamic"),
         ("sweep=steel", "sweep=steel: is added with a plus: +sweep=steel"),
         ("sweep=nosuch", "sweep=nosuch: no such choice; want one of beyond"),
-        ("+sweep=nosuch", "sweep=nosuch: no such choice; want one of beyond"),
         ("finalist=none", "+finalist=none"),
         ("+experiment=demo", "want it without the plus: experiment=demo"),
         ("+optimizer=adamw", "want it without the plus: optimizer=adamw"),
@@ -77,7 +76,6 @@ def answer(monkeypatch, capsys, tmp_path):
         ("--seed=3", "--seed=3: settings have no dashes; want seed=3"),
         ("--cfg all_of_it", "invalid choice: 'all_of_it' (choose from 'job'"),
         ("seed=0,1", "seed=0,1: several values are a grid; want -m seed=0,1"),
-        ("seeds=2", "seed=0,1: several values are a grid; want -m seed=0,1"),
         ("seeds=none", "seeds=none: want a whole number"),
         ("seed=range(0,3)", "want -m seed=range(0,3)"),
         ("-m optimizer.lr=interval(0,1)", "want values such as 1,2"),
@@ -89,7 +87,6 @@ def answer(monkeypatch, capsys, tmp_path):
         ("runs=x", "did you mean paths.runs or"),
         ("root=x", "did you mean datamodule.root?"),
         ("exprot.enabled=true", "did you mean export.enabled?"),
-        ("optimizer.lrr=3", "did you mean optimizer.lr? valid here: "),
         ("trainer.epochs=3", "did you mean trainer.max_epochs?"),
         ("hydra.foo=1", "hydra.foo: no such key of Hydra's"),
         ("speed=plain", "speed=plain: is called autotune now: autotune=plain"),
@@ -97,12 +94,9 @@ def answer(monkeypatch, capsys, tmp_path):
         ("ahead=0", "prefetch=0"),
         ("resident=true", "cache_on_device=true"),
         ("seed=abc", "seed: Value 'abc' of type 'str' could not be converted to Integer; want a whole number"),
-        ("-m seed=0,abc", "seed: Value 'abc'"),
         ("seed=null", "want a whole number"),
         ("seed.x=3", "seed holds no others; want seed=<a whole number>"),
         ("fold=1.5", "fold: Value '1.5' of type 'float' could not be converted to Integer; want a whole number"),
-        ("trainer.max_epochs=", "want a whole number"),
-        ("cache_on_device=maybe", "want true or false or null"),
         ("~task", "~task: cannot be left out; want task=<one of grading"),
         ("~seed", "~seed: cannot be left out; want seed=<a whole number>"),
         ("~nosuch", "nosuch: no such key; valid keys: "),
@@ -131,7 +125,6 @@ def test_a_mistake_in_a_training_is_one_line(line, wanted, answer):
         ("grade", ["corners=abc"], "want a list such as [a,b] or null"),
         ("inspect", ["most=x"], "want a whole number"),
         ("study", ["study=nosuch"], "study=nosuch: no such choice; want one of full, reduced"),
-        ("quickstart", ["dat=x"], "did you mean data?"),
         ("probe", ["rsolution=3"], "did you mean resolution?"),
         ("cross", ["fold=x"], "did you mean folder?"),
         ("annotate", ["dat=x"], "did you mean data?"),
@@ -145,11 +138,9 @@ def test_a_mistake_in_another_command_is_one_line(config, words, wanted, answer)
     assert (code, out) == (2, "")
 
 
-@pytest.mark.parametrize("words", [["run="], ["run=", "input=x"], ["run=' '", "input=x"], ["input=x"]])
+@pytest.mark.parametrize("words", [["run="], ["run=' '"]])
 def test_an_empty_value_is_a_missing_one(words, answer):
-    import predict
-
-    code, _, err = answer("predict", words, main=predict.main)
+    code, _, err = answer("grade", ["photo=x", *words], main=import_module("station.__main__").main)
     assert code == 2
     assert err == "error: run= is missing: want run=<a run's folder or an exported .tflite file>\n"
 
@@ -202,7 +193,7 @@ def test_a_package_that_is_not_there_is_one_line(room, monkeypatch, capsys):
     assert capsys.readouterr().err.startswith(f"error: {PACKAGES}=no_such_package: no such package can be imported")
 
 
-@pytest.mark.parametrize("words", [[], ["logger=wandb"], ["logger=tensorboard", "backbone=mobilenetv2"]])
+@pytest.mark.parametrize("words", [[], ["logger=wandb", "backbone=mobilenetv2"]])
 def test_the_resolved_configuration_is_printed(words, answer):
     code, out, err = answer("train", ["--cfg", "job", "--resolve", *words])
     assert (code, err) == (0, "")
