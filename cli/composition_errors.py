@@ -151,6 +151,13 @@ def wrong_key(typed: str, config_name: str) -> str:
     return f"{key}: no such key; {hint}valid {'here' if place else 'keys'}: {', '.join(valid)}"
 
 
+def is_key(key: str, config_name: str) -> bool:
+    """Whether a configuration has it, by its first part: the points of a grid may have different keys below."""
+    first = re.split(r"[.\[]", key)[0]
+    added = any(word.startswith(f"+{first}=") or word.startswith(f"++{first}=") for word in sys.argv[1:])
+    return added or first in _composed(config_name, tuple(_chosen()))
+
+
 def _paths(node: DictConfig, above: str = "") -> list[str]:
     """Every key below a node, in full."""
     found = []

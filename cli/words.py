@@ -1,5 +1,6 @@
 """What is looked at on a command line before Hydra sees it: mistakes that Hydra takes for something else, or not at all."""
 
+import os
 import re
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -8,11 +9,12 @@ from typing import Any, NoReturn
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
+from omegaconf import OmegaConf
 
 from choices import CONF, names_of
 from cli.arguments import refuse
 from cli.commands import COMMANDS
-from cli.composition_errors import unreadable, wrong_key
+from cli.composition_errors import is_key, unreadable, wrong_key
 from cli.help import PLUS, defaults_of
 from cli.schema_docs import Setting, settings_of
 
@@ -23,6 +25,8 @@ FORMER = {
     "resident": "cache_on_device",
 }
 """Settings that had another name; who has typed them for months should not have to guess."""
+HYDRAS = ("hydra", "now", "python_version")
+"""Resolvers that Hydra adds when it starts."""
 NO_CHOICE = re.compile(r"null|none|true|false|[-+.\d]+", re.IGNORECASE)
 """What Hydra reads as something else than a text, or as none."""
 
@@ -84,7 +88,23 @@ def _mistake(word: str, later: list[str], config: str) -> str:
         OverridesParser.create().parse_override(word)
     except HydraException:
         return unreadable(word)
+    if mistake := _interpolated(word, config):
+        return mistake
     return _wrong_for_its_key(key, value, config)
+
+
+def _interpolated(word: str, config: str) -> str:
+    """A value that is taken from where there is none; Hydra would find out within the job."""
+    for inner in re.findall(r"(?<!\\)\$\{([^${}]+)\}", word):
+        name, colon, arguments = inner.partition(":")
+        if not colon and not name.startswith((".", "hydra.")) and "+" not in word:
+            if not is_key(name, config):
+                return f"{word}: there is no {wrong_key(name, config).replace(': no such key;', ';', 1)}"
+        elif colon and not OmegaConf.has_resolver(name) and name not in HYDRAS:
+            return f"{word}: there is no resolver {name}; want ${{key}} or ${{oc.env:VARIABLE,default}}"
+        elif name == "oc.env" and "," not in arguments and arguments.strip() not in os.environ:
+            return f"{word}: the environment has no {arguments}; want it set, or ${{oc.env:{arguments},default}}"
+    return ""
 
 
 def _wrong_for_its_key(typed: str, value: str, config: str) -> str:

@@ -77,7 +77,6 @@ def answer(monkeypatch, capsys, tmp_path):
         ("--cfg all_of_it", "invalid choice: 'all_of_it' (choose from 'job'"),
         ("seed=0,1", "seed=0,1: several values are a grid; want -m seed=0,1"),
         ("seeds=none", "seeds=none: want a whole number"),
-        ("seed=range(0,3)", "want -m seed=range(0,3)"),
         ("-m optimizer.lr=interval(0,1)", "want values such as 1,2"),
         ("-m seed=glob(*)", "glob goes over the choices of an axis"),
         ("epochs=3", "epochs: no such key; did you mean trainer.max_epochs? valid keys: augmentation"),
@@ -88,13 +87,11 @@ def answer(monkeypatch, capsys, tmp_path):
         ("root=x", "did you mean datamodule.root?"),
         ("exprot.enabled=true", "did you mean export.enabled?"),
         ("trainer.epochs=3", "did you mean trainer.max_epochs?"),
-        ("hydra.foo=1", "hydra.foo: no such key of Hydra's"),
         ("speed=plain", "speed=plain: is called autotune now: autotune=plain"),
         ("stack=3", "num_stacked_seeds=3"),
         ("ahead=0", "prefetch=0"),
         ("resident=true", "cache_on_device=true"),
         ("seed=abc", "seed: Value 'abc' of type 'str' could not be converted to Integer; want a whole number"),
-        ("seed=null", "want a whole number"),
         ("seed.x=3", "seed holds no others; want seed=<a whole number>"),
         ("fold=1.5", "fold: Value '1.5' of type 'float' could not be converted to Integer; want a whole number"),
         ("~task", "~task: cannot be left out; want task=<one of grading"),
@@ -117,6 +114,14 @@ def test_a_mistake_in_a_training_is_one_line(line, wanted, answer):
         ("predict", ["folder=x"], "folder: no such key; valid keys: batch_size"),
         ("predict", ["backbone=mobilenet"], "backbone: no such key; valid keys: batch_size"),
         ("predict", ["+sweep=steel"], "sweep: no such key; valid keys: batch_size"),
+        ("predict", ["batch_size=range(1,3)"], "want -m batch_size=range(1,3)"),
+        ("predict", ["batch_size=null"], "batch_size: field 'batch_size' is not Optional; want a whole number"),
+        ("predict", ["hydra.foo=1"], "hydra.foo: no such key of Hydra's"),
+        ("predict", ["run=${nosuch}"], "run=${nosuch}: there is no nosuch; valid keys: batch_size"),
+        ("predict", ["run=${inptu}"], "run=${inptu}: there is no inptu; did you mean input?"),
+        ("predict", ["run=${nosuch:x}"], "run=${nosuch:x}: there is no resolver nosuch"),
+        ("predict", ["run=${oc.env:NO_SUCH_VARIABLE}"], "the environment has no NO_SUCH_VARIABLE"),
+        ("study", ["std=nosuch"], "did you mean study?"),
         ("predict", ["speed=3"], "speed: no such key"),
         ("export", ["latency=nosuch"], "latency=nosuch: no such choice; want one of adb, browser, host"),
         ("export", ["checkpoint=last"], "did you mean export.checkpoint?"),
@@ -124,8 +129,6 @@ def test_a_mistake_in_a_training_is_one_line(line, wanted, answer):
         ("web", ["port=abc"], "port: Value 'abc'"),
         ("grade", ["corners=abc"], "want a list such as [a,b] or null"),
         ("inspect", ["most=x"], "want a whole number"),
-        ("study", ["study=nosuch"], "study=nosuch: no such choice; want one of full, reduced"),
-        ("probe", ["rsolution=3"], "did you mean resolution?"),
         ("cross", ["fold=x"], "did you mean folder?"),
         ("annotate", ["dat=x"], "did you mean data?"),
     ],
@@ -222,6 +225,13 @@ def test_an_error_of_the_job_itself_keeps_its_traceback(answer):
 
     with pytest.raises(ValueError, match="of the program"):
         answer("predict", [], main=main)
+
+
+@pytest.mark.parametrize(
+    "value", ["${input}", "${hydra:job.name}", "${now:%Y}", "${oc.env:HOME}", "${oc.env:NO_SUCH_VARIABLE,x}"]
+)
+def test_what_can_be_interpolated_is_no_mistake(value, answer):
+    assert answer("predict", [f"run={value}", "input=x"])[:2] == (0, "composed\n")
 
 
 def test_a_path_with_odd_letters_is_no_mistake(tmp_path, answer):
