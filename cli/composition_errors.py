@@ -155,7 +155,9 @@ def is_key(key: str, config_name: str) -> bool:
     """Whether a configuration has it, by its first part: the points of a grid may have different keys below."""
     first = re.split(r"[.\[]", key)[0]
     added = any(word.startswith(f"+{first}=") or word.startswith(f"++{first}=") for word in sys.argv[1:])
-    return added or first in _composed(config_name, tuple(_chosen()))
+    return added or first in list(
+        _composed(config_name, tuple(_chosen()))
+    )  # `in` alone passes over those without a value
 
 
 def _paths(node: DictConfig, above: str = "") -> list[str]:
