@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from annotation import agreement, coco, import_export
 from annotation.label_errors import doubts, write_doubts
@@ -15,7 +17,10 @@ from annotation.log import AnnotationError, LogError
 from annotation.photos import Photos
 from annotation.store import Book
 from choices import CONF
+from cli.arguments import OneLineParser, check_environment, parser_of, refuse, room_command
+from cli.composition_errors import explain
 from cli.train_schema import register
+from cli.words import check_words
 from datamodules.screens.grid import Grid
 from sweeps.records.run_record import RecordError
 
@@ -24,59 +29,52 @@ register()
 
 def main() -> None:
     """Reads the command line and answers."""
-    if sys.argv[1:2] == ["serve"]:
+    check_environment()
+    if room_command("annotation") == "serve":
         from cli.command_line import run_cli
         from web.annotate import main as serve
 
         del sys.argv[1]
         run_cli(serve, "annotate")
         return
-    arguments, overrides = _parser().parse_known_args()
+    arguments, overrides = parser_of("annotation", _add_arguments).parse_known_args()
+    answers = {"agreement": _agreement, "doubtful": _doubtful, "import": _import, "export": _export}
     try:
         book = _book(arguments.data, overrides, writes=arguments.command == "import")
-        print(
-            "\n".join(
-                {"agreement": _agreement, "doubtful": _doubtful, "import": _import, "export": _export}[
-                    arguments.command
-                ](book, arguments)
-            )
-        )
+        print("\n".join(answers[arguments.command](book, arguments)))
     except (AnnotationError, LogError, RecordError, OSError) as error:
-        sys.exit(f"error: {error}")
+        refuse(error)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m annotation", description="Labels of photos of phones.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="serve|agreement|doubtful|import|export")
-    for name, help_ in (
-        ("agreement", "kappa, alpha, agreement by class and by annotator"),
-        ("doubtful", "lists labels that networks doubt, for the review page"),
-        ("import", "takes in labels: a csv, a COCO .json, or a folder per class"),
-        ("export", "writes labels: a csv or a COCO .json"),
-    ):
-        command = commands.add_parser(name, help=help_)
-        command.add_argument("--data", type=Path, required=True, help="the annotated folder")
-        if name == "doubtful":
-            command.add_argument("--runs", type=Path, required=True, help="a sweep's folder with folds, or a run's")
-        elif name == "import":
-            command.add_argument("--from", dest="source", type=Path, required=True, help="csv, COCO json or folder")
-            command.add_argument(
-                "--category", action="append", default=[], metavar="NAME=GRADE",
-                help="what a COCO category means: scratch=1,2@0.05 is grade 1, from 5 %% of a cell on grade 2",
-            )  # fmt: skip
-        elif name == "export":
-            command.add_argument("--to", type=Path, required=True, help="a .csv or .json to write")
-    return parser
+def _add_arguments(name: str, command: OneLineParser) -> None:
+    if name == "serve":  # Hydra's
+        return
+    command.add_argument("--data", type=Path, required=True, help="the annotated folder")
+    if name == "doubtful":
+        command.add_argument("--runs", type=Path, required=True, help="a sweep's folder with folds, or a run's")
+    elif name == "import":
+        command.add_argument("--from", dest="source", type=Path, required=True, help="csv, COCO json or folder")
+        command.add_argument(
+            "--category", action="append", default=[], metavar="NAME=GRADE",
+            help="what a COCO category means: scratch=1,2@0.05 is grade 1, from 5 %% of a cell on grade 2",
+        )  # fmt: skip
+    elif name == "export":
+        command.add_argument("--to", type=Path, required=True, help="a .csv or .json to write")
 
 
 def _book(data: Path, overrides: list[str], *, writes: bool) -> Book:
     """The folder in the classes and grid of the configured data set, as `serve` has it."""
-    wrong = [word for word in overrides if not word.startswith("datamodule")]
-    if wrong:
-        raise AnnotationError(f"{wrong[0]}: no such option; overrides begin with datamodule")
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg: DictConfig = compose("annotate", overrides)
-    given = cfg.datamodule
+    if wrong := [word for word in overrides if not word.startswith("datamodule")]:
+        refuse(f"{wrong[0]}: no such option; overrides begin with datamodule")
+    words = check_words(overrides, "annotate")
+    try:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            given: DictConfig = compose("annotate", words).datamodule
+    except (HydraException, OmegaConfBaseException) as error:
+        refuse(explain(error, "annotate"))
+    for key in ("columns", "rows", "cell_px"):
+        if not isinstance(given[key], int):
+            refuse(f"datamodule.{key}={given[key]}: want a whole number")
     return Book(Photos(data), list(given.class_names), Grid(given.columns, given.rows, given.cell_px), writes=writes)
 
 
@@ -95,13 +93,17 @@ def _doubtful(book: Book, arguments: argparse.Namespace) -> list[str]:
 
 def _import(book: Book, arguments: argparse.Namespace) -> list[str]:
     source: Path = arguments.source
+    if not source.exists():
+        refuse(f"--from {source}: no such file or folder; want a csv, a COCO .json or a folder per class")
     left: list[str] = []
     if source.is_dir():
         said, left = import_export.from_folders(book, source)
     elif source.suffix == ".json":
         meaning = {}
         for one in arguments.category:
-            name, _, text = one.rpartition("=")
+            name, equals, text = one.rpartition("=")
+            if not equals:
+                refuse(f"--category {one}: want NAME=GRADE, such as {one}=3 or {one}=3,4@0.3")
             meaning[name] = coco.category(text)
         said, left = coco.from_coco(book, source, meaning, lambda name: _outline(book, name))
     else:

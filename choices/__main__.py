@@ -3,6 +3,8 @@
 import sys
 
 from choices import CONF, ChoiceError, choice_file, conf_folders, names_of
+from cli.arguments import HELP, check_environment, refuse
+from cli.help import choices_page
 
 HIDDEN = ("hydra", "paths", "callbacks")
 """Folders of conf/ that are no axes of a grid."""
@@ -24,12 +26,12 @@ def described(axis: str, name: str) -> str:
 def main() -> None:
     """Prints one axis, or all of them."""
     wanted = sys.argv[1:]
-    if wanted and wanted[0] in ("--help", "-h"):
-        print(__doc__)
+    if not set(HELP).isdisjoint(wanted):
+        print(choices_page(axes()))
         return
+    check_environment()
     if odd := [axis for axis in wanted if axis not in axes()]:
-        print(f"error: {odd[0]}: no such axis; want one of {', '.join(axes())}", file=sys.stderr)
-        sys.exit(2)
+        refuse(f"{odd[0]}: no such axis; want one of {', '.join(axes())}")
     for axis in wanted or axes():
         print(f"{axis}=")
         for name in names_of(axis):
@@ -41,5 +43,4 @@ if __name__ == "__main__":
     try:
         main()
     except ChoiceError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        refuse(error)

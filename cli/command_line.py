@@ -1,12 +1,13 @@
 """How a command answers: one clear line for a mistake, an exit code, no traceback for what a person can mend."""
 
+import inspect
 import os
 import re
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
@@ -14,34 +15,39 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from choices import ChoiceError, check_packages
+from cli.arguments import HELP, check_environment, refuse
 from cli.composition_errors import explain
+from cli.help import help_page
+from cli.words import check_words
 from sweeps.records.run_record import RunIsBusyError, one_line, wrapped
-
-if TYPE_CHECKING:
-    pass
-
-USER_ERROR = 2
-"""Exit code for a command line that cannot be composed."""
 
 
 def run_cli(main: Callable[[], None], config_name: str) -> None:
-    """Runs a Hydra main and turns composition errors into one line on stderr and exit code 2."""
-    try:
-        check_packages()
-    except ChoiceError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(USER_ERROR)
+    """Runs a Hydra main: answers `--help` before anything is composed, a mistake with one line on stderr and exit code 2."""
+    check_environment()
+    if not set(HELP).isdisjoint(sys.argv[1:]):
+        print(help_page(config_name))
+        return
     sys.argv[1:] = [quote_path(repeated(word)) for word in sys.argv[1:]]
+    sys.argv[1:] = check_words(sys.argv[1:], config_name)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing its own several lines
     try:
         main()
     except (HydraException, OmegaConfBaseException) as error:
-        print(f"error: {explain(error, config_name)}", file=sys.stderr)
-        sys.exit(USER_ERROR)
+        refuse(explain(error, config_name))
+    except ValueError as error:
+        if _raised_by_the_job(error, main):
+            raise
+        refuse(error)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         sys.exit(130)
+
+
+def _raised_by_the_job(error: Exception, main: Callable[[], None]) -> bool:
+    """Whether it comes from the command's own code: then it is no mistake on the command line, and its traceback tells."""
+    code = inspect.unwrap(main).__code__
+    return any(frame.f_code is code for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 def repeated(word: str) -> str:
@@ -50,8 +56,7 @@ def repeated(word: str) -> str:
     if key != "seeds":
         return word
     if not value.isdigit() or int(value) < 1:
-        print(f"error: seeds={value}: want a whole number of repetitions, at least 1", file=sys.stderr)
-        sys.exit(USER_ERROR)
+        refuse(f"seeds={value}: want a whole number of repetitions, at least 1")
     return f"seed={','.join(map(str, range(int(value))))}"
 
 
@@ -98,9 +103,8 @@ def stop_or_report(folder: Path) -> Iterator[None]:
 def require_keys(cfg: DictConfig, **wanted: str) -> None:
     """Exits with one line for the first key that has no value; `wanted` says what each has to be."""
     for key, what in wanted.items():
-        if OmegaConf.is_missing(cfg, key):
-            print(f"error: {key}= is missing: want {key}=<{what}>", file=sys.stderr)
-            sys.exit(USER_ERROR)
+        if OmegaConf.is_missing(cfg, key) or not str(cfg[key]).strip():
+            refuse(f"{key}= is missing: want {key}=<{what}>")
 
 
 def in_grid() -> bool:

@@ -83,10 +83,15 @@ class ExportRunConfig:
     root: str | None = None
     """Where the run's data lies now; None takes the folder that its record names."""
     export: ExportConfig = field(default_factory=ExportConfig)
+    """What is marked, and which checkpoint is taken."""
     format: Any = MISSING
+    """The file format of what is exported."""
     quantization: Any = MISSING
+    """Kinds of files that are exported, one or a list."""
     latency: Any = MISSING
+    """Where exported files are timed, one or a list."""
     paths: Any = MISSING
+    """Folders: paths.runs, paths.data, paths.weights, paths.cache."""
 
 
 @dataclass
@@ -100,7 +105,9 @@ class BenchConfig:
     files: list[str] | None = None
     """Kinds of files, such as int8; None takes all."""
     latency: Any = MISSING
+    """Where exported files are timed, one or a list."""
     paths: Any = MISSING
+    """Folders: paths.runs, paths.data, paths.weights, paths.cache."""
 
 
 @dataclass
@@ -118,10 +125,13 @@ class WebConfig:
     host: str = "127.0.0.1"
     """What is listened on; 0.0.0.0 lets phones on the same network in."""
     port: int = 8765
+    """Of the page."""
     https: bool = False
     """With a certificate of an authority of this machine; cameras and threads want it, except on localhost."""
     rules: Any = MISSING
+    """How labels of cells become the grade of a device."""
     paths: Any = MISSING
+    """Folders: paths.runs, paths.data, paths.weights, paths.cache."""
 
 
 @dataclass
@@ -141,6 +151,7 @@ class AnnotateConfig:
     host: str = "127.0.0.1"
     """What is listened on; 0.0.0.0 lets others on the same network annotate as well."""
     port: int = 8766
+    """Of the page."""
     https: bool = False
     """With a certificate of an authority of this machine."""
     fold: int = 0
@@ -148,6 +159,7 @@ class AnnotateConfig:
     datamodule: Any = MISSING
     """Its class_names, rows, columns and cell_px are what is annotated."""
     paths: Any = MISSING
+    """Folders: paths.runs, paths.data, paths.weights, paths.cache."""
 
 
 @dataclass
@@ -165,6 +177,7 @@ class GradeConfig:
     json: str | None = None
     """A file to write all of it to."""
     rules: Any = MISSING
+    """How labels of cells become the grade of a device."""
 
 
 @dataclass
@@ -184,6 +197,7 @@ class QuickstartConfig:
     sweep_name: str | None = None
     """Folder under paths.runs; None: try-<name of the data's folder>."""
     paths: Any = MISSING
+    """Folders: paths.runs, paths.data, paths.weights, paths.cache."""
 
 
 @dataclass
@@ -209,7 +223,9 @@ class StudyConfig:
     """What `python -m pipelines study` reads."""
 
     study: StudyStages = field(default_factory=StudyStages)
+    """Its stages: reduced for a CPU, full for a GPU."""
     paths: Any = MISSING
+    """Folders: paths.runs, paths.data, paths.weights, paths.cache."""
     finalists: list[str] | None = None
     """Overrides of each finalist, such as "backbone=mobilenet width=0.5 resolution=128"; None asks the front."""
     common: list[str] = field(default_factory=list)

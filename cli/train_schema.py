@@ -16,7 +16,7 @@ class TrainerConfig:
     """What Lightning's Trainer is told."""
 
     max_epochs: int = 30
-    """Thesis, section 4.3."""
+    """How often the network sees the train part; 30 as in the thesis, section 4.3."""
     accelerator: str = "auto"
     """cpu, gpu or auto."""
     strategy: str = "auto"
@@ -54,23 +54,41 @@ class TrainConfig:
     """Groups (one choice each) and the scalars that every axis reads."""
 
     task: Any = MISSING
+    """What is learned: which metrics, module and files."""
     method: Any = MISSING
+    """What the network learns from: the labels, or what trained networks say."""
     backbone: Any = MISSING
+    """The network; `backbone.weights` says what it starts from."""
     encoding: Any = MISSING
+    """How labels become targets, and outputs answers; with it comes the loss."""
     datamodule: Any = MISSING
+    """The data set; `datamodule.root` says where yours lies."""
     augmentation: Any = MISSING
+    """How images are changed at random while training."""
     imbalance: Any = MISSING
+    """What is done about rare classes."""
     optimizer: Any = MISSING
+    """Which steps the weights take; `optimizer.lr` is the learning rate."""
     schedule: Any = MISSING
+    """How the learning rate runs over the epochs."""
     fine_tuning: Any = MISSING
+    """Which weights are trained, and from when on."""
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    """What Lightning's Trainer is told."""
     callbacks: CallbacksConfig = field(default_factory=CallbacksConfig)
+    """Which checkpoints are kept, and when training ends."""
     logger: Any = None
+    """Where curves are written; null or none: nowhere but into the record."""
     export: ExportConfig = field(default_factory=ExportConfig)
+    """Whether phone files are part of the job."""
     format: Any = MISSING
+    """The file format of what is exported."""
     quantization: Any = MISSING
+    """Kinds of files that are exported, one or a list."""
     latency: Any = MISSING
+    """Where exported files are timed, one or a list."""
     paths: Any = MISSING
+    """Folders: paths.runs, paths.data, paths.weights, paths.cache."""
     resolution: int | None = None
     """Side of the square input, of masks the shorter side, pixels; None takes the backbone's default."""
     width: float | None = None
@@ -99,9 +117,16 @@ class TrainConfig:
     """Number of the job in a search that prunes; set by hydra/sweeper=optuna."""
 
 
+OF_A_RUN = ("run_folder", "run_name", "wandb_id")
+"""What a logger may ask of the run; until one begins they stand for themselves, so that `--cfg job --resolve` can print."""
+
+
 def register() -> None:
     """Makes the schemas known to Hydra, and what its files may ask of the machine."""
     OmegaConf.register_new_resolver("jobs_at_once", jobs_at_once, replace=True)
+    for name in OF_A_RUN:
+        if not OmegaConf.has_resolver(name):
+            OmegaConf.register_new_resolver(name, lambda text=f"<{name}>": text)
     store = ConfigStore.instance()
     store.store(name="schema", node=TrainConfig)
     store.store(name="predict_schema", node=command_schemas.PredictConfig)

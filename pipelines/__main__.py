@@ -3,26 +3,19 @@
 import sys
 from importlib import import_module
 
-from cli.command_line import USER_ERROR, run_cli
-
-COMMANDS = {
-    "study": "screen, choose finalists by the front, vary one thing at a time, export, report",
-    "quickstart": "from a folder of class folders to a file for a phone",
-    "probe": "rank backbones by linear probes of frozen features, before any training",
-    "cross": "every run of a sweep on every data set of the sweep",
-}
+from cli.arguments import HELP, check_environment, room_command
+from cli.help import help_page
 
 
 def main() -> None:
     """Hands the rest of the command line to the command that its first word names."""
-    name = sys.argv[1] if len(sys.argv) > 1 else ""
-    if name not in COMMANDS:
-        told = "\n".join(f"  python -m pipelines {one:<11} {what}" for one, what in COMMANDS.items())
-        if name in ("--help", "-h"):
-            print(told)
-            return
-        print(f"error: python -m pipelines {name}: want one of\n{told}", file=sys.stderr)
-        sys.exit(USER_ERROR)
+    check_environment()
+    name = room_command("pipelines")
+    if not set(HELP).isdisjoint(sys.argv):
+        print(help_page(name))  # `cross` takes seconds to import
+        return
+    from cli.command_line import run_cli
+
     del sys.argv[1]
     run_cli(import_module(f"pipelines.{'cross_evaluation' if name == 'cross' else name}").main, name)
 

@@ -8,7 +8,8 @@ import hydra
 from omegaconf import DictConfig, OmegaConf
 
 from choices import CONF
-from cli.command_line import USER_ERROR, require_keys, run_cli, stop_or_report
+from cli.arguments import check_environment, room_command
+from cli.command_line import require_keys, run_cli, stop_or_report
 from cli.train_schema import register
 from sweeps.records.run_record import RecordError, read_record
 
@@ -48,12 +49,13 @@ def file_of(run: Path, kind: str | None) -> Path:
     return run / "export" / f"{wanted}.tflite"
 
 
-if __name__ == "__main__":
-    if sys.argv[1:2] != ["grade"]:
-        print(
-            f"error: python -m station {' '.join(sys.argv[1:2])}: want grade, such as python -m station grade photo=photo.jpg run=<folder>",
-            file=sys.stderr,
-        )
-        sys.exit(USER_ERROR)
+def command() -> None:
+    """Reads the word after the room's name."""
+    check_environment()
+    room_command("station")
     del sys.argv[1]
     run_cli(main, "grade")
+
+
+if __name__ == "__main__":
+    command()

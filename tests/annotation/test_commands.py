@@ -53,7 +53,7 @@ def test_polygons_with_grades_by_how_much_they_cover(root, tmp_path):
         "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [60, 50, 40, 40]},
                         {"id": 2, "image_id": 1, "category_id": 1, "bbox": [62, 12, 4, 4]}],
     }))  # fmt: skip
-    done = annotation("import", "--data", root, "--from", path, *CLASSES, check=1)
+    done = annotation("import", "--data", root, "--from", path, *CLASSES, check=2)
     assert done.stderr == f"error: {path}: category scratch: say what it means with --category scratch=<grade>\n"
     done = annotation("import", "--data", root, "--from", path, "--category", "scratch=1,2@0.3", *CLASSES)
     assert "left out: gone.png: no such photo" in done.stdout
@@ -72,7 +72,7 @@ def test_polygons_with_grades_by_how_much_they_cover(root, tmp_path):
     ],
 )
 def test_a_mistake_is_one_line(root, words, wanted):
-    done = annotation(*(word.format(root=root) for word in words), check=1)
+    done = annotation(*(word.format(root=root) for word in words), check=2)
     assert done.stderr.startswith("error: ")
     assert wanted in done.stderr
     assert done.stderr.count("\n") == 1

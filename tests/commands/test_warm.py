@@ -45,7 +45,7 @@ def test_modules_are_run_and_nothing_of_the_project_is_there_before(tmp_path):
     assert {"torch", "pytorch_lightning", "onnx2tf"} <= there
     assert not {path.name for path in HERE.iterdir() if (path / "__init__.py").exists()} & there - {"tests"}
     assert not {path.stem for path in HERE.glob("*.py")} & there
-    assert "usage: python -m sweeps" in run_warm("-m", "sweeps", "--help").stdout
+    assert "python -m sweeps status" in run_warm("-m", "sweeps", "--help").stdout
 
 
 def test_commands_run_at_once(tmp_path):

@@ -105,5 +105,5 @@ def test_the_dashboard_asks_for_figures_that_the_runs_have(sweep: Path, said: st
 
 def test_a_dashboard_needs_an_owner(sweep: Path, said: str) -> None:
     done = wandb(str(sweep), "--dashboard")
-    assert done.returncode == 1
-    assert done.stderr.strip() == "error: --dashboard: name whose project it is with --entity"
+    assert done.returncode == 2
+    assert done.stderr.strip() == "error: --dashboard: name whose project it is with --entity <user or team>"

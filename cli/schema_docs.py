@@ -1,0 +1,85 @@
+"""The settings of a command as its schema's source says: key, type, default and the text under each field.
+
+Read with ast, not imported: a field's docstring is in the source alone, and help should not wait for imports.
+"""
+
+import ast
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from choices import names_of
+
+SCHEMAS = ("command_schemas.py", "train_schema.py")
+TYPES = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
+REQUIRED = "???"
+"""The default of a setting that has none, as OmegaConf writes it."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One field of a schema."""
+
+    key: str
+    """As it is typed, `trainer.max_epochs`."""
+    type: str
+    """As the source has it; Any for a group."""
+    default: Any
+    """REQUIRED where there is none."""
+    meaning: str
+    """The docstring under the field."""
+
+    @property
+    def wanted(self) -> str:
+        """What may be given, in words."""
+        name, _, rest = self.type.partition(" | ")
+        words = "a list such as [a,b]" if name.startswith("list") else TYPES.get(name, "one of its choices")
+        return f"{words} or null" if rest == "None" else words
+
+
+@cache
+def classes() -> dict[str, list[Setting]]:
+    """The fields of every schema, as they stand in its class."""
+    found: dict[str, list[Setting]] = {}
+    for name in SCHEMAS:
+        for node in ast.parse((Path(__file__).parent / name).read_text()).body:
+            if isinstance(node, ast.ClassDef):
+                found[node.name] = _fields(node)
+    return found
+
+
+def _fields(node: ast.ClassDef) -> list[Setting]:
+    fields = []
+    for statement, after in zip(node.body, [*node.body[1:], None], strict=True):
+        if not isinstance(statement, ast.AnnAssign):
+            continue
+        text = after.value.value if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) else ""
+        key, type_ = ast.unparse(statement.target), ast.unparse(statement.annotation)
+        fields.append(Setting(key, type_, _default(statement.value), " ".join(str(text).split())))
+    return fields
+
+
+def _default(node: ast.expr | None) -> Any:
+    if isinstance(node, ast.Constant):
+        return node.value
+    made = ast.unparse(node) if node is not None else "MISSING"
+    return [] if made == "field(default_factory=list)" else REQUIRED
+
+
+def settings_of(schema: str) -> list[Setting]:
+    """Every setting of a schema, those of a schema within it under their full keys."""
+    found = []
+    for one in classes()[schema]:
+        found.append(one)
+        if one.type in classes():
+            found += [
+                Setting(f"{one.key}.{inner.key}", inner.type, inner.default, inner.meaning)
+                for inner in settings_of(one.type)
+            ]
+    return found
+
+
+def is_group(one: Setting) -> bool:
+    """Whether a setting names one of conf's files instead of a value."""
+    return one.type == "Any" or (one.type in classes() and bool(names_of(one.key)))
