@@ -90,8 +90,8 @@ class ScalarHead(Head):
 class L1(ScalarHead):
     """Absolute error (seed 004, section 4.5)."""
 
+    @override
     def errors(self, differences: Tensor) -> Tensor:
-        """As the base class has it."""
         return differences.abs()
 
 
@@ -109,16 +109,16 @@ class L1Margin(ScalarHead):
             raise ValueError(f"encoding.margin={margin:g}: want 0 or more")
         self.margin = margin
 
+    @override
     def errors(self, differences: Tensor) -> Tensor:
-        """As the base class has it."""
         return (differences.abs() - self.margin).clamp(min=0)
 
 
 class SquaredError(ScalarHead):
     """Squared error."""
 
+    @override
     def errors(self, differences: Tensor) -> Tensor:
-        """As the base class has it."""
         return differences.square()
 
 
@@ -136,6 +136,6 @@ class Huber(ScalarHead):
             raise ValueError(f"encoding.delta={delta:g}: want more than 0")
         self.delta = delta
 
+    @override
     def errors(self, differences: Tensor) -> Tensor:
-        """As the base class has it."""
         return functional.huber_loss(differences, torch.zeros_like(differences), reduction="none", delta=self.delta)

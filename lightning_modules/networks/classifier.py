@@ -1,6 +1,7 @@
 """The plain torch networks that are trained and exported, apart from their Lightning shells."""
 
 from abc import ABC, abstractmethod
+from typing import override
 
 import torch
 from torch import Tensor, nn
@@ -67,8 +68,8 @@ class GradeNetwork(Network):
         self.linear: nn.Module = nn.Linear(backbone.out_channels[-1], num_outputs) if own is None else own
 
     @property
+    @override
     def above(self) -> list[nn.Module]:
-        """As the base class has it."""
         return [self.linear]
 
     def forward(self, pixels: Tensor) -> Tensor:

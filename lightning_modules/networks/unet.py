@@ -1,6 +1,7 @@
 """U-Net: a backbone's feature maps, brought back to the image's size step by step."""
 
 from collections.abc import Sequence
+from typing import override
 
 from segmentation_models_pytorch.base import SegmentationHead
 from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
@@ -63,8 +64,8 @@ class MaskNetwork(Network):
         self.last = SegmentationHead(channels[-1], num_outputs, kernel_size=3)
 
     @property
+    @override
     def above(self) -> list[nn.Module]:
-        """As the base class has it."""
         return [self.decoder, self.last]
 
     @property
