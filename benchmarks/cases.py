@@ -71,7 +71,7 @@ def read(folder: Path) -> Pictures:
 def write(
     folder: Path, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64], train: int, *, files: bool
 ) -> None:
-    """The first `train` images are the train part, the others val. `files`: as png files in class folders as well."""
+    """The first `train` images are the training set, the others val. `files`: as png files in class folders as well."""
     parts = np.array(["train"] * train + ["val"] * (len(images) - train))
     np.save(folder / "images.npy", images)
     np.save(folder / "labels.npy", labels)

@@ -4,9 +4,9 @@ The steel thesis (seed 002) reports a validation Dice of 0.90 to 0.94 and 0.67 t
 grown by turned and mirrored copies before they were divided into folds, so that copies of a validation image were
 trained on; and one model seems to have gone through all five folds, so that in the end it had been trained on all.
 
-The same network and images, three times; carried on, the network has seen five times as many steps in the end: folds by source and copies of the train part alone (ours);
+The same network and images, three times; carried on, the network has seen five times as many steps in the end: folds by source and copies of the training set alone (ours);
 copies first, folds over them (copies first); and that with one model going from fold to fold (carried on). Dice of all
-pixels together, as there, on the fold's validation part and on a test part that nobody was trained on.
+pixels together, as there, on the fold's validation set and on a test set that nobody was trained on.
 """
 
 import argparse
@@ -119,7 +119,7 @@ def read(arguments: argparse.Namespace) -> tuple[Data, Data]:
 
 
 def divided(known: Data, fold: int, seed: int, *, copies_first: bool) -> tuple[Data, Data]:
-    """Train and val part of a fold."""
+    """Training and validation set of a fold."""
     data = known.grown() if copies_first else known
     sources = np.char.mod("%d", np.arange(len(data.labels))) if copies_first else data.sources
     parts = assign_parts(data.labels, sources, fold=fold, folds=FOLDS, val_folds=0, seed=seed)

@@ -142,7 +142,7 @@ def trained(name: str, seed: int, arguments: argparse.Namespace) -> dict[str, An
 
 
 def accuracy(module: TaskModule, data: CellDataModule, samples: Any) -> float:
-    """On the val part."""
+    """On the validation set."""
     grades, _ = grade_images(module, (batch.images for batch in data.part_dataloader("val")))
     table = samples.table
     return float((grades == table.label[table.part == "val"].to_numpy()).mean())

@@ -44,7 +44,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9, help="measured rounds per case")
     parser.add_argument("--case", choices=CASES, help="this case only")
     parser.add_argument("--photos", help="a folder of class folders; else rendered cells, undamaged and badly cracked")
-    parser.add_argument("--accuracy", type=float, default=0.8, help="of the val part, to which seconds are counted")
+    parser.add_argument(
+        "--accuracy", type=float, default=0.8, help="of the validation set, to which seconds are counted"
+    )
     parser.add_argument("--quick", action="store_true", help="2 rounds, few images: to see that all peers work")
     parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()

@@ -24,7 +24,7 @@ class Epoch:
     seconds: float
     """Validation and checkpoint included."""
     accuracy: float
-    """Of the val part."""
+    """Of the validation set."""
     peak_bytes: int
     """Largest resident set so far, with what worker processes hold of their own."""
 

@@ -68,7 +68,7 @@ class InspectConfig:
     """Where they are taken; None: at the last of the layers."""
     target: str | None = None
     """Name of the class that they speak for; None: what the network answers."""
-    most: int = 400
+    max_count: int = 400
     """Images of each folder at most, drawn at random; at least 4."""
     checkpoint: str = "best"
     """best or last."""
@@ -100,7 +100,7 @@ class BenchConfig:
 
     run: str | None = None
     """A run's folder: all its files."""
-    front: str | None = None
+    pareto_of: str | None = None
     """A sweep's folder: the files on its front, one run of each point; None and no run: the latest sweep's."""
     files: list[str] | None = None
     """Kinds of files, such as int8; None takes all."""
@@ -116,7 +116,7 @@ class WebConfig:
 
     run: str | None = None
     """A run's folder: all its files."""
-    front: str | None = None
+    pareto_of: str | None = None
     """A sweep's folder: the files on its front; None and no run: the latest sweep's."""
     files: list[str] | None = None
     """Kinds of files, such as int8; None takes all."""
@@ -190,7 +190,7 @@ class QuickstartConfig:
     """Backbones as overrides, from cheap to dear."""
     common: list[str] = field(default_factory=list)
     """Overrides of every training."""
-    most: int = 3
+    max_count: int = 3
     """How many are trained."""
     epochs: int | None = None
     """Of each training; None: by the number of pictures."""

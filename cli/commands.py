@@ -79,13 +79,13 @@ COMMANDS = {
     "bench": Command(
         "python -m export.latency",
         "Times exported files: those of a run, or those on the front of a sweep.",
-        ("python -m export.latency latency=adb run=runs/adhoc/<job>", "python -m export.latency front=runs/first"),
+        ("python -m export.latency latency=adb run=runs/adhoc/<job>", "python -m export.latency pareto_of=runs/first"),
         "BenchConfig",
     ),
     "web": Command(
         "python -m web",
         "Serves the page for phones: times the files there, scores them, grades what the camera sees.",
-        ("python -m web run=runs/adhoc/<job>", "python -m web front=runs/first host=0.0.0.0 https=true"),
+        ("python -m web run=runs/adhoc/<job>", "python -m web pareto_of=runs/first host=0.0.0.0 https=true"),
         "WebConfig",
     ),
     "inspect": Command(

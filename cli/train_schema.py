@@ -16,7 +16,7 @@ class TrainerConfig:
     """What Lightning's Trainer is told."""
 
     max_epochs: int = 30
-    """How often the network sees the train part; 30 as in the thesis, section 4.3."""
+    """How often the network sees the training set; 30 as in the thesis, section 4.3."""
     accelerator: str = "auto"
     """cpu, gpu or auto."""
     strategy: str = "auto"
@@ -100,7 +100,7 @@ class TrainConfig:
     num_stacked_seeds: int = 1
     """How many seeds, from `seed` upwards, are trained at once in one process, each as by itself; for small networks."""
     fold: int = 0
-    """Which fold is the test part; the val part where the data has another test part or spares none."""
+    """Which fold is the test set; the validation set where the data has another test set or spares none."""
     sweep_name: str = "adhoc"
     """Folder under paths.runs that the run's folder lies in."""
     prefetch: int = 2

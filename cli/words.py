@@ -23,6 +23,9 @@ FORMER = {
     "stack": "num_stacked_seeds",
     "ahead": "prefetch",
     "resident": "cache_on_device",
+    "method": "cam_method",
+    "front": "pareto_of",
+    "most": "max_count",
 }
 """Settings that had another name; who has typed them for months should not have to guess."""
 HYDRAS = ("hydra", "now", "python_version")

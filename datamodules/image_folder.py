@@ -83,7 +83,7 @@ class FolderImages(Samples):
 
     @property
     def least_labels(self) -> int:
-        """How many different labels the train part must hold."""
+        """How many different labels the training set must hold."""
         return 2
 
     @property
@@ -176,17 +176,17 @@ class FolderImages(Samples):
             return assign_parts(labels, sources, fold=by.fold, folds=by.folds, val_folds=by.val_folds, seed=by.seed,
                                 least_labels=self.least_labels)  # fmt: skip
         parts = np.array([member.part for member in self.samples], "<U5")
-        if "val" not in parts:  # a fold of the train part chooses among epochs, the test part stays untouched
+        if "val" not in parts:  # a fold of the training set chooses among epochs, the test set stays untouched
             rest = np.flatnonzero(parts == "train")
             divided = assign_parts(labels[rest], sources[rest], fold=by.fold, folds=by.folds, val_folds=0, seed=by.seed,
                                    least_labels=self.least_labels)  # fmt: skip
             parts[rest] = divided
         elif by.fold:
-            raise DataError(f"fold={by.fold}: {self.root} has its own val part, so there is fold 0 alone; "
+            raise DataError(f"fold={by.fold}: {self.root} has its own validation set, so there is fold 0 alone; "
                             "datamodule.use_parts=false divides all of it into folds")  # fmt: skip
         if not (parts == "train").any():
             copies = " that has no copy in another part" if self.left_out else ""
-            raise DataError(f"{self.root}: no readable image in its train part{copies}")
+            raise DataError(f"{self.root}: no readable image in its training set{copies}")
         return parts
 
 

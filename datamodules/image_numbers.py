@@ -36,7 +36,7 @@ class NumberedImages(FolderImages):
         numbers: by the image's name.
         sources: by the image's name, where the csv has them; else pictures that are almost the same are one source.
         groups: by the image's name, where the csv has them.
-        most_train: so many images of the train part, spread over the bands; 0: all.
+        most_train: so many images of the training set, spread over the bands; 0: all.
 
     """
 

@@ -1,4 +1,4 @@
-"""Ways to meet unequal class counts; they touch the train part only. Thesis, section 4.1.2."""
+"""Ways to meet unequal class counts; they touch the training set only. Thesis, section 4.1.2."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,7 +7,7 @@ Counts = npt.NDArray[np.int64]
 
 
 class Unbalanced:
-    """The train part as it is."""
+    """The training set as it is."""
 
     def epoch_indices(self, labels: npt.NDArray[np.int64], num_classes: int) -> npt.NDArray[np.intp]:
         """Which samples an epoch shows, before shuffling; positions into `labels`."""
@@ -31,7 +31,7 @@ class Oversampling(Unbalanced):
 class Records(Unbalanced):
     """As many samples of every class, copied or left out: seed 002, section 5.1, has 1,291 of each type of defect.
 
-    There copies were turned and mirrored before the data was divided; here the train part alone is balanced, and the
+    There copies were turned and mirrored before the data was divided; here the training set alone is balanced, and the
     augmentation draws anew for every copy and epoch.
 
     Args:

@@ -1,4 +1,4 @@
-"""Rendered phones and real ones in one train part; what is measured is real."""
+"""Rendered phones and real ones in one training set; what is measured is real."""
 
 import hashlib
 import json
@@ -33,7 +33,7 @@ class MixedCells(Samples):
 
     Attributes:
         rendered: None: the real one alone.
-        share: of the real train part's phones, so many are trained on; 0: none, and all real cells are the test part.
+        share: of the real training set's phones, so many are trained on; 0: none, and all real cells are the test set.
 
     """
 
@@ -92,7 +92,7 @@ class MixedCells(Samples):
         return pd.concat([real, rendered.assign(group=RENDERED)], ignore_index=True)
 
     def _some_phones(self, table: "pd.DataFrame") -> "pd.DataFrame":
-        """The real cells with so many phones left in the train part, calibration cells among theirs."""
+        """The real cells with so many phones left in the training set, calibration cells among theirs."""
         train = (table.part == "train").to_numpy()
         phones = np.unique(table.source_id[train].to_numpy(str))
         count = max(1, round(self.share * len(phones)))
@@ -140,8 +140,8 @@ class MixedScreens(PhonePhotos):
     Args:
         root: the folder of real photos.
         folder: where rendered sets lie.
-        real: share of the real train part's phones that is trained on, 0 to 1. With 0 nothing real is trained on: a fold of
-            the rendered phones is the val part, and all real ones are the test part.
+        real: share of the real training set's phones that is trained on, 0 to 1. With 0 nothing real is trained on: a fold of
+            the rendered phones is the validation set, and all real ones are the test set.
         rendered: devices, photos, render_seed, label_noise and look, see `SyntheticScreens`; photos=0: the real ones alone. The
             real set's classes have to be the renderer's, in its order.
         others: as `PhonePhotos` has them, of the real ones.

@@ -35,7 +35,7 @@ PAINTER_VERSION = 1
 
 @dataclass(frozen=True)
 class PaintedCells(MixedCells):
-    """Two checked data sets, first the real one; a painted cell is trained on where its phone is of the train part.
+    """Two checked data sets, first the real one; a painted cell is trained on where its phone is of the training set.
 
     Attributes:
         severity: whether what is painted is taught with its grade; else as its kind of damage, minor or major.
@@ -137,7 +137,7 @@ class PaintedScreens(PhonePhotos):
         look: `damage` and `shards`, see `rendering.Look`.
         severity: whether a painted cell is taught with its grade; False: as scratched or cracked, and how badly is learnt from the
             real ones alone. The same cells take part, and weights and oversampling count them by the grade that was drawn.
-        real: share of the train part's phones that is trained on, with their copies, above 0 to 1.
+        real: share of the training set's phones that is trained on, with their copies, above 0 to 1.
         others: as `PhonePhotos` has them. The classes have to be the renderer's, in its order.
 
     """

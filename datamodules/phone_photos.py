@@ -93,7 +93,7 @@ class Cells(Samples):
         return self.divided(parts)
 
     def divided(self, parts: npt.NDArray[np.str_]) -> "pd.DataFrame":
-        """The table for other parts `(cells,)`; calibration cells are chosen among the train part."""
+        """The table for other parts `(cells,)`; calibration cells are chosen among the training set."""
         import pandas as pd  # takes seconds to import: bad data and finished runs are answered before
 
         photos, grid = self.folder.photos, self.folder.grid

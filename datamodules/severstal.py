@@ -22,8 +22,8 @@ class Severstal(DataSet):
         cache: where resized images and masks are kept.
         class_names: what the table numbers from 1.
         images, table: names within the folder.
-        test_images: about so many, of every set of classes its share, are held back as the test part; 0 makes the
-            fold the test part.
+        test_images: about so many, of every set of classes its share, are held back as the test set; 0 makes the
+            fold the test set.
         folds, val_folds, split_seed, fold: see `splits.assign_parts`.
         calibration_cells: size of the calibration part.
 

@@ -35,8 +35,8 @@ class Pictures(Samples):
     Attributes:
         pixels: `(N, S, S, 3)`, the train list first.
         labels: `(N,)`.
-        tested: how many of them, the last ones, are the test part.
-        held_out: so many of the train list are the val part, of each class its share.
+        tested: how many of them, the last ones, are the test set.
+        held_out: so many of the train list are the validation set, of each class its share.
         most_train: so many others are trained on at most; 0: all.
 
     """
@@ -123,7 +123,7 @@ class TorchvisionSet(DataSet):
         reader: mnist, cifar10 or cifar100.
         root: where its files are: as torchvision keeps them, or for MNIST the four files, gzipped or not.
         cache: where they are unpacked, and where resized pictures are kept.
-        held_out: of the train list, the val part.
+        held_out: of the train list, the validation set.
         most_train: of the rest, at most so many are trained on; 0: all.
         split_seed: which ones.
         calibration_cells: size of the calibration part.

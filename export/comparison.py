@@ -24,7 +24,7 @@ FEW = 32
 
 @dataclass(frozen=True)
 class FileComparison(ABC):
-    """A task's torch network on the val and test parts."""
+    """A task's torch network on the validation and test sets."""
 
     outputs: ClassVar[str]
     """What a file answers, in words, for its metadata."""

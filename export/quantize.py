@@ -138,7 +138,7 @@ def int8_qat(source: FloatFile, *, epochs: int, lr: float, then: Callable[[Float
     """The file that `then` makes of the network after some epochs of tuning under int8's rounding.
 
     Args:
-        epochs: over the train part, at least 1.
+        epochs: over the training set, at least 1.
         lr: Adam's rate at the start.
         then: how the tuned network becomes an int8 file.
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def best_of_latest(runs: Path) -> Path:
-    """The done run that is best on the val part, of the sweep whose records changed last."""
+    """The done run that is best on the validation set, of the sweep whose records changed last."""
     sweeps = [folder for folder in runs.glob("*/") if find_runs(folder)]
     for sweep in sorted(sweeps, key=lambda folder: max(f.stat().st_mtime for f in folder.glob("*/record.json")))[::-1]:
         done = [
@@ -41,7 +41,7 @@ def best_of_latest(runs: Path) -> Path:
 
 
 def _main_value(record: Record, metrics: TaskMetrics) -> float:
-    """The main figure on the val part, by the best checkpoint, or by the last one where no best one was kept."""
+    """The main figure on the validation set, by the best checkpoint, or by the last one where no best one was kept."""
     found, name = record["metrics"], metrics.main
     return float(found.get(f"val/{name}", found.get(f"val/last/{name}", metrics.signed(-math.inf))))
 

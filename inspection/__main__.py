@@ -29,8 +29,8 @@ def main(cfg: DictConfig) -> None:
     with stop_or_report(folder):
         if (status := read_record(folder)["status"]) != Status.DONE:
             raise RecordError(f"{folder}: the run is {status}; want a done one")
-        if cfg.most < 4:
-            raise RecordError(f"most={cfg.most}: want at least 4 images of each folder")
+        if cfg.max_count < 4:
+            raise RecordError(f"max_count={cfg.max_count}: want at least 4 images of each folder")
         if cfg.checkpoint not in ("best", "last"):
             raise RecordError(f"checkpoint={cfg.checkpoint}: want best or last")
         if bool(cfg.image) == bool(cfg.set):
@@ -110,7 +110,9 @@ def measure(cfg: DictConfig, known: Any, place: Path) -> Path:
     from inspection.page import batch_of
 
     folders = [Path(cfg.set), Path(cfg.against)]
-    drawn = [_some(folder, known, int(cfg.most), key) for folder, key in zip(folders, ("set", "against"), strict=True)]
+    drawn = [
+        _some(folder, known, int(cfg.max_count), key) for folder, key in zip(folders, ("set", "against"), strict=True)
+    ]
     sets = [[pixels for _, pixels in one] for one in drawn]
     sources = [f"{folder}/{source}" for folder, one in zip(folders, drawn, strict=True) for source, _ in one]
     network = known.module.network
@@ -125,7 +127,7 @@ def measure(cfg: DictConfig, known: Any, place: Path) -> Path:
         words = f"{gap.mmd:.3f}", f"[{gap.low:.3f}, {gap.high:.3f}]", f"{gap.p_value:.3f}", f"{gap.told_apart:.3f}"
         table.add_row(gap.layer, *words, f"{gap.a_distance:.2f}")
     Console(width=None if Console().is_terminal else 140).print(table)
-    path = place / f"gap-{_called(folders, [str(cfg.layers), str(cfg.most), cfg.checkpoint])}.json"
+    path = place / f"gap-{_called(folders, [str(cfg.layers), str(cfg.max_count), cfg.checkpoint])}.json"
     told = {"set": str(folders[0]), "against": str(folders[1]), "images": [len(one) for one in sets]}
     rows = [asdict(gap) | {"a_distance": gap.a_distance} for gap in gaps]
     write_whole(path, json.dumps(told | {"layers": rows}, indent=1))

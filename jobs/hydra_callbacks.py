@@ -104,7 +104,7 @@ class ProbeRankingCallback(Callback):
         if not found:
             sys.exit(1)
         table = Table(
-            title=f"{sweep}: frozen features judged on the val part", title_justify="left", title_style="bold"
+            title=f"{sweep}: frozen features judged on the validation set", title_justify="left", title_style="bold"
         )
         for name in ("backbone", "width", "px", "start", "fold", "linear probe", "neighbours", "seconds"):
             table.add_column(name, justify="left" if name in ("backbone", "start") else "right")

@@ -24,7 +24,7 @@ def pictures_of(settings: Mapping[str, Any], *, trained: bool) -> list[PictureSe
 
 
 def assert_no_leakage(key: str, cfg: DictConfig, folder: Path) -> None:
-    """Raises RecordError, naming `key`, for a run that has been trained on this one's val or test part."""
+    """Raises RecordError, naming `key`, for a run that has been trained on this one's validation or test set."""
     others = trusted_config(read_record(folder))["datamodule"]
     for mine in pictures_of(cfg.datamodule, trained=False):
         for given in pictures_of(others, trained=True):

@@ -76,10 +76,10 @@ def calibration_error(labels: Grades, probabilities: npt.NDArray[np.float64], bi
 
 
 def majority_baseline(train: Grades, labels: Grades, classes: int, *, ordered: bool) -> dict[str, float]:
-    """Accuracy, macro F1 and off by one of always giving the class that is commonest in the train part.
+    """Accuracy, macro F1 and off by one of the majority baseline: always the most common class of the training set.
 
     Args:
-        train, labels: of the train part and of the one that is judged, `(N,)` and `(M,)`.
+        train, labels: of the training set and of the one that is judged, `(N,)` and `(M,)`.
 
     """
     answer = int(np.bincount(train, minlength=classes).argmax())

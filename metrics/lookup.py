@@ -36,7 +36,7 @@ def metrics_of_frame(frame: "pd.DataFrame") -> TaskMetrics:
 
 
 def metrics_by_names(names: Iterable[Hashable]) -> TaskMetrics:
-    """The first task's whose main figure is among the names, of the val part; the default task's where none is."""
+    """The first task's whose main figure is among the names, of the validation set; the default task's where none is."""
     known = set(names)
     found = (one for one in all_metrics() if {f"val/{one.main}", f"val/last/{one.main}"} & known)
     return next(found, None) or metrics_of(default_task())

@@ -70,7 +70,7 @@ def plateau(train: Numbers, val: Numbers, history: list[dict[str, float]]) -> di
         history: a record's, with `val/mae`.
 
     Returns:
-        val/constant_mae, that of always answering the median of the train part, which costs the least; and
+        val/constant_mae, that of always answering the median of the training set, which costs the least; and
         val/epochs_to_leave_plateau, the first epoch, counted from 1, whose val/mae is below half of it; None where no epoch's is.
 
     """
@@ -80,7 +80,7 @@ def plateau(train: Numbers, val: Numbers, history: list[dict[str, float]]) -> di
 
 
 def median_baseline(train: Numbers, true: Numbers) -> dict[str, float]:
-    """MAE, RMSE and R² of always answering the median of the train part, `(N,)`, on another part, `(M,)`."""
+    """MAE, RMSE and R² of always answering the median of the training set, `(N,)`, on another part, `(M,)`."""
     given = np.full_like(true, np.median(train))
     return {"mae": mae(true, given), "rmse": rmse(true, given), "r2": r2(true, given)}
 

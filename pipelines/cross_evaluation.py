@@ -43,7 +43,7 @@ def main(cfg: DictConfig) -> None:
 def crossed(sweep: Path, checkpoint: str = "best") -> pd.DataFrame:
     """A row per run and data set: trained_on, tested_on, run, seed, fold, start, the other axes that differ, part, images, figures.
 
-    A run is tested on the test part, or where there is none the val part, that the other data have at its own fold; of data of
+    A run is tested on the test set, or where there is none the validation set, that the other data have at its own fold; of data of
     its own kind without the samples and sources that it was trained on or chosen by. Raises RecordError where there are no two
     data sets of one task and one set of classes.
     """
@@ -126,7 +126,7 @@ def _figures(module: Any, record: Record, other: Record) -> dict[str, Any]:
             free &= ~here.isin(there[seen]).to_numpy()
     chosen, task = np.flatnonzero(free), task_of_record(record)
     names = metrics_of_record(record).crossed
-    if not len(chosen):  # all of it is in this run's own train or val part
+    if not len(chosen):  # all of it is in this run's own training or validation set
         return {"part": part, "images": 0} | dict.fromkeys(names, np.nan)
     found = task.figures(module, samples, chosen, int(record["config"]["resolution"]))
     return {"part": part, "images": len(chosen)} | {name: found[name] for name in names}

@@ -1,6 +1,6 @@
 """Ranks backbones in seconds, before any training: `python -m pipelines probe -m backbone=mobilenet,mobilenetv2 datamodule=…`.
 
-Takes every setting of train.py. Frozen features of the train part, judged on the val part; the test part is not read.
+Takes every setting of train.py. Frozen features of the training set, judged on the validation set; the test set is not read.
 """
 
 import time
@@ -48,7 +48,7 @@ def main(cfg: DictConfig) -> None:
 
 
 def probed(cfg: DictConfig, job: Job, samples: "Samples") -> Probe:
-    """Features, then both answers, as shares of the val part."""
+    """Features, then both answers, as shares of the validation set."""
     import numpy as np
     import torch
 

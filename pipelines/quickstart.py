@@ -48,7 +48,7 @@ def main(cfg: DictConfig) -> None:
         data = ["datamodule=image_folder", quoted("datamodule.root", root), *cfg.common]
         failed = probe(cfg, sweep, data, samples.fingerprint)
         here = [one for one in kept(sweep) if one.fingerprint == samples.fingerprint]
-        chosen = worth_training(list(cfg.candidates), here, cfg.most)
+        chosen = worth_training(list(cfg.candidates), here, cfg.max_count)
         epochs = cfg.epochs or epochs_for(samples.counts()["train"])
         print(f"\ntraining {len(chosen)} of them for {epochs} epochs, and exporting each", flush=True)
         for words in chosen:

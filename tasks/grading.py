@@ -115,7 +115,7 @@ class Grading(Task):
 
 
 def _baseline(samples: "Samples") -> dict[str, Any]:
-    """Of always giving the class that is commonest in the train part."""
+    """Of the majority baseline: always the most common class of the training set."""
     from metrics.grading import majority_baseline
 
     table, classes = samples.table, len(samples.class_names)
@@ -129,7 +129,7 @@ def _baseline(samples: "Samples") -> dict[str, Any]:
 
 
 def _draw_mistakes(job: "Job", samples: "Samples", answers: "pd.DataFrame") -> list[dict[Any, Any]]:
-    """The surest wrong answers on the val part: either the network is wrong there or the label."""
+    """The surest wrong answers on the validation set: either the network is wrong there or the label."""
     shown = answers[(answers.part == "val") & (answers.checkpoint == chosen_checkpoint(answers))]
     wrong = shown[shown.grade != shown.label]
     sure = [float(chances[grade]) for chances, grade in zip(wrong.probabilities, wrong.grade, strict=True)]

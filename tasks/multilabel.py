@@ -121,7 +121,7 @@ def _baseline(samples: "Samples") -> dict[str, Any]:
 
 
 def _draw_mistakes(job: "Job", samples: "Samples", answers: "pd.DataFrame") -> list[dict[str, Any]]:
-    """Pictures of the val part with the surest wrong label."""
+    """Pictures of the validation set with the surest wrong label."""
     shown = answers[(answers.part == "val") & (answers.checkpoint == chosen_checkpoint(answers))]
     truth, given, chances = (np.array(shown[name].tolist()) for name in ("labels", "given", "probabilities"))
     sure = np.where(truth != given, np.abs(chances - truth), 0.0).max(axis=1)

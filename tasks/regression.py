@@ -47,7 +47,7 @@ class Regression(Task):
     def evaluate(
         self, module: "TaskModule", data: Any, job: "Job", samples: "Samples", history: list[dict[str, float]]
     ) -> Record:
-        """Beside the record also numbers.jpg: true against given numbers of the val part."""
+        """Beside the record also numbers.jpg: true against given numbers of the validation set."""
         from heads.scalar import ScalarHead
         from lightning_modules.inference import predict_numbers
         from metrics.epochs import epoch_metrics
@@ -108,7 +108,7 @@ class Regression(Task):
 
 
 def _baseline(samples: "Samples", train: npt.NDArray[np.float64]) -> dict[str, Any]:
-    """Of always answering the median of the train part."""
+    """Of always answering the median of the training set."""
     from metrics.regression import median_baseline
 
     table = samples.table
@@ -120,7 +120,7 @@ def _baseline(samples: "Samples", train: npt.NDArray[np.float64]) -> dict[str, A
 
 
 def _draw_errors(job: "Job", samples: "Samples", shown: "pd.DataFrame") -> list[dict[Any, Any]]:
-    """The largest errors on the val part."""
+    """The largest errors on the validation set."""
     worst = shown.iloc[(shown.given_number - shown.number).abs().to_numpy().argsort()[::-1][:SQUARES]]
     draw_squares(list(worst["sample"]), samples, job.config["resolution"], job.folder / "mistakes.jpg")
     columns = {"sample": "sample", "number": "number", "given_number": "given"}

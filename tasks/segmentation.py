@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tasks.segmentation_files import MaskComparison, MaskModel
 
 WORST = 4
-"""Images of the val part that are drawn, and beside them those at these shares of all, in order of their Dice."""
+"""Images of the validation set that are drawn, and beside them those at these shares of all, in order of their Dice."""
 QUANTILES = (0.1, 0.25, 0.5, 0.9)
 
 
@@ -142,7 +142,7 @@ def _counted(module: "TaskModule", part: str, data: Any) -> tuple["PixelCounts",
 def _draw_contours(
     job: "Job", samples: "MaskSamples", counts: "PixelCounts", given: npt.NDArray[np.uint8]
 ) -> list[dict[str, Any]]:
-    """Images of the val part from the worst on: truth and answer, outlined in a colour per class → mistakes.jpg."""
+    """Images of the validation set from the worst on: truth and answer, outlined in a colour per class → mistakes.jpg."""
     from PIL import Image
 
     from datamodules.masks.bits import unpacked

@@ -10,7 +10,7 @@ CORNERS = ("x_tl", "y_tl", "x_tr", "y_tr", "x_br", "y_br", "x_bl", "y_bl")
 
 
 def settings_of(cache: Path) -> dict[str, object]:
-    """Of a data set of drawn phones: three folds, no test part."""
+    """Of a data set of drawn phones: three folds, no test set."""
     return {
         "cache": str(cache), "class_names": ["a", "b", "c", "d", "e"], "columns": 3, "rows": 5, "cell_px": 64, "folds": 3,
         "val_folds": 0, "split_seed": 0, "fold": 0, "calibration_cells": 10, "groups": {},

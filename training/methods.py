@@ -36,7 +36,7 @@ class TeacherTraining:
 
     Args:
         teacher: folders of runs, one or several.
-        temperature, soft_share, loss: see `Distillation`; temperature `learned` is the one that fits the val part best.
+        temperature, soft_share, loss: see `Distillation`; temperature `learned` is the one that fits the validation set best.
 
     Raises ValueError for settings that fit nothing.
 

@@ -1,4 +1,4 @@
-"""The phone page: `python -m web run=<folder>`, or front=<sweep's folder>; without either, the latest sweep's front."""
+"""The phone page: `python -m web run=<folder>`, or pareto_of=<sweep's folder>; without either, the latest sweep's front."""
 
 import secrets
 import sys
@@ -21,8 +21,8 @@ register()
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="web")
 def main(cfg: DictConfig) -> None:
     """Serves until it is stopped."""
-    with stop_or_report(Path(cfg.run or cfg.front or cfg.paths.runs)):
-        chosen = files_to_time(cfg.run, cfg.front, cfg.paths.runs, cfg.files)
+    with stop_or_report(Path(cfg.run or cfg.pareto_of or cfg.paths.runs)):
+        chosen = files_to_time(cfg.run, cfg.pareto_of, cfg.paths.runs, cfg.files)
 
         from web.phone_app import create_app
         from web.runtime import fetch_runtime, runtime_version

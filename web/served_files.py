@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def _images(record: Record) -> int:
-    """Of the val part; counts per class would count an image with two kinds of defects twice."""
+    """Of the validation set; counts per class would count an image with two kinds of defects twice."""
     return int(record["data"].get("images", {}).get("val", sum(record["data"]["cells"]["val"])))
 
 
@@ -100,7 +100,7 @@ class ServedFile:
 
     @cached_property
     def _val(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.intp], npt.NDArray[np.int64], list[str]]:
-        """All images of the data, mapped, and of the val part places, labels and names."""
+        """All images of the data, mapped, and of the validation set places, labels and names."""
         record = read_record(self.folder)
         samples = self.samples_of(record)
         chosen = np.flatnonzero((samples.table.part == "val").to_numpy())

@@ -228,7 +228,7 @@ class CellDataModule(pl.LightningDataModule):
         self.class_weights = imbalance.class_weights(counts)
 
     def train_dataloader(self) -> DataLoader[CellBatch] | Ahead[CellBatch] | Resident:
-        """The train part, balanced as asked, shuffled and augmented by (seed, epoch, sample)."""
+        """The training set, balanced as asked, shuffled and augmented by (seed, epoch, sample)."""
         members = np.flatnonzero(self.arrays.parts == "train")
         shown = self.imbalance.epoch_indices(self.arrays.labels[members], self.arrays.num_classes)
         dataset = CellDataset(self.arrays, self.class_weights, self.augmentation, self.seed)
@@ -241,7 +241,7 @@ class CellDataModule(pl.LightningDataModule):
         return Ahead(loader, self.prefetch) if self.prefetch and self.augmentation.changes else loader
 
     def val_dataloader(self) -> DataLoader[CellBatch] | Resident:
-        """The val part in order; of several processes each has some of its batches, an empty one where there are none."""
+        """The validation set in order; of several processes each has some of its batches, an empty one where there are none."""
         rank, world = self._processes()
         return self._loader_of(self._batches("val")[rank::world] or [[]])
 

@@ -56,9 +56,9 @@ class Samples(ABC):
     def table(self) -> "pd.DataFrame":
         """One row per sample, in the order of the pixels. Columns: sample (its name), source_id (what is never on
         both sides of a split), group (figures are also given per group; may be empty), label (-1: none), part (empty
-        without a label), calibration (whether the sample, always of the train part, belongs to the calibration part too).
+        without a label), calibration (whether the sample, always of the training set, belongs to the calibration part too).
 
-        Raises DataError where the division leaves a part empty or the train part with one class.
+        Raises DataError where the division leaves a part empty or the training set with one class.
         """
 
     @abstractmethod

@@ -16,12 +16,12 @@ def assign_parts(
 ) -> npt.NDArray[np.str_]:  # fmt: skip
     """The part of each cell, `(cells,)` of "train", "val" or "test".
 
-    Fold `fold` of `folds` stratified folds grouped by source is the test part; so over all folds every cell is tested
+    Fold `fold` of `folds` stratified folds grouped by source is the test set; so over all folds every cell is tested
     exactly once, by a network that saw nothing of its device. Of the rest, the first of `val_folds` such folds is
-    the val part. With `val_folds` 0, for sets too small to spare one, the fold is the val part and there is no test
+    the validation set. With `val_folds` 0, for sets too small to spare one, the fold is the validation set and there is no test
     part; what is claimed of it then has to come from the last epoch, which nothing chose. Depends on `seed` (of the split, not of the training) alone, so that points of a grid are paired.
 
-    Raises DataError where a part would be empty or the train part would hold fewer than `least_labels` different labels.
+    Raises DataError where a part would be empty or the training set would hold fewer than `least_labels` different labels.
     """
     sources = len(np.unique(source_ids))
     if not 0 <= fold < folds:
@@ -40,7 +40,7 @@ def assign_parts(
             raise DataError(f"the {part} part of fold {fold} is empty: want more sources, or fewer datamodule.folds")
     classes = np.unique(labels[parts == "train"])
     if len(classes) < least_labels:
-        raise DataError(f"the train part of fold {fold} holds one class only (label {classes[0]})")
+        raise DataError(f"the training set of fold {fold} holds one class only (label {classes[0]})")
     return parts
 
 
@@ -51,10 +51,10 @@ def _divide_rest(
     val_folds: int,
     seed: int,
 ) -> None:
-    """Marks the val part among the cells that are still train."""
+    """Marks the validation set among the cells that are still train."""
     rest = np.flatnonzero(parts == "train")
     if len(np.unique(source_ids[rest])) < max(2, val_folds):
-        raise DataError(f"datamodule.val_folds={val_folds}: too few different source_id left for a val part")
+        raise DataError(f"datamodule.val_folds={val_folds}: too few different source_id left for a validation set")
     parts[rest[_fold(labels[rest], source_ids[rest], val_folds, 0, seed)]] = "val"
 
 

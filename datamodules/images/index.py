@@ -69,7 +69,7 @@ def find_members(root: Path) -> tuple[list[ImageEntry], bool]:
         trained = {member.name for member in found if member.part == "train"}
         strange = next((member for member in found if member.name not in trained), None)
         if strange is not None:
-            raise DataError(f"{root / strange.path}: class {strange.name} is not in the train part")
+            raise DataError(f"{root / strange.path}: class {strange.name} is not in the training set")
     else:
         parts = {}
         found = _of_classes(root, root, "")

@@ -99,7 +99,7 @@ class MaskDataModule(pl.LightningDataModule):
         self.batch_size, self.seed, self.prefetch = batch_size, seed, prefetch
 
     def train_dataloader(self) -> Any:
-        """The train part, balanced as asked, shuffled and augmented by (seed, epoch, sample)."""
+        """The training set, balanced as asked, shuffled and augmented by (seed, epoch, sample)."""
         members = np.flatnonzero(self.arrays.parts == "train")
         dataset = MaskDataset(self.arrays, self.augmentation, self.seed)
         dataset.weights = self.imbalance.class_weights(dataset.counts)
@@ -110,7 +110,7 @@ class MaskDataModule(pl.LightningDataModule):
         return Ahead(loader, self.prefetch) if self.prefetch and self.augmentation.changes else loader
 
     def val_dataloader(self) -> DataLoader[MaskBatch]:
-        """The val part in order; of several processes each has some of its batches, an empty one where there are none."""
+        """The validation set in order; of several processes each has some of its batches, an empty one where there are none."""
         rank, world = self._processes()
         return self._loader(MaskDataset(self.arrays), self._batches("val")[rank::world] or [[]])
 

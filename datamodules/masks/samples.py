@@ -40,7 +40,7 @@ class MaskSamples(Samples):
         labels: which classes each image has, `(N, K)` bool.
         truth_digest: over everything that `truth` says.
         given: parts by name, where the data set divides itself; empty otherwise.
-        test_images: held back before the rest is divided into folds; 0 leaves the test part to `division`.
+        test_images: held back before the rest is divided into folds; 0 leaves the test set to `division`.
 
     """
 
@@ -208,7 +208,7 @@ class MaskSamples(Samples):
             if share < 3:
                 raise DataError(
                     f"datamodule.test_images={self.test_images}: too many of {len(labels)} images; want at most a third, "
-                    "or 0: then the fold is the test part"
+                    "or 0: then the fold is the test set"
                 )
             held = (
                 assign_parts(labels, sources, fold=0, folds=share, val_folds=0, seed=by.seed, least_labels=1) == "val"
@@ -222,7 +222,7 @@ class MaskSamples(Samples):
 
     @property
     def types(self) -> npt.NDArray[np.int64]:
-        """Of each image the rarest of its classes in the train part, K where it has none: what the train part is balanced by."""
+        """Of each image the rarest of its classes in the training set, K where it has none: what the training set is balanced by."""
         train = (self.table.part == "train").to_numpy()
         rarity = np.argsort(np.argsort(self.labels[train].sum(axis=0), kind="stable"))
         classes = len(self.class_names)

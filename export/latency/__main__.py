@@ -21,8 +21,8 @@ register()
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="bench")
 def main(cfg: DictConfig) -> None:
     """Measures file after file and enters each timing at once; prints all of them, also when one fails."""
-    with stop_or_report(Path(cfg.run or cfg.front or cfg.paths.runs)):
-        chosen = files_to_time(cfg.run, cfg.front, cfg.paths.runs, cfg.files)
+    with stop_or_report(Path(cfg.run or cfg.pareto_of or cfg.paths.runs)):
+        chosen = files_to_time(cfg.run, cfg.pareto_of, cfg.paths.runs, cfg.files)
 
         from export.latency.result import LatencyError
         from export.latency.table import print_timings

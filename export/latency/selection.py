@@ -22,7 +22,7 @@ def files_to_time(run: str | None, sweep: str | None, runs: str, kinds: list[str
     else:
         place = Path(sweep) if sweep is not None else latest_sweep(Path(runs))
         if place is None or not place.is_dir():
-            raise RecordError(f"{place or runs}: no such sweep folder; name one with front= or a run with run=")
+            raise RecordError(f"{place or runs}: no such sweep folder; name one with pareto_of= or a run with run=")
         chosen, where = _on_the_front(place), str(place)
     known = sorted({name for _, name in chosen})
     if not chosen:

@@ -182,7 +182,7 @@ class StackedModule(pl.LightningModule):
 
 
 class StackedData(pl.LightningDataModule):
-    """A list of batches at each step, one from each loader; the first one's val part, which all share.
+    """A list of batches at each step, one from each loader; the first one's validation set, which all share.
 
     Args:
         each: `CellDataModule`s, one per network.

@@ -30,7 +30,7 @@ def points(files: pd.DataFrame, axes: list[str], figure: str | None = None) -> p
     Args:
         files: as `collect_files` gives them.
         axes: columns that tell points apart.
-        figure: what is held against latency_ms; None: the main figure of the task, on the val part.
+        figure: what is held against latency_ms; None: the main figure of the task, on the validation set.
 
     Returns:
         the axes, file, start, device; of all runs of the point, timed there or not: runs, figure with `_low` and `_high`

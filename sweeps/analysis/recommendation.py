@@ -21,14 +21,14 @@ class Advice:
     """One image on the device."""
     size_bytes: float
     val: float
-    """Accuracy on the val part, by which it was chosen."""
+    """Accuracy on the validation set, by which it was chosen."""
     test: float | None
-    """Accuracy, or Dice, on the test part, which chose nothing; None where there is none."""
+    """Accuracy, or Dice, on the test set, which chose nothing; None where there is none."""
     low: float
     """95 % bootstrap over sources of `test`, as `high`."""
     high: float
     images: int
-    """Of the test part."""
+    """Of the test set."""
     path: str
     """The file, relative to the sweep's folder; of several runs the one that is best on val."""
     marked: str

@@ -9,7 +9,7 @@ from filelock import FileLock
 
 @dataclass(frozen=True)
 class Probe:
-    """A backbone with frozen weights, judged on a val part; shares from 0 to 1."""
+    """A backbone with frozen weights, judged on a validation set; shares from 0 to 1."""
 
     backbone: str
     width: float
@@ -22,9 +22,9 @@ class Probe:
     """Of the data and its division."""
     fold: int
     learned_from: int
-    """Samples of the train part."""
+    """Samples of the training set."""
     judged_on: int
-    """Samples of the val part."""
+    """Samples of the validation set."""
     linear: float
     """Accuracy of the linear probe."""
     low: float

@@ -19,7 +19,7 @@ def draw_curves(
 
     Args:
         history: a record's `history`: epoch, train/loss, train/accuracy, val/loss, val/accuracy.
-        baseline: what the answer that looks at no picture comes to on the val part; drawn as a line.
+        baseline: what the answer that looks at no picture comes to on the validation set; drawn as a line.
 
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -41,7 +41,7 @@ class Detail:
     """Its main figure."""
     class_names: list[str]
     metrics: dict[str, Any]
-    """Its record's figures of the val part, by their names without the part."""
+    """Its record's figures of the validation set, by their names without the part."""
     scatter: str
     """Data address of numbers.jpg, true against given numbers; empty where the run has none."""
     mistakes: list[dict[str, Any]]

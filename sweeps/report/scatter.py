@@ -34,7 +34,7 @@ def draw_scatter(answers: pd.DataFrame, name: str, span: tuple[float, float], pa
     right.axvline(0, color=LINE, linewidth=1.2)
     right.hist(error, bins=min(60, max(10, len(error) // 4)), color=DOT, alpha=0.85)
     right.set_xlabel(f"given less true; mean of its size {np.abs(error).mean():.3g}")
-    right.set_ylabel("images of the val part")
+    right.set_ylabel("images of the validation set")
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)

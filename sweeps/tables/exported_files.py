@@ -49,7 +49,7 @@ def collect_files(sweep: Path) -> pd.DataFrame:
 def pooled_files(sweep: Path, files: pd.DataFrame | None = None) -> pd.DataFrame:
     """One row per point and kind of file, over the folds that have it.
 
-    The test part, or the val part where there is no test part. Columns: the axes; file, runs, cells; figures of the
+    The test set, or the validation set where there is no test set. Columns: the axes; file, runs, cells; figures of the
     files, by their task accuracy and macro_f1, or dice, dice_pooled and subset_accuracy; lost (torch's accuracy, or Dice,
     less the files', in points) with `lost_low` and `lost_high`, a paired 95 % bootstrap over sources; same, the share of
     cells that torch grades alike, of pixels that it marks alike; size_bytes (mean) and

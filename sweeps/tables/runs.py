@@ -103,9 +103,9 @@ def axis_columns(table: pd.DataFrame) -> list[str]:
 def pooled(sweep: Path, table: pd.DataFrame | None = None) -> pd.DataFrame:
     """One row per point and group of photos, over the out-of-fold predictions of its runs, with 95 % intervals.
 
-    The test part graded by the best epoch, which val chose; where there is no test part the val part graded by the
+    The test set graded by the best epoch, which val chose; where there is no test set the validation set graded by the
     last epoch, which nothing chose: column `graded_by`. Points are runs that differ in the fold alone. Rows of a point: all cells, then each group. Columns: the axes,
-    folds, group, cells, majority (accuracy of always giving the commonest label), and per figure the value, `_low`
+    folds, group, cells, majority (accuracy of the majority baseline), and per figure the value, `_low`
     and `_high` (bootstrap over sources).
 
     Args:
@@ -181,7 +181,7 @@ def print_table(table: pd.DataFrame, sweep: Path, files: pd.DataFrame | None = N
         show(
             console,
             shown_repeats(again),
-            f"repeated with several seeds, {' or '.join(sorted(set(again.part)))} part: mean ± 95 %, Student's t",
+            f"repeated with several seeds, {' or '.join(sorted(set(again.part)))} set: mean ± 95 %, Student's t",
         )
     files = collect_files(sweep) if files is None else files
     if len(files):

@@ -29,6 +29,11 @@ def main_of(config):
 def answer(monkeypatch, capsys, tmp_path):
     """Runs words of a command in this process: exit code, stdout, stderr."""
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    for module in (
+        "hydra.core.utils",
+        "hydra._internal.hydra",
+    ):  # it closes every handler there is, and absl's closes stderr
+        monkeypatch.setattr(f"{module}.configure_log", lambda *_: None)
 
     def run(config, words, main=None):
         monkeypatch.setattr(sys, "argv", [f"{config}.py", *words])
@@ -48,7 +53,7 @@ def answer(monkeypatch, capsys, tmp_path):
     [
         ("callbacks=null", "callbacks=null: no such choice; want one of default"),
         ("optimizer=null", "optimizer=null: no such choice; want one of adam, adamw"),
-        ("task=null", "want one of grading, regression, segmentation"),
+        ("task=null", "want one of grading, multilabel, regression, segmentation"),
         ("-m optimizer=null,adam", "optimizer=null: no such choice; want one of adam, adamw"),
         ("trainer=5", "trainer=5: no such choice; want one of ddp, default"),
         ("export=true", "export=true: no such choice; want one of all, none"),
@@ -125,10 +130,12 @@ def test_a_mistake_in_a_training_is_one_line(line, wanted, answer):
         ("predict", ["speed=3"], "speed: no such key"),
         ("export", ["latency=nosuch"], "latency=nosuch: no such choice; want one of adb, browser, host"),
         ("export", ["checkpoint=last"], "did you mean export.checkpoint?"),
-        ("bench", ["fornt=x"], "did you mean front?"),
+        ("bench", ["pareto=x"], "did you mean pareto_of?"),
         ("web", ["port=abc"], "port: Value 'abc'"),
         ("grade", ["corners=abc"], "want a list such as [a,b] or null"),
-        ("inspect", ["most=x"], "want a whole number"),
+        ("inspect", ["max_count=x"], "want a whole number"),
+        ("inspect", ["most=8"], "most=8: is called max_count now: max_count=8"),
+        ("bench", ["front=runs/x"], "front=runs/x: is called pareto_of now: pareto_of=runs/x"),
         ("cross", ["fold=x"], "did you mean folder?"),
         ("annotate", ["dat=x"], "did you mean data?"),
     ],

@@ -51,7 +51,7 @@ def test_a_sweep_stands_for_its_front(sweep):
     on_it = files_to_time(None, str(sweep), "runs", None)
     assert on_it
     before = {folder: latencies(folder) for folder in find_runs(sweep)}
-    done = bench(f"front={sweep}", *HOST, start=run_plain)
+    done = bench(f"pareto_of={sweep}", *HOST, start=run_plain)
     assert done.stderr == ""
     again = [
         (folder, kind)
@@ -93,7 +93,7 @@ def test_a_phone_joins_the_host_in_the_record(sweep, port, tmp_path):  # noqa: F
     ("words", "message"),
     [
         (["run=nowhere"], "error: nowhere/record.json: no such file: not a run's folder"),
-        (["front=nowhere"], "error: nowhere: no such sweep folder; name one with front= or a run with run="),
+        (["pareto_of=nowhere"], "error: nowhere: no such sweep folder; name one with pareto_of= or a run with run="),
         (["latency=adb", "run={run}"], "error: latency.adb.benchmark_model=<file>: name the binary for the phone"),
         (["run={run}", "files=[int9]"], "error: files=int9: {run} has float32, int8"),
     ],

@@ -130,7 +130,7 @@ def watched(monkeypatch):
 
 @pytest.mark.slow
 def test_a_grid_trains_each_point_in_four_processes(place, watched):
-    """The last batch of an epoch has two samples, and the val part one batch: some processes get none."""
+    """The last batch of an epoch has two samples, and the validation set one batch: some processes get none."""
     words = [word for word in WORDS if not word.startswith("batch_size")]
     run(place, "-m", *words, "batch_size=28", "sweep_name=grid_one", "seed=0,1", "fine_tuning=gradual", check=0)
     done = run(place, "-m", *words, "batch_size=28", *DDP, "trainer.devices=4", "sweep_name=grid", "seed=0,1",

@@ -66,7 +66,7 @@ def test_the_folders_own_parts_are_kept(tmp_path: Path, cache: Path) -> None:
         "train": 12, "val": 9, "test": 6, "calibration": 6,
     }  # fmt: skip
     assert all(name.startswith(part) for name, part in zip(samples.table["sample"], samples.table.part, strict=True))
-    with pytest.raises(DataError, match=r"fold=1: .* has its own val part"):
+    with pytest.raises(DataError, match=r"fold=1: .* has its own validation set"):
         _ = load(tmp_path / "set", cache, fold=1).table
     pooled = load(tmp_path / "set", cache, use_parts=False, val_folds=0, folds=3)
     assert pooled.evaluated == ("val",)

@@ -77,7 +77,7 @@ def test_the_distance_of_two_folders_is_a_number_per_layer(digits):
         (["image={place}/dark/digit1.png", "checkpoint=first"], "checkpoint=first: want best or last"),
         (["set={place}/dark"], "against= and set= go together"),
         (["set={place}/dark", "against={place}/nowhere"], "against={place}/nowhere: no such folder"),
-        (["set={place}/dark", "against={place}/bright", "most=3"], "most=3: want at least 4"),
+        (["set={place}/dark", "against={place}/bright", "max_count=3"], "max_count=3: want at least 4"),
         (["image={place}/dark/digit1.png", "set={place}/dark"], "want image=<file>"),
     ],
 )

@@ -185,10 +185,10 @@ DRAWN = "synthetic_screens", {"root": None, **REAL, "fold": 0, "val_folds": 4}
         (PHOTOS, mix(1), True),
         (PHOTOS, mix(1, fold=1), False),
         ((PHOTOS[0], PHOTOS[1] | {"root": "./here/"}), mix(1, fold=1), False),
-        (mix(0), PHOTOS, False),  # all real phones are its test part
+        (mix(0), PHOTOS, False),  # all real phones are its test set
         (mix(0), mix(1), False),
         (mix(0), mix(0), True),
-        (mix(0, fold=1), mix(0), False),  # its val part is rendered
+        (mix(0, fold=1), mix(0), False),  # its validation set is rendered
         (mix(0, fold=1), mix(0, photos=122), True),
         (mix(1, fold=1), mix(0), True),
         (mix(0), DRAWN, False),

@@ -132,7 +132,7 @@ def test_one_class_is_refused() -> None:
 
 def test_a_train_part_of_one_class_is_refused() -> None:
     labels = np.zeros(180, np.int64)
-    labels[:15] = 1  # one broken device, which falls into the test part once
+    labels[:15] = 1  # one broken device, which falls into the test set once
     layout = Layout(labels, plain().source_ids, 4, 3, 0)
     refusals = []
     for fold in range(4):

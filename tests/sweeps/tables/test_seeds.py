@@ -124,7 +124,7 @@ def test_the_table_of_a_sweep_shows_them_and_writes_them(tmp_path, capsys):
     three(tmp_path)
     print_table(collect(tmp_path), tmp_path)
     said = capsys.readouterr().out
-    assert "repeated with several seeds, test part" in said
+    assert "repeated with several seeds, test set" in said
     assert "98.20 ± 0.50" in said
     assert pd.read_csv(tmp_path / "repeats.csv").runs.tolist() == [3]
 
