@@ -21,7 +21,7 @@ from jobs.validation import samples_of
 from sweeps.records.run_record import Record, Status, failure_recorded, hold, is_done, update_record
 from sweeps.records.wandb_export import finish_wandb_run
 from training.distributed.rank_zero import join_workers, largest_memory_bytes
-from training.distributed.worker import served_rank_zero
+from training.distributed.worker import ran_as_worker
 
 if TYPE_CHECKING:
     from datamodules.base.samples import Samples
@@ -107,5 +107,5 @@ def fit_and_evaluate(cfg: DictConfig, job: Job, samples: "Samples", resume: Path
 
 
 if __name__ == "__main__":
-    if not served_rank_zero():
+    if not ran_as_worker():
         run_cli(main, "train")

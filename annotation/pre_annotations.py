@@ -26,7 +26,7 @@ class Grader(Protocol):
 
     @property
     def labels(self) -> list[str]:
-        """Its classes."""
+        """Names of its classes, in the order of its probabilities."""
 
     def grade(self, images: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         """Raw RGB `(B, S, S, 3)` → grades `(B,)` and probabilities `(B, K)`."""

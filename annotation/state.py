@@ -31,7 +31,7 @@ class PhotoState:
     """Votes that a cells.csv had which was there before: how many said each grade."""
 
     def apply(self, said: Statement) -> None:
-        """One more statement."""
+        """Takes in the next statement of the log; it replaces earlier ones about the same thing."""
         if said.field == "corners":
             self.corners = tuple(map(float, said.value.split())) if said.value else None
         elif said.field == "turned":

@@ -59,7 +59,7 @@ class InspectConfig:
     set: str | None = None
     """A folder of images, or of phone photos (photos.csv): its distance to `against` is measured, layer by layer."""
     against: str | None = None
-    """The other folder."""
+    """The folder that `set` is measured against."""
     layers: list[str] | None = None
     """Module paths; None takes the last layer at each size of map."""
     cam_method: str = "GradCAM"

@@ -35,7 +35,7 @@ class TrainerConfig:
 
 @dataclass
 class CallbacksConfig:
-    """The checkpoint budget."""
+    """Which checkpoints are kept, and what ends or smooths a training."""
 
     keep_best: bool = True
     """checkpoints/best.ckpt, by `monitor`."""

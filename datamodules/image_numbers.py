@@ -77,7 +77,7 @@ class NumberedImages(FolderImages):
 
     @property
     def notes(self) -> list[str]:
-        """Files left out."""
+        """How many files were left out, and the first of them; empty where none was."""
         lines = self.left_out
         return [f"left out {len(lines)} files, all named in record.json; the first: {lines[0]}"] if lines else []
 

@@ -61,7 +61,7 @@ class MixedCells(Samples):
 
     @property
     def notes(self) -> list[str]:
-        """Of both sets."""
+        """Notes of the real set, then of the rendered one."""
         return [*self.real.notes, *(self.rendered.notes if self.rendered else [])]
 
     @property

@@ -79,7 +79,7 @@ class FloatFile:
 
 
 def float32(source: FloatFile) -> bytes:
-    """As it is."""
+    """The float32 file itself, unchanged."""
     return source.data
 
 

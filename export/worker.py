@@ -16,7 +16,7 @@ from sweeps.records.wandb_export import update_wandb_run
 
 
 def main() -> None:
-    """Until stdin ends."""
+    """Converts and times runs as stdin asks, `convert` or `time` and JSON on each line, until it ends."""
     for line in sys.stdin:
         what, _, text = line.partition(" ")
         wish = json.loads(text)

@@ -35,7 +35,7 @@ class ScalarHead(Head):
 
     @property
     def num_outputs(self) -> int:
-        """One."""
+        """1: the number itself, on a scale from 0 to 1."""
         return 1
 
     def encode(self, numbers: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ Features = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Gap:
-    """Of one layer."""
+    """Distance of two sets of images at one layer."""
 
     layer: str
     mmd: float

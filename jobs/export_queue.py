@@ -126,7 +126,7 @@ class Worker:
         return False
 
     def close(self) -> None:
-        """No more wishes."""
+        """Waits until what was asked for is made; nothing can be asked for afterwards."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         self.process.wait()

@@ -89,7 +89,7 @@ class ProbeRankingCallback(Callback):
         self.began = ""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Notes the time."""
+        """Probes from here on are this command's."""
         self.began = datetime.now(UTC).isoformat()
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:

@@ -149,7 +149,7 @@ class SyncedLayers(LayerSync):
         return model
 
     def revert(self, model: nn.Module) -> nn.Module:
-        """Undoes it."""
+        """Gives the synchronised layers their own classes back."""
         while self.replaced:
             module, plain = self.replaced.pop()
             module.__class__ = plain
@@ -176,22 +176,22 @@ class Processes(ClusterEnvironment):
 
     @staticmethod
     def detect() -> bool:
-        """Never by itself."""
+        """False: it is asked for, not guessed from the environment."""
         return False
 
     def world_size(self) -> int:
-        """How many."""
+        """Number of processes."""
         return self.world
 
     def set_world_size(self, size: int) -> None:
-        """It is known."""
+        """Nothing to do: it was given when the processes were started."""
 
     def global_rank(self) -> int:
         """From 0 on."""
         return self.rank
 
     def set_global_rank(self, rank: int) -> None:
-        """It is known."""
+        """Nothing to do: it was given when the processes were started."""
 
     def local_rank(self) -> int:
         """From 0 on, on this machine."""

@@ -26,7 +26,7 @@ class PixelCounts:
     true: Counts
     given: Counts
     pixels: int
-    """Of an image."""
+    """Pixels of one image, H × W."""
 
     @classmethod
     def of(cls, true: npt.NDArray[np.bool_], given: npt.NDArray[np.bool_]) -> "PixelCounts":

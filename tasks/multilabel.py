@@ -144,7 +144,7 @@ class _Labeller(FolderRows):
     @property
     @abstractmethod
     def thresholds(self) -> list[float]:
-        """Of each label."""
+        """A label is given above its threshold, `(K,)`."""
 
     @abstractmethod
     def chances(self, images: Images) -> Chances:

@@ -41,7 +41,7 @@ def build_module(
     head = partial_from_config(cfg.encoding, exclude=NON_HEAD_KEYS)(num_classes=num_classes)
     task: Task = instantiate(cfg.task)
     module = task.module(build_backbone(cfg, start), head, settings or TrainingSettings(ordered=ordered))
-    if start.origin == "run" and start.path is not None and start.above:
+    if start.origin == "run" and start.path is not None and start.load_head:
         from lightning_modules.checkpoints import take_over_above
 
         take_over_above(module, start.path)

@@ -26,7 +26,7 @@ class Supervised:
     """From the labels alone."""
 
     def prepare(self, cfg: DictConfig, samples: Samples, data: Any) -> "Distillation | None":
-        """Nothing."""
+        """None: the labels are all it learns from."""
         return None
 
 

@@ -1,4 +1,4 @@
-"""The phone page: `python -m web run=<folder>`, or pareto_of=<sweep's folder>; without either, the latest sweep's front."""
+"""The phone app: `python -m web run=<folder>`, or pareto_of=<sweep's folder>; without either, the latest sweep's front."""
 
 import secrets
 import sys
@@ -33,13 +33,15 @@ def main(cfg: DictConfig) -> None:
         rules: Any = OmegaConf.to_container(cfg.rules)
         strangers = {folder for folder, _ in chosen if not knows(rules, read_record(folder)["data"])}
         token = secrets.token_urlsafe(12)
-        shelf = [
+        served_files = [
             ServedFile(folder, kind, lambda r: load_samples(r, cfg.root, cfg.paths.cache), folder not in strangers)
             for folder, kind in chosen
         ]
         plain = [rule | {"of": [str(label) for label in rule.get("of", [])]} for rule in rules]
-        app = create_app(shelf, token, version=runtime_version(), rules=plain)
-        serve(app, token, f"{len(shelf)} files", cfg.host, cfg.port, Path(cfg.paths.cache) if cfg.https else None)
+        app = create_app(served_files, token, version=runtime_version(), rules=plain)
+        serve(
+            app, token, f"{len(served_files)} files", cfg.host, cfg.port, Path(cfg.paths.cache) if cfg.https else None
+        )
 
 
 def knows(rules: Any, data: dict[str, Any]) -> bool:

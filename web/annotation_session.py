@@ -220,7 +220,7 @@ class AnnotationSession:
                 "corners": list(one.corners), "label": one.label(cell), "settled": one.settled.get(cell, "")}  # fmt: skip
 
     def agreement(self) -> Agreement:
-        """Of all annotators."""
+        """How far the annotators agree."""
         with self.book.reading() as state:
             return agreement(state, len(self.book.class_names))
 

@@ -1,4 +1,4 @@
-"""Latency of a file in a browser of this machine: the phone page, opened by itself (`latency=browser`)."""
+"""Latency of a file in a browser of this machine: the phone app, opened by itself (`latency=browser`)."""
 
 import hashlib
 import json
@@ -69,7 +69,7 @@ class OneFile:
 
 
 def measure(data: bytes, *, browser: str | None = None, timeout_s: float = 600.0) -> Iterator[Entry]:
-    """Opens the phone page in a headless browser; 10 + 100 runs with 1 to 4 threads, and on the GPU where there is one.
+    """Opens the phone app in a headless browser; 10 + 100 runs with 1 to 4 threads, and on the GPU where there is one.
 
     Args:
         data: a deployable file.

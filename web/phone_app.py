@@ -55,7 +55,7 @@ class Score(Where):
 
 
 class Served(Protocol):
-    """What the app asks of a file; see `shelf.ServedFile`."""
+    """What the app asks of a file; see `served_files.ServedFile`."""
 
     @property
     def data(self) -> bytes:
@@ -72,14 +72,14 @@ class Served(Protocol):
         """Some val cells, raw RGB."""
 
     def keep_timing(self, entry: Entry) -> None:
-        """Takes a timing."""
+        """Enters a timing that a browser has sent into the record."""
 
     def score(self, where: Entry, grades: Iterable[int]) -> dict[str, Any]:
         """Takes grades of all val cells."""
 
 
 def create_app(
-    shelf: Sequence[Served],
+    served_files: Sequence[Served],
     token: str,
     *,
     version: str,
@@ -89,7 +89,7 @@ def create_app(
     """The app for these files.
 
     Args:
-        shelf: nothing else of the runs is handed out.
+        served_files: nothing else of the runs is handed out.
         token: every address but the first wants it, as `?token=` once and as a cookie from then on.
         version: of the runtime that the pages use, for the records.
         rules: from the grades of a device's cells to the device's, see conf/rules.
@@ -99,9 +99,9 @@ def create_app(
     app = FastAPI(title="gridlite", docs_url=None, redoc_url=None, openapi_url=None)
 
     def known(number: int) -> Served:
-        if not 0 <= number < len(shelf):
-            raise HTTPException(404, f"there are {len(shelf)} files, not {number}")
-        return shelf[number]
+        if not 0 <= number < len(served_files):
+            raise HTTPException(404, f"there are {len(served_files)} files, not {number}")
+        return served_files[number]
 
     File = Annotated[Served, Depends(known)]  # noqa: N806  a type
 
@@ -115,7 +115,7 @@ def create_app(
     @app.get("/api/files")
     def files() -> Response:
         found = []
-        for number, file in enumerate(shelf):
+        for number, file in enumerate(served_files):
             try:
                 found.append({"id": number, **file.about()})
             except (ValueError, OSError, KeyError):  # the run was removed, or its file not made again

@@ -29,8 +29,8 @@ def fetch_runtime() -> None:
     if whole and about.is_file() and json.loads(about.read_text())["version"] == runtime_version():
         return
     if shutil.which("npm") is None:
-        raise RuntimeMissingError("npm: not found: the phone page's runtime comes from it; install Node.js 18 or newer")
-    print("fetching LiteRT.js for the phone page (once)", flush=True)
+        raise RuntimeMissingError("npm: not found: the phone app's runtime comes from it; install Node.js 18 or newer")
+    print("fetching LiteRT.js for the phone app (once)", flush=True)
     done = subprocess.run(
         ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=HERE, capture_output=True, text=True,
         env=os.environ | {"npm_config_update_notifier": "false"}, check=False,

@@ -35,7 +35,7 @@ class ImageEntry(NamedTuple):
     part: str
     """train, val or test where the folder says so, else empty."""
     name: str
-    """Of its class."""
+    """Name of its class."""
 
 
 class Index(NamedTuple):

@@ -51,11 +51,11 @@ class Scene:
     camera: tuple[float, float, float]
     """Azimuth and elevation in degrees, distance."""
     roll: float
-    """Degrees."""
+    """Of the camera about its axis, degrees."""
     aim: tuple[float, float]
     """Where the joint stands in the picture, in sides from its middle."""
     fov: float
-    """Degrees."""
+    """Field of view, degrees."""
     surroundings: int
     """Number of the panorama, and by how many degrees it is turned."""
     turned: float

@@ -86,9 +86,9 @@ class InitialWeights:
     digest: str = ""
     """First 16 hex digits of the file's SHA-256."""
     eps: float = 1e-5
-    """Of batch normalisation."""
-    above: bool = False
-    """Whether of a run also what stands above its backbone is taken over."""
+    """What batch normalisation adds to the variance."""
+    load_head: bool = False
+    """Whether a run's head is loaded as well as its backbone."""
 
     @property
     def identity(self) -> dict[str, str]:

@@ -203,7 +203,7 @@ class StackedData(pl.LightningDataModule):
         return [one.train_dataloader() for one in self.each]
 
     def val_dataloader(self) -> Any:
-        """In order."""
+        """The validation set, once: all seeds share it."""
         return self.each[0].val_dataloader()
 
 

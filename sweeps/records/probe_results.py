@@ -38,7 +38,7 @@ class Probe:
 
     @property
     def name(self) -> str:
-        """In few words."""
+        """Backbone, width, resolution and initial weights, as a chart names it."""
         return f"{self.backbone} ×{self.width:g} {self.resolution} px, start {self.start}"
 
 

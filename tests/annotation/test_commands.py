@@ -1,4 +1,4 @@
-"""The commands beside the desk, as typed."""
+"""The commands of annotation, as typed."""
 
 import csv
 import json

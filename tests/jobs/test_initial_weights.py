@@ -164,7 +164,7 @@ def test_an_answer_is_taken_over_where_it_means_the_same(tmp_path, own, other, a
     cfg = asking(folder, "image_folder", **data)
     cfg.encoding = encoding
     cfg.datamodule.pop("fold")
-    assert initial_weights_of(cfg, SPEC).above == above
+    assert initial_weights_of(cfg, SPEC).load_head == above
 
 
 REAL = {"devices": 61, "photos": 61, "render_seed": 0}

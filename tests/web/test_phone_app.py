@@ -69,8 +69,8 @@ def folder(tmp_path):
 
 @pytest.fixture
 def stranger(folder):
-    shelf = [ServedFile(folder, kind, lambda record: Drawn()) for kind in ("float32", "int8")]
-    return TestClient(create_app(shelf, TOKEN, version="9.9"), raise_server_exceptions=False)
+    served_files = [ServedFile(folder, kind, lambda record: Drawn()) for kind in ("float32", "int8")]
+    return TestClient(create_app(served_files, TOKEN, version="9.9"), raise_server_exceptions=False)
 
 
 @pytest.fixture

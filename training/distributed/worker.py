@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch._C._distributed_c10d import Store
 
 
-def served_rank_zero() -> bool:
+def ran_as_worker() -> bool:
     """Whether this is one of a launch's processes beside rank 0; returns when rank 0 has ended."""
     place = launched()
     if place is None:
@@ -31,11 +31,11 @@ def served_rank_zero() -> bool:
     import torch.distributed  # noqa: F401  at its end rank 0 needs it, when it is too late to import it
 
     if place.rank:
-        serve_rank_zero(place)
+        work_for_rank_zero(place)
     return place.rank > 0
 
 
-def serve_rank_zero(place: ProcessInfo) -> None:
+def work_for_rank_zero(place: ProcessInfo) -> None:
     """Joins in every job that rank 0 hands out. Ends the process where one fails; rank 0 is told why."""
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -87,4 +87,4 @@ if __name__ == "__main__":
     register()
     threading.Thread(target=_end_with_rank_0, daemon=True).start()
     rank, world, port = map(int, sys.argv[1:])
-    serve_rank_zero(ProcessInfo(rank, world, rank, 0, "127.0.0.1", port, hosts=False))
+    work_for_rank_zero(ProcessInfo(rank, world, rank, 0, "127.0.0.1", port, hosts=False))
