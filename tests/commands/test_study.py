@@ -65,8 +65,8 @@ def test_it_waits_for_the_jobs_of_its_own_grids_alone(tmp_path):
         assert not waited(tmp_path, lines)
         held = hold(ours)
         held.__enter__()
-        threading.Timer(0.3, held.__exit__, (None, None, None)).start()
         began = time.monotonic()
+        threading.Timer(0.3, held.__exit__, (None, None, None)).start()
         assert waited(tmp_path, lines, every=0.01)
         assert 0.3 <= time.monotonic() - began < 5
 
