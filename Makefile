@@ -26,11 +26,11 @@ export-tflite: setup ## RUN=<folder>: phone files of a run, checked and timed (n
 	@$(PY) -m export $(if $(RUN),run='"$(RUN)"')
 
 bench-phone: setup ## BENCHMARK_MODEL=<file> [SERIAL= RUN= SWEEP=]: time files on an Android phone over adb
-	@$(PY) -m export.latency latency=adb $(if $(RUN),run='"$(RUN)"') $(if $(SWEEP),front='"$(SWEEP)"') \
+	@$(PY) -m export.latency latency=adb $(if $(RUN),run='"$(RUN)"') $(if $(SWEEP),pareto_of='"$(SWEEP)"') \
 	  $(if $(SERIAL),latency.adb.serial='"$(SERIAL)"') $(if $(BENCHMARK_MODEL),latency.adb.benchmark_model='"$(BENCHMARK_MODEL)"')
 
 phone: setup ## [RUN= SWEEP= HOST=0.0.0.0]: the page for phones: time files, score them, live camera
-	@$(PY) -m web $(if $(RUN),run='"$(RUN)"') $(if $(SWEEP),front='"$(SWEEP)"') $(if $(HOST),host=$(HOST) https=true)
+	@$(PY) -m web $(if $(RUN),run='"$(RUN)"') $(if $(SWEEP),pareto_of='"$(SWEEP)"') $(if $(HOST),host=$(HOST) https=true)
 
 study: setup ## STUDY=reduced|full, PHOTOS=<folder>: the whole study; the same again goes on (hours)
 	@$(PY) -m pipelines study study=$(or $(STUDY),reduced) $(if $(PHOTOS),photos='"$(PHOTOS)"')
@@ -69,11 +69,11 @@ sheet-painted: setup ## draw phones before and after damage was painted on them;
 sheet-shackles: setup ## draw a contact sheet of rendered worn joints, a row per level of variation
 	@$(PY) -m datamodules.shackles --out shackles.png
 
-test: setup ## the tests, under 10 minutes on 2 cores
+test: setup ## the tests, some 10 minutes on 2 cores
 	@$(PY) -m pytest -n auto --dist loadfile
 
-test-slow: setup ## the long tests as well
-	@$(PY) -m pytest -n auto --dist loadfile -m "slow or not slow"
+test-slow: setup ## [THIRD=0|1|2]: the long tests as well; with THIRD a third of the long ones alone
+	@$(PY) -m pytest -n auto --dist loadfile $(if $(THIRD),-m slow --third $(THIRD),-m "slow or not slow")
 
 lint: setup ## ruff, mypy --strict and the import directions
 	@$(PY) -m ruff check --quiet .

@@ -98,7 +98,7 @@ def check_every_kind(backbone, width, resolution, encoding):
         ("mobilenetv3_small", 1.0, "corn"),
         ("mobilenetv4_conv_small", 1.0, "ordinal"),
         ("efficientnet_lite0", 1.0, "one_hot"),
-        ("efficientnet_b0", 1.0, "coral"),
+        pytest.param("efficientnet_b0", 1.0, "coral", marks=pytest.mark.slow),
         ("resnet34", 1.0, "corn"),
         ("shufflenetv2", 0.5, "ordinal"),
         pytest.param("vgg16", 1.0, "ordinal", marks=pytest.mark.slow),
