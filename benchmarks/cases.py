@@ -47,7 +47,7 @@ class Pictures:
     folder: Path
     """With `train` and `val`, each a folder per class, where they are on disk too."""
     images: npt.NDArray[np.uint8]
-    """Train part first, RGB `(N, S, S, 3)`, mapped."""
+    """Training set first, RGB `(N, S, S, 3)`, mapped."""
     labels: npt.NDArray[np.int64]
     parts: npt.NDArray[np.str_]
 
