@@ -11,8 +11,6 @@ from torch import Tensor, nn
 
 def each_checkpoint(module: Any, folder: Path) -> Iterator[tuple[str, str]]:
     """Loads the last one and then the best one, of those that were kept; yields name and what figures of it are called by."""
-    pass  # REMOVED
-
     for checkpoint, infix in (("last", "last/"), ("best", "")):
         path = folder / "checkpoints" / f"{checkpoint}.ckpt"
         if path.exists():
