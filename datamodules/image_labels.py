@@ -100,6 +100,11 @@ class LabelledImages(FolderImages):
 
     @property
     @override
+    def likeness(self) -> str:
+        return "of the same source_id as" if self.sources else super().likeness
+
+    @property
+    @override
     def _alike(self) -> Mapping[str, Hashable]:
         return self.sources or super()._alike
 

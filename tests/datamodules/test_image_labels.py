@@ -102,3 +102,14 @@ def test_what_is_wrong_is_named(root, tmp_path, change, told):
     with pytest.raises(DataError) as error:
         load(copy, tmp_path / "cache")
     assert told in str(error.value)
+
+
+def test_a_picture_whose_source_stands_in_a_later_part_is_left_out_and_said(root, tmp_path):
+    copy = tmp_path / "parts"
+    shutil.copytree(root, copy)
+    header, *lines = (copy / "labels.csv").read_text().split()
+    parts = ["test" if at % 5 == 0 else "val" if at % 5 == 1 else "train" for at in range(len(lines))]
+    sources = ["s0" if at == 2 else f"s{at}" for at in range(len(lines))]
+    told = [f"{line},{part},{source}" for line, part, source in zip(lines, parts, sources, strict=True)]
+    (copy / "labels.csv").write_text("\n".join([f"{header},part,source_id", *told]))
+    assert load(copy, tmp_path / "cache").left_out == ["002.png: of the same source_id as 000.png"]
