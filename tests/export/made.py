@@ -31,8 +31,9 @@ def random_module(backbone, *, width=None, encoding="one_hot", resolution=64, cl
             module(torch.randint(0, 256, (8, 3, resolution, resolution)))
         pooled = module.eval()(torch.randint(0, 256, (16, 3, resolution, resolution)))
         spread = pooled.std(dim=0).mean().clamp_min(1e-3)
-        module.network.linear.weight.mul_(1 / spread)
-        module.network.linear.bias.copy_(-module(torch.randint(0, 256, (16, 3, resolution, resolution))).mean(dim=0))
+        linear = [layer for layer in module.network.linear.modules() if isinstance(layer, torch.nn.Linear)][-1]
+        linear.weight.mul_(1 / spread)
+        linear.bias.copy_(-module(torch.randint(0, 256, (16, 3, resolution, resolution))).mean(dim=0))
     return module
 
 

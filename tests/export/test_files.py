@@ -16,6 +16,7 @@ from export.ranges import Seen, least_error, min_max, percentile
 from export.runtime import read_file
 from tasks.grading_files import GradeModel, grade_answer
 from tests.backbones import NAMES
+from tests.contracts.test_configs import spec_of
 from tests.export.made import CONF, converted, pictures, random_module, torch_answers
 from training.build import NON_HEAD_KEYS, partial_from_config
 
@@ -83,11 +84,12 @@ def check_every_kind(backbone, width, resolution, encoding):
         np.testing.assert_allclose(chances.sum(axis=1), 1, atol=1e-3)
         if name == "float16":
             np.testing.assert_allclose(chances, probabilities, atol=0.1)
-    small = flatbuffer.tensors_by_type(kinds["float16"])
-    assert small["float16"] > 20
-    assert 0.45 < len(kinds["float16"]) / len(data) < 0.6
-    assert len(kinds["int8"]) < 0.4 * len(data)
-    assert flatbuffer.tensors_by_type(kinds["int8"])["int8"] > 40
+    kernels = sum(parameter.dim() > 1 for parameter in module.parameters())
+    assert flatbuffer.tensors_by_type(kinds["float16"])["float16"] >= kernels
+    assert flatbuffer.tensors_by_type(kinds["int8"])["int8"] >= max(1, 2 * (kernels - 2))  # its edges stay float
+    if len(data) > 400_000:  # below, the graph weighs as much as the weights
+        assert 0.45 < len(kinds["float16"]) / len(data) < 0.6
+        assert len(kinds["int8"]) < 0.4 * len(data)
 
 
 @pytest.mark.parametrize(
@@ -108,12 +110,26 @@ def test_one_network_of_each_family(backbone, width, encoding):
     check_every_kind(backbone, width, 64, encoding)
 
 
+def two_sizes(name):
+    """In pixels: those that a network is bound to, else one that strides divide evenly to the end and one that not."""
+    return spec_of(name).resolutions[:2] or (96, 144)
+
+
+MATRIX = [(name, size) for name in NAMES for size in two_sizes(name)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("backbone", "resolution", "encoding"), [
+    (name, size, ENCODINGS[index % len(ENCODINGS)]) for index, (name, size) in enumerate(MATRIX)
+])  # fmt: skip
+def test_every_network(backbone, resolution, encoding):
+    check_every_kind(backbone, None, resolution, encoding)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("encoding", ENCODINGS)
-@pytest.mark.parametrize("resolution", [96, 160])
-@pytest.mark.parametrize("backbone", NAMES)
-def test_the_whole_matrix(backbone, resolution, encoding):
-    check_every_kind(backbone, None, resolution, encoding)
+def test_every_encoding(encoding):
+    check_every_kind("mobilenetv2", 0.35, 96, encoding)
 
 
 @pytest.mark.slow
