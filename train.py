@@ -6,18 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hydra
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from cli.command_line import run_cli, stop_or_report
 from cli.train_schema import register
 from export.run import export_within
-from jobs.completed import prepare_resume, skip_reason
 from jobs.export_queue import enqueue, queue_active
 from jobs.job import Job, make_job
-from jobs.notices import say_start
-from jobs.record_fields import headline, opening
-from jobs.validation import samples_of
+from jobs.run_state import headline, opening, prepare_resume, samples_of, say_start, skip_reason
 from sweeps.records.run_record import Record, Status, failure_recorded, hold, is_done, update_record
 from sweeps.records.wandb_export import finish_wandb_run
 from training.distributed.rank_zero import join_workers, largest_memory_bytes
@@ -42,7 +38,7 @@ def main(cfg: DictConfig) -> str:
     job = make_job(cfg)
     folder = job.folder
     with stop_or_report(folder), hold(folder), failure_recorded(folder, job.identity), finish_wandb_run(folder):
-        train(cfg, job)
+        train(job)
         if cfg.export.enabled and is_done(folder) and not queue_active(cfg):
             export_within(folder, cfg)
     if cfg.export.enabled and queue_active(cfg):  # another job of this grid may train the same run, for other files
@@ -50,7 +46,7 @@ def main(cfg: DictConfig) -> str:
     return str(folder)
 
 
-def train(cfg: DictConfig, job: Job) -> None:
+def train(job: Job) -> None:
     """Decides, before torch is imported, whether there is anything to do; then fits, tests and records."""
     if job.problem is not None:
         raise job.problem
@@ -60,22 +56,22 @@ def train(cfg: DictConfig, job: Job) -> None:
         print(f"not applicable: {job.not_applicable}")
         return
     began = time.perf_counter()
-    samples = samples_of(cfg)
-    if ended := skip_reason(job.folder, samples.fingerprint, cfg):
+    samples = samples_of(job)
+    if ended := skip_reason(job, samples.fingerprint):
         print(f"{ended}: {job.folder}")
         return
-    samples.images(cfg.resolution)  # cut now: a broken photo is answered before the long imports
-    say_start(job, cfg, samples)
+    samples.images(job.cfg.resolution)  # cut now: a broken photo is answered before the long imports
+    say_start(job, samples)
     resume = prepare_resume(job.folder, samples.fingerprint)
     update_record(job.folder, lambda old: opening(job, samples, old if resume else {}))
     ready = time.perf_counter()
-    result = fit_and_evaluate(cfg, job, samples, resume)
+    result = fit_and_evaluate(job, samples, resume)
     result |= {"seconds": {"data": ready - began} | result["seconds"], "peak_memory_bytes": largest_memory_bytes()}
     update_record(job.folder, lambda record: record | {"status": Status.DONE, "error": ""} | result)
     print(f"{headline(job, result)}: {job.folder}")
 
 
-def fit_and_evaluate(cfg: DictConfig, job: Job, samples: "Samples", resume: Path | None) -> Record:
+def fit_and_evaluate(job: Job, samples: "Samples", resume: Path | None) -> Record:
     """Trains from the job's initial weights, or goes on from the last whole epoch of an interrupted run; then tests."""
     from lightning_modules.callbacks import History
     from sweeps.report.learning_curves import kept_epochs
@@ -85,22 +81,21 @@ def fit_and_evaluate(cfg: DictConfig, job: Job, samples: "Samples", resume: Path
     from training.evaluate import evaluate
     from training.trainer import build_trainer, forget_last_job, log_final, seed_everything
 
-    assert job.start is not None
     began = time.perf_counter()
     forget_last_job()
-    seed_everything(cfg.seed)
-    module, data = build_parts(cfg, job.start, samples)
-    choose_execution(cfg, job, module, data)
-    history = History(None if cfg.trial is None else Judge(job.folder.parent, cfg.trial))
+    seed_everything(job.cfg.seed)
+    module, data = build_parts(job, samples)
+    choose_execution(job, module, data)
+    history = History(None if job.cfg.trial is None else Judge(job.folder.parent, job.cfg.trial))
     curves = kept_epochs(job.folder / "metrics.csv", go_on=resume is not None)
-    with curves, join_workers(cfg, job, samples.fingerprint, resume) as processes:
-        trainer = build_trainer(cfg, job, history, resume, module.way.precision, processes)
+    with curves, join_workers(job, samples.fingerprint, resume) as plugins:
+        trainer = build_trainer(job, history, resume, module.way.precision, plugins)
         trainer.fit(module, data, ckpt_path=resume)
     fitted = time.perf_counter()
     if history.stopped:
         return {"status": Status.PRUNED, "error": history.stopped, "history": history.epochs,
                 "seconds": {"fit": fitted - began}}  # fmt: skip
-    found = evaluate(instantiate(cfg.task), module, data, job, samples, history.epochs)
+    found = evaluate(module, data, job, samples, history.epochs)
     log_final(trainer, found["metrics"])
     seconds = {"fit": fitted - began, "test": time.perf_counter() - fitted}
     return found | {"history": history.epochs, "seconds": seconds}

@@ -94,8 +94,11 @@ def _plain_module(network: Any, classes: int) -> Any:
 def gridlite(case: Case, pictures: Pictures, epochs: int, turn: Turn, words: list[str]) -> None:
     """train.py's own trainer, data module and module, under more settings."""
     from hydra.utils import instantiate
+    from omegaconf import OmegaConf
 
     from datamodules.base.loaders import CellArrays, CellDataModule
+    from jobs.job import Job
+    from lightning_modules.backbones.spec import BackboneSpec
     from lightning_modules.callbacks import History
     from training.memory import keep_freed_memory
     from training.trainer import build_trainer
@@ -111,8 +114,10 @@ def gridlite(case: Case, pictures: Pictures, epochs: int, turn: Turn, words: lis
             seed=0,
             prefetch=cfg.prefetch,
         )
-        point: Any = type("Folder", (), {"folder": Path(runs)})
-        trainer = build_trainer(cfg, point, History(), None, cfg.trainer.precision)
+        spec = BackboneSpec.from_config(OmegaConf.to_container(cfg.backbone.spec))  # type: ignore[arg-type]
+        cfg.callbacks.monitor = "val/accuracy"
+        job = Job(cfg, {}, "", {"task": "grading"}, Path(runs), spec, None)
+        trainer = build_trainer(job, History(), None, cfg.trainer.precision)
         trainer.callbacks.insert(0, _turns(turn))  # type: ignore[attr-defined]
         trainer.fit(module_of(case, pictures.classes), data)
 

@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -14,9 +14,6 @@ from metrics.lookup import metrics_of
 from sweeps.records.run_record import Record, RecordError, Status, find_runs, read_record, status_of
 from tasks.base import metrics_of_record, task_of_record
 from training.finished_run import load_run, load_samples
-
-if TYPE_CHECKING:
-    pass
 
 
 def best_of_latest(runs: Path) -> Path:

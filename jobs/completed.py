@@ -2,16 +2,13 @@
 
 import hashlib
 import os
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from hydra.utils import instantiate
-from omegaconf import DictConfig
 
 from choices import ROOT, conf_folders
-from cli.command_line import in_grid
 from jobs.source_runs import checkpoint_of, content_of, matching
 from sweeps.records.journal import Command
 from sweeps.records.run_record import Record, RecordError, Status, read_record
@@ -52,29 +49,6 @@ def all_points_done(sweep: Path, before: Command | None, now: Command) -> bool:
         return False
 
 
-def skip_reason(folder: Path, fingerprint: str, cfg: DictConfig) -> str:
-    """Why a job has nothing to train: done on the same data, or failed on it and not to be tried again; else empty."""
-    if is_finished(folder, fingerprint) and not cfg.overwrite:
-        return "done before (overwrite=true trains again)"
-    if (other := _other_place(folder, fingerprint, cfg)) and not cfg.overwrite:
-        raise RecordError(
-            f"{folder}: holds a run on {other}; give this data a sweep_name of its own, or overwrite=true to replace it"
-        )
-    why = failed_before(folder, fingerprint) if in_grid() and not (cfg.retry_failed or cfg.overwrite) else ""
-    return f"failed before (retry_failed=true tries again): {why}" if why else ""
-
-
-def _other_place(folder: Path, fingerprint: str, cfg: DictConfig) -> str:
-    """Where the data of a finished run in the folder lay, if it is other data from another place; else empty."""
-    try:
-        record = read_record(folder)
-    except RecordError:
-        return ""
-    before, now = record.get("config", {}).get("datamodule", {}).get("root"), cfg.datamodule.get("root")
-    other = record["status"] == Status.DONE and record["data"]["fingerprint"] != fingerprint and str(before) != str(now)
-    return str(before) if other else ""
-
-
 def _ended_well(folder: Path, record: Record) -> bool:
     if record["status"] == Status.NOT_APPLICABLE:
         return True
@@ -105,38 +79,3 @@ def _data(records: list[Record]) -> list[tuple[dict[str, Any], str]]:
         if record["status"] == Status.DONE
     }
     return list(seen.values())
-
-
-def is_finished(folder: Path, fingerprint: str) -> bool:
-    """Whether the run is done for the same data; its configuration is in its folder's name."""
-    try:
-        record = read_record(folder)
-    except RecordError:
-        return False
-    return bool(record["status"] == Status.DONE and record["data"]["fingerprint"] == fingerprint)
-
-
-def failed_before(folder: Path, fingerprint: str) -> str:
-    """Why the run failed on the same data, one line; empty where it did not, or has not run."""
-    try:
-        record = read_record(folder)
-    except RecordError:
-        return ""
-    same = record["status"] == Status.FAILED and record.get("data", {}).get("fingerprint") == fingerprint
-    return str(record["error"]) if same else ""
-
-
-def prepare_resume(folder: Path, fingerprint: str) -> Path | None:
-    """The checkpoint that an interrupted or pruned run on the same data goes on from, else None; then old ones are removed."""
-    last = folder / "checkpoints" / "last.ckpt"
-    try:
-        record = read_record(folder)
-    except RecordError:
-        record = {"status": Status.FAILED}
-    begun = record["status"] in (Status.RUNNING, Status.PRUNED) and record["data"]["fingerprint"] == fingerprint
-    begun = begun and "together" not in record  # a stack keeps its seeds in a file of its own
-    if begun and zipfile.is_zipfile(last):  # a checkpoint cut off by a kill or a full disk has no directory
-        return last
-    for checkpoint in last.parent.glob("*.ckpt"):
-        checkpoint.unlink()
-    return None

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
@@ -10,14 +10,11 @@ from omegaconf import DictConfig, OmegaConf
 from jobs.config_hash import config_hash, excluded_keys
 from jobs.initial_weights import initial_weights_of
 from jobs.teachers import identity, teachers_of
-from jobs.validation import _problem
+from jobs.validation import first_problem
 from lightning_modules.backbones.spec import BackboneSpec, InitialWeights, WeightsError
 from metrics.base import TaskMetrics
 from metrics.lookup import metrics_of
 from sweeps.records.run_record import RecordError
-
-if TYPE_CHECKING:
-    pass
 
 FIRST = ("backbone", "width", "resolution", "encoding", "augmentation", "imbalance", "fold", "seed")
 """What a folder's name begins with: long names are cut."""
@@ -27,8 +24,10 @@ FIRST = ("backbone", "width", "resolution", "encoding", "augmentation", "imbalan
 class Job:
     """What one job is, before anything runs."""
 
+    cfg: DictConfig
+    """The composed configuration, defaults filled in: what `train.py` hands on."""
     config: dict[str, Any]
-    """The resolved configuration, defaults filled in, without the logger."""
+    """The same as plain values, without the logger: what the record keeps."""
     hash: str
     """64 hex digits over what changes the result."""
     axes: dict[str, Any]
@@ -84,7 +83,7 @@ def make_job(cfg: DictConfig) -> Job:
     exists = cfg.width in spec.widths
     widths = ", ".join(f"{width:g}" for width in spec.widths)
     reason = "" if exists else f"width={cfg.width:g}: {spec.name} comes at {widths}"
-    problem = _problem(cfg, spec)
+    problem = first_problem(cfg, spec)
     start: InitialWeights | None = None
     if exists and problem is None:
         try:
@@ -99,7 +98,7 @@ def make_job(cfg: DictConfig) -> Job:
         except RecordError as error:
             problem = error
     digest = config_hash(plain, HydraConfig.get().runtime.choices, start)
-    return Job(plain, digest, _axes(cfg), _folder(cfg, digest), spec, start, reason, problem)
+    return Job(cfg, plain, digest, _axes(cfg), _folder(cfg, digest), spec, start, reason, problem)
 
 
 def _changes_result(cfg: DictConfig, key: str, value: str = "") -> bool:

@@ -2,16 +2,8 @@
 
 import os
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
-
-if TYPE_CHECKING:
-    from torch._C._distributed_c10d import Store
-
-LONG = timedelta(days=30)
-"""For as long as rank 0 lives the others wait for its next job."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +21,6 @@ class ProcessInfo:
     """Whether the store where they meet is this process's."""
     run: str = ""
     """Tells several starts by one launcher apart."""
-
-    def store(self) -> "Store":
-        """Where the processes leave words for each other."""
-        from torch._C._distributed_c10d import PrefixStore, TCPStore
-
-        store = TCPStore(self.address, self.port, is_master=self.hosts, timeout=LONG, wait_for_workers=False)
-        return PrefixStore(f"gridlite{self.run}", store)
 
 
 def launched() -> ProcessInfo | None:

@@ -1,19 +1,11 @@
 """What no training could use: settings that contradict each other, found before torch is imported."""
 
-from typing import TYPE_CHECKING
-
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from choices import names_of, read_choice
-from datamodules.base.errors import DataError
 from jobs.launch_environment import wrong_processes
 from lightning_modules.backbones.spec import BackboneSpec
-
-if TYPE_CHECKING:
-    from choices import names_of, read_choice
-from datamodules.base.samples import Samples
 
 
 def encodings_of(targets: str) -> list[str]:
@@ -26,23 +18,8 @@ def tasks_of(targets: str) -> list[str]:
     return [name for name in names_of("task") if read_choice("task", name)["targets"] == targets]
 
 
-def samples_of(cfg: DictConfig) -> "Samples":
-    """The configured data set, checked. Raises DataError, also where the task has no use for it."""
-    samples: Samples = instantiate(cfg.datamodule).load()
-    choices = HydraConfig.get().runtime.choices
-    if samples.targets != cfg.task.targets:
-        fitting = ", ".join(tasks_of(samples.targets))
-        raise DataError(
-            f"datamodule={choices['datamodule']}: its labels are {samples.targets}, task={choices['task']} wants "
-            f"{cfg.task.targets}; want task={fitting}"
-        )
-    samples.check_task(cfg.task)
-    samples.check_stride(cfg.resolution, cfg.backbone.spec.get("stride", 32))
-    return samples
-
-
-def _problem(cfg: DictConfig, spec: BackboneSpec) -> ValueError | None:
-    """The first setting that no training could use."""
+def first_problem(cfg: DictConfig, spec: BackboneSpec) -> ValueError | None:
+    """The first setting that no training could use; None where all are of use."""
     limits = (
         ("resolution", cfg.resolution, spec.stride, f"{spec.name} divides it by {spec.stride}"),
         ("batch_size", cfg.batch_size, 2, "batch normalisation has no spread over one sample"),

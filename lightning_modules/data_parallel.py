@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from lightning_fabric.plugins import ClusterEnvironment
 from pytorch_lightning.plugins.layer_sync import LayerSync
 from timm.layers.norm_act import SyncBatchNormAct
 from torch import Tensor, distributed, nn
@@ -154,49 +153,3 @@ class SyncedLayers(LayerSync):
             module, plain = self.replaced.pop()
             module.__class__ = plain
         return model
-
-
-class Processes(ClusterEnvironment):
-    """Tells Lightning which of the processes this is; the process group is there already.
-
-    Args:
-        rank, world: this process among all.
-        local_rank, node: this process on its machine, and the machine among all.
-        on_gpu: whether each has a GPU.
-
-    """
-
-    def __init__(self, rank: int, world: int, local_rank: int, node: int, *, on_gpu: bool) -> None:
-        self.rank, self.world, self.on_machine, self.node = rank, world, local_rank, node
-        self.on_gpu = on_gpu
-
-    creates_processes_externally = True
-    main_address = ""
-    main_port = 0
-
-    @staticmethod
-    def detect() -> bool:
-        """False: it is asked for, not guessed from the environment."""
-        return False
-
-    def world_size(self) -> int:
-        """Number of processes."""
-        return self.world
-
-    def set_world_size(self, size: int) -> None:
-        """Nothing to do: it was given when the processes were started."""
-
-    def global_rank(self) -> int:
-        """From 0 on."""
-        return self.rank
-
-    def set_global_rank(self, rank: int) -> None:
-        """Nothing to do: it was given when the processes were started."""
-
-    def local_rank(self) -> int:
-        """From 0 on, on this machine."""
-        return self.on_machine
-
-    def node_rank(self) -> int:
-        """From 0 on."""
-        return self.node

@@ -12,11 +12,9 @@ from omegaconf import DictConfig
 
 from cli.command_line import in_grid, stop_or_report
 from export.run import export_within
-from jobs.completed import skip_reason
 from jobs.export_queue import enqueue, queue_active
-from jobs.job import make_job
-from jobs.notices import say_start
-from jobs.validation import samples_of
+from jobs.job import Job, make_job
+from jobs.run_state import samples_of, say_start, skip_reason
 from sweeps.records.run_record import (
     RecordError,
     RunIsBusyError,
@@ -29,7 +27,7 @@ from sweeps.records.run_record import (
     update_record,
 )
 from sweeps.records.wandb_export import finish_wandb_run
-from training.multi_seed import SeedRun, Stack, score
+from training.multi_seed import Stack, score
 
 VALUE_BY_VALUE = ("Adam", "AdamW", "Adamax", "Adagrad", "Adadelta", "NAdam", "RAdam", "RMSprop", "SGD")
 """Optimizers of torch that treat every number by itself: one over a stack does what one for each network would."""
@@ -40,13 +38,13 @@ class StackError(ValueError):
 
 
 def train_stack(cfg: DictConfig) -> str:
-    """SeedRun job of several runs. Returns their folders, a line each."""
-    runs: list[SeedRun] = []
+    """One job of several runs. Returns their folders, a line each."""
+    runs: list[Job] = []
     failed = False
     for number in range(cfg.num_stacked_seeds):
         own = deepcopy(cfg)
         own.seed = cfg.seed + number
-        runs.append(SeedRun(own, make_job(own)))
+        runs.append(make_job(own))
     with stop_or_report(runs[0].folder), ExitStack() as held:
         free = []
         for one in runs:
@@ -70,9 +68,9 @@ def train_stack(cfg: DictConfig) -> str:
     return "\n".join(str(one.folder) for one in runs)
 
 
-def _unlike(runs: list[SeedRun]) -> ValueError | None:
+def _unlike(runs: list[Job]) -> ValueError | None:
     """What keeps networks that start from runs of their own from being computed as one."""
-    starts = [one.job.start for one in runs if one.job.start is not None]
+    starts = [one.start for one in runs if one.start is not None]
     if len({(start.padding, start.mean, start.std, start.eps) for start in starts}) < 2:
         return None
     return ValueError(
@@ -80,28 +78,28 @@ def _unlike(runs: list[SeedRun]) -> ValueError | None:
     )
 
 
-def _train(runs: list[SeedRun]) -> bool:
+def _train(runs: list[Job]) -> bool:
     """Trains and scores what is left to do. Returns whether one of the runs failed by itself."""
     if not runs:
         return False
     first = runs[0]
-    problem = next((one.job.problem for one in runs if one.job.problem is not None), None) or _unlike(runs)
+    problem = next((one.problem for one in runs if one.problem is not None), None) or _unlike(runs)
     if problem is not None:
         with _all_failed(runs):
             raise problem
-    if first.job.start is None:
+    if first.start is None:
         for one in runs:
-            ending = one.job.identity | {"status": Status.NOT_APPLICABLE, "error": first.job.not_applicable}
+            ending = one.identity | {"status": Status.NOT_APPLICABLE, "error": first.not_applicable}
             update_record(one.folder, lambda _, ending=ending: ending)  # type: ignore[misc]
-        print(f"not applicable: {first.job.not_applicable}")
+        print(f"not applicable: {first.not_applicable}")
         return False
     began = time.perf_counter()
     with _all_failed(runs):
-        samples = samples_of(first.cfg)
+        samples = samples_of(first)
     left, failed = [], False
     for one in runs:
         with _reported(one) as good:
-            if ended := skip_reason(one.folder, samples.fingerprint, one.cfg):
+            if ended := skip_reason(one, samples.fingerprint):
                 print(f"{ended}: {one.folder}")
             else:
                 left.append(one)
@@ -112,7 +110,7 @@ def _train(runs: list[SeedRun]) -> bool:
         _must_fit(left)
         with _all_failed(left):
             samples.images(first.cfg.resolution)
-            say_start(first.job, first.cfg, samples)
+            say_start(first, samples)
             stack = Stack(left, samples)
             stack.open(time.perf_counter() - began)
             stack.fit()
@@ -129,7 +127,7 @@ def _train(runs: list[SeedRun]) -> bool:
     return failed
 
 
-def _is_trained(one: SeedRun, fingerprint: str) -> bool:
+def _is_trained(one: Job, fingerprint: str) -> bool:
     """Whether a stack has trained the run, but was stopped before it could score it."""
     try:
         record = read_record(one.folder)
@@ -139,7 +137,7 @@ def _is_trained(one: SeedRun, fingerprint: str) -> bool:
     return same and "trained_s" in record and not one.cfg.overwrite
 
 
-def _must_fit(runs: list[SeedRun]) -> None:
+def _must_fit(runs: list[Job]) -> None:
     """Raises StackError for settings that do not go with a stack; says so in records without harming them."""
     cfg = runs[0].cfg
     try:
@@ -180,29 +178,29 @@ def _unfit(cfg: DictConfig) -> str:
 
 
 @contextmanager
-def _all_failed(runs: Sequence[SeedRun]) -> Iterator[None]:
+def _all_failed(runs: Sequence[Job]) -> Iterator[None]:
     """What goes wrong inside goes wrong for all of them."""
     with ExitStack() as stack:
         for one in runs:
-            stack.enter_context(failure_recorded(one.folder, one.job.identity))
+            stack.enter_context(failure_recorded(one.folder, one.identity))
         yield
 
 
 @contextmanager
-def _reported(one: SeedRun) -> Iterator[list[bool]]:
+def _reported(one: Job) -> Iterator[list[bool]]:
     """What goes wrong inside is this run's alone: it is recorded and said, the others go on. Yields what is empty then."""
     good = [True]
     try:
-        with failure_recorded(one.folder, one.job.identity):
+        with failure_recorded(one.folder, one.identity):
             yield good
     except Exception as error:
         good.clear()
         print(f"error: {one_line(error)}", file=sys.stderr)
 
 
-def _note(one: SeedRun, error: Exception) -> None:
+def _note(one: Job, error: Exception) -> None:
     """A record that exists keeps what it says and gains `later_error`; a new one says failed."""
     said = {"error": one_line(error), "at": datetime.now(UTC).isoformat(timespec="seconds")}
-    failed = one.job.identity | {"status": Status.FAILED, "error": said["error"]}
+    failed = one.identity | {"status": Status.FAILED, "error": said["error"]}
     with suppress(OSError):
         update_record(one.folder, lambda record: record | {"later_error": said} if record else failed)

@@ -15,7 +15,7 @@ from cli.command_line import stop_or_report
 from cli.train_schema import register
 from datamodules.base.errors import DataError
 from jobs.job import Job, make_job
-from jobs.notices import say_start
+from jobs.run_state import say_start
 from sweeps.records.probe_results import Probe, keep
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def main(cfg: DictConfig) -> None:
                 f"datamodule={job.axes['datamodule']}: is not probed; want data with one class for each picture"
             )
         samples.images(cfg.resolution)
-        say_start(job, cfg, samples)
+        say_start(job, samples)
         probe = probed(cfg, job, samples)
         keep(sweep, probe)
         print(f"linear probe {probe.linear:.3f}, nearest neighbours {probe.neighbours:.3f}: {probe.name}")

@@ -19,7 +19,7 @@ from choices import CONF, ROOT
 from cli.command_line import quoted, stop_or_report
 from cli.train_schema import register
 from datamodules.base.errors import DataError
-from jobs.notices import SAID_BEFORE
+from jobs.run_state import SAID_BEFORE
 from sweeps.records.probe_results import Probe, kept
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from jobs.job import Job
 from lightning_modules.backbones.spec import InitialWeights
 from tasks.base import Task
 from training.memory import keep_freed_memory
@@ -80,10 +81,12 @@ def build_data(cfg: DictConfig, samples: "Samples") -> Any:
     )
 
 
-def build_parts(cfg: DictConfig, start: InitialWeights, samples: "Samples") -> tuple[Any, Any]:
+def build_parts(job: Job, samples: "Samples") -> tuple[Any, Any]:
     """Module and loaders of a run; the method may look at the data before the module is built."""
     from lightning_modules.base import TrainingSettings
 
+    assert job.start is not None
+    cfg = job.cfg
     keep_freed_memory()
     data = build_data(cfg, samples)
     distillation = instantiate(cfg.method).prepare(cfg, samples, data)
@@ -91,4 +94,4 @@ def build_parts(cfg: DictConfig, start: InitialWeights, samples: "Samples") -> t
         instantiate(cfg.optimizer), instantiate(cfg.schedule), cfg.seed, instantiate(cfg.fine_tuning), samples.ordered,
         distillation,
     )  # fmt: skip
-    return build_module(cfg, start, len(samples.class_names), settings=settings), data
+    return build_module(cfg, job.start, len(samples.class_names), settings=settings), data

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from hydra.utils import instantiate
+
 from jobs.job import Job
 from sweeps.records.run_record import Record
 from tasks.base import Task
@@ -10,11 +12,10 @@ if TYPE_CHECKING:
     from datamodules.base.samples import Samples
 
 
-def evaluate(
-    task: Task, module: Any, data: Any, job: Job, samples: "Samples", history: list[dict[str, float]]
-) -> Record:
+def evaluate(module: Any, data: Any, job: Job, samples: "Samples", history: list[dict[str, float]]) -> Record:
     """What a record says of a trained network: what its task says, `weights`, and of a student `temperature`."""
     sizes: Record = {"weights": sum(one.numel() for part in (module.network, module.head) for one in part.parameters())}
     if (taught := module.distillation) is not None:
         sizes |= {"teacher_weights": taught.weights, "temperature": float(taught.temperature)}
+    task: Task = instantiate(job.cfg.task)
     return sizes | task.evaluate(module, data, job, samples, history)

@@ -4,42 +4,18 @@ import hashlib
 import time
 import zipfile
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
-from omegaconf import DictConfig
 
 from jobs.job import Job
-from jobs.record_fields import headline, opening
+from jobs.run_state import headline, opening
 from sweeps.records.run_record import Record, RecordError, Status, read_record, update_record
-from tasks.base import Task
 from training.distributed.rank_zero import largest_memory_bytes
 from training.evaluate import evaluate
 
 if TYPE_CHECKING:
     from datamodules.base.samples import Samples
-
-
-@dataclass(frozen=True)
-class SeedRun:
-    """SeedRun of a stack's runs."""
-
-    cfg: DictConfig
-    job: Job
-
-    @property
-    def folder(self) -> Path:
-        """The run's."""
-        return self.job.folder
-
-    @property
-    def task(self) -> Task:
-        """What it is trained for."""
-        task: Task = instantiate(self.cfg.task)
-        return task
 
 
 class Stack:
@@ -50,12 +26,12 @@ class Stack:
 
     """
 
-    def __init__(self, runs: list[SeedRun], samples: "Samples") -> None:
+    def __init__(self, runs: list[Job], samples: "Samples") -> None:
         from training.build import build_parts
         from training.trainer import forget_last_job, seed_everything
 
         self.runs, self.samples = runs, samples
-        digest = hashlib.sha256("".join(one.job.hash for one in runs).encode() + samples.fingerprint.encode())
+        digest = hashlib.sha256("".join(one.hash for one in runs).encode() + samples.fingerprint.encode())
         self.checkpoint = runs[0].folder / "checkpoints" / f"stack-{digest.hexdigest()[:8]}.ckpt"
         going = [_status(one) == Status.RUNNING and not one.cfg.overwrite for one in runs]
         self.resumed = all(going) and zipfile.is_zipfile(self.checkpoint)
@@ -64,8 +40,7 @@ class Stack:
         self.data: list[Any] = []
         for one in runs:
             seed_everything(one.cfg.seed)
-            assert one.job.start is not None
-            module, data = build_parts(one.cfg, one.job.start, samples)
+            module, data = build_parts(one, samples)
             self.modules.append(module)
             self.data.append(data)
 
@@ -76,7 +51,7 @@ class Stack:
                 if old != self.checkpoint or not self.resumed:
                     old.unlink()
             known = {"together": len(self.runs), "resumed": self.resumed, "seconds": {"data": seconds / len(self.runs)}}
-            beginning = opening(one.job, self.samples, {}) | known
+            beginning = opening(one, self.samples, {}) | known
             update_record(one.folder, lambda _, beginning=beginning: beginning)  # type: ignore[misc]
 
     def fit(self) -> None:
@@ -91,10 +66,10 @@ class Stack:
         with ExitStack() as files:
             for one in self.runs:
                 files.enter_context(kept_epochs(one.folder / "metrics.csv", go_on=self.resumed))
-            loggers = [run_logger(one.cfg, one.job, resumed=self.resumed) for one in self.runs]
+            loggers = [run_logger(one, resumed=self.resumed) for one in self.runs]
             monitor = cfg.callbacks.monitor
             module = StackedModule(
-                self.modules, monitor, self.runs[0].job.metrics.direction_of(monitor), loggers, histories
+                self.modules, monitor, self.runs[0].metrics.direction_of(monitor), loggers, histories
             )
             trainer = build_stack_trainer(cfg, self.checkpoint)
             trainer.fit(module, StackedData(self.data), ckpt_path=self.checkpoint if self.resumed else None)
@@ -114,14 +89,14 @@ class Stack:
         update_record(one.folder, lambda record: record | known)
 
 
-def _status(one: SeedRun) -> str:
+def _status(one: Job) -> str:
     try:
         return str(read_record(one.folder)["status"])
     except RecordError:
         return ""
 
 
-def _save(one: SeedRun, module: Any, place: int) -> None:
+def _save(one: Job, module: Any, place: int) -> None:
     """The checkpoints that the run keeps: states alone, there is nothing to go on from."""
     import torch
 
@@ -136,7 +111,7 @@ def _save(one: SeedRun, module: Any, place: int) -> None:
         torch.save({"state_dict": last, "epoch": ending}, folder / "last.ckpt")
 
 
-def score(one: SeedRun, samples: "Samples") -> None:
+def score(one: Job, samples: "Samples") -> None:
     """Ends the record of a run that is trained. Raises FloatingPointError for one whose loss was no number."""
     from training.build import build_parts
     from training.trainer import seed_everything
@@ -145,9 +120,8 @@ def score(one: SeedRun, samples: "Samples") -> None:
     if record["diverged"]:
         raise FloatingPointError(record["diverged"])
     seed_everything(one.cfg.seed)
-    assert one.job.start is not None
-    module, data = build_parts(one.cfg, one.job.start, samples)
-    result: Record = evaluate(one.task, module, data, one.job, samples, record["history"])
+    module, data = build_parts(one, samples)
+    result: Record = evaluate(module, data, one, samples, record["history"])
     seconds = record["seconds"] | {"fit": record["trained_s"], "test": time.perf_counter() - began}
     ending = {
         "status": Status.DONE,
@@ -160,16 +134,16 @@ def score(one: SeedRun, samples: "Samples") -> None:
     for old in (one.folder / "checkpoints").glob("stack-*.ckpt"):
         old.unlink()
     _log_ending(one, result["metrics"], len(record["history"]))
-    print(f"{headline(one.job, result)}: {one.folder}")
+    print(f"{headline(one, result)}: {one.folder}")
 
 
-def _log_ending(one: SeedRun, metrics: dict[str, Any], epochs: int) -> None:
+def _log_ending(one: Job, metrics: dict[str, Any], epochs: int) -> None:
     """The record's figures for a logger that shows them, as `final/<name>`: TensorBoard's; the record is beside metrics.csv."""
     if HydraConfig.get().runtime.choices["logger"] != "tensorboard":
         return
     from training.trainer import run_logger
 
-    logger = run_logger(one.cfg, one.job, resumed=True)
+    logger = run_logger(one, resumed=True)
     scalars = {f"final/{name}": value for name, value in metrics.items() if isinstance(value, int | float)}
     logger.log_metrics(scalars, step=epochs)
     logger.finalize("success")

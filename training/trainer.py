@@ -22,16 +22,14 @@ if TYPE_CHECKING:
 
     from jobs.job import Job
     from lightning_modules.callbacks import History
-    from lightning_modules.data_parallel import Processes
 
 
 def build_trainer(
-    cfg: DictConfig,
     job: "Job",
     history: "History",
     resume: Path | None,
     precision: str,
-    processes: "Processes | None" = None,
+    plugins: list[Any] | None = None,
 ) -> "pl.Trainer":
     """A quiet trainer with the run's callbacks and logger; a run that goes on, from `resume`, does so in its W&B run."""
     import pytorch_lightning as pl
@@ -39,7 +37,7 @@ def build_trainer(
     from lightning_modules.callbacks import ProgressLine, checkpoints
 
     quiet()
-    folder = job.folder / "checkpoints"
+    cfg, folder = job.cfg, job.folder / "checkpoints"
     monitor, budget = cfg.callbacks.monitor, cfg.callbacks
     mode = job.metrics.direction_of(monitor)
     kept = checkpoints(folder, monitor, mode, budget.keep_best, budget.keep_last)
@@ -52,7 +50,7 @@ def build_trainer(
         from pytorch_lightning.callbacks import EMAWeightAveraging
 
         others.append(EMAWeightAveraging(decay=cfg.callbacks.ema))
-    logger: Any = run_logger(cfg, job, resumed=resume is not None) or False
+    logger: Any = run_logger(job, resumed=resume is not None) or False
     return pl.Trainer(
         **settings_of(cfg) | {"precision": precision},
         callbacks=[history, ProgressLine(f"val/{job.metrics.headline}"), *others, *kept],
@@ -60,7 +58,7 @@ def build_trainer(
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
-        **_parallel(cfg, processes),
+        **_parallel(cfg, plugins),
     )
 
 
@@ -70,15 +68,16 @@ def settings_of(cfg: DictConfig) -> dict[str, Any]:
     return {key: value for key, value in plain.items() if key != "strategy"}
 
 
-def run_logger(cfg: DictConfig, job: "Job", *, resumed: bool) -> Any:
+def run_logger(job: "Job", *, resumed: bool) -> Any:
     """The run's logger, which knows its configuration; None where it has none."""
+    settings = job.cfg.logger
     OmegaConf.register_new_resolver("run_folder", lambda: str(job.folder), replace=True)
     OmegaConf.register_new_resolver("run_name", lambda: job.folder.name, replace=True)
-    begin = partial(prepare, job.folder, resumed=resumed, offline=bool(cfg.logger and cfg.logger.get("offline")))
+    begin = partial(prepare, job.folder, resumed=resumed, offline=bool(settings and settings.get("offline")))
     OmegaConf.register_new_resolver("wandb_id", begin, replace=True)
-    if not cfg.logger:
+    if not settings:
         return None
-    logger = instantiate(cfg.logger)
+    logger = instantiate(settings)
     logger.log_hyperparams(job.config)
     if "wandb" in sys.modules and sys.modules["wandb"].run is not None:
         remember(job.folder, sys.modules["wandb"].run)
@@ -101,16 +100,14 @@ def build_stack_trainer(cfg: DictConfig, checkpoint: Path) -> "pl.Trainer":
     )  # fmt: skip
 
 
-def _parallel(cfg: DictConfig, processes: "Processes | None") -> dict[str, Any]:
+def _parallel(cfg: DictConfig, plugins: list[Any] | None) -> dict[str, Any]:
     """What a trainer is told of the other processes."""
-    if processes is None:
+    if plugins is None:
         return {}
     from inspect import signature
 
     from pytorch_lightning.strategies import DDPStrategy
     from torch.nn.parallel import DistributedDataParallel
-
-    from lightning_modules.data_parallel import SyncedLayers
 
     # torch 2.15 has renamed it; no buffer differs between processes
     buffers = {"forward_sync_buffers", "broadcast_buffers"} & signature(DistributedDataParallel).parameters.keys()
@@ -119,8 +116,7 @@ def _parallel(cfg: DictConfig, processes: "Processes | None") -> dict[str, Any]:
         cfg.fine_tuning.head_epochs or cfg.fine_tuning.top_epochs or cfg.task.get("freeze_encoder")
     )
     strategy = DDPStrategy(**settings)
-    layers = SyncedLayers(on_gpu=processes.on_gpu)
-    return {"strategy": strategy, "plugins": [processes, layers], "use_distributed_sampler": False}
+    return {"strategy": strategy, "plugins": plugins, "use_distributed_sampler": False}
 
 
 def log_final(trainer: "pl.Trainer", metrics: Mapping[str, Any]) -> None:

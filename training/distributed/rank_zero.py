@@ -14,20 +14,16 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
-
-from omegaconf import DictConfig, OmegaConf
 
 from choices import ROOT
 from jobs.launch_environment import ProcessInfo, launched
 from sweeps.records.environment import peak_memory_bytes
 
 if TYPE_CHECKING:
-    from torch._C._distributed_c10d import Store
-
     from jobs.job import Job
-    from lightning_modules.data_parallel import Processes
 
 PATIENCE = 60.0
 """Seconds that rank 0, where the processes meet, waits for the others to leave."""
@@ -41,9 +37,11 @@ class WorkerPool:
     """The other processes, as rank 0 sees them."""
 
     def __init__(self, place: ProcessInfo | None, devices: int) -> None:
+        from training.distributed.process_group import meeting_store  # late: it imports torch
+
         self.place = place or ProcessInfo(0, devices, 0, 0, "127.0.0.1", 0, hosts=True)
         self.launched = place is not None
-        self.store = self.place.store()
+        self.store = meeting_store(self.place)
         self.processes: list[tuple[subprocess.Popen[bytes], IO[bytes]]] = []
         self.job = -1
         self.failed = False
@@ -140,22 +138,26 @@ def dismiss() -> None:
 
 
 @contextmanager
-def join_workers(cfg: DictConfig, job: "Job", fingerprint: str, resume: Path | None) -> "Iterator[Processes | None]":
-    """Has the other processes join in the fit inside; gives which this is, None where there is no other.
+def join_workers(job: "Job", fingerprint: str, resume: Path | None) -> Iterator[list[Any] | None]:
+    """Has the other processes join in the fit inside; gives the trainer's plugins, None where there is no other.
 
     Raises RankError with what another process says was wrong with it.
     """
     global _largest  # noqa: PLW0603
     _largest = 0
-    if cfg.trainer.devices * cfg.trainer.num_nodes == 1:
+    trainer = job.cfg.trainer
+    if trainer.devices * trainer.num_nodes == 1:
         yield None
         return
-    pool = gather_workers(cfg.trainer.devices)
-    silent = OmegaConf.merge(cfg, {"logger": None})
+    from training.distributed.process_group import group
+
+    pool = gather_workers(trainer.devices)
+    silent = job.cfg.copy()
+    silent.logger = None
     try:
-        pool.begin((silent, job, fingerprint, resume))
-        with group(cfg, pool.place, pool.store, pool.job) as processes, _watched(pool):
-            yield processes
+        pool.begin((replace(job, cfg=silent), fingerprint, resume))
+        with group(trainer, pool.place, pool.store, pool.job) as plugins, _watched(pool):
+            yield plugins
         _largest = pool.peak_memory_bytes()
     except BaseException as error:
         pool.failed = True
@@ -188,28 +190,3 @@ def _watched(pool: WorkerPool) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-
-
-@contextmanager
-def group(cfg: DictConfig, place: ProcessInfo, store: "Store", job: int) -> "Iterator[Processes]":
-    """The process group of one job."""
-    import torch
-    from torch import distributed
-    from torch._C._distributed_c10d import PrefixStore
-
-    from lightning_modules.data_parallel import Processes
-
-    on_gpu = cfg.trainer.accelerator != "cpu" and torch.cuda.is_available()
-    device = torch.device("cuda", place.local_rank) if on_gpu else None
-    threads = torch.get_num_threads()
-    if not on_gpu and "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, threads // cfg.trainer.devices))
-    distributed.init_process_group(
-        "cpu:gloo,cuda:nccl" if on_gpu else "gloo", store=PrefixStore(f"group/{job}", store),
-        rank=place.rank, world_size=place.world, device_id=device,
-    )  # fmt: skip
-    try:
-        yield Processes(place.rank, place.world, place.local_rank, place.node, on_gpu=on_gpu)
-    finally:
-        distributed.destroy_process_group()
-        torch.set_num_threads(threads)

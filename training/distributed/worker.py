@@ -17,7 +17,6 @@ from cli.train_schema import register
 from jobs.launch_environment import ProcessInfo, launched
 from sweeps.records.environment import peak_memory_bytes
 from sweeps.records.run_record import one_line
-from training.distributed.rank_zero import group
 
 if TYPE_CHECKING:
     from torch._C._distributed_c10d import Store
@@ -39,7 +38,9 @@ def work_for_rank_zero(place: ProcessInfo) -> None:
     """Joins in every job that rank 0 hands out. Ends the process where one fails; rank 0 is told why."""
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    store = place.store()
+    from training.distributed.process_group import meeting_store
+
+    store = meeting_store(place)
     for number in count():
         given = store.get(f"job/{number}")
         if not given:
@@ -58,7 +59,8 @@ def work(given: tuple[Any, ...], place: ProcessInfo, store: "Store", number: int
     """One job, as rank 0 does it, up to the end of its training."""
     from hydra.utils import instantiate
 
-    cfg, job, fingerprint, resume = given
+    job, fingerprint, resume = given
+    cfg = job.cfg
     samples = instantiate(cfg.datamodule).load()
     if samples.fingerprint != fingerprint:
         raise ValueError(f"the data are not rank 0's here (fingerprint {samples.fingerprint}, rank 0's {fingerprint})")
@@ -66,14 +68,15 @@ def work(given: tuple[Any, ...], place: ProcessInfo, store: "Store", number: int
 
     from lightning_modules.callbacks import History
     from training.build import build_parts
+    from training.distributed.process_group import group
     from training.trainer import build_trainer, forget_last_job, seed_everything
 
     forget_last_job()
     store.set(f"ready/{number}/{place.rank}", "")
-    with group(cfg, place, store, number) as processes:
+    with group(cfg.trainer, place, store, number) as plugins:
         seed_everything(cfg.seed)
-        module, data = build_parts(cfg, job.start, samples)
-        trainer = build_trainer(cfg, job, History(), resume, cfg.trainer.precision, processes)
+        module, data = build_parts(job, samples)
+        trainer = build_trainer(job, History(), resume, cfg.trainer.precision, plugins)
         trainer.fit(module, data, ckpt_path=resume)
     store.set(f"peak/{number}/{place.rank}", str(peak_memory_bytes()))
 

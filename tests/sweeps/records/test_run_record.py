@@ -7,7 +7,7 @@ import pytest
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
-from jobs.completed import is_finished, prepare_resume
+from jobs.run_state import is_finished, prepare_resume
 from sweeps.records.run_record import (
     RECORD_VERSION,
     RecordError,

@@ -8,8 +8,9 @@ from torch.nn.functional import cross_entropy
 
 from lightning_modules.backbones.mobilenet import MobileNet
 from lightning_modules.backbones.spec import InitialWeights
-from lightning_modules.execution import LONG_S, PLAIN, ExecutionMode, Measured, adopt, best, explore, in_layout, measure
+from lightning_modules.execution import PLAIN, ExecutionMode, adopt, in_layout
 from lightning_modules.networks.classifier import GradeNetwork
+from training.autotune import LONG_S, Measured, best, explore, measure
 
 START = InitialWeights("random", "same", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 LAYOUT, LOWER = ExecutionMode(channels_last=False), ExecutionMode(precision="bf16-mixed")

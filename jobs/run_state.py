@@ -1,0 +1,147 @@
+"""A job beside its folder: whether there is anything to do, where training goes on from, what the record and the terminal say.
+
+torch is not imported here: most commands of a grid that is done end in this file.
+"""
+
+import os
+import sys
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.utils import instantiate
+
+from cli.command_line import in_grid
+from datamodules.base.errors import DataError
+from jobs.job import Job
+from jobs.validation import tasks_of
+from metrics.figures import figure_text
+from sweeps.records.environment import processor, versions
+from sweeps.records.run_record import Record, RecordError, Status, read_record
+
+if TYPE_CHECKING:
+    from datamodules.base.samples import Samples
+
+SAID_BEFORE = "GRIDLITE_NOTES_SAID"
+"""Environment variable: fingerprint of data whose notes a command has said before it called this one."""
+
+_said: set[str] = set()
+
+
+def samples_of(job: Job) -> "Samples":
+    """The configured data set, checked. Raises DataError, also where the task has no use for it."""
+    cfg, choices = job.cfg, job.axes
+    samples: Samples = instantiate(cfg.datamodule).load()
+    if samples.targets != cfg.task.targets:
+        fitting = ", ".join(tasks_of(samples.targets))
+        raise DataError(
+            f"datamodule={choices['datamodule']}: its labels are {samples.targets}, task={choices['task']} wants "
+            f"{cfg.task.targets}; want task={fitting}"
+        )
+    samples.check_task(cfg.task)
+    samples.check_stride(cfg.resolution, job.spec.stride)
+    return samples
+
+
+def skip_reason(job: Job, fingerprint: str) -> str:
+    """Why a job has nothing to train: done on the same data, or failed on it and not to be tried again; else empty.
+
+    Raises RecordError where the folder holds a run on data from another place.
+    """
+    folder, cfg = job.folder, job.cfg
+    if is_finished(folder, fingerprint) and not cfg.overwrite:
+        return "done before (overwrite=true trains again)"
+    if (other := _other_place(job, fingerprint)) and not cfg.overwrite:
+        raise RecordError(
+            f"{folder}: holds a run on {other}; give this data a sweep_name of its own, or overwrite=true to replace it"
+        )
+    why = failed_before(folder, fingerprint) if in_grid() and not (cfg.retry_failed or cfg.overwrite) else ""
+    return f"failed before (retry_failed=true tries again): {why}" if why else ""
+
+
+def is_finished(folder: Path, fingerprint: str) -> bool:
+    """Whether the run is done for the same data; its configuration is in its folder's name."""
+    record = _record_of(folder)
+    return record.get("status") == Status.DONE and _is_of(record, fingerprint)
+
+
+def failed_before(folder: Path, fingerprint: str) -> str:
+    """Why the run failed on the same data, one line; empty where it did not, or has not run."""
+    record = _record_of(folder)
+    same = record.get("status") == Status.FAILED and _is_of(record, fingerprint)
+    return str(record["error"]) if same else ""
+
+
+def prepare_resume(folder: Path, fingerprint: str) -> Path | None:
+    """The checkpoint that an interrupted or pruned run on the same data goes on from, else None; then old ones are removed."""
+    last, record = folder / "checkpoints" / "last.ckpt", _record_of(folder)
+    begun = record.get("status") in (Status.RUNNING, Status.PRUNED) and _is_of(record, fingerprint)
+    begun = begun and "together" not in record  # a stack keeps its seeds in a file of its own
+    if begun and zipfile.is_zipfile(last):  # a checkpoint cut off by a kill or a full disk has no directory
+        return last
+    for checkpoint in last.parent.glob("*.ckpt"):
+        checkpoint.unlink()
+    return None
+
+
+def _record_of(folder: Path) -> Record:
+    """The folder's record; empty where it has none that can be read."""
+    try:
+        return read_record(folder)
+    except RecordError:
+        return {}
+
+
+def _is_of(record: Record, fingerprint: str) -> bool:
+    return bool(record.get("data", {}).get("fingerprint") == fingerprint)
+
+
+def _other_place(job: Job, fingerprint: str) -> str:
+    """Where the data of a finished run in the folder lay, if it is other data from another place; else empty."""
+    record = _record_of(job.folder)
+    if record.get("status") != Status.DONE or _is_of(record, fingerprint):
+        return ""
+    before, now = record.get("config", {}).get("datamodule", {}).get("root"), job.cfg.datamodule.get("root")
+    return str(before) if str(before) != str(now) else ""
+
+
+def say_start(job: Job, samples: "Samples") -> None:
+    """Says once per data set what is odd about it, and once per backbone and width, loudly, that `auto` found no
+    weights.
+    """
+    for note in samples.notes if os.environ.get(SAID_BEFORE) != samples.fingerprint else ():
+        if note not in _said:
+            _said.add(note)
+            print(f"note: {note}", file=sys.stderr)
+    what = f"{job.spec.name} {job.cfg.width:g}"
+    if job.cfg.backbone.weights == "auto" and job.start and job.start.origin == "random" and what not in _said:
+        _said.add(what)
+        print(
+            f"WARNING: {what} starts from RANDOM weights: no ImageNet weights in {job.cfg.paths.weights}, the hub's cache "
+            "or on the hub (backbone.weights=imagenet insists, none silences this)",
+            file=sys.stderr,
+        )
+
+
+def opening(job: Job, samples: "Samples", before: Record) -> Record:
+    """What a record holds from the start of its run; `before` is the record of an interrupted one that goes on, or empty."""
+    data: dict[str, Any] = {
+        "fingerprint": samples.fingerprint,
+        "class_names": list(samples.class_names),
+        "ordered": samples.ordered,
+        "preprocessing": samples.preprocessing,
+        "left_out": samples.left_out,
+        "cells": samples.counts(),
+        "images": samples.table.part.value_counts().to_dict(),
+    }
+    data["sources"] = samples.table.groupby("part").source_id.nunique().to_dict()
+    where = {"versions": versions(), "device": {"processor": processor()}}
+    kept = {key: before[key] for key in ("execution",) if key in before} | {"resumed": bool(before)}
+    return job.identity | {"status": Status.RUNNING, "error": "", "data": data} | where | kept
+
+
+def headline(job: Job, result: Record) -> str:
+    """What a finished training is told by, or why there is nothing to tell."""
+    metrics, name = result.get("metrics", {}), job.metrics.headline
+    known = [f"{part}/{name}" for part in ("val", "val/last", "test") if f"{part}/{name}" in metrics]
+    return ", ".join(f"{one} {figure_text(one, metrics[one])}" for one in known) or str(result["error"])
