@@ -14,7 +14,7 @@ import numpy.typing as npt
 from filelock import FileLock
 
 from datamodules.base.array_cache import build_array, disk_errors, threaded_map
-from datamodules.base.data_set import DataSet
+from datamodules.base.data_set import DividedFolder
 from datamodules.base.errors import DataError
 from datamodules.base.samples import SPLIT_VERSION, Division, Samples
 from datamodules.base.splits import PARTS, assign_parts, spread
@@ -190,17 +190,15 @@ class FolderImages(Samples):
         return parts
 
 
-class ImageFolder(DataSet):
+class ImageFolder(DividedFolder):
     """Looks through a folder of class folders.
 
     Args:
         root: the folder: `<class>/*.jpg`, or `train/<class>/*.jpg` beside `test` and, if wanted, `val`.
-        cache: where resized images are kept.
         use_parts: whether folders called train, val and test divide the data; else all is divided into folds.
         ordered: whether the classes are grades; `class_names` then has to name them from best to worst.
         class_names: all class folders in the order that they shall have; None takes them by name.
-        folds, val_folds, split_seed, fold: see `splits.assign_parts`.
-        calibration_cells: size of the calibration part.
+        divided: see `DividedFolder`.
 
     """
 
@@ -208,19 +206,14 @@ class ImageFolder(DataSet):
         self,
         root: str,
         *,
-        cache: str,
         use_parts: bool,
-        folds: int,
-        val_folds: int,
-        split_seed: int,
-        fold: int,
-        calibration_cells: int,
         ordered: bool = False,
         class_names: Sequence[str] | None = None,
+        **divided: Any,
     ) -> None:
-        self.root, self.cache, self.use_parts = Path(root), Path(cache), use_parts
+        super().__init__(root, **divided)
+        self.use_parts = use_parts
         self.ordered, self.class_names = ordered, class_names
-        self.division = Division(fold, folds, val_folds, split_seed, calibration_cells)
 
     def load(self) -> FolderImages:
         """Reads every file once; later starts find what was seen. Raises DataError on what cannot be trained on."""

@@ -1,9 +1,7 @@
 """Images with any number of labels each: what is in a picture, what is wrong with a part."""
 
-import hashlib
-import json
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, override
@@ -11,13 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, override
 import numpy as np
 import numpy.typing as npt
 
-from datamodules.base.data_set import DataSet
+from datamodules.base.data_set import DividedFolder
 from datamodules.base.errors import DataError
-from datamodules.base.samples import Division
 from datamodules.base.splits import PARTS
-from datamodules.image_folder import FolderImages
+from datamodules.csv_images import CsvImages, groups_of, sources_of
 from datamodules.images.csv_table import OWN_COLUMNS, read_table
-from datamodules.images.decoding import SUFFIXES
 from datamodules.images.index import ImageEntry, find_members, scan_images, whole_ones
 
 if TYPE_CHECKING:
@@ -29,30 +25,19 @@ NOTHING = "none"
 
 
 @dataclass(frozen=True)
-class LabelledImages(FolderImages):
+class LabelledImages(CsvImages):
     """A folder of images with a set of labels each, that has been looked through.
 
     Attributes:
         class_names: the labels.
-        label_sets: by the image's name, 0 or 1 for each label.
-        sources, groups: by the image's name, where the csv has them; without sources, pictures that are almost the same are one.
+        values: by the image's name, 0 or 1 for each label.
         tabled: whether a csv says the labels, and not folders.
 
     """
 
-    label_sets: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    sources: Mapping[str, str] = field(default_factory=dict)
-    groups: Mapping[str, str] = field(default_factory=dict)
     tabled: bool = True
 
     targets: ClassVar[str] = "label_sets"
-    one_class_each: ClassVar[bool] = False
-
-    @cached_property
-    @override
-    def fingerprint(self) -> str:
-        told = [super().fingerprint, dict(self.label_sets), dict(self.sources), dict(self.groups)]
-        return hashlib.blake2b(json.dumps(told).encode(), digest_size=8).hexdigest()
 
     @cached_property
     @override
@@ -61,8 +46,7 @@ class LabelledImages(FolderImages):
         has none; column labels has 0 or 1 for each.
         """
         table = super().table
-        table["labels"] = [list(self.label_sets[name]) for name in table["sample"]]
-        table["group"] = table["sample"].map(dict(self.groups)).fillna("") if self.groups else ""
+        table["labels"] = [list(self.values[name]) for name in table["sample"]]
         return table
 
     @override
@@ -89,58 +73,25 @@ class LabelledImages(FolderImages):
 
     @property
     @override
-    def notes(self) -> list[str]:
-        lines = self.left_out
-        return [f"left out {len(lines)} files, all named in record.json; the first: {lines[0]}"] if lines else []
-
-    @property
-    @override
-    def least_labels(self) -> int:
-        return 1
-
-    @property
-    @override
-    def likeness(self) -> str:
-        return "of the same source_id as" if self.sources else super().likeness
-
-    @property
-    @override
-    def _alike(self) -> Mapping[str, Hashable]:
-        return self.sources or super()._alike
-
-    @property
-    @override
     def _passed_over(self) -> list[str]:
-        files = (path for path in self.root.rglob("*") if path.suffix.lower() in SUFFIXES)
-        names = {path.relative_to(self.root).as_posix() for path in files if not path.name.startswith(".")}
-        return [
-            f"{name}: stands in no line of the table" for name in sorted(names - self.label_sets.keys()) if self.tabled
-        ]
+        return super()._passed_over if self.tabled else []
 
     @override
     def _labels(self) -> npt.NDArray[np.int64]:
-        sets = np.array([self.label_sets[member.path] for member in self.samples], np.int64)
+        sets = np.array([self.values[member.path] for member in self.samples], np.int64)
         often = np.where(sets > 0, sets.sum(axis=0), len(sets) + 1)
         return np.where(sets.any(axis=1), often.argmin(axis=1), len(self.class_names))
 
-    @override
-    def _sources(self) -> npt.NDArray[np.str_]:
-        if not self.sources:
-            return super()._sources()
-        return np.array([self.sources[member.path] for member in self.samples])
 
-
-class ImageLabels(DataSet):
+class ImageLabels(DividedFolder):
     """Looks through a folder of images and the csv beside them, or through its folders.
 
     Args:
         root: the folder.
         table: the csv in it. Columns: image (its path in the folder), one of 0 and 1 for each label, and if wanted source_id (what
             is never on both sides of a split), group (figures are also given per group), part (train, val or test).
-        cache: where resized images are kept.
         use_parts: whether the column part divides the data; else all is divided into folds.
-        folds, val_folds, split_seed, fold: see `splits.assign_parts`.
-        calibration_cells: size of the calibration part.
+        divided: see `DividedFolder`.
 
     """
 
@@ -149,16 +100,11 @@ class ImageLabels(DataSet):
         root: str,
         *,
         table: str,
-        cache: str,
         use_parts: bool,
-        folds: int,
-        val_folds: int,
-        split_seed: int,
-        fold: int,
-        calibration_cells: int,
+        **divided: Any,
     ) -> None:
-        self.root, self.table, self.cache, self.use_parts = Path(root), table, Path(cache), use_parts
-        self.division = Division(fold, folds, val_folds, split_seed, calibration_cells)
+        super().__init__(root, **divided)
+        self.table, self.use_parts = table, use_parts
 
     @override
     def load(self) -> LabelledImages:
@@ -173,9 +119,9 @@ class ImageLabels(DataSet):
         sets = {row.image: tuple(int(value) for value in row.values) for row in rows}
         given = self.use_parts and bool(rows[0].part)
         members = [ImageEntry(row.image, row.part if given else "", "") for row in rows]
-        sources = {row.image: row.source_id for row in rows} if rows[0].source_id else {}
-        groups = {row.image: row.group for row in rows if row.group}
-        return self._checked(tuple(names), members, sets, given=given, sources=sources, groups=groups, tabled=True)
+        return self._checked(
+            tuple(names), members, sets, given=given, sources=sources_of(rows), groups=groups_of(rows), tabled=True
+        )
 
     def _from_folders(self) -> LabelledImages:
         found, has_parts = find_members(self.root)
@@ -202,7 +148,7 @@ class ImageLabels(DataSet):
                 says = "has" if kept[0, at] else "lacks"
                 raise DataError(f"{self.root}: every picture {says} the label {name}: there is nothing to learn")
         return LabelledImages(
-            self.root, names, members, index, self.division, given, self.cache, label_sets=sets, sources=sources,
+            self.root, names, members, index, self.division, given, self.cache, values=sets, sources=sources,
             groups=groups, tabled=tabled,
         )  # fmt: skip
 

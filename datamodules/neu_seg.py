@@ -4,31 +4,29 @@ import hashlib
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from filelock import FileLock
 from PIL import Image as PillowImage
 
-from datamodules.base.data_set import DataSet
+from datamodules.base.data_set import DividedFolder
 from datamodules.base.errors import DataError
-from datamodules.base.samples import Division
 from datamodules.masks.bits import checked_names
 from datamodules.masks.run_lengths import Mask
 from datamodules.masks.samples import MaskSamples
 from datamodules.severstal import masks_of_table
 
 
-class NeuSeg(DataSet):
+class NeuSeg(DividedFolder):
     """Reads neu_seg.zip, or its folders `images`, `masks` and `splits`.
 
     Args:
         root: the folder that holds the zip or the folders.
-        cache: where the zip is unpacked, and where resized images and masks are kept.
         class_names: of the index masks' values 1, 2, ...
         truth: `index` (png masks) or `runs` (train_rle.csv): both say the same.
         use_parts: whether the data set's own lists divide it; else all is divided into folds.
-        folds, val_folds, split_seed, fold: see `splits.assign_parts`.
-        calibration_cells: size of the calibration part.
+        divided: see `DividedFolder`.
         most_train: so many images of the train list alone, spread evenly over it; 0 takes all.
 
     """
@@ -37,24 +35,19 @@ class NeuSeg(DataSet):
         self,
         root: str,
         *,
-        cache: str,
         class_names: Sequence[str],
         truth: str,
         use_parts: bool,
-        folds: int,
-        val_folds: int,
-        split_seed: int,
-        fold: int,
-        calibration_cells: int,
         most_train: int = 0,
+        **divided: Any,
     ) -> None:
+        super().__init__(root, **divided)
         if truth not in ("index", "runs"):
             raise DataError(f"datamodule.truth={truth}: want index or runs")
         if most_train < 0:
             raise DataError(f"datamodule.most_train={most_train}: want 0 (all) or more")
-        self.root, self.cache, self.class_names = Path(root), Path(cache), checked_names(class_names)
+        self.class_names = checked_names(class_names)
         self.truth, self.use_parts, self.most_train = truth, use_parts, most_train
-        self.division = Division(fold, folds, val_folds, split_seed, calibration_cells)
 
     def load(self) -> MaskSamples:
         """Raises DataError on the first thing that is wrong."""

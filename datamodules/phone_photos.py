@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from datamodules.base.data_set import DataSet
+from datamodules.base.data_set import DividedFolder
 from datamodules.base.errors import DataError
 from datamodules.base.samples import SPLIT_VERSION, Division, Samples
 from datamodules.base.splits import assign_parts, spread
@@ -121,16 +121,14 @@ class Cells(Samples):
         return next(fitting, photo.kind)
 
 
-class PhonePhotos(DataSet):
+class PhonePhotos(DividedFolder):
     """Reads, checks and divides a folder of phone photos.
 
     Args:
         root: the folder: photos.csv, cells.csv and photos/ or ready-cut cells/.
-        cache: where cut cells are kept.
         class_names: grades from best to worst; their number is K.
         columns, rows, cell_px: the grid.
-        folds, val_folds, split_seed, fold: see `splits.assign_parts`.
-        calibration_cells: size of the calibration part.
+        divided: see `DividedFolder`.
         labels: what is trained on: `settled` (one grade a cell) or `votes` (the share of votes that each grade got); every
             part is scored on the settled ones.
         groups: name → pattern of photo names; figures are also reported per group. Photos that no pattern fits are
@@ -139,32 +137,26 @@ class PhonePhotos(DataSet):
     """
 
     family = "phones"
-    location_keys = (*DataSet.location_keys, "groups")
+    location_keys = (*DividedFolder.location_keys, "groups")
 
     def __init__(
         self,
         root: str,
         *,
-        cache: str,
         class_names: Sequence[str],
         columns: int,
         rows: int,
         cell_px: int,
-        folds: int,
-        val_folds: int,
-        split_seed: int,
-        fold: int,
-        calibration_cells: int,
         groups: Mapping[str, str],
         labels: str = "settled",
+        **divided: Any,
     ) -> None:
+        super().__init__(root, **divided)
         if labels not in ("settled", "votes"):
             raise DataError(f"datamodule.labels={labels}: want settled or votes")
         self.labels = labels
-        self.root, self.cache = Path(root), Path(cache)
         self.class_names = tuple(class_names)
         self.grid = Grid(columns, rows, cell_px)
-        self.division = Division(fold, folds, val_folds, split_seed, calibration_cells)
         self.groups = dict(groups)
 
     def load(self) -> Cells:

@@ -3,8 +3,9 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from datamodules.base.data_set import DataSet
+from datamodules.base.data_set import DividedFolder
 from datamodules.base.errors import DataError
 from datamodules.base.samples import Division
 from datamodules.images.decoding import SUFFIXES
@@ -14,41 +15,34 @@ from datamodules.masks.defect_table import read_defects
 from datamodules.masks.samples import MaskSamples
 
 
-class Severstal(DataSet):
+class Severstal(DividedFolder):
     """Reads and checks a folder of images and a table of run lengths.
 
     Args:
         root: the folder: `<images>/*.jpg` and `<table>`.
-        cache: where resized images and masks are kept.
         class_names: what the table numbers from 1.
         images, table: names within the folder.
         test_images: about so many, of every set of classes its share, are held back as the test set; 0 makes the
             fold the test set.
-        folds, val_folds, split_seed, fold: see `splits.assign_parts`.
-        calibration_cells: size of the calibration part.
+        divided: see `DividedFolder`.
 
     """
 
-    split_keys = (*DataSet.split_keys, "test_images")
+    split_keys = (*DividedFolder.split_keys, "test_images")
 
     def __init__(
         self,
         root: str,
         *,
-        cache: str,
         class_names: Sequence[str],
         images: str,
         table: str,
         test_images: int,
-        folds: int,
-        val_folds: int,
-        split_seed: int,
-        fold: int,
-        calibration_cells: int,
+        **divided: Any,
     ) -> None:
-        self.root, self.cache, self.class_names = Path(root), Path(cache), checked_names(class_names)
+        super().__init__(root, **divided)
+        self.class_names = checked_names(class_names)
         self.images, self.table, self.test_images = images, table, test_images
-        self.division = Division(fold, folds, val_folds, split_seed, calibration_cells)
 
     def load(self) -> MaskSamples:
         """Reads every file once; later starts find what was seen. Raises DataError on the first thing that is wrong."""

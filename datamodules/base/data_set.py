@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from datamodules.base.samples import Samples
+from datamodules.base.samples import Division, Samples
 
 
 @dataclass(frozen=True)
@@ -59,3 +59,29 @@ class DataSet(ABC):
     def division_of(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
         """The settings that divide it."""
         return {name: settings[name] for name in cls.split_keys if name in settings}
+
+
+class DividedFolder(DataSet):
+    """A data set in a folder, divided into folds.
+
+    Args:
+        root: the folder.
+        cache: where what is made of its files is kept.
+        folds, val_folds, split_seed, fold: see `splits.assign_parts`.
+        calibration_cells: how many samples of the training set int8 files are calibrated on.
+
+    """
+
+    def __init__(
+        self,
+        root: str,
+        *,
+        cache: str,
+        folds: int,
+        val_folds: int,
+        split_seed: int,
+        fold: int,
+        calibration_cells: int,
+    ) -> None:
+        self.root, self.cache = Path(root), Path(cache)
+        self.division = Division(fold, folds, val_folds, split_seed, calibration_cells)
