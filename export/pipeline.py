@@ -206,7 +206,7 @@ class Export:
             "axes": self.record["axes"],
             "config_hash": self.record["config_hash"],
             "width": config["width"],
-            "start": self.record["start"]["origin"],
+            "initial_weights": self.record["initial_weights"]["origin"],
             "versions": self.record["versions"],
             **torch_says.described,
         }

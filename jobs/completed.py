@@ -54,9 +54,12 @@ def _ended_well(folder: Path, record: Record) -> bool:
         return True
     if "later_error" in record:
         return False
-    if record.get("start", {}).get("origin") == "random" and record["config"]["backbone"].get("weights") == "auto":
+    if (
+        record.get("initial_weights", {}).get("origin") == "random"
+        and record["config"]["backbone"].get("weights") == "auto"
+    ):
         return False  # weights may have come since
-    begun = record.get("start", {})
+    begun = record.get("initial_weights", {})
     if begun.get("origin") == "run" and begun["sha256"] not in _runs_at(str(record["config"]["backbone"]["weights"])):
         return False  # that run has been trained anew
     files = record.get("exports", {}).values()

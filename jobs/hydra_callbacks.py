@@ -106,8 +106,8 @@ class ProbeRankingCallback(Callback):
         table = Table(
             title=f"{sweep}: frozen features judged on the validation set", title_justify="left", title_style="bold"
         )
-        for name in ("backbone", "width", "px", "start", "fold", "linear probe", "neighbours", "seconds"):
-            table.add_column(name, justify="left" if name in ("backbone", "start") else "right")
+        for name in ("backbone", "width", "px", "initial weights", "fold", "linear probe", "neighbours", "seconds"):
+            table.add_column(name, justify="left" if name in ("backbone", "initial weights") else "right")
         for one in found:
             linear = f"{one.linear:.3f} [{one.low:.3f}, {one.high:.3f}]"
             words = (

@@ -33,7 +33,7 @@ def initial_weights_of(cfg: DictConfig, spec: BackboneSpec) -> InitialWeights:
     if (other, width) != (spec.name, cfg.width):
         raise RecordError(f"{KEY}={folders[0]}: a run of {other} {width:g}; want one of {spec.name} {cfg.width:g}")
     assert_no_leakage(KEY, cfg, folders[0])
-    begun = record["start"]
+    begun = record["initial_weights"]
     mean, std = ((a, b, c) for a, b, c in (begun["mean"], begun["std"]))
     eps = float(begun["eps"])
     return InitialWeights("run", begun["padding"], mean, std, path, content_of(path), eps, _answers_alike(cfg, record))

@@ -52,7 +52,7 @@ class Job:
             "main_figure": f"val/{self.metrics.main}",
             "direction": self.metrics.direction,
             "seed": self.config["seed"],
-            "start": start or {},
+            "initial_weights": start or {},
         }
 
     @property
@@ -66,7 +66,7 @@ class Job:
         axes = self.axes
         origin = self.start.origin if self.start else ""
         shape = f"{axes['backbone']} {axes['width']:g} at {axes['resolution']} px"
-        return f"{shape}, {axes['encoding']}, {axes['datamodule']} fold {axes['fold']}, seed {axes['seed']}, start {origin}"
+        return f"{shape}, {axes['encoding']}, {axes['datamodule']} fold {axes['fold']}, seed {axes['seed']}, initial weights {origin}"
 
 
 def make_job(cfg: DictConfig) -> Job:

@@ -37,6 +37,12 @@ def figure_title(name: str) -> str:
     return next((one.titles[short] for one in all_metrics() if short in one.titles), short.replace("_", " "))
 
 
+def figure_words(name: str) -> str:
+    """`val/macro_f1` → `validation macro F1`, for headings and axes."""
+    part = name.partition("/")[0] if "/" in name else ""
+    return f"{'validation' if part == 'val' else part} {figure_title(name)}".strip()
+
+
 def is_share(name: str) -> bool:
     """Whether a figure lies from 0 to 1 and is told in points or percent."""
     short = plain(name)

@@ -22,7 +22,7 @@ from sweeps.records.run_record import Record, RecordError, Status, find_runs, re
 from tasks.base import metrics_of_record, task_of_record
 from training.finished_run import load_run, load_samples
 
-ABOUT = ("seed", "fold", "datamodule", "start", "task")
+ABOUT = ("seed", "fold", "datamodule", "initial_weights", "task")
 """Axes that do not tell one network from another, or that stand in a row by themselves."""
 
 register()
@@ -41,7 +41,7 @@ def main(cfg: DictConfig) -> None:
 
 
 def crossed(sweep: Path, checkpoint: str = "best") -> pd.DataFrame:
-    """A row per run and data set: trained_on, tested_on, run, seed, fold, start, the other axes that differ, part, images, figures.
+    """A row per run and data set: trained_on, tested_on, run, seed, fold, initial_weights, the other axes that differ, part, images, figures.
 
     A run is tested on the test set, or where there is none the validation set, that the other data have at its own fold; of data of
     its own kind without the samples and sources that it was trained on or chosen by. Raises RecordError where there are no two
@@ -77,7 +77,7 @@ def crossed(sweep: Path, checkpoint: str = "best") -> pd.DataFrame:
             if other is None:
                 continue
             about = {"trained_on": names[folder], "tested_on": name, "run": folder.name, "seed": record["seed"],
-                     "fold": record["config"]["fold"], "start": record["start"]["origin"], "task": record["axes"]["task"]}  # fmt: skip
+                     "fold": record["config"]["fold"], "initial_weights": record["initial_weights"]["origin"], "task": record["axes"]["task"]}  # fmt: skip
             axes = {key: record["axes"].get(key) for key in networks}
             rows.append(about | axes | _figures(module, record, other))
     return pd.DataFrame(rows)

@@ -19,7 +19,7 @@ def load_run(record: Record, checkpoint: Path) -> Any:
     from lightning_modules.checkpoints import load_checkpoint
     from training.build import build_module
 
-    begun, data = record["start"], record["data"]
+    begun, data = record["initial_weights"], record["data"]
     start = InitialWeights(
         begun["origin"], begun["padding"], tuple(begun["mean"]), tuple(begun["std"]), eps=float(begun["eps"])
     )

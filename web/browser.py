@@ -46,7 +46,7 @@ class OneFile:
             "name": "file", "run": "", "kind": known.get("quantization", ""), "size_bytes": len(self.data),
             "sha256": hashlib.sha256(self.data).hexdigest(), "resolution": known["resolution"], "labels": known["labels"],
             "size": known.get("size") or [known["resolution"]] * 2, "figure": "", "share": True,
-            "preprocessing": {"crop": "none", "grid": None}, "start": known.get("start", ""), "accuracy": None, "cells": 0,
+            "preprocessing": {"crop": "none", "grid": None}, "initial_weights": known.get("initial_weights", ""), "accuracy": None, "cells": 0,
             "described": known, "timings": [], "scores": [],
         }  # fmt: skip
 

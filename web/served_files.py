@@ -76,7 +76,7 @@ class ServedFile:
             "resolution": record["config"]["resolution"],
             "labels": record["data"]["class_names"],
             "preprocessing": record["data"]["preprocessing"],
-            "start": record["start"]["origin"],
+            "initial_weights": record["initial_weights"]["origin"],
             "scored_on_phones": task_of_record(record).scored_on_phones,
             "size": self._size(record),
             "threshold": record["config"].get("encoding", {}).get("threshold"),

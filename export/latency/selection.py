@@ -41,8 +41,8 @@ def _on_the_front(sweep: Path) -> list[tuple[Path, str]]:
     files, table = collect_files(sweep), collect(sweep)
     if not len(files) or files.latency_ms.isna().all():
         return []
-    axes = [name for name in axis_columns(table) if name in files and name not in (*REPEATS, "start")]
-    told = [*axes, "file", "start"]
+    axes = [name for name in axis_columns(table) if name in files and name not in (*REPEATS, "initial_weights")]
+    told = [*axes, "file", "initial_weights"]
     found = points(files[files.latency_ms.notna()], axes)
     on = {tuple(map(str, values)) for values in found.loc[found.front, told].itertuples(index=False)}
     first: dict[tuple[str, ...], tuple[Path, str]] = {}

@@ -46,7 +46,7 @@ def main_effects(runs: pd.DataFrame, axes: list[str], figure: str | None = None)
     """Every choice of every axis against the axis's most frequent one (the first in the alphabet among equals).
 
     Args:
-        runs: a row per finished run, with the axes, seed, fold, start and the figure as columns.
+        runs: a row per finished run, with the axes, seed, fold, initial_weights and the figure as columns.
         axes: the columns that differ; seed and fold among them are passed over.
         figure: what is compared; None: val/accuracy, or val/dice.
 
@@ -75,10 +75,12 @@ def paired_effect(
     no figure and a note. Differences are first averaged within each repetition (seed and fold), so that points which share a split and a
     seed do not pass for independent ones.
     """
-    others = [name for name in {*axes, *REPEATS, "start"} if name != axis and name in runs]
+    others = [name for name in {*axes, *REPEATS, "initial_weights"} if name != axis and name in runs]
     difference = _differences(runs, others, axis, choice, against, figure)
     if not len(difference):
-        across = _differences(runs, [name for name in others if name != "start"], axis, choice, against, figure)
+        across = _differences(
+            runs, [name for name in others if name != "initial_weights"], axis, choice, against, figure
+        )
         nan, note = float("nan"), "not compared: pretrained against random start"
         return Effect(axis, choice, against, figure, nan, nan, nan, 0, 0, note) if len(across) else None
     repeats = [name for name in REPEATS if name in others]

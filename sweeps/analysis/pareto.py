@@ -33,7 +33,7 @@ def points(files: pd.DataFrame, axes: list[str], figure: str | None = None) -> p
         figure: what is held against latency_ms; None: the main figure of the task, on the validation set.
 
     Returns:
-        the axes, file, start, device; of all runs of the point, timed there or not: runs, figure with `_low` and `_high`
+        the axes, file, initial_weights, device; of all runs of the point, timed there or not: runs, figure with `_low` and `_high`
         (95 %, Student's t over repetitions), size_bytes, same (share of answers that are torch's); of those timed on the
         device, in the setting that is fastest for the file: latency_ms (median over the runs), setting; front; by
         latency.
@@ -41,7 +41,7 @@ def points(files: pd.DataFrame, axes: list[str], figure: str | None = None) -> p
     """
     metrics = metrics_of_frame(files)
     figure = figure or f"val/{metrics.main}"
-    keys = [name for name in [*axes, "file", "start"] if name in files and name not in REPEATS]
+    keys = [name for name in [*axes, "file", "initial_weights"] if name in files and name not in REPEATS]
     rows = []
     for values, group in files.groupby(keys, dropna=False, sort=False):
         scored = group.drop_duplicates("run")

@@ -47,7 +47,7 @@ def advise(sweep: Path, table: pd.DataFrame, files: pd.DataFrame, axes: list[str
     """
     metrics = metrics_of_frame(files)
     figure = f"val/{metrics.main}"
-    keys = [name for name in [*axes, "file", "start"] if name in files and name not in REPEATS]
+    keys = [name for name in [*axes, "file", "initial_weights"] if name in files and name not in REPEATS]
     found = []
     for _, point in table[table.front].iterrows():
         same = pd.Series(data=True, index=files.index)

@@ -39,7 +39,7 @@ class Probe:
     @property
     def name(self) -> str:
         """Backbone, width, resolution and initial weights, as a chart names it."""
-        return f"{self.backbone} ×{self.width:g} {self.resolution} px, start {self.start}"
+        return f"{self.backbone} ×{self.width:g} {self.resolution} px, {self.start} weights"
 
 
 def keep(sweep: Path, probe: Probe) -> Path:

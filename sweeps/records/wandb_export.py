@@ -81,7 +81,9 @@ def complete(run: "Run", folder: Path, *, pictures: bool = True) -> None:
     import wandb
 
     record = read_record(folder)
-    run.config.update({"axes": record["axes"], "start": record.get("start", {})}, allow_val_change=True)  # type: ignore[no-untyped-call]
+    run.config.update(
+        {"axes": record["axes"], "initial_weights": record.get("initial_weights", {})}, allow_val_change=True
+    )  # type: ignore[no-untyped-call]
     scalars = {
         f"final/{name}": value for name, value in record.get("metrics", {}).items() if isinstance(value, int | float)
     }

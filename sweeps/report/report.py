@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from metrics.base import TaskMetrics
-from metrics.figures import figure_text, figure_title, main_figure, mixed_starts, shown_figures
+from metrics.figures import figure_text, figure_title, figure_words, main_figure, mixed_starts, shown_figures
 from metrics.lookup import all_metrics, metrics_of_frame
 from sweeps.analysis.main_effects import Effect, main_effects
 from sweeps.analysis.pareto import points
@@ -80,7 +80,7 @@ def gather(sweep: Path) -> dict[str, Any]:
         "progress": progress(sweep),
         "status": Status,
         "data": _data(records),
-        "starts": sorted(set(done.start)) if len(done) else [],
+        "starts": sorted(set(done.initial_weights)) if len(done) else [],
         "processors": sorted({record.get("device", {}).get("processor", "") for record in records.values()} - {""}),
         "fronts": fronts,
         "advice": [(device, advise(sweep, table, files, axes)) for device, table, _ in fronts],
@@ -90,7 +90,9 @@ def gather(sweep: Path) -> dict[str, Any]:
         **repeats_of(runs, axes),
         **inside_of(sweep, done, axes),
         "crosses": cross_results.tables(cross_results.read(sweep)),
-        "effects": _effects(done, [name for name in axis_columns(done) if name != "start"] if len(done) else []),
+        "effects": _effects(
+            done, [name for name in axis_columns(done) if name != "initial_weights"] if len(done) else []
+        ),
         "curves": _curves(records, done, axes, metrics),
         "curve_top": _curve_top(records, metrics),
         "details": _details(sweep, records, done, axes),
@@ -104,6 +106,7 @@ def gather(sweep: Path) -> dict[str, Any]:
         "main": main,
         "metrics": metrics,
         "title": figure_title,
+        "words": figure_words,
         "template": str(metrics.template),
         "pooled_figures": figures_with_intervals,
         "colours": CLASS_COLOURS,
@@ -159,10 +162,10 @@ def _pooled_rows(sweep: Path, runs: pd.DataFrame, axes: list[str]) -> pd.DataFra
 def _rows(done: pd.DataFrame, files: pd.DataFrame, axes: list[str]) -> dict[str, Any]:
     """The sortable table: a row per finished run, and per file of it."""
     figures = shown_figures(done)
-    columns = [*axes, "start", "file", *figures, "same", "kB", "ms", "device"]
+    columns = [*axes, "initial_weights", "file", *figures, "same", "kB", "ms", "device"]
     rows = []
     for _, run in done.iterrows():
-        base = {name: run.get(name) for name in [*axes, "start", *figures] if name in run}
+        base = {name: run.get(name) for name in [*axes, "initial_weights", *figures] if name in run}
         rows.append(base | {"file": "torch"})
         for _, file in files[files.run == run.run].iterrows() if len(files) else ():
             own = {name: file.get(name) for name in figures if name in file}

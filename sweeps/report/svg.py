@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from metrics.figures import is_share
+from metrics.figures import figure_words, is_share
 
 WIDTH, HEIGHT = 980, 520
 LEFT, RIGHT, TOP, BOTTOM = 64, 24, 20, 48
@@ -50,14 +50,14 @@ def draw_front(points: pd.DataFrame, labels: list[str], figure: str) -> Front:
     y_ticks, y_of = share_scale(value, ends, 0.0 if is_share(figure) else -np.inf)
     kinds = sorted(points.file.unique())
     colour = {kind: COLOURS[place % len(COLOURS)] for place, kind in enumerate(kinds)}
-    random = points.start.eq("random").tolist() if "start" in points else [False] * len(points)
+    random = points.initial_weights.eq("random").tolist() if "initial_weights" in points else [False] * len(points)
     mixed = any(random) and not all(random)
     front = Front(x_ticks=x_ticks, y_ticks=y_ticks, legend=[(kind, colour[kind]) for kind in kinds], mixed=mixed)
     for number, ((_, point), label, at_random) in enumerate(zip(points.iterrows(), labels, random, strict=True), 1):
         low, high = point[f"{figure}_low"], point[f"{figure}_high"]
         interval = f" [{low:.3f}, {high:.3f}]" if np.isfinite(low) else ""
         tip = (
-            f"{label}{', random start' if mixed and at_random else ''}\n{figure.replace('/', ' ')} {point[figure]:.3f}{interval}, {int(point.runs)} run(s)\n"
+            f"{label}{', random start' if mixed and at_random else ''}\n{figure_words(figure)} {point[figure]:.3f}{interval}, {int(point.runs)} run(s)\n"
             f"{point.latency_ms:.2f} ms{f' ({point.setting})' if point.setting else ''}, {point.size_bytes / 1000:,.0f} kB, answers as torch {point.same:.1%}"
         )
         bars = {"low": y_of(low), "high": y_of(high)} if np.isfinite(low) else {"low": None, "high": None}

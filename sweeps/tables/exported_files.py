@@ -19,7 +19,11 @@ FILE_COLUMNS = ("file", "size_bytes", "same", "checkpoint", "device", "threads",
 def file_rows(run: str, record: Record) -> list[dict[str, Any]]:
     """A record's rows of `collect_files`."""
     rows = []
-    about = {"run": run, **record.get("axes", {}), "start": record.get("start", {}).get("origin", "")}
+    about = {
+        "run": run,
+        **record.get("axes", {}),
+        "initial_weights": record.get("initial_weights", {}).get("origin", ""),
+    }
     for file, entry in record.get("exports", {}).items():
         if "path" not in entry:
             continue
@@ -33,7 +37,7 @@ def file_rows(run: str, record: Record) -> list[dict[str, Any]]:
 
 
 def collect_files(sweep: Path) -> pd.DataFrame:
-    """One row per run, exported file and device that it was timed on: run, the axes, start, FILE_COLUMNS (latency_ms
+    """One row per run, exported file and device that it was timed on: run, the axes, initial_weights, FILE_COLUMNS (latency_ms
     is the p50, same the share of answers that are torch's), and every scalar metric of the file. Runs without files, and files
     that could not be made, are left out.
     """

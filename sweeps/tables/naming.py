@@ -11,7 +11,7 @@ from sweeps.tables.runs import axis_columns
 def telling(done: pd.DataFrame) -> list[str]:
     """The axes that tell the runs apart, network first; one that only follows from others is left out."""
     order = ["backbone", "width", "resolution", "encoding", "augmentation", "imbalance"]
-    known = [name for name in axis_columns(done) if name != "start"]
+    known = [name for name in axis_columns(done) if name != "initial_weights"]
     axes = [name for name in order if name in known] + sorted(set(known) - set(order))
     words = done[axes].astype(str)
     for name in reversed(axes):

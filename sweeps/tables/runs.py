@@ -42,7 +42,7 @@ def read_sweep(sweep: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def collect(sweep: Path) -> pd.DataFrame:
-    """One row per run folder: its axes, start, status, error, seconds and every scalar metric; ordered by the axes.
+    """One row per run folder: its axes, initial_weights, status, error, seconds and every scalar metric; ordered by the axes.
 
     A record that cannot be read has status `unreadable` and the reason under error.
     """
@@ -54,7 +54,7 @@ def _row(folder: Path, record: Record) -> dict[str, Any]:
     return {
         "run": folder.name,
         **record.get("axes", {}),
-        "start": record.get("start", {}).get("origin", ""),
+        "initial_weights": record.get("initial_weights", {}).get("origin", ""),
         "status": str(status_of(folder, record)),
         "error": record.get("error", ""),
         "seconds": record.get("seconds", {}).get("fit", np.nan),
@@ -163,7 +163,7 @@ def print_table(table: pd.DataFrame, sweep: Path, files: pd.DataFrame | None = N
         return
     axes = axis_columns(table)
     figures = shown_figures(table)
-    names = [*axes, *(["start"] if "start" not in axes else []), "status", *figures, "seconds"]
+    names = [*axes, *(["initial_weights"] if "initial_weights" not in axes else []), "status", *figures, "seconds"]
     shown = table[[name for name in names if name in table]]
     show(console, shown.head(most), f"{sweep}: {len(table)} runs")
     _write(table, sweep / "table")
@@ -191,7 +191,7 @@ def print_table(table: pd.DataFrame, sweep: Path, files: pd.DataFrame | None = N
         losses.to_csv(sweep / "pooled_files.csv", index=False)
         what = metrics_of_frame(losses).drop_unit
         show(console, files_shown(losses), f"exported files, all folds pooled: {what} against torch")
-    if "start" in table and mixed_starts(table.start):
+    if "initial_weights" in table and mixed_starts(table.initial_weights):
         console.print("note: some runs start pretrained and some at random (column start); they do not compare.")
     for _, run in table[table.error.fillna("") != ""].iterrows():
         console.print(f"{run.status}: {run.run}: {run.error}", markup=False, soft_wrap=True)
@@ -217,7 +217,7 @@ def _pooled_title(folds: pd.DataFrame) -> str:
 
 
 def _with_intervals(folds: pd.DataFrame) -> pd.DataFrame:
-    names = [name for name in folds if name in axis_columns(folds) or name in ("start",)]
+    names = [name for name in folds if name in axis_columns(folds) or name in ("initial_weights",)]
     known = figures_with_intervals(folds)
     figures = {*known, *(f"{name}_{end}" for name in known for end in ("low", "high"))}
     shown = folds[

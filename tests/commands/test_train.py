@@ -71,7 +71,7 @@ def test_the_record_holds_what_the_design_promises(single):
     assert {"val/accuracy", "val/accuracy_top10_mean", "val/off_by_one", "val/macro_f1", "val/loss",
             "test/accuracy", "val/per_class", "val/confusion", "val/last/accuracy"} <= record["metrics"].keys()  # fmt: skip
     assert record["config"]["resolution"] == 32
-    assert record["start"]["origin"] == "random"
+    assert record["initial_weights"]["origin"] == "random"
     assert sum(map(sum, (record["data"]["cells"][part] for part in ("train", "val", "test")))) == 90
     assert record["versions"]["torch"]
     assert record["seconds"]["fit"] > 0
@@ -351,8 +351,8 @@ def test_a_training_may_start_from_another_run(place, single):
     run(place, *SMALL, "sweep_name=further", f"backbone.weights={place}/runs/single/*", "optimizer.lr=0.002", check=0)
     (further,) = find_runs(place / "runs" / "further")
     record = record_of(further)
-    assert record["start"]["origin"] == "run"
-    assert record["start"]["mean"] == record_of(folder)["start"]["mean"]
+    assert record["initial_weights"]["origin"] == "run"
+    assert record["initial_weights"]["mean"] == record_of(folder)["initial_weights"]["mean"]
     assert f"{folder.parent}/*" in record["axes"].values()
     first = [record_of(one)["history"][0]["train/loss"] for one in (folder, further)]
     assert first[1] < first[0]
@@ -378,5 +378,5 @@ def test_each_seed_of_a_grid_may_start_from_its_own_run(place):
         check=0,
     )
     records = [record_of(folder) for folder in find_runs(place / "runs" / "second")]
-    assert len({record["start"]["sha256"] for record in records}) == 2
+    assert len({record["initial_weights"]["sha256"] for record in records}) == 2
     assert {record["axes"]["backbone.weights"] for record in records} == {f"{place}/runs/first/*seed-${{seed}}[-+]*"}

@@ -29,7 +29,7 @@ def made(folder, *, width=0.5, status="done", kept=("best", "last"), data=None):
     config |= {name: {} for name in ("task", "augmentation", "imbalance")}
     axes = {"backbone": "mobilenet", "encoding": "one_hot", "datamodule": choice}
     begun = {"origin": "imagenet", "padding": "symmetric", "mean": [0.1, 0.2, 0.3], "std": [1, 2, 3], "eps": 0.001}
-    update_record(folder, lambda _: {"status": status, "config": config, "axes": axes, "start": begun})
+    update_record(folder, lambda _: {"status": status, "config": config, "axes": axes, "initial_weights": begun})
     (folder / "checkpoints").mkdir()
     for name in kept:
         (folder / "checkpoints" / f"{name}.ckpt").write_bytes(name.encode())

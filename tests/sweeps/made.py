@@ -37,7 +37,7 @@ def add_run(
         for name in files
     }  # fmt: skip
     record = {
-        "status": status, "axes": about, "error": error, "metrics": metrics, "main_figure": "val/accuracy", "direction": "max", "start": {"origin": start},
+        "status": status, "axes": about, "error": error, "metrics": metrics, "main_figure": "val/accuracy", "direction": "max", "initial_weights": {"origin": start},
         "seconds": {"fit": 10.0, "data": 2.0}, "history": history, "exports": exports, "config": about | {"method": {}, "task": {}},
         "device": {"processor": "Test processor"}, "mistakes": [{"sample": "a", "label": 0, "grade": 1, "probability": 0.9}],
         "data": {"fingerprint": "0" * 16, "class_names": NAMES, "cells": {"train": [5] * 5, "val": [7] * 5}, "left_out": []},

@@ -20,7 +20,7 @@ function show(list) {
     const score = file.scores.findLast((one) => one.device === at('device').value);
     const fastest = file.timings.filter((one) => one.device === at('device').value).map((one) => one.ms);
     const here = score ? two(accuracyText(score['val/accuracy']), `${accuracyText(score.agreement)} alike`) : two('–', '');
-    const name = two(`${file.name} ${file.kind}`, `${file.start} start, ${(file.size_bytes / 1000).toFixed(0)} kB`);
+    const name = two(`${file.name} ${file.kind}`, `${file.initial_weights} weights, ${(file.size_bytes / 1000).toFixed(0)} kB`);
     return element('tr', {}, name, two(file.share ? accuracyText(file.accuracy) : file.accuracy?.toFixed(3) ?? '–', `${file.figure === 'accuracy' ? '' : `${file.figure}, `}${file.cells} ${file.preprocessing.grid ? 'cells' : 'images'}`), here, two(fastest.length ? Math.min(...fastest).toFixed(2) : '–', 'fastest'));
   });
   at('files').replaceChildren(head, ...rows);

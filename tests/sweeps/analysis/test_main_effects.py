@@ -59,7 +59,7 @@ def test_one_value_has_no_interval() -> None:
 
 def test_pretrained_is_not_held_against_random() -> None:
     rows = [
-        {"backbone": backbone, "width": width, "seed": seed, "start": start, "val/accuracy": accuracy}
+        {"backbone": backbone, "width": width, "seed": seed, "initial_weights": start, "val/accuracy": accuracy}
         for backbone, start, accuracy in (("mobilenet", "imagenet", 0.9), ("mobilenetv2", "random", 0.6))
         for width in (0.5, 1.0)
         for seed in (0, 1)

@@ -11,7 +11,7 @@ def row(trained, tested, mae, **about):
         "run": "r",
         "seed": 0,
         "fold": 0,
-        "start": "imagenet",
+        "initial_weights": "imagenet",
         "task": "regression",
         "backbone": "mobilenet",
         "backbone.weights": "auto",

@@ -34,7 +34,7 @@ def add(
         lambda _: {
             "status": "done",
             "axes": axes,
-            "start": {"origin": "random"},
+            "initial_weights": {"origin": "random"},
             "config": {"method": task, "trainer": {"max_epochs": epochs}},
             "data": {
                 "fingerprint": fingerprint,
