@@ -91,7 +91,7 @@ def _called(paths: list[Path], settings: list[str]) -> str:
 def _title(record: dict[str, Any]) -> str:
     axes = record["axes"]
     words = f"{axes['backbone']} {axes['width']:g} at {axes['resolution']} px, {axes['encoding']}, {axes['datamodule']}"
-    return f"{words}, start {record['start']['origin']}"
+    return f"{words}, initial weights: {record['initial_weights']['origin']}"
 
 
 def _class_number(name: str | None, labels: list[str]) -> int | None:

@@ -21,8 +21,10 @@ BUILDERS: dict[float, Callable[..., nn.Module]] = {
 class Stages(nn.Module):
     """torchvision's network without its classifier, described as timm's networks are."""
 
-    def __init__(self, network: Any) -> None:
+    def __init__(self, network: Any, in_channels: int) -> None:
         super().__init__()
+        if in_channels != 3:
+            network.conv1[0] = nn.Conv2d(in_channels, network.conv1[0].out_channels, 3, 2, 1, bias=False)
         self.conv1, self.maxpool = network.conv1, network.maxpool
         self.stage2, self.stage3, self.stage4, self.conv5 = (
             network.stage2,
@@ -61,9 +63,9 @@ class ShuffleNetV2(Backbone):
 
     """
 
-    def __init__(self, width: float, start: InitialWeights) -> None:
+    def __init__(self, width: float, start: InitialWeights, in_channels: int = 3) -> None:
         if width not in BUILDERS:
             raise ValueError(f"width={width:g}: shufflenetv2 comes at {', '.join(f'{one:g}' for one in BUILDERS)}")
         if start.padding != "symmetric":
             raise ValueError(f"padding={start.padding!r}: shufflenetv2 pads symmetrically")
-        super().__init__(Stages(BUILDERS[width](weights=None)), start)
+        super().__init__(Stages(BUILDERS[width](weights=None), in_channels), start)

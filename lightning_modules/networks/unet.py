@@ -52,7 +52,8 @@ class MaskNetwork(Network):
         if plain:
             if decoder_channels is not None:
                 raise ValueError("task.decoder_channels: a plain U-Net has its own; width= scales them")
-            decoder = PlainDecoder(backbone.out_channels, backbone.network.batch_norm)  # type: ignore[arg-type]
+            normalised = bool(getattr(backbone.network, "batch_norm", True))  # the plain U-Net may be without
+            decoder = PlainDecoder(backbone.out_channels, normalised)
             self.decoder, self.last = decoder, nn.Conv2d(decoder.out_channels, num_outputs, 1)
             return
         channels = CHANNELS[-len(halving) :] if decoder_channels is None else tuple(decoder_channels)

@@ -14,15 +14,27 @@ from export.runtime import read_file
 from sweeps.records.run_record import find_runs, update_record
 from tasks.grading_files import GradeModel
 from tests.commands.test_train import SMALL, record_of, run
+from tests.trained import copy_of, grading
 from tests.warm import HERE, run_plain, run_warm
 
 KINDS = ["float32", "float16", "dynamic", "int8"]
 
 
 @pytest.fixture(scope="module")
-def exported(place):
+def trained(tmp_path_factory):
+    return copy_of(tmp_path_factory, grading)
+
+
+@pytest.fixture(scope="module")
+def place(trained):
+    """Where the grid is, and the drawn phones."""
+    return trained[0]
+
+
+@pytest.fixture(scope="module")
+def exported(trained):
     """A grid of one point that exports as part of its job, and what it printed."""
-    done = run(place, "-m", *SMALL, "encoding=ordinal", "export=all", "sweep_name=grid", check=0)
+    place, (done,) = trained
     (folder,) = find_runs(place / "runs" / "grid")
     return done, folder
 

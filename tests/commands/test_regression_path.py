@@ -9,7 +9,7 @@ from PIL import Image
 
 from sweeps.records.run_record import find_runs
 from tests.commands.test_train import record_of, run
-from tests.numbered import draw_bars
+from tests.trained import copy_of, regression
 from tests.warm import run_warm
 
 BARS = [
@@ -22,10 +22,13 @@ NAMES = ("numbers.csv", "halves.csv")
 
 
 @pytest.fixture(scope="module")
-def bars(tmp_path_factory):
-    place = tmp_path_factory.mktemp("numbers")
-    draw_bars(place / "bars", count=120, side=32, unit=100.0)
-    return place
+def trained(tmp_path_factory):
+    return copy_of(tmp_path_factory, regression)
+
+
+@pytest.fixture(scope="module")
+def bars(trained):
+    return trained[0]
 
 
 def given(place, *words):
@@ -33,9 +36,9 @@ def given(place, *words):
 
 
 @pytest.fixture(scope="module")
-def finished(bars):
-    done = run(bars, *given(bars, "trainer.max_epochs=25", "sweep_name=bars", "datamodule.bands=4"), check=0)
-    (folder,) = find_runs(bars / "runs" / "bars")
+def finished(trained):
+    place, (done, _) = trained
+    (folder,) = find_runs(place / "runs" / "bars")
     return done, folder
 
 
@@ -79,10 +82,8 @@ def test_the_margin_lets_small_errors_pass(bars):
 
 
 @pytest.fixture(scope="module")
-def exported(finished):
-    done = run_warm("-m", "export", f"run={finished[1]}", "latency.host.runs=3", env={})
-    assert done.returncode == 0, done.stderr
-    return done, finished[1]
+def exported(trained, finished):
+    return trained[1][1], finished[1]
 
 
 def test_the_four_files_answer_with_numbers(exported):

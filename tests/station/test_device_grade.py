@@ -13,7 +13,7 @@ from datamodules.screens.photo_folder import read_photo_folder
 from station.device_grade import GradingError, device_grade, grade_photo, read_rules
 from sweeps.records.run_record import find_runs
 from tasks.grading_files import GradeModel
-from tests.commands.test_train import SMALL, run
+from tests.trained import copy_of, grading
 from tests.warm import HERE, run_plain, run_warm
 
 LABELS = ["no damage", "minor scratches", "major scratches", "minor cracks", "major cracks"]
@@ -54,9 +54,13 @@ def test_without_a_last_rule_it_says_so():
 
 
 @pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return copy_of(tmp_path_factory, grading)[0]
+
+
+@pytest.fixture(scope="module")
 def folder(place):
-    run(place, *SMALL, "trainer.max_epochs=1", "export=all", "quantization=[float32,int8]", "sweep_name=grade", check=0)
-    return find_runs(place / "runs" / "grade")[0]
+    return find_runs(place / "runs" / "grid")[0]
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +114,10 @@ def test_the_command_prints_a_grid_and_writes_the_json(folder, photo, tmp_path):
     [
         (["photo=nowhere.jpg", "run={run}"], "error: nowhere.jpg: no such file"),
         (["photo={photo}", "run=nowhere"], "error: nowhere/record.json: no such file: not a run's folder"),
-        (["photo={photo}", "run={run}", "file=int9"], "error: {run}: no int9 file; it has float32, int8"),
+        (
+            ["photo={photo}", "run={run}", "file=int9"],
+            "error: {run}: no int9 file; it has float32, float16, dynamic, int8",
+        ),
         (["photo={photo}", "run={run}", "corners=[1,2,3]"], "error: corners: 3 numbers; want x and y of four corners"),
         (
             ["photo={photo}", "run={run}", "corners=[0,0,0,50,50,50,50,0]"],

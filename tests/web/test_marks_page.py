@@ -10,9 +10,7 @@ import pytest
 from datamodules.masks.tiles import by_tiles, starts
 from sweeps.records.run_record import find_runs
 from tasks.segmentation import segmenter_of
-from tests.commands.test_segmentation_path import STEEL
-from tests.commands.test_train import run
-from tests.datamodules.masks.test_mask_samples import draw_steel
+from tests.trained import copy_of, segmentation
 from tests.web.served import phone, served
 from tests.web.test_phone_page import opened
 from web.runtime import RuntimeMissingError, fetch_runtime
@@ -27,17 +25,8 @@ def folder(tmp_path_factory):
         fetch_runtime()
     except RuntimeMissingError as error:
         pytest.skip(f"needs LiteRT.js: {error}")
-    place = tmp_path_factory.mktemp("marks")
-    draw_steel(place / "screens", width=96)
-    words = [
-        "trainer.max_epochs=16",
-        "callbacks.monitor=val/dice_pooled",
-        "export=all",
-        "quantization=[float32,int8]",
-        "sweep_name=marks",
-    ]
-    run(place, *STEEL, *words, check=0)
-    (found,) = find_runs(place / "runs" / "marks")
+    place = copy_of(tmp_path_factory, segmentation)[0]
+    (found,) = find_runs(place / "runs" / "masks")
     return found
 
 

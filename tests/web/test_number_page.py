@@ -9,9 +9,7 @@ import pytest
 from datamodules.images.decoding import centre_square, decode
 from sweeps.records.run_record import find_runs
 from tasks.regression import estimator_of
-from tests.commands.test_regression_path import BARS
-from tests.commands.test_train import run
-from tests.numbered import draw_bars
+from tests.trained import copy_of, regression
 from tests.web.served import phone, served
 from tests.web.test_phone_page import opened
 from web.runtime import RuntimeMissingError, fetch_runtime
@@ -26,11 +24,8 @@ def folder(tmp_path_factory):
         fetch_runtime()
     except RuntimeMissingError as error:
         pytest.skip(f"needs LiteRT.js: {error}")
-    place = tmp_path_factory.mktemp("numbers")
-    draw_bars(place / "bars", count=80, side=32, unit=100.0)
-    words = [word.replace("root=bars", f"root={place / 'bars'}") for word in BARS]
-    run(place, *words, "trainer.max_epochs=12", "export=all", "quantization=[float32]", "sweep_name=page", check=0)
-    (found,) = find_runs(place / "runs" / "page")
+    place = copy_of(tmp_path_factory, regression)[0]
+    (found,) = find_runs(place / "runs" / "bars")
     return found
 
 

@@ -22,8 +22,9 @@ from export.outline.find import find
 from station.device_grade import grade_photo
 from sweeps.records.run_record import find_runs
 from tasks.grading_files import GradeModel
-from tests.commands.test_train import SMALL, record_of, run
+from tests.commands.test_train import record_of
 from tests.datamodules.screens.test_outline import mask_of, quad
+from tests.trained import copy_of, grading
 from tests.warm import run_warm
 from tests.web.served import HERE, phone, served
 from web.browser import measure
@@ -34,13 +35,17 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian
 
 
 @pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return copy_of(tmp_path_factory, grading)[0]
+
+
+@pytest.fixture(scope="module")
 def folder(place):
     try:
         fetch_runtime()
     except RuntimeMissingError as error:
         pytest.skip(f"needs LiteRT.js: {error}")
-    run(place, *SMALL, "encoding=ordinal", "trainer.max_epochs=1", "export=all", "sweep_name=phone", check=0)
-    (folder,) = find_runs(place / "runs" / "phone")
+    (folder,) = find_runs(place / "runs" / "grid")
     return folder
 
 
