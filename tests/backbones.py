@@ -4,6 +4,15 @@ import pytest
 
 from choices import ROOT
 
-LARGE = ("efficientnet_b3", "efficientnet_b5", "efficientnet_b7", "resnet50", "resnet101", "vgg16")
+LARGE = (
+    "efficientnet_b1",
+    "efficientnet_b2",
+    "efficientnet_b3",
+    "efficientnet_b5",
+    "efficientnet_b7",
+    "resnet50",
+    "resnet101",
+    "vgg16",
+)
 NAMES = sorted(path.stem for path in (ROOT / "conf" / "backbone").glob("*.yaml"))
 BACKBONES = [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in NAMES]

@@ -56,6 +56,7 @@ def test_a_larger_grid_trains_only_what_is_new(place, first):
     assert len(folders(place)) == 5
 
 
+@pytest.mark.slow
 def test_changed_data_is_seen_though_the_command_was_through(place, first, tmp_path):
     words = ["encoding=one_hot", "sweep_name=changing", f"datamodule.root={tmp_path}/screens"]
     draw_screens(tmp_path / "screens")
@@ -68,6 +69,7 @@ def test_changed_data_is_seen_though_the_command_was_through(place, first, tmp_p
     assert "all 1 points" not in run(place, *GRID, *words, check=0).stdout
 
 
+@pytest.mark.slow
 def test_what_failed_is_tried_again_only_when_asked(place):
     words = ["sweep_name=failing", "optimizer.lr=1e37", "schedule=constant", "trainer.max_epochs=2"]
     done = run(place, *GRID, *words, check=1)

@@ -117,8 +117,7 @@ def test_predict_agrees_with_the_record(place, single):
 
 def test_a_grid_records_failures_and_points_that_cannot_exist(place):
     done = run(place, "-m", *[word for word in SMALL if not word.startswith("width")], "trainer.max_epochs=1",
-               "backbone=mobilenet,efficientnet_lite0", "width=0.25", "resolution=32,16", "sweep_name=grid",
-               start=run_plain)  # fmt: skip
+               "backbone=mobilenet,efficientnet_lite0", "width=0.25", "resolution=32,16", "sweep_name=grid")  # fmt: skip
     assert done.returncode == 1
     records = [record_of(path) for path in find_runs(place / "runs" / "grid")]
     by = {(r["axes"]["backbone"], r["axes"]["resolution"]): r for r in records}
@@ -163,7 +162,7 @@ def test_a_grid_over_folds_closes_with_pooled_figures(place):
 )
 def test_a_wrong_override_gets_one_line_with_the_valid_names(place, words, expected):
     kind = [] if "look" in words[-1] else ["datamodule=phone_photos"]  # else the default, or what words choose
-    done = run(place, *words, *kind, start=run_plain, check=2)
+    done = run(place, *words, *kind, check=2)
     assert expected in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
@@ -179,11 +178,9 @@ def test_a_wrong_override_gets_one_line_with_the_valid_names(place, words, expec
         (["datamodule=painted_screens", "datamodule.severity=false", "task.mixup=0.2"], "task.mixup=0.2: cells that"),
     ],
 )
-def test_bad_input_gets_one_line_and_a_failed_record_before_torch(place, words, expected):
-    began = time.perf_counter()
+def test_bad_input_gets_one_line_and_a_failed_record(place, words, expected):
     words = [f"sweep_name=bad{abs(hash(tuple(words)))}", f"paths.weights={place}/none", *words]
-    done = run(place, *SMALL, *words, start=run_plain, check=1)
-    assert time.perf_counter() - began < 30
+    done = run(place, *SMALL, *words, check=1)
     assert expected in done.stderr
     assert len(done.stderr.splitlines()) == 1
 

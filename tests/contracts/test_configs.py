@@ -1,6 +1,7 @@
 """Every file in conf/ composes and keeps its contract; a new yaml is picked up by itself."""
 
 from functools import cache
+from itertools import zip_longest
 
 import pytest
 import torch
@@ -35,16 +36,25 @@ def composed(*overrides):
         return compose("train", overrides=list(overrides))
 
 
-@pytest.mark.parametrize(("group", "choice"), CHOICES)
-def test_every_choice_composes(group, choice):
-    cfg = composed(f"{group}={choice}")
-    node = cfg[group]
-    assert choice == choice.lower()
-    if group in ("quantization", "latency"):  # several can be chosen: each lies under its own name
-        assert list(node) == [choice]
-        node = node[choice]
-    if group not in ("logger", "paths", "callbacks", "export", "trainer"):
-        assert node._target_
+def together():
+    """Every choice once: the backbones alone, as other tests ask for them; of all other axes one choice each at a time."""
+    others = [[choice for of, choice in CHOICES if of == group] for group in GROUPS if group != "backbone"]
+    names = [group for group in GROUPS if group != "backbone"]
+    many = [dict(zip(names, chosen, strict=True)) for chosen in zip_longest(*others)]
+    return [{"backbone": name} for name in NAMES] + [{of: one for of, one in each.items() if one} for each in many]
+
+
+@pytest.mark.parametrize("chosen", together(), ids=lambda chosen: next(iter(chosen.values())))
+def test_every_choice_composes(chosen):
+    cfg = composed(*(f"{group}={choice}" for group, choice in chosen.items()))
+    for group, choice in chosen.items():
+        node = cfg[group]
+        assert choice == choice.lower()
+        if group in ("quantization", "latency"):  # several can be chosen: each lies under its own name
+            assert list(node) == [choice]
+            node = node[choice]
+        if group not in ("logger", "paths", "callbacks", "export", "trainer"):
+            assert node._target_
 
 
 @pytest.mark.parametrize("axis", axes())

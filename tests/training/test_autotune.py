@@ -10,6 +10,7 @@ from lightning_modules.backbones.mobilenet import MobileNet
 from lightning_modules.backbones.spec import InitialWeights
 from lightning_modules.execution import PLAIN, ExecutionMode, adopt, in_layout
 from lightning_modules.networks.classifier import GradeNetwork
+from training import autotune
 from training.autotune import LONG_S, Measured, best, explore, measure
 
 START = InitialWeights("random", "same", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -67,7 +68,10 @@ def test_a_short_training_looks_no_further(batch):
     assert [one.way for one in explore(network(), loss_of, batch, 10)] == [PLAIN]
 
 
-def test_a_long_training_measures_layout_and_precision(batch, steps):
+def test_a_long_training_measures_layout_and_precision(batch, steps, monkeypatch):
+    monkeypatch.setattr(
+        autotune, "LONG_ENOUGH_TO_COMPILE_S", math.inf
+    )  # a slow moment is no reason to compile for minutes
     found = explore(network(), loss_of, batch, steps)
     assert [one.way.precision for one in found] == ["32-true", "32-true", "bf16-mixed"]
     assert [one.way.channels_last for one in found[:2]] == [True, False]

@@ -51,17 +51,13 @@ def check(family, width, resolution, tmp_path):
     assert np.abs(wanted).max() > 0.1
 
 
-@pytest.mark.parametrize(("family", "width", "resolution"), [("mobilenetv2", 0.35, 96)])
-def test_equal_weights_give_equal_features(family, width, resolution, tmp_path):
-    check(family, width, resolution, tmp_path)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("family", "width", "resolution"), POINTS)
 def test_equal_weights_give_equal_features_at_every_width_and_resolution(family, width, resolution, tmp_path):
     check(family, width, resolution, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "name", "width", "resolution"),
     [

@@ -1,0 +1,61 @@
+"""A command line that has been through: only while nothing that it stands on has changed."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hydra.utils import instantiate
+from PIL import Image
+
+from jobs.completed import all_points_done
+from sweeps.records.journal import Command
+from sweeps.records.run_record import update_record
+
+
+@pytest.fixture
+def through(tmp_path):
+    """A sweep of one finished run on a folder of flowers, and the command that made it."""
+    rng = np.random.default_rng(0)
+    for name in ("daisy", "tulip"):
+        (tmp_path / "flowers" / name).mkdir(parents=True)
+        for number in range(6):
+            picture = Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
+            picture.save(tmp_path / "flowers" / name / f"{number}.png")
+    settings = {
+        "_target_": "datamodules.image_folder.ImageFolder", "root": str(tmp_path / "flowers"), "cache": str(tmp_path / "cache"),
+        "use_parts": True, "folds": 3, "val_folds": 0, "split_seed": 0, "fold": 0, "calibration_cells": 2,
+    }  # fmt: skip
+    data = {"fingerprint": instantiate(settings).load().fingerprint}
+    config = {"datamodule": settings, "backbone": {"weights": "none"}}
+    update_record(tmp_path / "sweep" / "run", lambda _: {"status": "done", "config": config, "data": data})
+    return tmp_path, Command(line=["seed=0"], setting="s", points=1, runs=("run",), ended=True)
+
+
+def test_the_same_command_is_through(through):
+    place, command = through
+    assert all_points_done(place / "sweep", command, command)
+
+
+@pytest.mark.parametrize("word", ["overwrite=true", "retry_failed=true"])
+def test_a_command_that_trains_again_is_never_through(through, word):
+    place, command = through
+    assert not all_points_done(place / "sweep", command, replace(command, line=[word]))
+
+
+def test_other_code_more_points_or_an_earlier_stop_are_looked_at(through):
+    place, command = through
+    assert not all_points_done(place / "sweep", command, replace(command, setting="another"))
+    assert not all_points_done(place / "sweep", command, replace(command, points=2))
+    assert not all_points_done(place / "sweep", replace(command, ended=False), command)
+    assert not all_points_done(place / "sweep", None, command)
+
+
+@pytest.mark.parametrize("change", ["moved", "gone"])
+def test_changed_data_are_seen(through, change):
+    place, command = through
+    picture = place / "flowers" / "daisy" / "0.png"
+    if change == "moved":
+        picture.rename(place / "flowers" / "tulip" / "9.png")
+    else:
+        picture.unlink()
+    assert not all_points_done(place / "sweep", command, command)
