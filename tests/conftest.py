@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 import zlib
 
 import pytest
@@ -33,6 +34,8 @@ def pytest_configure(config):
     server of warm commands for all workers.
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):  # hundreds of commands would compile the project anew
+        sys.dont_write_bytecode = False
     if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
         os.environ[ADDRESS] = start_server()[0]
 

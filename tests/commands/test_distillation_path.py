@@ -74,8 +74,22 @@ def test_a_student_learns_from_its_teacher(digits, teacher, words):
     asked = record["config"]["method"]["temperature"]
     assert record["temperature"] > 0 if asked == "learned" else record["temperature"] == asked
     assert list((digits / "cache").glob("teacher-*.npy"))
-    again = run(digits, "-m", *given, "trainer.max_epochs=15", f"sweep_name={sweep}", check=0)
-    assert "done before" in again.stdout
+
+
+@pytest.mark.slow
+def test_a_student_is_not_trained_again_and_its_files_know_what_it_learned(digits, teacher):
+    words = [
+        *SMALL,
+        "method=distillation",
+        f"method.teacher={teacher}",
+        "backbone=simplenet_v3",
+        "method.soft_share=0.7",
+    ]
+    words += ["method.loss=kl", "method.temperature=4.0", "trainer.max_epochs=15", "sweep_name=student-files"]
+    run(digits, "-m", *words, check=0)
+    again = run(digits, "-m", *words, check=0)
+    assert "done before" in again.stdout or "were done" in again.stdout
+    (folder,) = find_runs(digits / "runs" / "student-files")
     made = run_warm("-m", "export", f"run={folder}", "quantization=[float32,int8]", "latency.host.runs=3", env={})
     assert made.returncode == 0, made.stderr
     assert record_of(folder)["exports"]["int8"]["val/accuracy"] > 0.7

@@ -19,6 +19,7 @@ def fingerprint_of(folder: Path) -> str:
     return screens.load().fingerprint
 
 
+@pytest.mark.slow
 def test_two_jobs_that_need_it_at_once_render_it_once(tmp_path: Path) -> None:
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         one, other = pool.map(fingerprint_of, [tmp_path, tmp_path])

@@ -83,7 +83,7 @@ def test_a_class_from_elsewhere_counts_by_its_name_and_its_packages_version(monk
     assert of(changed("backbone._target_", "mylab.nets.Net")) != one
 
 
-@settings(deadline=None)  # the first one looks at what is installed
+@settings(deadline=None, max_examples=25)  # the first one looks at what is installed
 @given(
     value=st.one_of(st.integers(), st.booleans(), st.text(max_size=5), st.none()),
     group=st.sampled_from(["optimizer", "trainer"]),

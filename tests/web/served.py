@@ -45,6 +45,9 @@ def started(*words: str, command: tuple[str, ...]) -> Iterator[tuple[str, subpro
         process.communicate(timeout=30)
 
 
+FLAGS = ("--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+
+
 @contextmanager
 def phone(browser: str, *, trusted: Path | None = None, **settings: Any) -> Iterator[Any]:
     """A page of 412 × 915 points, unless the settings say otherwise, in headless Chromium, with a camera that shows a
@@ -56,9 +59,7 @@ def phone(browser: str, *, trusted: Path | None = None, **settings: Any) -> Iter
         settings: of the browser's context.
 
     """
-    from playwright.sync_api import sync_playwright
-
-    flags = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    flags = list(FLAGS)
     if trusted is not None:
         from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
         from cryptography.x509 import load_pem_x509_certificates
@@ -66,10 +67,37 @@ def phone(browser: str, *, trusted: Path | None = None, **settings: Any) -> Iter
         key = load_pem_x509_certificates(trusted.read_bytes())[0].public_key()
         known = hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
         flags.append(f"--ignore-certificate-errors-spki-list={base64.b64encode(known).decode()}")
-    with sync_playwright() as tools:
-        browsing = tools.chromium.launch(executable_path=browser, args=flags)
-        context = browsing.new_context(**{"viewport": {"width": 412, "height": 915}, "has_touch": True} | settings)
+    context = _browser(browser, tuple(flags)).new_context(
+        **{"viewport": {"width": 412, "height": 915}, "has_touch": True} | settings
+    )
+    try:
         page = context.new_page()
         page.set_default_timeout(60_000)
         yield page
-        browsing.close()
+    finally:
+        context.close()
+
+
+_open: dict[tuple[str, ...], Any] = {}
+
+
+def _browser(command: str, flags: tuple[str, ...]) -> Any:
+    """Chromium, started once for a file of tests: a context of its own is as good as a browser of its own."""
+    from playwright.sync_api import sync_playwright
+
+    if not _open:
+        _open[()] = sync_playwright().start()
+    key = (command, *flags)
+    if key not in _open or not _open[key].is_connected():
+        _open[key] = _open[()].chromium.launch(executable_path=command, args=list(flags))
+    return _open[key]
+
+
+def close_browsers() -> None:
+    """Ends what `phone` has started: Playwright keeps an event loop, which other tests must not find."""
+    tools = _open.pop((), None)
+    for one in _open.values():
+        one.close()
+    _open.clear()
+    if tools is not None:
+        tools.stop()

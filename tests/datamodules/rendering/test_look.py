@@ -28,9 +28,14 @@ def pixels(plan, look, dark=False):
     return cv2.imdecode(np.frombuffer(shown(plan, look, dark).data, np.uint8), 1).astype(np.float64)
 
 
+@pytest.fixture(scope="module")
+def plain(plans):
+    return shown(plans[0], Look())
+
+
 @pytest.mark.parametrize("factor", ["light", "moire", "reflections", "blur", "damage"])
-def test_a_factor_moves_pixels_and_neither_phone_nor_camera(plans, factor):
-    plain, other = shown(plans[0], Look()), shown(plans[0], Look(**{factor: 0.25}))
+def test_a_factor_moves_pixels_and_neither_phone_nor_camera(plans, plain, factor):
+    other = shown(plans[0], Look(**{factor: 0.25}))
     assert plain.data != other.data or factor == "moire"  # of which half of the photos have none
     assert plain.size == other.size
     np.testing.assert_array_equal(plain.corners, other.corners)

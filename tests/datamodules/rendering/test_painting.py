@@ -178,6 +178,7 @@ def contents(root: Path) -> dict[str, bytes]:
     return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
 
 
+@pytest.mark.slow
 def test_bytes_depend_on_the_seed_and_not_on_workers(photos, tmp_path):
     for name, seed, workers in (("one", 0, 1), ("two", 0, 2), ("other", 1, 1)):
         paint_dataset(tmp_path / name, photos, copies=2, damaged=1.0, seed=seed, look=PLAIN, workers=workers)
@@ -241,11 +242,13 @@ def test_a_large_photo_is_painted_smaller_and_shows_the_same(tmp_path):
     assert changed[6] == pytest.approx(changed[2], rel=0.3)
 
 
+@pytest.mark.slow
 def test_a_sheet_of_rendered_phones_where_there_are_no_photos(tmp_path):
     pair_sheet(tmp_path / "sheet.png", count=1, height=200)
     assert cv2.imread(str(tmp_path / "sheet.png")).shape[0] == 2 * 200 + 3 * 12
 
 
+@pytest.mark.slow
 def test_a_sheet_shows_each_phone_before_and_after(photos, tmp_path):
     root = tmp_path / "set"
     paint_dataset(root, photos, copies=1, damaged=1.0, seed=0, look=PLAIN, workers=1)

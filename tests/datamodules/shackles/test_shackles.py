@@ -161,6 +161,7 @@ def test_the_data_module_renders_once_and_divides_60_20_20(tmp_path):
     assert again.fingerprint == made.fingerprint
 
 
+@pytest.mark.slow
 def test_a_folder_of_other_settings_is_not_taken_for_these(tmp_path):
     place = {"folder": str(tmp_path), "cache": str(tmp_path / "cache")}
     SyntheticShackles(**place, **DATA | {"root": str(tmp_path / "mine")}).load()

@@ -35,6 +35,7 @@ def errors():
     return pd.DataFrame(rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["bench", "hand"])
 def test_corners_are_found_or_refused(errors, kind):
     here = errors[errors.kind == kind].error

@@ -79,6 +79,7 @@ def test_addresses_are_those_of_keras(family, name, width, resolution, monkeypat
     assert asked.value.args == (address(family, width, resolution),)
 
 
+@pytest.mark.slow
 def test_a_file_is_ported_once_and_found_by_its_name(tmp_path):
     keras_network("mobilenet", 0.25, 128, tmp_path / "weights.h5")
     (tmp_path / "keras").mkdir()
