@@ -73,13 +73,12 @@ def train(job: Job) -> None:
 
 def fit_and_evaluate(job: Job, samples: "Samples", resume: Path | None) -> Record:
     """Trains from the job's initial weights, or goes on from the last whole epoch of an interrupted run; then tests."""
-    from lightning_modules.callbacks import History
     from sweeps.report.learning_curves import kept_epochs
     from sweeps.search import Judge
     from training.autotune import choose_execution
     from training.build import build_parts
     from training.evaluate import evaluate
-    from training.trainer import build_trainer, forget_last_job, log_final, seed_everything
+    from training.trainer import History, build_trainer, forget_last_job, log_final, seed_everything
 
     began = time.perf_counter()
     forget_last_job()

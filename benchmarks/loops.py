@@ -99,9 +99,8 @@ def gridlite(case: Case, pictures: Pictures, epochs: int, turn: Turn, words: lis
     from datamodules.base.loaders import CellArrays, CellDataModule
     from jobs.job import Job
     from lightning_modules.backbones.spec import BackboneSpec
-    from lightning_modules.callbacks import History
     from training.memory import keep_freed_memory
-    from training.trainer import build_trainer
+    from training.trainer import History, build_trainer
 
     keep_freed_memory()
     with tempfile.TemporaryDirectory() as runs:

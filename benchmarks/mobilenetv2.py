@@ -26,10 +26,9 @@ from datamodules.base.loaders import CellDataModule
 from lightning_modules.backbones.pretrained import resolve_initial_weights
 from lightning_modules.backbones.spec import BackboneSpec, InitialWeights
 from lightning_modules.base import TaskModule
-from lightning_modules.callbacks import History
 from lightning_modules.inference import grade_images
 from training.build import build_data, build_module
-from training.trainer import quiet, seed_everything
+from training.trainer import History, quiet, seed_everything
 
 Change = Callable[[TaskModule], None]
 

@@ -5,37 +5,77 @@ import gc
 import logging
 import random
 import sys
+import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pytorch_lightning as pl
+import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint
+from pytorch_lightning.strategies import DDPStrategy
+from torch.nn.parallel import DistributedDataParallel
 
+from lightning_modules.progress_line import ProgressLine
 from sweeps.records.wandb_export import prepare, remember
 
 if TYPE_CHECKING:
-    import pytorch_lightning as pl
-
     from jobs.job import Job
-    from lightning_modules.callbacks import History
+
+
+class History(Callback):
+    """Every logged figure per epoch, as plain numbers; survives a resume.
+
+    Args:
+        judge: is given all epochs after each one but the last, and says why the training should end here, or nothing.
+
+    """
+
+    def __init__(self, judge: Callable[[list[dict[str, float]]], str] | None = None) -> None:
+        self.judge = judge
+        self.epochs: list[dict[str, float]] = []
+        self.stopped = ""
+        """Why the judge ended the training."""
+        self._started = 0.0
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Starts the clock of the epoch."""
+        self._started = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Adds the epoch, validation included."""
+        figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        seconds = time.perf_counter() - self._started
+        self.epochs.append({"epoch": trainer.current_epoch, "seconds": round(seconds, 3), **figures})
+        if trainer.current_epoch + 1 < (trainer.max_epochs or 0):
+            why = self.judge(self.epochs) if self.judge is not None else ""
+            self.stopped = trainer.strategy.broadcast(why)  # of several processes the first has the judge
+            trainer.should_stop = trainer.should_stop or bool(self.stopped)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The epochs so far."""
+        return {"epochs": self.epochs}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes up where a checkpoint left off."""
+        self.epochs = list(state_dict["epochs"])
 
 
 def build_trainer(
     job: "Job",
-    history: "History",
+    history: History,
     resume: Path | None,
     precision: str,
     plugins: list[Any] | None = None,
-) -> "pl.Trainer":
+) -> pl.Trainer:
     """A quiet trainer with the run's callbacks and logger; a run that goes on, from `resume`, does so in its W&B run."""
-    import pytorch_lightning as pl
-
-    from lightning_modules.callbacks import ProgressLine, checkpoints
-
     quiet()
     cfg, folder = job.cfg, job.folder / "checkpoints"
     monitor, budget = cfg.callbacks.monitor, cfg.callbacks
@@ -43,12 +83,8 @@ def build_trainer(
     kept = checkpoints(folder, monitor, mode, budget.keep_best, budget.keep_last)
     others: list[Any] = []
     if cfg.callbacks.patience is not None:
-        from pytorch_lightning.callbacks import EarlyStopping
-
         others.append(EarlyStopping("val/loss", patience=cfg.callbacks.patience, check_finite=False))
     if cfg.callbacks.ema is not None:
-        from pytorch_lightning.callbacks import EMAWeightAveraging
-
         others.append(EMAWeightAveraging(decay=cfg.callbacks.ema))
     logger: Any = run_logger(job, resumed=resume is not None) or False
     return pl.Trainer(
@@ -84,13 +120,8 @@ def run_logger(job: "Job", *, resumed: bool) -> Any:
     return logger
 
 
-def build_stack_trainer(cfg: DictConfig, checkpoint: Path) -> "pl.Trainer":
+def build_stack_trainer(cfg: DictConfig, checkpoint: Path) -> pl.Trainer:
     """A quiet trainer of a stack, which keeps its last epoch in one file; its networks have loggers of their own."""
-    import pytorch_lightning as pl
-    from pytorch_lightning.callbacks import ModelCheckpoint
-
-    from lightning_modules.callbacks import ProgressLine
-
     quiet()
     kept = ModelCheckpoint(checkpoint.parent, checkpoint.stem, save_top_k=1, enable_version_counter=False)
     return pl.Trainer(
@@ -104,11 +135,6 @@ def _parallel(cfg: DictConfig, plugins: list[Any] | None) -> dict[str, Any]:
     """What a trainer is told of the other processes."""
     if plugins is None:
         return {}
-    from inspect import signature
-
-    from pytorch_lightning.strategies import DDPStrategy
-    from torch.nn.parallel import DistributedDataParallel
-
     # torch 2.15 has renamed it; no buffer differs between processes
     buffers = {"forward_sync_buffers", "broadcast_buffers"} & signature(DistributedDataParallel).parameters.keys()
     settings: dict[str, Any] = {max(buffers): False}
@@ -119,7 +145,7 @@ def _parallel(cfg: DictConfig, plugins: list[Any] | None) -> dict[str, Any]:
     return {"strategy": strategy, "plugins": plugins, "use_distributed_sampler": False}
 
 
-def log_final(trainer: "pl.Trainer", metrics: Mapping[str, Any]) -> None:
+def log_final(trainer: pl.Trainer, metrics: Mapping[str, Any]) -> None:
     """Hands the figures that the record gets to the logger too, as `final/<name>`."""
     if trainer.logger is not None:
         scalars = {f"final/{name}": value for name, value in metrics.items() if isinstance(value, int | float)}
@@ -138,9 +164,6 @@ def forget_last_job() -> None:
 
 def seed_everything(seed: int) -> None:
     """Python's, numpy's and torch's generators; nothing is printed."""
-    import numpy as np
-    import torch
-
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
@@ -160,3 +183,19 @@ def quiet() -> None:
         "`isinstance.treespec, LeafSpec.` is deprecated",
     ):
         warnings.filterwarnings("ignore", message=f".*{text}")
+
+
+def checkpoints(folder: Path, monitor: str, mode: str, keep_best: bool, keep_last: bool) -> list[ModelCheckpoint]:
+    """The checkpoint budget of a run: `best.ckpt` by the monitored figure and `last.ckpt`, each once at most.
+
+    Args:
+        mode: max or min: which value of the figure is the best.
+
+    """
+    common: dict[str, Any] = {"dirpath": folder, "auto_insert_metric_name": False, "enable_version_counter": False}
+    kept = []
+    if keep_best:
+        kept.append(ModelCheckpoint(filename="best", monitor=monitor, mode=mode, save_top_k=1, **common))
+    if keep_last:
+        kept.append(ModelCheckpoint(filename="last", monitor=None, save_top_k=1, **common))
+    return kept

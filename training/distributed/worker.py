@@ -66,10 +66,9 @@ def work(given: tuple[Any, ...], place: ProcessInfo, store: "Store", number: int
         raise ValueError(f"the data are not rank 0's here (fingerprint {samples.fingerprint}, rank 0's {fingerprint})")
     samples.images(cfg.resolution)
 
-    from lightning_modules.callbacks import History
     from training.build import build_parts
     from training.distributed.process_group import group
-    from training.trainer import build_trainer, forget_last_job, seed_everything
+    from training.trainer import History, build_trainer, forget_last_job, seed_everything
 
     forget_last_job()
     store.set(f"ready/{number}/{place.rank}", "")
