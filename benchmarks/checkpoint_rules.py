@@ -68,7 +68,7 @@ def composed(fold: int, seed: int, root: Path, place: Path, more: Sequence[str])
     register()
     words = [
         *SETTINGS,
-        *given,
+        *more,
         f"fold={fold}",
         f"seed={seed}",
         f"datamodule.root={root}",
