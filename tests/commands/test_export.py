@@ -261,6 +261,7 @@ def test_checkpoints_hold_plain_tensors(exported):
     torch.load(exported[1] / "checkpoints" / "best.ckpt", weights_only=True)
 
 
+@pytest.mark.slow
 def test_a_files_timings_elsewhere_outlive_another_export(copy):
     phone = {"device": "A phone", "runtime": "x", "delegate": "gpu", "threads": 1, "latency_ms_p50": 1.0}
 

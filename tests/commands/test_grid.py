@@ -50,6 +50,7 @@ def test_the_same_command_again_ends_before_composing(place, first):
     assert seconds < 60  # no claim, only that nothing was trained; the claim is benchmarks/sweep.py's
 
 
+@pytest.mark.slow
 def test_a_larger_grid_trains_only_what_is_new(place, first):
     done = run(place, *GRID, "encoding=one_hot,ordinal,coral", "seeds=1", check=0)
     assert done.stdout.count("done before") == 2
@@ -97,6 +98,7 @@ def test_two_commands_share_a_grid(place):
     assert [record_of(folder)["status"] for folder in folders(place, "shared")] == ["done"] * 4
 
 
+@pytest.mark.slow
 def test_a_sweep_file_runs_as_a_grid_without_m(place):
     words = [word for word in SMALL if word != "width=0.25"]
     run(place, "+sweep=stage1_mobilenet", *words, "width=0.25,0.5", "resolution=32", "trainer.max_epochs=1", check=0)

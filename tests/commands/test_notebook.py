@@ -11,7 +11,7 @@ HERE = ROOT
 NOTEBOOK = HERE / "notebooks" / "inspect_sweep.ipynb"
 
 
-@pytest.mark.parametrize("files", [("float32", "int8"), ()])
+@pytest.mark.parametrize("files", [("float32", "int8"), pytest.param((), marks=pytest.mark.slow)])
 def test_it_runs_and_imports_no_torch(tmp_path, monkeypatch, files):
     for seed in (0, 1):
         for encoding in ("one_hot", "ordinal"):

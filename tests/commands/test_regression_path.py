@@ -72,6 +72,7 @@ def test_a_run_learns_and_its_record_says_how_far_it_is_off(finished):
             assert picture.width > 90
 
 
+@pytest.mark.slow
 def test_the_margin_lets_small_errors_pass(bars):
     words = given(bars, "encoding=l1_margin", "encoding.margin=10", "trainer.max_epochs=1", "sweep_name=margin")
     run(bars, *words, check=0)

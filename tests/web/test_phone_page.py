@@ -93,6 +93,7 @@ def test_every_file_answers_as_it_does_here(folder, address):
             assert grade == grades[at] or np.sort(probabilities[at])[-2:].ptp() < 2e-3
 
 
+@pytest.mark.slow
 def test_times_and_scores_arrive_in_the_record(folder, address, tmp_path):
     with phone(CHROMIUM) as page:
         opened(page, address, "bench")
@@ -120,6 +121,7 @@ def test_times_and_scores_arrive_in_the_record(folder, address, tmp_path):
         assert len(entry["latency"]) == 1 + len(found)
 
 
+@pytest.mark.slow
 def test_the_camera_is_graded_live_and_captures_are_kept(address):
     with phone(CHROMIUM) as page:
         opened(page, address, "live")
@@ -254,7 +256,8 @@ def test_a_browser_that_is_not_there_is_named():
         list(measure(b"", browser="netscape"))
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2, 3))])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
 def test_outlines_and_cells_are_as_here(address, seed):
     rng = np.random.default_rng(seed)
     corners = quad(rng)
@@ -318,6 +321,7 @@ def test_a_screen_is_graded_by_corners_that_a_finger_drags(folder, address, plac
     assert (found["grade"] == wanted["grade"]) or not all(same)
 
 
+@pytest.mark.slow
 def test_a_screen_is_found_by_itself_and_graded(folder, address, tmp_path):
     render_dataset(tmp_path / "set", devices=1, photos=1, seed=5, workers=1)
     (photo,) = (tmp_path / "set" / "photos").iterdir()

@@ -137,8 +137,8 @@ def test_dirt_lies_on_the_glass_alone_and_is_fainter_than_cracks():
     ("kinds", "wanted"),
     [
         (("scratches", "cracks"), (0.54, 0.115, 0.115, 0.115, 0.115)),
-        (("scratches",), (0.77, 0.115, 0.115, 0, 0)),
-        (("cracks",), (0.77, 0, 0, 0.115, 0.115)),
+        pytest.param(("scratches",), (0.77, 0.115, 0.115, 0, 0), marks=pytest.mark.slow),
+        pytest.param(("cracks",), (0.77, 0, 0, 0.115, 0.115), marks=pytest.mark.slow),
     ],
 )
 def test_as_much_of_each_grade_is_planned_as_of_the_others(kinds, wanted):
@@ -223,6 +223,7 @@ def test_cells_that_keep_their_grade_look_nearly_as_before_and_cracked_ones_do_n
     assert np.median(change[4]) > 3 * np.median(change[0])
 
 
+@pytest.mark.slow
 def test_a_large_photo_is_painted_smaller_and_shows_the_same(tmp_path):
     """Six times the pixels a side: the copy's front is 2,000 pixels high, and as much of its cells has changed."""
     changed = {}

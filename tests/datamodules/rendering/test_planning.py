@@ -21,12 +21,14 @@ def default_plan() -> list[DevicePlan]:
     return plan_devices(61, 224, 0)
 
 
+@pytest.mark.slow
 def test_default_set_has_the_thesis_shares(default_plan: list[DevicePlan]) -> None:
     cells = cells_per_class(default_plan)
     assert cells.sum() == 3360
     np.testing.assert_allclose(cells / 3360, CLASS_SHARES, atol=0.02)
 
 
+@pytest.mark.slow
 def test_default_set_has_three_to_five_photos_of_each_device(default_plan: list[DevicePlan]) -> None:
     counts = [len(p.dark) for p in default_plan]
     assert len(counts) == 61
@@ -34,11 +36,13 @@ def test_default_set_has_three_to_five_photos_of_each_device(default_plan: list[
     assert set(counts) == {3, 4, 5}
 
 
+@pytest.mark.slow
 def test_every_class_is_on_many_devices_and_no_device_is_whole(default_plan: list[DevicePlan]) -> None:
     assert devices_per_class(default_plan).min() >= 8
     assert all((p.grades > 0).any() for p in default_plan)
 
 
+@pytest.mark.slow
 def test_share_of_dark_photos(default_plan: list[DevicePlan]) -> None:
     assert sum(sum(p.dark) for p in default_plan) == round(DARK_SHARE * 224)
 

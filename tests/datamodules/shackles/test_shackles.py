@@ -149,6 +149,7 @@ DATA = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_data_module_renders_once_and_divides_60_20_20(tmp_path):
     made = SyntheticShackles(folder=str(tmp_path / "data"), cache=str(tmp_path / "cache"), **DATA).load()
     assert made.table.part.value_counts().to_dict() == {"train": 12, "val": 4, "test": 4}

@@ -44,5 +44,6 @@ def test_corners_are_found_or_refused(errors, kind):
     assert here.quantile(0.9) < 5
 
 
+@pytest.mark.slow
 def test_no_crop_is_wrong_in_silence(errors):
     assert errors.error.max() < 5

@@ -51,7 +51,7 @@ def test_outputs_and_gradients_are_torchs(kernel, side):
         assert torch.allclose(stacked.grad, own, atol=1e-4), name
 
 
-@pytest.mark.parametrize(("patch", "side"), [(2, 8), (4, 8), (2, 9)])
+@pytest.mark.parametrize(("patch", "side"), [(2, 8), pytest.param(4, 8, marks=pytest.mark.slow), (2, 9)])
 def test_patches_are_torchs(patch, side):
     torch.manual_seed(0)
     nets = [

@@ -84,6 +84,7 @@ def test_what_is_measured_later_reaches_the_same_run(sweep: Path) -> None:
     assert sum("val/accuracy" in step for step in told["history"]) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("said")
 def test_an_unreadable_record_is_named_and_the_others_go_on(sweep: Path) -> None:
     (sweep / "broken").mkdir()
@@ -103,6 +104,7 @@ def test_the_dashboard_asks_for_figures_that_the_runs_have(sweep: Path, said: st
         assert name in summary
 
 
+@pytest.mark.slow
 def test_a_dashboard_needs_an_owner(sweep: Path, said: str) -> None:
     done = wandb(str(sweep), "--dashboard")
     assert done.returncode == 2

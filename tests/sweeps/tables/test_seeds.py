@@ -129,7 +129,7 @@ def test_the_table_of_a_sweep_shows_them_and_writes_them(tmp_path, capsys):
     assert pd.read_csv(tmp_path / "repeats.csv").runs.tolist() == [3]
 
 
-def test_folds_are_pooled_before_seeds_are_compared(tmp_path, capsys):
+def test_folds_are_pooled_before_seeds_are_compared(tmp_path):
     for seed, fold, width in ((s, f, w) for s in range(3) for f in range(2) for w in (0.25, 0.5)):
         folder = add_run(tmp_path / "sweep", 0.5, seed=seed, fold=fold, width=width)
         answers = pd.read_parquet(folder / "predictions.parquet")
@@ -149,6 +149,14 @@ def test_folds_are_pooled_before_seeds_are_compared(tmp_path, capsys):
         (np.mean(shares) - half, np.mean(shares) + half)
     )
     assert table.accuracy[1] == pytest.approx(np.mean(shares) - 1 / 50)
+
+
+@pytest.mark.slow
+def test_seeds_of_pooled_folds_are_shown(tmp_path, capsys):
+    for seed, fold in ((s, f) for s in range(3) for f in range(2)):
+        folder = add_run(tmp_path / "sweep", 0.5, seed=seed, fold=fold)
+        answers = pd.read_parquet(folder / "predictions.parquet")
+        answers.assign(sample=[f"{fold}-{at}" for at in range(25)]).to_parquet(folder / "predictions.parquet")
     print_table(collect(tmp_path / "sweep"), tmp_path / "sweep")
     assert "95 % over seeds" in capsys.readouterr().out
     assert (tmp_path / "sweep" / "pooled_repeats.csv").exists()
