@@ -16,3 +16,8 @@ LARGE = (
 )
 NAMES = sorted(path.stem for path in (ROOT / "conf" / "backbone").glob("*.yaml"))
 BACKBONES = [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in NAMES]
+
+
+def few_of(*quick):
+    """All of them, of which these alone are no slow tests."""
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]

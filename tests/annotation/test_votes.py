@@ -80,7 +80,8 @@ def test_without_votes_there_is_nothing_to_train_on(tmp_path):
         load(tmp_path / "set", "soft")
 
 
-@pytest.mark.parametrize("encoding", [pytest.param("one_hot", marks=pytest.mark.slow), "ordinal"])
+@pytest.mark.slow
+@pytest.mark.parametrize("encoding", ["one_hot", "ordinal"])
 def test_a_run_on_votes_learns(tmp_path, encoding):
     with_votes(draw_screens(tmp_path / "screens"), split_vote)
     run(tmp_path, *SMALL, "datamodule.labels=votes", f"encoding={encoding}", "sweep_name=votes", "optimizer.lr=0.003",

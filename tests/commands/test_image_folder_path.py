@@ -15,6 +15,9 @@ SMALL = [
 ]  # fmt: skip
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     place = tmp_path_factory.mktemp("place")

@@ -15,7 +15,9 @@ from export.quantization_aware import (
 )
 from tests.export.made import pictures, random_module
 
-BACKBONES = ["mobilenet", "mobilenetv2", "efficientnet_b0", "mobilenetv3_small", "mobilenetv4_conv_small"]
+BACKBONES = ["mobilenet", "mobilenetv4_conv_small"] + [
+    pytest.param(name, marks=pytest.mark.slow) for name in ("mobilenetv2", "efficientnet_b0", "mobilenetv3_small")
+]
 
 
 def batches(count: int, size: int = 8, seed: int = 0) -> list[CellBatch]:

@@ -2,11 +2,12 @@
 
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
 from jobs import run_state
-from jobs.run_state import skip_reason
+from jobs.run_state import say_start, skip_reason
 from sweeps.records.run_record import RecordError, update_record
 
 
@@ -59,3 +60,21 @@ def test_a_grid_tries_what_failed_again_only_when_asked(tmp_path):
 
 def test_a_single_run_tries_what_failed_again(tmp_path):
     assert skip_reason(job(ended(tmp_path / "run", "failed", "the loss is nan")), "abc") == ""
+
+
+def test_classes_that_the_validation_set_lacks_are_said(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(run_state, "_said", set())
+    table = pd.DataFrame({"label": [0, 1, 2, 3, 0, 1, 2, 0, 3], "part": ["train"] * 4 + ["val"] * 4 + ["test"]})
+    names = ("whole", "scratched", "cracked", "shattered")
+    samples = SimpleNamespace(
+        notes=["2 files left out"], table=table, class_names=names, one_class_each=True, fingerprint="abc"
+    )
+    one = job(tmp_path, backbone={"weights": "none"}, width=1.0)
+    one.spec, one.start = SimpleNamespace(name="mobilenet"), None
+    say_start(one, samples)
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "note: 2 files left out"
+    assert second.startswith("note: the validation set lacks shattered: ")
+    samples.one_class_each = False
+    say_start(one, samples)
+    assert capsys.readouterr().err == ""

@@ -8,7 +8,7 @@ from torch import tensor
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from metrics.epochs import epoch_metrics
-from metrics.grading import GradingMetrics, calibration_error, grade_metrics, macro_f1
+from metrics.grading import GradingMetrics, calibration_error, grade_metrics, macro_f1, majority_baseline, missed_damage
 from metrics.intervals import bootstrap_interval
 
 LABELS = np.array([0, 0, 1, 2, 3, 4, 4, 2])
@@ -28,6 +28,23 @@ def test_figures_of_a_small_case_by_hand():
     assert figures["per_class"]["support"] == [2, 1, 2, 1, 2]
     assert figures["confusion"][2] == [0, 0, 1, 0, 1]
     assert figures["macro_f1"] == pytest.approx(np.mean([2 / 3, 2 / 3, 2 / 3, 2 / 3, 0.5]))
+
+
+def test_missed_damage_is_what_is_called_undamaged_of_what_is_not():
+    labels, grades = np.array([0, 0, 1, 2, 3, 4]), np.array([0, 3, 0, 2, 0, 1])
+    found = grade_metrics(labels, grades, one_hot(grades))
+    assert found["missed_damage"] == 2 / 4
+    assert GradingMetrics().direction_of("val/missed_damage") == "min"
+    assert "missed_damage" not in grade_metrics(labels, grades, one_hot(grades), ordered=False)
+    assert "missed_damage" not in grade_metrics(labels[:2], grades[:2], one_hot(grades[:2])), "nothing to miss"
+    assert majority_baseline(np.zeros(4, int), labels, 5, ordered=True)["missed_damage"] == 1
+
+
+def test_draws_without_damage_leave_the_interval_of_missed_damage_alone():
+    labels, grades = np.array([0, 0, 0, 2]), np.array([0, 0, 0, 0])
+    figure = {"missed_damage": missed_damage}
+    low, high = bootstrap_interval(labels, grades, np.array(["a", "b", "c", "d"]), figure)["missed_damage"]
+    assert 0 <= low <= high == 1
 
 
 @settings(deadline=None)

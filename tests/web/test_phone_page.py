@@ -183,6 +183,7 @@ def test_a_loaded_page_goes_on_without_the_computer(folder, tmp_path):
         assert page.inner_text("#answers") == before
 
 
+@pytest.mark.slow
 def test_https_by_an_authority_of_this_machine_gives_threads(folder, tmp_path):
     words = [f"run={folder}", "port=18767", "https=true", f"paths.cache={tmp_path}"]
     with served(*words) as address:
