@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from metrics.grading import macro_f1
+from metrics.grading import macro_f1, missed_damage
 
 ROWS = Path(__file__).with_suffix(".csv")
 COLUMNS = ("data", "fold", "seed", "rule", "epoch", "val_classes", "train_classes", "per_source", "labels", "grades")
@@ -174,12 +174,6 @@ def read() -> list[dict[str, str]]:
         return []
     with ROWS.open(newline="") as file:
         return list(csv.DictReader(file))
-
-
-def missed_damage(labels: Grades, grades: Grades) -> float:
-    """The share of damaged cells that are called undamaged."""
-    damaged = labels > 0
-    return float(np.mean(grades[damaged] == 0)) if damaged.any() else float("nan")
 
 
 FIGURES = {

@@ -15,12 +15,23 @@ def print_files(entries: dict[str, dict[str, Any]], metrics: TaskMetrics) -> Non
     console = Console(width=None if Console().is_terminal else 160)
     table = Table()
     table.add_column("file")
-    figures = [f"{part} {metrics.title(name)}" for part in parts for name in metrics.file_columns]
-    for name in ("kB", *figures, "same as torch", "worst Δp", "ms p50", "ms p90"):
+    shown = [
+        name
+        for part in parts
+        for name in (f"{part}/{figure}" for figure in metrics.file_columns)
+        if any(name in entry for entry in entries.values())  # a part without damage misses none
+    ]
+    for name in (
+        "kB",
+        *(f"{name.partition('/')[0]} {metrics.title(name)}" for name in shown),
+        "same as torch",
+        "worst Δp",
+        "ms p50",
+        "ms p90",
+    ):
         table.add_column(name, justify="right")
     for name, entry in entries.items():
         if "error" not in entry:
-            shown = [f"{part}/{figure}" for part in parts for figure in metrics.file_columns]
             table.add_row(f"{name}.tflite", *_row(entry, shown))
     console.print(table)
     for name, entry in entries.items():
@@ -30,7 +41,7 @@ def print_files(entries: dict[str, dict[str, Any]], metrics: TaskMetrics) -> Non
 
 
 def _row(entry: dict[str, Any], names: list[str]) -> list[str]:
-    figures = [figure_text(name, entry[name]) for name in names]
+    figures = [figure_text(name, entry.get(name)) for name in names]
     first = entry["latency"][0] if entry["latency"] else None
     known = [first[key] if first else None for key in ("latency_ms_p50", "latency_ms_p90")]
     times = ["–" if value is None else f"{value:.2f}" for value in known]

@@ -109,7 +109,7 @@ def say_start(job: Job, samples: "Samples") -> None:
     """Says once per data set what is odd about it, and once per backbone and width, loudly, that `auto` found no
     weights.
     """
-    for note in samples.notes if os.environ.get(SAID_BEFORE) != samples.fingerprint else ():
+    for note in [*samples.notes, *_unvalidated(samples)] if os.environ.get(SAID_BEFORE) != samples.fingerprint else ():
         if note not in _said:
             _said.add(note)
             print(f"note: {note}", file=sys.stderr)
@@ -121,6 +121,21 @@ def say_start(job: Job, samples: "Samples") -> None:
             "or on the hub (backbone.weights=imagenet insists, none silences this)",
             file=sys.stderr,
         )
+
+
+def _unvalidated(samples: "Samples") -> list[str]:
+    """One line where the validation set lacks classes that are trained on."""
+    if not samples.one_class_each:
+        return []
+    table = samples.table
+    trained, validated = (set(table.label[table.part == part]) for part in ("train", "val"))
+    lacking = [samples.class_names[label] for label in sorted(trained - validated)]
+    if not lacking:
+        return []
+    return [
+        f"the validation set lacks {', '.join(lacking)}: by its figures an epoch that misses every one of them may seem the best; "
+        "another datamodule.split_seed, or more sources, would give it some"
+    ]
 
 
 def opening(job: Job, samples: "Samples", before: Record) -> Record:

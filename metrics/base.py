@@ -45,6 +45,8 @@ class TaskMetrics(ABC):
     """Figures in the unit of the data; all others lie from 0 to 1, or are `unbounded`."""
     unbounded: ClassVar[frozenset[str]] = frozenset()
     """Figures without a unit that may lie below 0."""
+    errors: ClassVar[frozenset[str]] = frozenset()
+    """Shares of which less is better."""
     curve: ClassVar[str]
     """What learning curves follow: training knows it as well."""
     curve_direction: ClassVar[Direction] = "max"
@@ -91,7 +93,7 @@ class TaskMetrics(ABC):
             return self.direction
         if short == self.curve:
             return self.curve_direction
-        return "min" if short == "loss" or short in self.own_unit else "max"
+        return "min" if short == "loss" or short in self.own_unit | self.errors else "max"
 
     def signed(self, value: Any) -> Any:
         """A value of `main`, turned so that more is better."""

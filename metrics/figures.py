@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 BOOKKEEPING = (
     "run", "status", "error", "seconds", "updated", "later_error_at", "weights", "teacher_weights", "fingerprint", "recipe",
-    "temperature", "soft_share",
+    "temperature", "soft_share", "classes", "grid",
 )  # fmt: skip
 """Columns of a sweep's table that are neither axes nor figures."""
 

@@ -26,7 +26,7 @@ def grade_metrics(
         ordered: whether the classes are grades; others have no neighbours to be off by one.
 
     Returns:
-        accuracy, off_by_one (thesis, equation 4.5; for grades alone), macro_f1 (mean over the classes that occur among labels or
+        accuracy, off_by_one (thesis, equation 4.5; for grades alone), missed_damage (for grades alone), macro_f1 (mean over the classes that occur among labels or
         grades, equation 4.6), macro_precision and macro_recall (means over all classes), f_measure (their harmonic mean: seed
         003, section 2.3.4, which is not macro F1), calibration_error, each from 0 to 1; per_class lists of precision, recall, f1 and
         support; confusion `[true][given]`.
@@ -38,7 +38,7 @@ def grade_metrics(
     precision, recall, f1, support = precision_recall_fscore_support(labels, grades, labels=classes, zero_division=0.0)
     return {
         "accuracy": float(np.mean(labels == grades)),
-        **({"off_by_one": float(np.mean(np.abs(labels - grades) <= 1))} if ordered else {}),
+        **_of_grades(labels, grades, ordered=ordered),
         "macro_f1": macro_f1(labels, grades),
         "macro_precision": float(precision.mean()),
         "macro_recall": float(recall.mean()),
@@ -52,6 +52,23 @@ def grade_metrics(
         },
         "confusion": confusion_matrix(labels, grades, labels=classes).tolist(),
     }
+
+
+def _of_grades(labels: Grades, grades: Grades, *, ordered: bool) -> dict[str, float]:
+    """What is asked of ordered classes alone."""
+    if not ordered:
+        return {}
+    missed = {"missed_damage": missed_damage(labels, grades)} if (labels > 0).any() else {}
+    return {"off_by_one": float(np.mean(np.abs(labels - grades) <= 1))} | missed
+
+
+def missed_damage(labels: Grades, grades: Grades) -> float:
+    """The share of the samples that are not of the best class, 0, and are given it: a damaged cell called undamaged.
+
+    NaN where every sample is of the best class.
+    """
+    damaged = labels > 0
+    return float(np.mean(grades[damaged] == 0)) if damaged.any() else float("nan")
 
 
 def _harmonic(one: float, other: float) -> float:
@@ -76,7 +93,7 @@ def calibration_error(labels: Grades, probabilities: npt.NDArray[np.float64], bi
 
 
 def majority_baseline(train: Grades, labels: Grades, classes: int, *, ordered: bool) -> dict[str, float]:
-    """Accuracy, macro F1 and off by one of the majority baseline: always the most common class of the training set.
+    """Accuracy, macro F1, off by one and missed damage of the majority baseline: always the most common class of the training set.
 
     Args:
         train, labels: of the training set and of the one that is judged, `(N,)` and `(M,)`.
@@ -85,7 +102,7 @@ def majority_baseline(train: Grades, labels: Grades, classes: int, *, ordered: b
     answer = int(np.bincount(train, minlength=classes).argmax())
     given = np.full_like(labels, answer)
     found = {"accuracy": float(np.mean(labels == given)), "macro_f1": macro_f1(labels, given)}
-    return found | ({"off_by_one": float(np.mean(np.abs(labels - given) <= 1))} if ordered else {})
+    return found | _of_grades(labels, given, ordered=ordered)
 
 
 class GradingMetrics(TaskMetrics):
@@ -93,12 +110,21 @@ class GradingMetrics(TaskMetrics):
 
     main = "accuracy"
     titles: ClassVar[Mapping[str, str]] = {"macro_f1": "macro F1", "off_by_one": "off by one", "f_measure": "F-measure"}
-    columns = ("val/accuracy", "val/off_by_one", "val/macro_f1", "test/accuracy", "test/macro_f1")
+    columns = (
+        "val/accuracy",
+        "val/off_by_one",
+        "val/macro_f1",
+        "val/missed_damage",
+        "test/accuracy",
+        "test/macro_f1",
+        "test/missed_damage",
+    )
     headline = "accuracy"
-    file_columns = ("accuracy", "macro_f1")
+    file_columns = ("accuracy", "macro_f1", "missed_damage")
     compared = ("val/accuracy", "val/macro_f1")
     repeated = ("accuracy", "macro_precision", "macro_recall", "f_measure")
     crossed = ("accuracy", "macro_f1")
+    errors = frozenset({"missed_damage"})
     curve = "accuracy"
     answers = "grades"
     constant_answer = "majority baseline"
@@ -107,8 +133,9 @@ class GradingMetrics(TaskMetrics):
         "accuracy": lambda labels, grades: float(np.mean(labels == grades)),
         "off_by_one": lambda labels, grades: float(np.mean(np.abs(labels - grades) <= 1)),
         "macro_f1": macro_f1,
+        "missed_damage": missed_damage,
     }
-    pooled_files = ("accuracy", "macro_f1")
+    pooled_files = ("accuracy", "macro_f1", "missed_damage")
 
     @override
     def truth_and_answers(self, frame: "pd.DataFrame") -> tuple[Any, Any]:
@@ -128,4 +155,8 @@ class GradingMetrics(TaskMetrics):
 
     @override
     def table_columns(self, ordered: bool) -> dict[str, Figure]:
-        return {name: figure for name, figure in self.figures.items() if ordered or name != "off_by_one"}
+        return {
+            name: figure
+            for name, figure in self.figures.items()
+            if ordered or name not in ("off_by_one", "missed_damage")
+        }

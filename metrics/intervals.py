@@ -47,6 +47,9 @@ def bootstrap_interval(
 
 
 def _percentiles(values: list[float], sources: int, *, share: bool) -> tuple[float, float]:
+    values = [value for value in values if not np.isnan(value)]  # a draw without damaged cells misses none of them
+    if not values:
+        return float("nan"), float("nan")
     least = 0.025 ** (1 / sources)
     if share and min(values) == 1:
         return least, 1.0

@@ -1,5 +1,6 @@
 """Exported files, pooled over folds and held against the torch networks that they came from."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,18 @@ from metrics.lookup import metrics_of_frame
 from sweeps.records.latency import typical_ms
 from sweeps.records.run_record import Record, RecordError, find_runs, read_record
 
-FILE_COLUMNS = ("file", "size_bytes", "same", "checkpoint", "device", "threads", "delegate", "latency_ms", "marked")
+FILE_COLUMNS = (
+    "file",
+    "size_bytes",
+    "same",
+    "checkpoint",
+    "device",
+    "threads",
+    "delegate",
+    "latency_ms",
+    "latency_ms_mean",
+    "marked",
+)
 """What `collect_files` says of a file beside its run, its axes and its metrics."""
 
 
@@ -32,13 +44,19 @@ def file_rows(run: str, record: Record) -> list[dict[str, Any]]:
         known |= {"checkpoint": entry.get("checkpoint", ""), "marked": entry.get("marked", "")}
         for timed in entry.get("latency") or [{}]:
             where = {name: timed.get(name) for name in ("device", "threads", "delegate")}
-            rows.append(about | known | where | {"latency_ms": typical_ms(timed)} | metrics)
+            rows.append(
+                about
+                | known
+                | where
+                | {"latency_ms": typical_ms(timed), "latency_ms_mean": timed.get("latency_ms_mean", np.nan)}
+                | metrics
+            )
     return rows
 
 
 def collect_files(sweep: Path) -> pd.DataFrame:
     """One row per run, exported file and device that it was timed on: run, the axes, initial_weights, FILE_COLUMNS (latency_ms
-    is the p50, same the share of answers that are torch's), and every scalar metric of the file. Runs without files, and files
+    is the p50, latency_ms_mean the mean, same the share of answers that are torch's), and every scalar metric of the file. Runs without files, and files
     that could not be made, are left out.
     """
     rows: list[dict[str, Any]] = []
@@ -80,8 +98,11 @@ def pooled_files(sweep: Path, files: pd.DataFrame | None = None) -> pd.DataFrame
         about = dict(zip(axes, values, strict=True))
         for file, cells in everything[everything.part == part].groupby("file", sort=False):
             made = point[point.file == file]
+            known = [
+                name for name in metrics.pooled_files if made.get(f"{part}/{name}", pd.Series([np.nan])).notna().any()
+            ]
             costs = {"size_bytes": made.size_bytes.mean(), "latency_ms_p50": made.latency_ms.median()}
-            rows.append(about | {"file": file, "runs": len(made)} | _figures(cells, metrics) | costs)
+            rows.append(about | {"file": file, "runs": len(made)} | _figures(cells, metrics, known) | costs)
     return pd.DataFrame(rows)
 
 
@@ -98,13 +119,13 @@ def _beside_torch(folder: Path, made: pd.DataFrame, metrics: TaskMetrics) -> pd.
     return merged.assign(same=merged.file.map(dict(zip(made.file, made.same, strict=True))) if same is None else same)
 
 
-def _figures(answers: pd.DataFrame, metrics: TaskMetrics) -> dict[str, Any]:
+def _figures(answers: pd.DataFrame, metrics: TaskMetrics, names: Sequence[str]) -> dict[str, Any]:
     before, after = answers.torch.to_numpy(), answers.worth.to_numpy()
     low, high = paired_interval(before, after, answers.source_id.to_numpy(str))
     arrays = metrics.truth_and_answers(answers)
     return {
         "cells": len(answers),
-        **{name: metrics.figures[name](*arrays) for name in metrics.pooled_files},
+        **{name: metrics.figures[name](*arrays) for name in names},
         "lost": 100 * float(np.mean(before) - np.mean(after)),
         "lost_low": low,
         "lost_high": high,

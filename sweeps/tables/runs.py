@@ -63,11 +63,19 @@ def _row(folder: Path, record: Record) -> dict[str, Any]:
         "weights": record.get("weights", np.nan),
         "teacher_weights": record.get("teacher_weights", np.nan),
         "fingerprint": record.get("data", {}).get("fingerprint", ""),
+        "classes": len(record.get("data", {}).get("class_names", ())),
+        "grid": _grid(record),
         "recipe": _recipe(record.get("config", {})),
         **{name: record.get("config", {}).get("method", {}).get(name) for name in ("temperature", "soft_share")},
         **({"temperature": record["temperature"]} if "temperature" in record else {}),
         **scalars,
     }
+
+
+def _grid(record: Record) -> str:
+    """Columns x rows of cells into which a photo is cut; empty where a picture is one sample."""
+    grid = (record.get("data", {}).get("preprocessing") or {}).get("grid")
+    return f"{grid['columns']}x{grid['rows']}" if isinstance(grid, dict) else ""
 
 
 RECIPE = ("backbone", "encoding", "augmentation", "imbalance", "optimizer", "schedule", "fine_tuning", "task", "method")
