@@ -12,9 +12,9 @@ from metrics.figures import figure_text
 def print_files(entries: dict[str, dict[str, Any]], metrics: TaskMetrics) -> None:
     """A row per file: size, figures of each part, agreement with torch, latency; then what is wrong, a line each."""
     parts = [part for part in ("val", "test") if any(f"{part}/{metrics.main}" in entry for entry in entries.values())]
-    console = Console(width=None if Console().is_terminal else 160)
+    console = Console(width=None if Console().is_terminal else 180)
     table = Table()
-    table.add_column("file")
+    table.add_column("file", no_wrap=True)
     shown = [
         name
         for part in parts
