@@ -5,10 +5,12 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from choices import ChoiceError, names_of, read_choice
+from choices import ChoiceError, conf_folders, names_of, read_choice
 from metrics.base import TaskMetrics
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
 
@@ -25,6 +27,13 @@ def metrics_of(task: str) -> TaskMetrics:
 
 def all_metrics() -> list[TaskMetrics]:
     """Those of every task that conf/ offers."""
+    return _metrics_within(conf_folders())
+
+
+@cache
+def _metrics_within(folders: tuple["Path", ...]) -> list[TaskMetrics]:
+    """A table asks hundreds of times; with another list of packages the folders are others."""
+    del folders
     return [metrics_of(name) for name in names_of("task")]
 
 
