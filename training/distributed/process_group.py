@@ -3,26 +3,16 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any, override
 
 import torch
 from lightning_fabric.plugins import ClusterEnvironment
 from omegaconf import DictConfig
 from torch import distributed
-from torch._C._distributed_c10d import PrefixStore, Store, TCPStore
+from torch._C._distributed_c10d import PrefixStore, Store
 
 from jobs.launch_environment import ProcessInfo
 from lightning_modules.data_parallel import SyncedLayers
-
-LONG = timedelta(days=30)
-"""For as long as rank 0 lives the others wait for its next job."""
-
-
-def meeting_store(place: ProcessInfo) -> Store:
-    """Where the processes of a command leave words for each other."""
-    store = TCPStore(place.address, place.port, is_master=place.hosts, timeout=LONG, wait_for_workers=False)
-    return PrefixStore(f"gridlite{place.run}", store)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -23,22 +24,37 @@ from jobs.launch_environment import ProcessInfo, launched
 from sweeps.records.environment import peak_memory_bytes
 
 if TYPE_CHECKING:
+    from torch._C._distributed_c10d import Store
+
     from jobs.job import Job
 
 PATIENCE = 60.0
 """Seconds that rank 0, where the processes meet, waits for the others to leave."""
 
 
+LONG = timedelta(days=30)
+"""For as long as rank 0 lives the others wait for its next job."""
+
+
 class RankError(RuntimeError):
     """What went wrong in another process."""
+
+
+def meeting_store(place: ProcessInfo) -> "Store":
+    """Where the processes of a command leave words for each other.
+
+    Nothing but torch is imported for it: a command without a job still meets the others when it ends, to send them home.
+    """
+    from torch._C._distributed_c10d import PrefixStore, TCPStore
+
+    store = TCPStore(place.address, place.port, is_master=place.hosts, timeout=LONG, wait_for_workers=False)
+    return PrefixStore(f"gridlite{place.run}", store)
 
 
 class WorkerPool:
     """The other processes, as rank 0 sees them."""
 
     def __init__(self, place: ProcessInfo | None, devices: int) -> None:
-        from training.distributed.process_group import meeting_store  # late: it imports torch
-
         self.place = place or ProcessInfo(0, devices, 0, 0, "127.0.0.1", 0, hosts=True)
         self.launched = place is not None
         self.store = meeting_store(self.place)

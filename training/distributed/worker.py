@@ -17,6 +17,7 @@ from cli.train_schema import register
 from jobs.launch_environment import ProcessInfo, launched
 from sweeps.records.environment import peak_memory_bytes
 from sweeps.records.run_record import one_line
+from training.distributed.rank_zero import meeting_store
 
 if TYPE_CHECKING:
     from torch._C._distributed_c10d import Store
@@ -38,8 +39,6 @@ def work_for_rank_zero(place: ProcessInfo) -> None:
     """Joins in every job that rank 0 hands out. Ends the process where one fails; rank 0 is told why."""
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    from training.distributed.process_group import meeting_store
-
     store = meeting_store(place)
     for number in count():
         given = store.get(f"job/{number}")
