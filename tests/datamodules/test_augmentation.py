@@ -285,6 +285,7 @@ def test_torch_and_opencv_give_the_same_image(level: str, side: int) -> None:
     assert np.percentile(apart, 99.5) < 3
 
 
+@pytest.mark.slow
 def test_both_backends_have_the_same_distribution_of_pixels() -> None:
     image = cv2.GaussianBlur(textured(48, 5), (0, 0), 4)
     means, spreads = [], []

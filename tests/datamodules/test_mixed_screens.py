@@ -39,6 +39,7 @@ def test_all_rendered_phones_train_and_real_ones_are_measured(mixed):
     assert set(table.part[table.calibration]) == {"train"}
 
 
+@pytest.mark.slow
 def test_over_the_folds_every_real_cell_is_measured_once(mixed):
     seen = [name for fold in range(3) for name in mixed(fold=fold).table.query("part == 'val'")["sample"]]
     assert len(seen) == len(set(seen)) == 6 * 15

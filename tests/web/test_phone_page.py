@@ -245,6 +245,7 @@ def test_smoothing_is_three_stages_of_the_factor(address):
         np.testing.assert_allclose(page.evaluate(script, 0.4), wanted, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_browser_of_this_machine_is_one_more_place(folder):
     done = run_warm("-m", "export.latency", f"run={folder}", "latency=browser", "files=[int8]")
     assert (done.returncode, done.stderr) == (0, "")

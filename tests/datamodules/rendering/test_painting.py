@@ -119,6 +119,7 @@ def test_what_was_painted_and_cannot_be_seen_has_no_grade():
     assert both(np.array([0, 2, 1]), np.array([1, 1, 2]), np.array([False, False, False])).tolist() == [-1, 2, -1]
 
 
+@pytest.mark.slow
 def test_dirt_lies_on_the_glass_alone_and_is_fainter_than_cracks():
     before = photo(25)
     beside = np.ones(before.shape[:2], bool)

@@ -68,6 +68,7 @@ def test_a_failed_job_is_a_failed_run(sweep: Path) -> None:
     assert told["summary"]["error"] == "out of memory"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("said")
 def test_what_is_measured_later_reaches_the_same_run(sweep: Path) -> None:
     folder = of(sweep, 0.25)
