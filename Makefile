@@ -69,7 +69,7 @@ sheet-painted: setup ## draw phones before and after damage was painted on them;
 sheet-shackles: setup ## draw a contact sheet of rendered worn joints, a row per level of variation
 	@$(PY) -m datamodules.shackles --out shackles.png
 
-test: setup ## the tests, some 7 minutes on 2 cores
+test: setup ## the tests, some 6 minutes on 2 cores
 	@$(PY) -m pytest -n auto --dist loadfile
 
 test-slow: setup ## [THIRD=0|1|2]: the long tests as well; with THIRD a third of the long ones alone
