@@ -114,3 +114,8 @@ class State:
     def voters(self) -> list[Voter]:
         """Everybody who has graded a cell, rounds apart, in the order of names."""
         return sorted({voter for one in self.photos.values() for given in one.votes.values() for voter in given})
+
+
+def plain_number(number: float) -> str:
+    """All digits of a coordinate, and no `.0`."""
+    return str(int(number)) if number == int(number) else repr(number)

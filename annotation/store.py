@@ -11,9 +11,10 @@ from threading import RLock
 
 from annotation.log import AnnotationError, Log, Statement
 from annotation.photos import Photos
-from annotation.state import IMPORTED, PHOTO_FIELDS, UNUSABLE, Cell, PhotoState, State
+from annotation.state import IMPORTED, PHOTO_FIELDS, UNUSABLE, Cell, PhotoState, State, plain_number
 from datamodules.screens.grid import Grid, check_corners
 from datamodules.screens.photo_folder import CORNER_COLUMNS, NO_LABEL, TRUE_WORDS
+from sweeps.records.run_record import write_whole
 
 KNOWN = ("photo", *PHOTO_FIELDS, "width", "height", *CORNER_COLUMNS)
 RESERVED = ("row", "col", "label", "settled", "votes", "corners", "turned")
@@ -144,7 +145,7 @@ class Book:
             one, file = self.state[name], self.photos[name]
             assert one.corners is not None
             known = {"photo": name, "width": file.width, "height": file.height, **one.columns}
-            known |= dict(zip(CORNER_COLUMNS, map(_plain, one.corners), strict=True))
+            known |= dict(zip(CORNER_COLUMNS, map(plain_number, one.corners), strict=True))
             photo = _csv([[known.get(key, "") for key in (*KNOWN, *self._extra)]])
             cells = [] if one.left_out else [[name, *cell, *self._label_and_votes(one, cell)] for cell in self.cells]
             self._lines[name] = photo, _csv(cells)
@@ -228,11 +229,6 @@ class Book:
         return said
 
 
-def _plain(number: float) -> str:
-    """All digits of a coordinate, and no `.0`."""
-    return str(int(number)) if number == int(number) else repr(number)
-
-
 def _check_outline(text: str, width: int, height: int) -> None:
     import numpy as np
 
@@ -251,12 +247,5 @@ def _csv(rows: list[list[object]]) -> str:
 
 def _replace(path: Path, text: str) -> None:
     """Whole or not at all; a file that says so already is left alone."""
-    data = text.encode()
-    if path.exists() and path.read_bytes() == data:
-        return
-    unfinished = path.with_name(f".{path.name}.part")
-    try:
-        unfinished.write_bytes(data)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    if not path.exists() or path.read_bytes() != text.encode():
+        write_whole(path, text)

@@ -1,10 +1,8 @@
 """Hands cells to Lightning: batches of raw uint8 pixels, plain labels and weights."""
 
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from datamodules.base.augmentations import CellAugmentation, TensorAugmentation
+from datamodules.base.prefetch import Prefetching
 from datamodules.base.samplers import Batches, EpochSampler, Shares
 from datamodules.imbalance import Unbalanced
 
@@ -49,30 +49,6 @@ class CellArrays:
     """
     teacher_logits: npt.NDArray[np.float32] | None = None
     """`(N, M · O)`: what teachers say; the labels then stand beside it, -1 where several grades are possible."""
-
-
-class CellAugmentation(Protocol):
-    """Changes cells of training batches, each as (seed, epoch, sample) says, whatever the batch that it comes in."""
-
-    @property
-    def changes(self) -> bool:
-        """Whether it does anything."""
-
-    def on_batch(
-        self, images: npt.NDArray[np.uint8], places: npt.NDArray[np.intp], count: int, seed: int, epoch: int
-    ) -> None:
-        """Changes `(B, S, S, 3)` in place; `places` are those of its cells among `count` samples."""
-
-
-@runtime_checkable
-class TensorAugmentation(Protocol):
-    """An augmentation that also works where the network is."""
-
-    def draw(self, count: int, entropy: tuple[int, int]) -> Any:
-        """What an epoch does to each of so many samples."""
-
-    def on_tensors(self, images: Tensor, draws: Any, places: npt.NDArray[np.intp]) -> Tensor:
-        """Images `(B, 3, S, S)` → changed ones, float."""
 
 
 class CellDataset(Dataset[CellBatch]):
@@ -128,33 +104,6 @@ def same_epoch(keys: list[tuple[int, int]]) -> Iterator[tuple[int, npt.NDArray[n
     epochs = np.array([epoch for epoch, _ in keys], np.int64)
     for epoch in np.unique(epochs):
         yield int(epoch), np.flatnonzero(epochs == epoch)
-
-
-class Ahead[Batch]:
-    """A loader that prepares its next batches on one thread while the present one is trained on.
-
-    A thread and no process: OpenCV works outside Python's lock, nothing is copied, and forking a process in which
-    torch and OpenCV already run threads hangs now and then. What a batch holds depends on its samples alone.
-
-    Args:
-        loader: over a map-style dataset.
-        batches: how many are held ready.
-    """
-
-    def __init__(self, loader: DataLoader[Batch], batches: int = 2) -> None:
-        self.loader, self.batches = loader, batches
-        self.batch_sampler = loader.batch_sampler  # where Lightning sets the epoch
-
-    def __len__(self) -> int:
-        return len(self.loader)
-
-    def __iter__(self) -> Iterator[Batch]:
-        loader: Iterator[Any] = iter(self.loader)
-        with ThreadPoolExecutor(1) as thread:
-            waiting = deque(thread.submit(next, loader, None) for _ in range(self.batches))
-            while (batch := waiting.popleft().result()) is not None:
-                waiting.append(thread.submit(next, loader, None))
-                yield batch
 
 
 class Resident:
@@ -227,7 +176,7 @@ class CellDataModule(pl.LightningDataModule):
         counts = np.bincount(arrays.labels[arrays.parts == "train"], minlength=arrays.num_classes)
         self.class_weights = imbalance.class_weights(counts)
 
-    def train_dataloader(self) -> DataLoader[CellBatch] | Ahead[CellBatch] | Resident:
+    def train_dataloader(self) -> DataLoader[CellBatch] | Prefetching[CellBatch] | Resident:
         """The training set, balanced as asked, shuffled and augmented by (seed, epoch, sample)."""
         members = np.flatnonzero(self.arrays.parts == "train")
         shown = self.imbalance.epoch_indices(self.arrays.labels[members], self.arrays.num_classes)
@@ -238,7 +187,7 @@ class CellDataModule(pl.LightningDataModule):
         if cells is not None:
             return Resident(cells, dataset, batches)
         loader = self._loader(dataset, batches)
-        return Ahead(loader, self.prefetch) if self.prefetch and self.augmentation.changes else loader
+        return Prefetching(loader, self.prefetch) if self.prefetch and self.augmentation.changes else loader
 
     def val_dataloader(self) -> DataLoader[CellBatch] | Resident:
         """The validation set in order; of several processes each has some of its batches, an empty one where there are none."""

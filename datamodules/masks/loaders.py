@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from datamodules.base.loaders import Ahead
+from datamodules.base.prefetch import Prefetching
 from datamodules.base.samplers import Batches, EpochSampler, Shares
 from datamodules.imbalance import Unbalanced
 from datamodules.mask_augmentation import MaskAugmentation
@@ -107,7 +107,7 @@ class MaskDataModule(pl.LightningDataModule):
         rank, world = self._processes()
         batches = Shares(EpochSampler(members[shown], self.batch_size, self.seed), self.batch_size, rank, world)
         loader = self._loader(dataset, batches)
-        return Ahead(loader, self.prefetch) if self.prefetch and self.augmentation.changes else loader
+        return Prefetching(loader, self.prefetch) if self.prefetch and self.augmentation.changes else loader
 
     def val_dataloader(self) -> DataLoader[MaskBatch]:
         """The validation set in order; of several processes each has some of its batches, an empty one where there are none."""

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from datamodules.augmentation import BACKENDS, Augmentation, heavy, light, none
-from datamodules.base.loaders import Ahead, CellArrays, CellBatch, CellDataModule, CellDataset, Resident
+from datamodules.base.loaders import CellArrays, CellBatch, CellDataModule, CellDataset, Resident
+from datamodules.base.prefetch import Prefetching
 from datamodules.base.samplers import EpochSampler, Shares
 from datamodules.imbalance import ClassWeights, Oversampling, Unbalanced
 
@@ -43,7 +44,7 @@ def of_part(part: str) -> list[int]:
     return [int(number) for number in np.flatnonzero(arrays().parts == part)]
 
 
-def epoch_of(loader: DataLoader[CellBatch] | Ahead, epoch: int) -> list[CellBatch]:
+def epoch_of(loader: DataLoader[CellBatch] | Prefetching, epoch: int) -> list[CellBatch]:
     assert isinstance(loader.batch_sampler, Shares)
     loader.batch_sampler.sampler.set_epoch(epoch)
     return list(loader)
@@ -161,15 +162,15 @@ def test_a_read_only_map_is_fine() -> None:
 @pytest.mark.parametrize("batches", [1, 2, 3, 50])
 def test_ahead_hands_out_the_batches_of_the_plain_loader(augmentation: Augmentation, batches: int) -> None:
     plain, prefetch = module(augmentation).train_dataloader(), module(augmentation, prefetch=batches).train_dataloader()
-    assert isinstance(prefetch, Ahead)
-    assert not isinstance(plain, Ahead)
+    assert isinstance(prefetch, Prefetching)
+    assert not isinstance(plain, Prefetching)
     assert len(prefetch) == len(plain) == 5
     for epoch in (0, 1, 4):
         assert_same(epoch_of(prefetch, epoch), epoch_of(plain, epoch))
 
 
 def test_without_augmentation_nothing_is_prepared_ahead() -> None:
-    assert not isinstance(module(prefetch=2).train_dataloader(), Ahead)
+    assert not isinstance(module(prefetch=2).train_dataloader(), Prefetching)
 
 
 def test_ahead_can_be_left_early_and_begun_again() -> None:
@@ -195,7 +196,7 @@ class BreaksAt(CellDataset):
 def test_ahead_raises_a_loaders_error_where_the_batch_was_due() -> None:
     keys = [(0, index) for index in range(20)]
     loader = DataLoader(BreaksAt(arrays(), np.ones(5)), batch_size=4, sampler=keys, collate_fn=lambda batch: batch)
-    batches = iter(Ahead(loader, batches=2))
+    batches = iter(Prefetching(loader, batches=2))
     assert numbers([next(batches) for _ in range(3)]) == list(range(12))
     with pytest.raises(OSError, match="cell 13 is gone"):
         next(batches)
