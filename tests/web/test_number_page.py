@@ -80,7 +80,7 @@ def test_it_is_timed_and_grades_are_not_asked_for(folder, address):
         opened(page, address, "bench")
         figure = json.loads((folder / "record.json").read_text())["exports"]["float32"]["val/r2"]
         shown = page.inner_text("#files")
-        assert "R², 16 images" in shown
+        assert "R², 24 images" in shown
         assert f"{figure:.3f}" in shown
         page.fill("#device", "A phone for wear")
         page.tap("#start")
