@@ -37,14 +37,16 @@ class TrainerConfig:
 class CallbacksConfig:
     """Which checkpoints are kept, and what ends or smooths a training."""
 
+    ships: str = "last"
+    """Which checkpoint is exported, predicted with and shown: last, or best. A validation set that lacks classes chooses none."""
     keep_best: bool = True
     """checkpoints/best.ckpt, by `monitor`."""
     keep_last: bool = True
     """checkpoints/last.ckpt; what an interrupted run goes on from."""
     monitor: str | None = None
-    """The figure, the higher the better, by which the best epoch is chosen."""
+    """The figure by which best.ckpt is chosen, losses and errors the lower the better; None: the task's main one."""
     patience: int | None = None
-    """Training ends when val/loss has not fallen for so many epochs (published for steel: 15); None: it never ends early."""
+    """Training ends when val/loss has not fallen for so many epochs (published for steel: 15), and the best epoch ships; None: it never ends early."""
     ema: float | None = None
     """Validated and kept is a running average of the weights, of which this share stays at each step; None: no average."""
 

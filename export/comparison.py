@@ -75,7 +75,7 @@ class FileComparison(ABC):
 
         Returns:
             Of the file: agreement (share of answers that are torch's), max_probability_difference,
-            mean_probability_difference, metrics per part as training has them, `<part>/<main>_drop`, and marked, what it
+            mean_probability_difference, metrics per part as training has them, `<part>/<drop figure>_drop`, and marked, what it
             loses too much of; and its answers, a row per sample.
 
         """
@@ -88,7 +88,7 @@ class FileComparison(ABC):
         most_lost: float,
     ) -> dict[str, Any]:
         """Figures per part, with what is lost against torch's, `before`, of each part."""
-        main, lost = metrics.main, []
+        main, lost = metrics.drop_figure, []
         figures: dict[str, Any] = {}
         for part, own in found.items():
             drop = float(metrics.signed(before[part][main]) - metrics.signed(own[main]))

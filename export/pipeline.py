@@ -207,6 +207,7 @@ class Export:
             "config_hash": self.record["config_hash"],
             "width": config["width"],
             "initial_weights": self.record["initial_weights"]["origin"],
+            "checkpoint": self.checkpoint,
             "versions": self.record["versions"],
             **torch_says.described,
         }

@@ -11,6 +11,7 @@ from jobs.trusted_config import trusted_config
 from metrics.base import TaskMetrics
 from metrics.figures import figure_text
 from metrics.lookup import metrics_of
+from sweeps.records.checkpoints import check_checkpoint, checkpoint_file
 from sweeps.records.run_record import Record, RecordError, Status, find_runs, read_record, status_of
 from tasks.base import metrics_of_record, task_of_record
 from training.finished_run import load_run, load_samples
@@ -38,9 +39,8 @@ def best_of_latest(runs: Path) -> Path:
 
 
 def _main_value(record: Record, metrics: TaskMetrics) -> float:
-    """The main figure on the validation set, by the best checkpoint, or by the last one where no best one was kept."""
-    found, name = record["metrics"], metrics.main
-    return float(found.get(f"val/{name}", found.get(f"val/last/{name}", metrics.signed(-math.inf))))
+    """The main figure on the validation set, of the checkpoint that ships."""
+    return float(record["metrics"].get(f"val/{metrics.main}", metrics.signed(-math.inf)))
 
 
 def export_run(folder: Path, cfg: DictConfig, *, root: str | None = None, cache: str | None = None) -> dict[str, Any]:
@@ -58,9 +58,8 @@ def export_run(folder: Path, cfg: DictConfig, *, root: str | None = None, cache:
     status = status_of(folder, record)
     if record["status"] != Status.DONE:
         raise RecordError(f"{folder}: the run is {status}, only a done one can be exported")
-    if cfg.export.checkpoint not in ("best", "last"):
-        raise RecordError(f"export.checkpoint={cfg.export.checkpoint}: want best or last")
-    checkpoint = folder / "checkpoints" / f"{cfg.export.checkpoint}.ckpt"
+    check_checkpoint(cfg.export.checkpoint, "export.checkpoint")
+    checkpoint = checkpoint_file(folder, record, cfg.export.checkpoint)
     if not checkpoint.exists():
         raise RecordError(f"{checkpoint}: no such checkpoint")
     samples = load_samples(record, root, cache)
@@ -69,7 +68,7 @@ def export_run(folder: Path, cfg: DictConfig, *, root: str | None = None, cache:
     from training.build import build_data
 
     export = Export(
-        folder, load_run(record, checkpoint), record, samples, cfg.export.checkpoint,
+        folder, load_run(record, checkpoint), record, samples, checkpoint.stem,
         task_of_record(record).file_comparison, metrics_of_record(record), cfg.export.max_accuracy_drop,
         instantiate(cfg.format), instantiate(cfg.quantization), instantiate(cfg.latency),
         lambda: build_data(OmegaConf.create(trusted_config(record)), samples),
@@ -82,10 +81,11 @@ def export_within(folder: Path, cfg: DictConfig) -> None:
 
     Raises ExportError naming the kinds that could not be made.
     """
-    made = read_record(folder).get("exports", {})
+    record = read_record(folder)
+    made, checkpoint = record.get("exports", {}), checkpoint_file(folder, record, cfg.export.checkpoint).stem
     there = {
         name for name, entry in made.items()
-        if "path" in entry and (folder / entry["path"]).exists() and entry["checkpoint"] == cfg.export.checkpoint
+        if "path" in entry and (folder / entry["path"]).exists() and entry["checkpoint"] == checkpoint
     }  # fmt: skip
     missing = [str(name) for name in cfg.quantization if cfg.overwrite or name not in there]
     if not missing:
@@ -96,6 +96,6 @@ def export_within(folder: Path, cfg: DictConfig) -> None:
     wrong = [f"{name}: {entry['error']}" for name, entry in entries.items() if "error" in entry]
     if wrong:
         raise RecordError("; ".join(wrong))
-    main = f"val/{metrics_of_record(read_record(folder)).main}"
+    main = f"val/{metrics_of_record(record).main}"
     shown = ", ".join(f"{name} {figure_text(main, entry[main])}" for name, entry in entries.items())
     print(f"exported, {main} of {shown}: {folder / 'export'}")

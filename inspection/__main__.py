@@ -15,6 +15,7 @@ from cli.command_line import require_keys, run_cli, stop_or_report
 from cli.train_schema import register
 from datamodules.images.decoding import decode
 from datamodules.prediction_inputs import preprocess, read_samples
+from sweeps.records.checkpoints import check_checkpoint
 from sweeps.records.run_record import RecordError, Status, read_record, write_whole
 from tasks.base import task_of
 
@@ -31,8 +32,7 @@ def main(cfg: DictConfig) -> None:
             raise RecordError(f"{folder}: the run is {status}; want a done one")
         if cfg.max_count < 4:
             raise RecordError(f"max_count={cfg.max_count}: want at least 4 images of each folder")
-        if cfg.checkpoint not in ("best", "last"):
-            raise RecordError(f"checkpoint={cfg.checkpoint}: want best or last")
+        check_checkpoint(cfg.checkpoint)
         if bool(cfg.image) == bool(cfg.set):
             raise RecordError(
                 "want image=<file> (with pair=<file> for two side by side), or set=<folder> against=<folder>"

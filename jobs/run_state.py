@@ -14,6 +14,7 @@ from hydra.utils import instantiate
 from cli.command_line import in_grid
 from datamodules.base.errors import DataError
 from jobs.job import Job
+from jobs.shipped_checkpoint import check_patience, unvalidated_classes
 from jobs.validation import tasks_of
 from metrics.figures import figure_text
 from sweeps.records.environment import processor, versions
@@ -40,6 +41,7 @@ def samples_of(job: Job) -> "Samples":
         )
     samples.check_task(cfg.task)
     samples.check_stride(cfg.resolution, job.spec.stride)
+    check_patience(cfg, samples)
     return samples
 
 
@@ -125,15 +127,10 @@ def say_start(job: Job, samples: "Samples") -> None:
 
 def _unvalidated(samples: "Samples") -> list[str]:
     """One line where the validation set lacks classes that are trained on."""
-    if not samples.one_class_each:
-        return []
-    table = samples.table
-    trained, validated = (set(table.label[table.part == part]) for part in ("train", "val"))
-    lacking = [samples.class_names[label] for label in sorted(trained - validated)]
-    if not lacking:
+    if not (lacking := unvalidated_classes(samples)):
         return []
     return [
-        f"the validation set lacks {', '.join(lacking)}: by its figures an epoch that misses every one of them may seem the best; "
+        f"the validation set lacks {', '.join(lacking)}: an epoch that misses every one of them may seem the best, so it chooses none; "
         "another datamodule.split_seed, or more sources, would give it some"
     ]
 
@@ -157,6 +154,7 @@ def opening(job: Job, samples: "Samples", before: Record) -> Record:
 
 def headline(job: Job, result: Record) -> str:
     """What a finished training is told by, or why there is nothing to tell."""
-    metrics, name = result.get("metrics", {}), job.metrics.headline
-    known = [f"{part}/{name}" for part in ("val", "val/last", "test") if f"{part}/{name}" in metrics]
-    return ", ".join(f"{one} {figure_text(one, metrics[one])}" for one in known) or str(result["error"])
+    metrics, names = result.get("metrics", {}), job.metrics.headlines
+    known = [one for part in ("val", "test") for one in (f"{part}/{name}" for name in names) if one in metrics]
+    told = ", ".join(f"{one} {figure_text(one, metrics[one])}" for one in known)
+    return f"{result['shipped']['checkpoint']} epoch, {told}" if told else str(result["error"])

@@ -4,6 +4,7 @@ import hashlib
 from glob import glob
 from pathlib import Path
 
+from sweeps.records.checkpoints import checkpoint_file
 from sweeps.records.run_record import Record, RecordError, Status, read_record
 
 
@@ -26,14 +27,13 @@ def matching(key: str, name: str, without: Path | None = None) -> list[Path]:
 
 
 def checkpoint_of(key: str, folder: Path) -> tuple[Record, Path]:
-    """A done run's record and its best checkpoint, the last one where no best one was kept. Raises RecordError."""
+    """A done run's record and the checkpoint that ships. Raises RecordError."""
     record = read_record(folder)
     if record["status"] != Status.DONE:
         raise RecordError(f"{key}={folder}: the run is {record['status']}; want a done one")
-    kept = (folder / "checkpoints" / f"{name}.ckpt" for name in ("best", "last"))
-    path = next((one for one in kept if one.exists()), None)
-    if path is None:
-        raise RecordError(f"{key}={folder}: it has kept no checkpoint")
+    path = checkpoint_file(folder, record)
+    if not path.exists():
+        raise RecordError(f"{key}={folder}: its {path.name} is not there any more")
     return record, path
 
 

@@ -6,6 +6,7 @@ from omegaconf import DictConfig
 from choices import names_of, read_choice
 from jobs.launch_environment import wrong_processes
 from lightning_modules.backbones.spec import BackboneSpec
+from sweeps.records.checkpoints import KEPT
 
 
 def encodings_of(targets: str) -> list[str]:
@@ -36,6 +37,12 @@ def first_problem(cfg: DictConfig, spec: BackboneSpec) -> ValueError | None:
     for key, value, least, why in limits:
         if value < least:
             return ValueError(f"{key}={value}: want at least {least}: {why}")
+    if cfg.callbacks.ships not in KEPT:
+        return ValueError(f"callbacks.ships={cfg.callbacks.ships}: want {' or '.join(KEPT)}")
+    if not (cfg.callbacks.keep_best or cfg.callbacks.keep_last):
+        return ValueError(
+            "callbacks.keep_best=false, callbacks.keep_last=false: want one of them true: no checkpoint would be kept"
+        )
     if wrong := wrong_processes(cfg):
         return ValueError(wrong)
     if spec.resolutions and cfg.resolution not in spec.resolutions:

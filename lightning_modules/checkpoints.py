@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 
-def each_checkpoint(module: Any, folder: Path) -> Iterator[tuple[str, str]]:
-    """Loads the last one and then the best one, of those that were kept; yields name and what figures of it are called by."""
-    for checkpoint, infix in (("last", "last/"), ("best", "")):
+def each_checkpoint(module: Any, folder: Path, shipped: str) -> Iterator[tuple[str, str]]:
+    """Loads those that were kept, at the end the one that ships, best or last; yields name and what figures of it are called by."""
+    other = "best" if shipped == "last" else "last"
+    for checkpoint, infix in ((other, f"{other}/"), (shipped, "")):
         path = folder / "checkpoints" / f"{checkpoint}.ckpt"
         if path.exists():
             load_checkpoint(module, path)

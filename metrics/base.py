@@ -20,7 +20,7 @@ Figure = Callable[[Any, Any], float]
 class TaskMetrics(ABC):
     """How the answers of one task are judged, compared and shown.
 
-    Figures are called `<part>/<name>`, by the last epoch `<part>/last/<name>`; here they stand without their part unless it is said.
+    Figures are called `<part>/<name>`, of the checkpoint that does not ship `<part>/<best or last>/<name>`; here they stand without their part unless it is said.
     """
 
     main: ClassVar[str]
@@ -31,8 +31,8 @@ class TaskMetrics(ABC):
     """How figures are written that are not simply their name with spaces."""
     columns: ClassVar[tuple[str, ...]]
     """What tables of runs show of a run, with its part, in this order."""
-    headline: ClassVar[str]
-    """The figure that a finished training is told by."""
+    headlines: ClassVar[tuple[str, ...]]
+    """The figures that a finished training is told by; the first one follows its progress."""
     file_columns: ClassVar[tuple[str, ...]]
     """What the table of a run's files shows."""
     compared: ClassVar[tuple[str, ...]]
@@ -54,6 +54,8 @@ class TaskMetrics(ABC):
     """What a network gives, in the plural: grades, pixels, numbers."""
     constant_answer: ClassVar[str]
     """The baseline that looks at no picture, in words."""
+    drop_figure: ClassVar[str]
+    """A file that loses more than `export.max_accuracy_drop` of it against torch is marked."""
     drop_unit: ClassVar[str]
     """What `worth` loses, in words, of hundredths of it."""
     figures: ClassVar[Mapping[str, Figure]]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BOOKKEEPING = (
-    "run", "status", "error", "seconds", "updated", "later_error_at", "weights", "teacher_weights", "fingerprint", "recipe",
+    "run", "shipped", "status", "error", "seconds", "updated", "later_error_at", "weights", "teacher_weights", "fingerprint", "recipe",
     "temperature", "soft_share", "classes", "grid",
 )  # fmt: skip
 """Columns of a sweep's table that are neither axes nor figures."""

@@ -108,26 +108,27 @@ def majority_baseline(train: Grades, labels: Grades, classes: int, *, ordered: b
 class GradingMetrics(TaskMetrics):
     """Each sample gets one class."""
 
-    main = "accuracy"
+    main = "macro_f1"
     titles: ClassVar[Mapping[str, str]] = {"macro_f1": "macro F1", "off_by_one": "off by one", "f_measure": "F-measure"}
     columns = (
+        "val/macro_f1",
         "val/accuracy",
         "val/off_by_one",
-        "val/macro_f1",
         "val/missed_damage",
-        "test/accuracy",
         "test/macro_f1",
+        "test/accuracy",
         "test/missed_damage",
     )
-    headline = "accuracy"
-    file_columns = ("accuracy", "macro_f1", "missed_damage")
-    compared = ("val/accuracy", "val/macro_f1")
+    headlines = ("macro_f1", "accuracy")
+    file_columns = ("macro_f1", "accuracy", "missed_damage")
+    compared = ("val/macro_f1", "val/accuracy")
     repeated = ("accuracy", "macro_precision", "macro_recall", "f_measure")
     crossed = ("accuracy", "macro_f1")
     errors = frozenset({"missed_damage"})
     curve = "accuracy"
     answers = "grades"
     constant_answer = "majority baseline"
+    drop_figure = "accuracy"
     drop_unit = "points of accuracy lost"
     figures: ClassVar[Mapping[str, Figure]] = {
         "accuracy": lambda labels, grades: float(np.mean(labels == grades)),

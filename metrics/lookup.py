@@ -45,10 +45,10 @@ def metrics_of_frame(frame: "pd.DataFrame") -> TaskMetrics:
 
 
 def metrics_by_names(names: Iterable[Hashable]) -> TaskMetrics:
-    """The first task's whose main figure is among the names, of the validation set; the default task's where none is."""
+    """Of the tasks whose main figure on the validation set is among the names the one with most of its columns there; the default task where none is."""
     known = set(names)
-    found = (one for one in all_metrics() if {f"val/{one.main}", f"val/last/{one.main}"} & known)
-    return next(found, None) or metrics_of(default_task())
+    found = [one for one in all_metrics() if f"val/{one.main}" in known]
+    return max(found, key=lambda one: len(known.intersection(one.columns)), default=None) or metrics_of(default_task())
 
 
 def default_task() -> str:

@@ -131,7 +131,7 @@ class MultilabelMetrics(TaskMetrics):
     titles: ClassVar[Mapping[str, str]] = {"macro_f1": "macro F1", "micro_f1": "micro F1"}
     columns = ("val/mean_average_precision", "val/macro_f1", "val/subset_accuracy", "val/label_accuracy",
                "test/mean_average_precision", "test/macro_f1", "test/subset_accuracy")  # fmt: skip
-    headline = "mean_average_precision"
+    headlines = ("mean_average_precision",)
     file_columns = ("mean_average_precision", "macro_f1")
     compared = ("val/mean_average_precision", "val/macro_f1")
     repeated = ("mean_average_precision", "macro_f1", "micro_f1")
@@ -139,6 +139,7 @@ class MultilabelMetrics(TaskMetrics):
     curve = "label_accuracy"
     answers = "labels"
     constant_answer = "every label, always"
+    drop_figure = "mean_average_precision"
     drop_unit = "points of label accuracy lost"
     figures: ClassVar[Mapping[str, Figure]] = {
         "mean_average_precision": _ranked,

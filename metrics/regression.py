@@ -91,7 +91,7 @@ class RegressionMetrics(TaskMetrics):
     main = "r2"
     titles: ClassVar[Mapping[str, str]] = {"r2": "R²", "mae": "MAE", "rmse": "RMSE"}
     columns = ("val/mae", "val/rmse", "val/r2", "val/epochs_to_leave_plateau", "test/mae", "test/rmse", "test/r2")
-    headline = "mae"
+    headlines = ("mae",)
     file_columns = ("mae", "r2")
     compared = ("val/r2",)
     repeated = ("mae", "rmse", "r2")
@@ -102,6 +102,7 @@ class RegressionMetrics(TaskMetrics):
     curve_direction = "min"
     answers = "numbers"
     constant_answer = "always the median"
+    drop_figure = "r2"
     drop_unit = "hundredths of the range by which MAE has risen"
     figures: ClassVar[Mapping[str, Figure]] = {"mae": mae, "rmse": rmse, "r2": r2}
     pooled_files = ("mae", "rmse", "r2")

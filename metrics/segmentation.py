@@ -126,18 +126,19 @@ def _figure(name: str) -> Figure:
 class SegmentationMetrics(TaskMetrics):
     """Each pixel gets a yes or no for each class."""
 
-    main = "dice"
+    main = "dice_pooled"
     titles: ClassVar[Mapping[str, str]] = {"dice": "Dice", "dice_pooled": "pooled Dice", "iou": "IoU"}
-    columns = ("val/dice", "val/dice_pooled", "val/iou", "val/subset_accuracy", "val/label_accuracy", "test/dice",
-               "test/dice_pooled", "test/subset_accuracy")  # fmt: skip
-    headline = "dice"
-    file_columns = ("dice", "iou")
-    compared = ("val/dice", "val/dice_pooled")
+    columns = ("val/dice_pooled", "val/dice", "val/iou", "val/subset_accuracy", "val/label_accuracy", "test/dice_pooled",
+               "test/dice", "test/subset_accuracy")  # fmt: skip
+    headlines = ("dice_pooled", "dice")
+    file_columns = ("dice_pooled", "dice", "iou")
+    compared = ("val/dice_pooled", "val/dice")
     repeated = ("dice", "dice_pooled", "iou")
     crossed = ("dice", "dice_pooled")
     curve = "dice_pooled"
     answers = "pixels"
     constant_answer = "always nothing"
+    drop_figure = "dice"
     drop_unit = "points of dice lost"
     figures: ClassVar[Mapping[str, Figure]] = {
         name: _figure(name) for name in ("dice", "dice_pooled", "subset_accuracy", "label_accuracy")

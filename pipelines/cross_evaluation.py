@@ -17,6 +17,7 @@ from cli.command_line import require_keys, stop_or_report
 from cli.train_schema import register
 from jobs.leakage import data_set_class, pictures_of
 from jobs.trusted_config import trusted_config
+from sweeps.records.checkpoints import check_checkpoint, checkpoint_file
 from sweeps.records.cross_results import print_cross, write
 from sweeps.records.run_record import Record, RecordError, Status, find_runs, read_record
 from tasks.base import metrics_of_record, task_of_record
@@ -30,7 +31,7 @@ register()
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="cross")
 def main(cfg: DictConfig) -> None:
-    """Scores the best or last checkpoints and prints the table."""
+    """Scores the checkpoints that ship, or those of one name, and prints the table."""
     require_keys(cfg, folder="a sweep's folder")
     sweep = Path(cfg.folder)
     with stop_or_report(sweep):
@@ -40,15 +41,14 @@ def main(cfg: DictConfig) -> None:
         print(f"cross: {path}")
 
 
-def crossed(sweep: Path, checkpoint: str = "best") -> pd.DataFrame:
+def crossed(sweep: Path, checkpoint: str = "shipped") -> pd.DataFrame:
     """A row per run and data set: trained_on, tested_on, run, seed, fold, initial_weights, the other axes that differ, part, images, figures.
 
     A run is tested on the test set, or where there is none the validation set, that the other data have at its own fold; of data of
     its own kind without the samples and sources that it was trained on or chosen by. Raises RecordError where there are no two
     data sets of one task and one set of classes.
     """
-    if checkpoint not in ("best", "last"):
-        raise RecordError(f"checkpoint={checkpoint}: want best or last")
+    check_checkpoint(checkpoint)
     if not sweep.is_dir():
         raise RecordError(f"folder={sweep}: no such folder")
     records = {
@@ -71,7 +71,7 @@ def crossed(sweep: Path, checkpoint: str = "best") -> pd.DataFrame:
     ]
     rows = []
     for folder, record in tqdm(records.items(), desc="testing", unit="run", leave=False, disable=None):
-        module = load_run(record, folder / "checkpoints" / f"{checkpoint}.ckpt")
+        module = load_run(record, checkpoint_file(folder, record, checkpoint))
         for name in dict.fromkeys(names.values()):
             other = _counterpart(name, record, records, names)
             if other is None:

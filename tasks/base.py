@@ -13,7 +13,7 @@ import numpy.typing as npt
 from choices import ChoiceError, read_choice
 from metrics.base import TaskMetrics
 from metrics.lookup import metrics_of
-from sweeps.records.run_record import Record, RecordError, read_record
+from sweeps.records.run_record import Record, read_record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,11 +60,17 @@ class Task(ABC):
 
     @abstractmethod
     def evaluate(
-        self, module: "TaskModule", data: Any, job: "Job", samples: "Samples", history: list[dict[str, float]]
+        self,
+        module: "TaskModule",
+        data: Any,
+        job: "Job",
+        samples: "Samples",
+        history: list[dict[str, float]],
+        shipped: str,
     ) -> Record:
         """What a record says of a trained network: `metrics`, `baseline`, `mistakes`. Writes files beside the record.
 
-        Figures of every evaluated part, by the best checkpoint and by the last one.
+        Figures of every evaluated part, by each checkpoint that was kept, those of `shipped`, best or last, without a prefix.
         """
 
     @abstractmethod
@@ -74,7 +80,7 @@ class Task(ABC):
         """Figures of a trained network on some samples of a data set, by their places."""
 
     @abstractmethod
-    def predictor(self, given: Path, checkpoint: str = "best") -> Predictor:
+    def predictor(self, given: Path, checkpoint: str = "shipped") -> Predictor:
         """Of a run's folder, by one of its checkpoints, or of an exported file."""
 
     @property
@@ -143,9 +149,3 @@ def task_of(given: Path) -> Task:
 def metrics_of_record(record: Mapping[str, Any]) -> TaskMetrics:
     """How the answers of a run are judged."""
     return metrics_of(str(record["axes"]["task"]))
-
-
-def check_checkpoint(name: str) -> None:
-    """Raises RecordError for a checkpoint that is neither best nor last."""
-    if name not in ("best", "last"):
-        raise RecordError(f"checkpoint={name}: want best or last")

@@ -18,12 +18,16 @@ COLUMNS = ["sample", "source_id", "group", "part"]
 
 
 def evaluate_checkpoints(
-    module: Any, folder: Path, samples: "Samples", answer: Callable[[str, str], tuple[dict[str, Any], "pd.DataFrame"]]
+    module: Any,
+    folder: Path,
+    samples: "Samples",
+    shipped: str,
+    answer: Callable[[str, str], tuple[dict[str, Any], "pd.DataFrame"]],
 ) -> tuple[dict[str, Any], "pd.DataFrame"]:
-    """Loads the last and the best checkpoint in turn and asks `answer(part, checkpoint)` for figures and answers.
+    """Loads the checkpoints that were kept, at the end the one that ships, and asks `answer(part, checkpoint)` for figures and answers.
 
     Returns:
-        figures as `<part>/<name>`, by the last epoch `<part>/last/<name>`, and all answers with their column `checkpoint`, which are also
+        figures as `<part>/<name>`, of the other checkpoint `<part>/<best or last>/<name>`, and all answers with their column `checkpoint`, which are also
         written to predictions.parquet.
 
     """
@@ -33,7 +37,7 @@ def evaluate_checkpoints(
 
     metrics: dict[str, Any] = {}
     frames = []
-    for checkpoint, infix in each_checkpoint(module, folder):
+    for checkpoint, infix in each_checkpoint(module, folder, shipped):
         for part in samples.evaluated:
             figures, frame = answer(part, checkpoint)
             metrics |= {f"{part}/{infix}{name}": value for name, value in figures.items()}
@@ -41,11 +45,6 @@ def evaluate_checkpoints(
     everything = pd.concat(frames)
     everything.to_parquet(folder / "predictions.parquet", index=False)
     return metrics, everything
-
-
-def chosen_checkpoint(answers: "pd.DataFrame") -> str:
-    """The checkpoint whose mistakes are shown: best, or last where no best one was kept."""
-    return "best" if (answers.checkpoint == "best").any() else "last"
 
 
 def draw_squares(names: list[str], samples: "Samples", resolution: int, path: Path) -> None:

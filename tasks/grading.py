@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sweeps.records.run_record import Record
 from tasks.base import Predictor, Task
-from tasks.evaluation import COLUMNS, SQUARES, chosen_checkpoint, draw_squares, evaluate_checkpoints
+from tasks.evaluation import COLUMNS, SQUARES, draw_squares, evaluate_checkpoints
 from tasks.predictors import FilePredictor, FolderRows, Images, RunPredictor
 
 if TYPE_CHECKING:
@@ -50,7 +50,13 @@ class Grading(Task):
 
     @override
     def evaluate(
-        self, module: "TaskModule", data: Any, job: "Job", samples: "Samples", history: list[dict[str, float]]
+        self,
+        module: "TaskModule",
+        data: Any,
+        job: "Job",
+        samples: "Samples",
+        history: list[dict[str, float]],
+        shipped: str,
     ) -> Record:
         from lightning_modules.inference import grade_images
         from metrics.epochs import epoch_metrics
@@ -65,12 +71,16 @@ class Grading(Task):
             return figures, rows.assign(grade=grades, probabilities=list(probabilities))
 
         metrics = metrics_of(job.axes["task"])
-        found, answers = evaluate_checkpoints(module, job.folder, samples, answer)
+        found, answers = evaluate_checkpoints(module, job.folder, samples, shipped, answer)
         baseline = _baseline(samples)
         line = baseline[f"val/{metrics.curve}"]
         draw_curves(history, metrics, job.title, job.folder / "curves.png", line)
-        mistakes = _draw_mistakes(job, samples, answers)
-        return {"metrics": epoch_metrics(history, metrics) | found, "baseline": baseline, "mistakes": mistakes}
+        mistakes = _draw_mistakes(job, samples, answers, shipped)
+        return {
+            "metrics": epoch_metrics(history, metrics, job.cfg.callbacks.monitor, shipped) | found,
+            "baseline": baseline,
+            "mistakes": mistakes,
+        }
 
     @override
     def figures(
@@ -84,7 +94,7 @@ class Grading(Task):
         return grade_metrics(samples.table.label.to_numpy()[chosen], *answers, ordered=samples.ordered)
 
     @override
-    def predictor(self, given: Path, checkpoint: str = "best") -> Predictor:
+    def predictor(self, given: Path, checkpoint: str = "shipped") -> Predictor:
         return grader_of(given, checkpoint)
 
     @property
@@ -128,9 +138,9 @@ def _baseline(samples: "Samples") -> dict[str, Any]:
     return found
 
 
-def _draw_mistakes(job: "Job", samples: "Samples", answers: "pd.DataFrame") -> list[dict[Any, Any]]:
+def _draw_mistakes(job: "Job", samples: "Samples", answers: "pd.DataFrame", shipped: str) -> list[dict[Any, Any]]:
     """The surest wrong answers on the validation set: either the network is wrong there or the label."""
-    shown = answers[(answers.part == "val") & (answers.checkpoint == chosen_checkpoint(answers))]
+    shown = answers[(answers.part == "val") & (answers.checkpoint == shipped)]
     wrong = shown[shown.grade != shown.label]
     sure = [float(chances[grade]) for chances, grade in zip(wrong.probabilities, wrong.grade, strict=True)]
     worst = wrong.assign(probability=sure).sort_values("probability", ascending=False).head(SQUARES)
@@ -192,6 +202,6 @@ class FileGrader(_Grader, FilePredictor):
         return found
 
 
-def grader_of(given: Path, checkpoint: str = "best") -> RunGrader | FileGrader:
-    """Of a run's folder, by its best or last checkpoint, or of an exported .tflite file."""
+def grader_of(given: Path, checkpoint: str = "shipped") -> RunGrader | FileGrader:
+    """Of a run's folder, by its shipped, best or last checkpoint, or of an exported .tflite file."""
     return FileGrader(given) if given.suffix == ".tflite" else RunGrader(given, checkpoint)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sweeps.records.run_record import Record
 from tasks.base import Predictor, Task
-from tasks.evaluation import COLUMNS, SQUARES, chosen_checkpoint, draw_squares, evaluate_checkpoints
+from tasks.evaluation import COLUMNS, SQUARES, draw_squares, evaluate_checkpoints
 from tasks.predictors import FilePredictor, FolderRows, Images, RunPredictor
 
 if TYPE_CHECKING:
@@ -47,7 +47,13 @@ class Multilabel(Task):
 
     @override
     def evaluate(
-        self, module: "TaskModule", data: Any, job: "Job", samples: "Samples", history: list[dict[str, float]]
+        self,
+        module: "TaskModule",
+        data: Any,
+        job: "Job",
+        samples: "Samples",
+        history: list[dict[str, float]],
+        shipped: str,
     ) -> Record:
         """Thresholds are chosen by each checkpoint on the validation set; the record has them under `thresholds`."""
         from lightning_modules.multilabel import label_probabilities
@@ -69,11 +75,11 @@ class Multilabel(Task):
             return figures, rows.assign(probabilities=list(chances), given=list(given))
 
         metrics = metrics_of(job.axes["task"])
-        found, answers = evaluate_checkpoints(module, job.folder, samples, answer)
+        found, answers = evaluate_checkpoints(module, job.folder, samples, shipped, answer)
         baseline = _baseline(samples)
         draw_curves(history, metrics, job.title, job.folder / "curves.png")
-        mistakes = _draw_mistakes(job, samples, answers)
-        figures = epoch_metrics(history, metrics) | found
+        mistakes = _draw_mistakes(job, samples, answers, shipped)
+        figures = epoch_metrics(history, metrics, job.cfg.callbacks.monitor, shipped) | found
         return {"metrics": figures, "baseline": baseline, "mistakes": mistakes, "thresholds": thresholds}
 
     @override
@@ -89,7 +95,7 @@ class Multilabel(Task):
         return label_metrics(_truth(samples.table.iloc[chosen]), chances, [0.5] * chances.shape[1])
 
     @override
-    def predictor(self, given: Path, checkpoint: str = "best") -> Predictor:
+    def predictor(self, given: Path, checkpoint: str = "shipped") -> Predictor:
         return FileLabeller(given) if given.suffix == ".tflite" else RunLabeller(given, checkpoint)
 
     @property
@@ -120,9 +126,9 @@ def _baseline(samples: "Samples") -> dict[str, Any]:
     return found
 
 
-def _draw_mistakes(job: "Job", samples: "Samples", answers: "pd.DataFrame") -> list[dict[str, Any]]:
+def _draw_mistakes(job: "Job", samples: "Samples", answers: "pd.DataFrame", shipped: str) -> list[dict[str, Any]]:
     """Pictures of the validation set with the surest wrong label."""
-    shown = answers[(answers.part == "val") & (answers.checkpoint == chosen_checkpoint(answers))]
+    shown = answers[(answers.part == "val") & (answers.checkpoint == shipped)]
     truth, given, chances = (np.array(shown[name].tolist()) for name in ("labels", "given", "probabilities"))
     sure = np.where(truth != given, np.abs(chances - truth), 0.0).max(axis=1)
     worst = [at for at in np.argsort(-sure, kind="stable")[:SQUARES] if sure[at] > 0]

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from datamodules.base.errors import DataError
 from datamodules.prediction_inputs import Sample, read_samples
+from sweeps.records.checkpoints import checkpoint_file
 from sweeps.records.run_record import read_record
-from tasks.base import check_checkpoint
 
 if TYPE_CHECKING:
     from export.runtime import FileModel
@@ -25,10 +25,9 @@ Images = npt.NDArray[Any]
 class RunPredictor:
     """A checkpoint of a run, by torch, which is imported when it is first needed."""
 
-    def __init__(self, folder: Path, checkpoint: str = "best") -> None:
-        check_checkpoint(checkpoint)
+    def __init__(self, folder: Path, checkpoint: str = "shipped") -> None:
         self.record = read_record(folder)
-        self.checkpoint = folder / "checkpoints" / f"{checkpoint}.ckpt"
+        self.checkpoint = checkpoint_file(folder, self.record, checkpoint)
         self.labels: list[str] = list(self.record["data"]["class_names"])
         self.preprocessing: dict[str, Any] = self.record["data"]["preprocessing"]
         resolution = int(self.record["config"]["resolution"])

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sweeps.records.run_record import Record
 from tasks.base import Predictor, Task
-from tasks.evaluation import COLUMNS, SQUARES, chosen_checkpoint, draw_squares, evaluate_checkpoints
+from tasks.evaluation import COLUMNS, SQUARES, draw_squares, evaluate_checkpoints
 from tasks.predictors import FilePredictor, FolderRows, Images, RunPredictor
 
 if TYPE_CHECKING:
@@ -45,7 +45,13 @@ class Regression(Task):
 
     @override
     def evaluate(
-        self, module: "TaskModule", data: Any, job: "Job", samples: "Samples", history: list[dict[str, float]]
+        self,
+        module: "TaskModule",
+        data: Any,
+        job: "Job",
+        samples: "Samples",
+        history: list[dict[str, float]],
+        shipped: str,
     ) -> Record:
         """Beside the record also numbers.jpg: true against given numbers of the validation set."""
         from heads.scalar import ScalarHead
@@ -67,15 +73,15 @@ class Regression(Task):
             return figures, kept.assign(given_number=given, span=head.high - head.low)
 
         metrics = metrics_of(job.axes["task"])
-        found, answers = evaluate_checkpoints(module, job.folder, samples, answer)
+        found, answers = evaluate_checkpoints(module, job.folder, samples, shipped, answer)
         train, val = (table.number[table.part == part].to_numpy() for part in ("train", "val"))
         stuck = plateau(train, val, history)
         draw_curves(history, metrics, job.title, job.folder / "curves.png", stuck["val/constant_mae"])
-        shown = answers[(answers.part == "val") & (answers.checkpoint == chosen_checkpoint(answers))]
+        shown = answers[(answers.part == "val") & (answers.checkpoint == shipped)]
         column = str(job.config["datamodule"].get("column", "number"))
         draw_scatter(shown, column, (head.low, head.high), job.folder / "numbers.jpg")
         mistakes = _draw_errors(job, samples, shown)
-        figures = epoch_metrics(history, metrics) | stuck | found
+        figures = epoch_metrics(history, metrics, job.cfg.callbacks.monitor, shipped) | stuck | found
         return {"metrics": figures, "baseline": _baseline(samples, train), "mistakes": mistakes}
 
     @override
@@ -91,7 +97,7 @@ class Regression(Task):
         return number_metrics(rows.number.to_numpy(), given, rows.label.to_numpy(), len(samples.class_names))
 
     @override
-    def predictor(self, given: Path, checkpoint: str = "best") -> Predictor:
+    def predictor(self, given: Path, checkpoint: str = "shipped") -> Predictor:
         return estimator_of(given, checkpoint)
 
     @property
@@ -178,6 +184,6 @@ class FileEstimator(_Estimator, FilePredictor):
         return found
 
 
-def estimator_of(given: Path, checkpoint: str = "best") -> RunEstimator | FileEstimator:
-    """Of a run's folder, by its best or last checkpoint, or of an exported .tflite file."""
+def estimator_of(given: Path, checkpoint: str = "shipped") -> RunEstimator | FileEstimator:
+    """Of a run's folder, by its shipped, best or last checkpoint, or of an exported .tflite file."""
     return FileEstimator(given) if given.suffix == ".tflite" else RunEstimator(given, checkpoint)

@@ -58,7 +58,13 @@ class Segmentation(Task):
 
     @override
     def evaluate(
-        self, module: "TaskModule", data: Any, job: "Job", samples: "Samples", history: list[dict[str, float]]
+        self,
+        module: "TaskModule",
+        data: Any,
+        job: "Job",
+        samples: "Samples",
+        history: list[dict[str, float]],
+        shipped: str,
     ) -> Record:
         """Predictions are per image and class: true, given and common pixels; mistakes.jpg has true and given contours."""
         from metrics.epochs import epoch_metrics
@@ -79,9 +85,13 @@ class Segmentation(Task):
             return mask_metrics(counts), rows.assign(**pixels, pixels=counts.pixels)
 
         metrics = metrics_of(job.axes["task"])
-        found, _ = evaluate_checkpoints(module, job.folder, samples, answer)
+        found, _ = evaluate_checkpoints(module, job.folder, samples, shipped, answer)
         draw_curves(history, metrics, job.title, job.folder / "curves.png")
-        return {"metrics": epoch_metrics(history, metrics) | found, "baseline": baseline, "mistakes": mistakes}
+        return {
+            "metrics": epoch_metrics(history, metrics, job.cfg.callbacks.monitor, shipped) | found,
+            "baseline": baseline,
+            "mistakes": mistakes,
+        }
 
     @override
     def figures(
@@ -102,7 +112,7 @@ class Segmentation(Task):
         return mask_metrics(PixelCounts.joined(found))
 
     @override
-    def predictor(self, given: Path, checkpoint: str = "best") -> Predictor:
+    def predictor(self, given: Path, checkpoint: str = "shipped") -> Predictor:
         return segmenter_of(given, checkpoint)
 
     @property
@@ -221,6 +231,6 @@ class FileSegmenter(FilePredictor):
         return mark_folder(root, self, table)
 
 
-def segmenter_of(given: Path, checkpoint: str = "best") -> RunSegmenter | FileSegmenter:
-    """Of a run's folder, by its best or last checkpoint, or of an exported .tflite file."""
+def segmenter_of(given: Path, checkpoint: str = "shipped") -> RunSegmenter | FileSegmenter:
+    """Of a run's folder, by its shipped, best or last checkpoint, or of an exported .tflite file."""
     return FileSegmenter(given) if given.suffix == ".tflite" else RunSegmenter(given, checkpoint)

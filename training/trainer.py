@@ -89,7 +89,7 @@ def build_trainer(
     logger: Any = run_logger(job, resumed=resume is not None) or False
     return pl.Trainer(
         **settings_of(cfg) | {"precision": precision},
-        callbacks=[history, ProgressLine(f"val/{job.metrics.headline}"), *others, *kept],
+        callbacks=[history, ProgressLine(f"val/{job.metrics.headlines[0]}"), *others, *kept],
         logger=logger,
         enable_progress_bar=False,
         enable_model_summary=False,

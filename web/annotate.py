@@ -19,6 +19,8 @@ from choices import CONF
 from cli.command_line import require_keys, stop_or_report
 from cli.train_schema import register
 from datamodules.screens.grid import Grid
+from sweeps.records.checkpoints import checkpoint_file
+from sweeps.records.run_record import read_record
 
 if TYPE_CHECKING:
     from web.annotation_session import AnnotationSession
@@ -65,7 +67,7 @@ def proposals_of(cfg: DictConfig, book: Book) -> Proposals | None:
 
     run = Path(cfg.run)
     grader = grader_of(run, cfg.checkpoint)
-    file = run if run.suffix == ".tflite" else run / "checkpoints" / f"{cfg.checkpoint}.ckpt"
+    file = run if run.suffix == ".tflite" else checkpoint_file(run, read_record(run), cfg.checkpoint)
     mark = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
     return Proposals(grader, run.name, mark, Path(cfg.paths.cache), book.class_names, book.grid)
 

@@ -48,7 +48,7 @@ def main_effects(runs: pd.DataFrame, axes: list[str], figure: str | None = None)
     Args:
         runs: a row per finished run, with the axes, seed, fold, initial_weights and the figure as columns.
         axes: the columns that differ; seed and fold among them are passed over.
-        figure: what is compared; None: val/accuracy, or val/dice.
+        figure: what is compared; None: the task's main figure.
 
     """
     figure = figure or main_figure(runs)

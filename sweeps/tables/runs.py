@@ -17,6 +17,7 @@ from metrics.base import TaskMetrics
 from metrics.figures import BOOKKEEPING, figure_text, mixed_starts, shown_figures
 from metrics.intervals import bootstrap_interval
 from metrics.lookup import metrics_of_frame
+from sweeps.records.checkpoints import shipped_checkpoint
 from sweeps.records.run_record import Record, RecordError, Status, find_runs, read_record, status_of
 from sweeps.tables.console import files_shown, show
 from sweeps.tables.exported_files import collect_files, file_rows, pooled_files
@@ -55,6 +56,7 @@ def _row(folder: Path, record: Record) -> dict[str, Any]:
         "run": folder.name,
         **record.get("axes", {}),
         "initial_weights": record.get("initial_weights", {}).get("origin", ""),
+        "shipped": shipped_checkpoint(record) if "metrics" in record else "",
         "status": str(status_of(folder, record)),
         "error": record.get("error", ""),
         "seconds": record.get("seconds", {}).get("fit", np.nan),
@@ -111,8 +113,8 @@ def axis_columns(table: pd.DataFrame) -> list[str]:
 def pooled(sweep: Path, table: pd.DataFrame | None = None) -> pd.DataFrame:
     """One row per point and group of photos, over the out-of-fold predictions of its runs, with 95 % intervals.
 
-    The test set graded by the best epoch, which val chose; where there is no test set the validation set graded by the
-    last epoch, which nothing chose: column `graded_by`. Points are runs that differ in the fold alone. Rows of a point: all cells, then each group. Columns: the axes,
+    The test set, or where there is none the validation set, graded by the checkpoint that ships: column `graded_by`, which says
+    so where the validation set had chosen it. Points are runs that differ in the fold alone. Rows of a point: all cells, then each group. Columns: the axes,
     folds, group, cells, majority (accuracy of the majority baseline), and per figure the value, `_low`
     and `_high` (bootstrap over sources).
 
@@ -131,18 +133,25 @@ def pooled(sweep: Path, table: pd.DataFrame | None = None) -> pd.DataFrame:
     for values, runs in done[several].groupby(keys, dropna=False, sort=False):
         if runs.fold.nunique() < 2 or runs.fold.duplicated().any():
             continue
-        frames = [pd.read_parquet(sweep / run / "predictions.parquet") for run in runs.run]
-        everything = pd.concat(frames)
-        part, checkpoint = ("test", "best") if (everything.part == "test").any() else ("val", "last")
-        checkpoint = checkpoint if (everything.checkpoint == checkpoint).any() else everything.checkpoint.iloc[0]
-        chosen = everything[(everything.part == part) & (everything.checkpoint == checkpoint)]
-        axes = dict(zip(keys, values, strict=True)) | {"folds": len(runs), "graded_by": f"{checkpoint} epoch"}
+        everything = pd.concat(
+            [_shipped_answers(sweep / run, name) for run, name in zip(runs.run, runs.shipped, strict=True)]
+        )
+        part = "test" if (everything.part == "test").any() else "val"
+        chosen = everything[everything.part == part]
+        by = " or ".join(sorted(chosen.checkpoint.unique())) + " epoch"
+        by += ", which they chose" if part == "val" and (chosen.checkpoint == "best").any() else ""
+        axes = dict(zip(keys, values, strict=True)) | {"folds": len(runs), "graded_by": by}
         names = sorted(name for name in chosen.group.unique() if name)
         groups = [("all", chosen), *((name, chosen[chosen.group == name]) for name in names)]
         metrics = metrics_of_frame(runs)
         figures = [name for name in metrics.figures if runs.get(f"val/{name}", pd.Series([np.nan])).notna().all()]
         rows.extend(axes | {"group": name} | summary(cells, metrics, figures) for name, cells in groups)
     return pd.DataFrame(rows)
+
+
+def _shipped_answers(folder: Path, checkpoint: str) -> pd.DataFrame:
+    answers = pd.read_parquet(folder / "predictions.parquet")
+    return answers[answers.checkpoint == checkpoint]
 
 
 def summary(cells: pd.DataFrame, metrics: TaskMetrics, names: Sequence[str]) -> dict[str, Any]:

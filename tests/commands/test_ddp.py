@@ -69,7 +69,7 @@ def test_two_processes_leave_what_one_leaves(place):
     done = run(place, *WORDS, *DDP, "sweep_name=two", check=0)
     assert done.stderr == ""
     (line,) = done.stdout.splitlines()
-    assert line.startswith("val/accuracy 0.")
+    assert line.startswith("last epoch, val/macro_f1 0.")
     assert_same_result(only_run(place, "two"), only_run(place, "one"))
 
 
@@ -136,7 +136,7 @@ def test_a_grid_trains_each_point_in_four_processes(place, watched):
     done = run(place, "-m", *words, "batch_size=28", *DDP, "trainer.devices=4", "sweep_name=grid", "seed=0,1",
                "fine_tuning=gradual", check=0)  # fmt: skip
     assert done.stderr == ""
-    assert done.stdout.count("val/accuracy 0.") == 2
+    assert done.stdout.count("val/macro_f1 0.") == 2
     ours, theirs = (find_runs(place / "runs" / name) for name in ("grid", "grid_one"))
     assert len(ours) == 2
     for one, other in zip(ours, theirs, strict=True):

@@ -55,7 +55,7 @@ def export(*words, start=run_warm, check=None):
 def test_a_job_exports_quietly(exported):
     done, folder = exported
     assert done.stderr == ""
-    assert "exported, val/accuracy of float32 0." in done.stdout
+    assert "exported, val/macro_f1 of float32 0." in done.stdout
     made = {path.name for path in (folder / "export").iterdir()}
     assert made == {"model.onnx", "predictions.parquet", *(f"{kind}.tflite" for kind in KINDS)}
 
@@ -143,15 +143,15 @@ def damage(name):
 
 @damage("no checkpoint")
 def no_checkpoint(folder):
-    (folder / "checkpoints" / "best.ckpt").unlink()
-    return "best.ckpt: no such checkpoint"
+    (folder / "checkpoints" / "last.ckpt").unlink()
+    return "last.ckpt: no such checkpoint"
 
 
 @damage("cut checkpoint")
 def cut(folder):
-    path = folder / "checkpoints" / "best.ckpt"
+    path = folder / "checkpoints" / "last.ckpt"
     path.write_bytes(path.read_bytes()[:1000])
-    return "best.ckpt: not a whole checkpoint of plain tensors"
+    return "last.ckpt: not a whole checkpoint of plain tensors"
 
 
 class Harm:
@@ -161,8 +161,8 @@ class Harm:
 
 @damage("code in checkpoint")
 def code(folder):
-    (folder / "checkpoints" / "best.ckpt").write_bytes(pickle.dumps({"state_dict": Harm()}))
-    return "best.ckpt: not a whole checkpoint of plain tensors"
+    (folder / "checkpoints" / "last.ckpt").write_bytes(pickle.dumps({"state_dict": Harm()}))
+    return "last.ckpt: not a whole checkpoint of plain tensors"
 
 
 @damage("other configuration")
@@ -170,7 +170,7 @@ def other(folder):
     record = record_of(folder)
     record["config"]["width"] = 0.5
     (folder / "record.json").write_text(json.dumps(record))
-    return "best.ckpt: of another configuration than its record"
+    return "last.ckpt: of another configuration than its record"
 
 
 @damage("failed run")
@@ -258,7 +258,7 @@ def test_no_tensorflow_and_for_help_no_torch_is_imported(place, copy, tmp_path):
 
 
 def test_checkpoints_hold_plain_tensors(exported):
-    torch.load(exported[1] / "checkpoints" / "best.ckpt", weights_only=True)
+    torch.load(exported[1] / "checkpoints" / "last.ckpt", weights_only=True)
 
 
 @pytest.mark.slow

@@ -93,7 +93,7 @@ def test_two_commands_share_a_grid(place):
     both = [Warm(*line) for _ in range(2)]
     done = [command.wait() for command in both]
     assert [one.returncode for one in done] == [0, 0], done
-    trained = sum(one.stdout.count("val/accuracy 0.") for one in done)
+    trained = sum(one.stdout.count("val/macro_f1 0.") for one in done)
     assert trained == 4
     assert [record_of(folder)["status"] for folder in folders(place, "shared")] == ["done"] * 4
 
@@ -162,5 +162,5 @@ def test_twenty_kills_lose_nothing(place):
     given = {record["config_hash"]: record["metrics"] for record in map(record_of, folders(place, "killed"))}
     assert given == wanted
     assert {record_of(folder)["status"] for folder in folders(place, "killed")} == {"done"}
-    finished = [out.split(": ")[-1] for text in said for out in text.splitlines() if out.startswith("val/accuracy 0.")]
+    finished = [out.split(": ")[-1] for text in said for out in text.splitlines() if out.startswith("last epoch, val/macro_f1 0.")]
     assert len(finished) == len(set(finished)) <= 4  # no job was trained to its end twice

@@ -102,6 +102,7 @@ def test_pictures_exist():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_demo_ends_with_its_table(tmp_path):
     done = subprocess.run(
         ["make", "demo", f"DEMO_RUNS={tmp_path}"], cwd=HERE, capture_output=True, text=True, timeout=900, check=False

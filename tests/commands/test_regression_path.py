@@ -53,18 +53,19 @@ def test_a_run_learns_and_its_record_says_how_far_it_is_off(finished):
     assert metrics["val/epochs_to_leave_plateau"] == next(
         at for at, row in enumerate(record["history"], 1) if row["val/mae"] < metrics["val/constant_mae"] / 2
     )
-    best = max(record["history"], key=lambda row: row["val/r2"])
-    assert metrics["val/r2"] == pytest.approx(best["val/r2"], abs=1e-4), (
+    best, last = max(record["history"], key=lambda row: row["val/r2"]), record["history"][-1]
+    assert metrics["val/best/r2"] == pytest.approx(best["val/r2"], abs=1e-4), (
         "the best epoch's file says what the epoch said"
     )
-    assert metrics["val/mae"] == pytest.approx(best["val/mae"], rel=1e-4)
-    assert metrics["val/loss"] == pytest.approx(best["val/mae"] / 100, rel=1e-4), "losses are shares of the range"
+    assert record["shipped"] == {"checkpoint": "last", "reason": "callbacks.ships=last"}
+    assert metrics["val/mae"] == pytest.approx(last["val/mae"], rel=1e-4)
+    assert metrics["val/loss"] == pytest.approx(last["val/mae"] / 100, rel=1e-4), "losses are shares of the range"
     bands = metrics["test/per_band"]
     assert sum(bands["support"]) == 24
     shares = [mae * count for mae, count in zip(bands["mae"], bands["support"], strict=True) if count]
     assert sum(shares) / 24 == pytest.approx(metrics["test/mae"])
     answers = pd.read_parquet(folder / "predictions.parquet")
-    here = answers[(answers.part == "test") & (answers.checkpoint == "best")]
+    here = answers[(answers.part == "test") & (answers.checkpoint == "last")]
     assert (here.given_number - here.number).abs().mean() == pytest.approx(metrics["test/mae"])
     errors = [abs(one["given"] - one["number"]) for one in record["mistakes"]]
     assert errors == sorted(errors, reverse=True)
@@ -153,7 +154,7 @@ def test_networks_are_tested_on_each_others_data(bars, finished):
     for words, wanted in (
         ([f"folder={finished[1].parent}"], "has finished runs on 1 data set; want two or more"),
         (["folder=nowhere"], "folder=nowhere: no such folder"),
-        ([f"folder={sweep}", "checkpoint=middle"], "checkpoint=middle: want best or last"),
+        ([f"folder={sweep}", "checkpoint=middle"], "checkpoint=middle: want shipped, best or last"),
     ):
         wrong = run_warm("-m", "pipelines", "cross", *words, env={})
         assert wrong.returncode == 1
@@ -181,7 +182,7 @@ def test_looking_inside_shows_what_makes_the_number_larger(finished, bars):
     answer = float(json.loads(told.read_text())["images"][0]["answer"])
     answers = pd.read_parquet(finished[1] / "predictions.parquet")
     assert 0 < answer < 100
-    known = answers[(answers["sample"] == "images/bar000.png") & (answers.checkpoint == "best")]
+    known = answers[(answers["sample"] == "images/bar000.png") & (answers.checkpoint == "last")]
     assert not len(known) or known.given_number.iloc[0] == pytest.approx(answer, rel=1e-3)
     wrong = run_warm("-m", "inspection", f"run={finished[1]}", f"image={image}", "target=large", env={})
     assert wrong.returncode == 1

@@ -42,17 +42,17 @@ def test_a_run_learns_and_its_record_says_how_well(finished):
     record = record_of(folder)
     assert record["status"] == "done"
     assert done.stderr == ""
-    assert "val/dice 0." in done.stdout
+    assert "last epoch, val/dice_pooled 0." in done.stdout
     metrics = record["metrics"]
     for part in ("val", "test"):
         assert len(metrics[f"{part}/per_class"]["dice"]) == 4
         assert 0 <= metrics[f"{part}/subset_accuracy"] <= metrics[f"{part}/label_accuracy"] <= 1
     best = max(record["history"], key=lambda epoch: epoch["val/dice_pooled"])
-    assert metrics["val/dice"] == pytest.approx(best["val/dice"], abs=1e-6), (
+    assert metrics["val/best/dice"] == pytest.approx(best["val/dice"], abs=1e-6), (
         "the best epoch's file says what the epoch said"
     )
-    assert metrics["val/last/dice"] == pytest.approx(record["history"][-1]["val/dice"], abs=1e-6)
-    assert metrics["val/dice_top10_mean"] <= max(epoch["val/dice"] for epoch in record["history"])
+    assert metrics["val/dice"] == pytest.approx(record["history"][-1]["val/dice"], abs=1e-6)
+    assert metrics["val/dice_pooled_top10_mean"] <= max(epoch["val/dice_pooled"] for epoch in record["history"])
     losses = [epoch["train/loss"] for epoch in record["history"]]
     assert losses[-1] < losses[0]
     assert record["data"]["cells"]["train"][-1] > 0, "sheets without a defect take part"
@@ -71,7 +71,7 @@ def test_counts_contours_and_curves_lie_beside_it(finished):
 
 
 def test_the_same_command_finds_it_done_and_the_table_shows_dice(finished, steel):
-    assert "val/dice" in finished[0].stdout
+    assert "val/dice_pooled" in finished[0].stdout
     done = run(steel, "-m", *STEEL, *LONGER, "sweep_name=masks", "fold=0", check=0)
     assert "done before" in done.stdout
 

@@ -46,7 +46,7 @@ def test_a_killed_exporter_is_told_and_the_same_command_makes_its_files(place):
     again = run(place, *line, check=0)
     assert again.stderr == ""
     assert again.stdout.count("done before") == 2
-    assert again.stdout.count("exported, val/accuracy of float32 ") == 1
+    assert again.stdout.count("exported, val/macro_f1 of float32 ") == 1
     made = [(folder / "export" / "model.onnx").stat().st_mtime for folder in runs]
     timings = []
     for record in map(record_of, runs):

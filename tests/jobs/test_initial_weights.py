@@ -29,7 +29,16 @@ def made(folder, *, width=0.5, status="done", kept=("best", "last"), data=None):
     config |= {name: {} for name in ("task", "augmentation", "imbalance")}
     axes = {"backbone": "mobilenet", "encoding": "one_hot", "datamodule": choice}
     begun = {"origin": "imagenet", "padding": "symmetric", "mean": [0.1, 0.2, 0.3], "std": [1, 2, 3], "eps": 0.001}
-    update_record(folder, lambda _: {"status": status, "config": config, "axes": axes, "initial_weights": begun})
+    update_record(
+        folder,
+        lambda _: {
+            "status": status,
+            "config": config,
+            "axes": axes,
+            "initial_weights": begun,
+            "shipped": {"checkpoint": kept[0] if kept else "last"},
+        },
+    )
     (folder / "checkpoints").mkdir()
     for name in kept:
         (folder / "checkpoints" / f"{name}.ckpt").write_bytes(name.encode())
@@ -65,7 +74,7 @@ def test_a_pattern_names_the_run_of_this_seed(tmp_path):
     [
         ({"width": 1.0}, r"run: a run of small 1; want one of small 0.5"),
         ({"status": "failed"}, r"backbone.weights=.*run: the run is failed; want a done one"),
-        ({"kept": ()}, r"backbone.weights=.*run: it has kept no checkpoint"),
+        ({"kept": ()}, r"backbone.weights=.*run: its last.ckpt is not there any more"),
         (
             {"data": ("neu_seg", {"root": "elsewhere", "fold": 1})},
             r"run: was trained with datamodule.fold=1, here it is 0",

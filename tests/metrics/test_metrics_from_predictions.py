@@ -44,7 +44,7 @@ def test_some_rows_alone_can_be_drawn():
 def test_grades_are_worth_1_or_0():
     frame = pd.DataFrame({"label": [0, 1, 2, 2], "grade": [0, 2, 2, 2]})
     assert GRADES.worth(frame).tolist() == [1, 0, 1, 1]
-    assert GRADES.figures[GRADES.main](*GRADES.truth_and_answers(frame)) == GRADES.worth(frame).mean() == 0.75
+    assert GRADES.figures[GRADES.drop_figure](*GRADES.truth_and_answers(frame)) == GRADES.worth(frame).mean() == 0.75
 
 
 def test_a_task_is_known_by_its_main_figure():
@@ -56,7 +56,12 @@ def test_a_task_is_known_by_its_main_figure():
 @pytest.mark.parametrize("metrics", all_metrics(), ids=lambda one: type(one).__name__)
 def test_every_tables_figure_has_a_meaning(metrics):
     assert f"val/{metrics.main}" in metrics.columns
-    assert metrics.headline in {name.rpartition("/")[2] for name in metrics.columns}
+    assert set(metrics.headlines) <= {name.rpartition("/")[2] for name in metrics.columns}
     assert set(metrics.pooled_files) <= set(metrics.figures)
     assert metrics.main in metrics.figures
     assert metrics.template.is_file()
+
+
+@pytest.mark.parametrize("metrics", all_metrics(), ids=lambda one: type(one).__name__)
+def test_a_task_is_known_by_all_its_figures_though_another_has_some_of_them(metrics):
+    assert type(metrics_by_names(metrics.columns)) is type(metrics)

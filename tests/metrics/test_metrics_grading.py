@@ -94,10 +94,10 @@ def test_all_right_is_no_certainty():
 
 def test_the_theses_accuracy_is_the_mean_of_the_ten_best_epochs():
     history = [
-        {"epoch": e, "val/accuracy": a, "val/loss": 1 - a, "train/loss": 1.0, "train/accuracy": 0.5}
+        {"epoch": e, "val/accuracy": a, "val/macro_f1": a, "val/loss": 1 - a, "train/loss": 1.0, "train/accuracy": 0.5}
         for e, a in enumerate([0.1, *[0.5] * 5, 0.9, *[0.7] * 5])
     ]
-    figures = epoch_metrics(history, GradingMetrics())
+    figures = epoch_metrics(history, GradingMetrics(), "val/accuracy", "best")
     assert figures["val/accuracy_top10_mean"] == pytest.approx((0.9 + 5 * 0.7 + 4 * 0.5) / 10)
     assert figures["val/best_epoch"] == 6
     assert figures["val/loss"] == pytest.approx(0.1)

@@ -23,22 +23,30 @@ def add_run(
              "imbalance": "none", "datamodule": "synthetic_screens", "task": "grading", "method": "supervised", "seed": 0, "fold": 0} | axes  # fmt: skip
     folder = sweep / "+".join(f"{name}-{value}" for name, value in about.items())
     confusion = np.eye(5, dtype=int) * 6 + 1
-    metrics = {"val/accuracy": accuracy, "val/accuracy_top10_mean": accuracy - 0.01, "val/macro_f1": accuracy - 0.1,
-               "val/off_by_one": min(1.0, accuracy + 0.1), "test/accuracy": accuracy, "val/confusion": confusion.tolist()}  # fmt: skip
+    metrics = {"val/accuracy": accuracy, "val/accuracy_top10_mean": accuracy - 0.01, "val/macro_f1": accuracy,
+               "val/off_by_one": min(1.0, accuracy + 0.1), "test/accuracy": accuracy, "test/macro_f1": accuracy, "val/confusion": confusion.tolist()}  # fmt: skip
     history = [
-        {"epoch": e, "train/accuracy": e / 4, "val/accuracy": accuracy * e / 3, "val/loss": 1.0} for e in range(4)
+        {
+            "epoch": e,
+            "train/accuracy": e / 4,
+            "val/accuracy": accuracy * e / 3,
+            "val/macro_f1": accuracy * e / 3,
+            "val/loss": 1.0,
+        }
+        for e in range(4)
     ]
     exports = {
         name: {
             "path": f"export/{name}.tflite", "size_bytes": 4_000_000 * SPEED[name], "agreement": 0.99, "marked": "",
-            "checkpoint": "best", "val/accuracy": accuracy - 0.01 * (name == "int8"),
+            "checkpoint": "last", "val/accuracy": accuracy - 0.01 * (name == "int8"),
+            "val/macro_f1": accuracy - 0.01 * (name == "int8"),
             "latency": [{"device": DEVICE, "latency_ms_p50": ms, "latency_ms_mean": 1.1 * ms}
                         for ms in [SPEED[name] * about["width"] * about["resolution"] / 10]],
         }
         for name in files
     }  # fmt: skip
     record = {
-        "status": status, "axes": about, "error": error, "metrics": metrics, "main_figure": "val/accuracy", "direction": "max", "initial_weights": {"origin": start},
+        "status": status, "axes": about, "error": error, "metrics": metrics, "main_figure": "val/macro_f1", "shipped": {"checkpoint": "last"}, "direction": "max", "initial_weights": {"origin": start},
         "seconds": {"fit": 10.0, "data": 2.0}, "history": history, "exports": exports, "config": about | {"method": {}, "task": {}},
         "device": {"processor": "Test processor"}, "mistakes": [{"sample": "a", "label": 0, "grade": 1, "probability": 0.9}],
         "data": {"fingerprint": "0" * 16, "class_names": NAMES, "cells": {"train": [5] * 5, "val": [7] * 5}, "left_out": [],
@@ -49,6 +57,6 @@ def add_run(
     labels = np.arange(25) % 5
     pd.DataFrame(
         {"sample": [f"{i}" for i in range(25)], "source_id": [f"s{i}" for i in range(25)], "group": "", "part": "test",
-         "label": labels, "grade": labels, "probabilities": list(np.eye(5)[labels]), "checkpoint": "best"}
+         "label": labels, "grade": labels, "probabilities": list(np.eye(5)[labels]), "checkpoint": "last"}
     ).to_parquet(folder / "predictions.parquet")  # fmt: skip
     return folder

@@ -10,7 +10,7 @@ from sweeps.analysis.main_effects import main_effects, paired_effect
 
 
 def runs(rows):
-    return pd.DataFrame(rows, columns=["encoding", "width", "seed", "val/accuracy"])
+    return pd.DataFrame(rows, columns=["encoding", "width", "seed", "val/macro_f1"])
 
 
 AXES = ["encoding", "width", "seed"]
@@ -18,7 +18,7 @@ AXES = ["encoding", "width", "seed"]
 
 def test_only_runs_that_differ_in_one_axis_are_compared() -> None:
     table = runs([("a", 0.5, 0, 0.5), ("b", 0.5, 0, 0.6), ("a", 1.0, 0, 0.9), ("b", 0.25, 0, 0.1)])
-    effect = paired_effect(table, AXES, "encoding", "b", "a", "val/accuracy")
+    effect = paired_effect(table, AXES, "encoding", "b", "a", "val/macro_f1")
     assert effect is not None
     assert (effect.pairs, effect.repetitions) == (1, 1)
     assert effect.mean == pytest.approx(0.1)
@@ -28,7 +28,7 @@ def test_only_runs_that_differ_in_one_axis_are_compared() -> None:
 def test_intervals_are_over_seeds_not_over_points() -> None:
     shift = {0: 0.02, 1: 0.04, 2: 0.03}
     rows = [(e, w, s, w / 2 + (e == "b") * d) for e in "ab" for w in (0.25, 0.5, 1.0) for s, d in shift.items()]
-    effect = paired_effect(runs(rows), AXES, "encoding", "b", "a", "val/accuracy")
+    effect = paired_effect(runs(rows), AXES, "encoding", "b", "a", "val/macro_f1")
     assert effect is not None
     assert (effect.pairs, effect.repetitions) == (9, 3)
     expected = stats.ttest_1samp(list(shift.values()), 0).confidence_interval(0.95)
@@ -38,7 +38,7 @@ def test_intervals_are_over_seeds_not_over_points() -> None:
 
 def test_what_changes_its_sign_with_the_seed_is_noise() -> None:
     rows = [(e, 0.5, s, 0.5 + (e == "b") * d) for e in "ab" for s, d in enumerate((0.03, -0.02, 0.01))]
-    effect = paired_effect(runs(rows), AXES, "encoding", "b", "a", "val/accuracy")
+    effect = paired_effect(runs(rows), AXES, "encoding", "b", "a", "val/macro_f1")
     assert effect is not None
     assert effect.verdict == "within noise"
     assert effect.low < 0 < effect.high
@@ -59,12 +59,12 @@ def test_one_value_has_no_interval() -> None:
 
 def test_pretrained_is_not_held_against_random() -> None:
     rows = [
-        {"backbone": backbone, "width": width, "seed": seed, "initial_weights": start, "val/accuracy": accuracy}
+        {"backbone": backbone, "width": width, "seed": seed, "initial_weights": start, "val/macro_f1": accuracy}
         for backbone, start, accuracy in (("mobilenet", "imagenet", 0.9), ("mobilenetv2", "random", 0.6))
         for width in (0.5, 1.0)
         for seed in (0, 1)
     ]
-    rows += [rows[0] | {"backbone": "lite0", "val/accuracy": 0.8}, rows[1] | {"backbone": "lite0", "val/accuracy": 0.8}]
+    rows += [rows[0] | {"backbone": "lite0", "val/macro_f1": 0.8}, rows[1] | {"backbone": "lite0", "val/macro_f1": 0.8}]
     found = {one.choice: one for one in main_effects(pd.DataFrame(rows), ["backbone", "width"])}
     assert found["mobilenetv2"].verdict == "not compared: pretrained against random start"
     assert found["mobilenetv2"].pairs == 0

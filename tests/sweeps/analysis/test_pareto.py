@@ -36,7 +36,7 @@ def test_points_are_means_over_seeds(tmp_path) -> None:
     assert table[["width", "file", "runs"]].values.tolist() == [
         [0.5, "int8", 2], [0.5, "float32", 2], [1.0, "int8", 2], [1.0, "float32", 2],
     ]  # fmt: skip
-    assert np.allclose(table["val/accuracy"], [0.74, 0.75, 0.54, 0.55])
+    assert np.allclose(table["val/macro_f1"], [0.74, 0.75, 0.54, 0.55])
     assert table.front.tolist() == [True, True, False, False]
     assert set(table.device) == {DEVICE}
 
@@ -58,7 +58,7 @@ def test_every_point_is_drawn_inside_and_labels_of_the_front_do_not_collide(tmp_
             add_run(tmp_path, 0.6 + width / 10 + resolution / 2000, width=width, resolution=resolution)
     table = points(collect_files(tmp_path), ["width", "resolution"])
     labels = [f"{row.width} {row.resolution} {row.file}" for row in table.itertuples()]
-    front = draw_front(table, labels, "val/accuracy")
+    front = draw_front(table, labels, "val/macro_f1")
     assert len(front.marks) == 16
     assert all(0 < mark["x"] < WIDTH and 0 < mark["y"] < HEIGHT for mark in front.marks)
     expected = [
@@ -68,7 +68,7 @@ def test_every_point_is_drawn_inside_and_labels_of_the_front_do_not_collide(tmp_
     assert [mark["label"] for mark in front.marks] == expected
     assert any(label.isdigit() for label in expected)
     few = table.head(12)
-    assert [mark["label"] for mark in draw_front(few, labels[:12], "val/accuracy").marks] == labels[:12]
+    assert [mark["label"] for mark in draw_front(few, labels[:12], "val/macro_f1").marks] == labels[:12]
     boxes = []
     for mark in front.marks:
         if mark["front"]:

@@ -100,7 +100,7 @@ def test_an_unreadable_record_is_named_and_the_others_go_on(sweep: Path) -> None
 def test_the_dashboard_asks_for_figures_that_the_runs_have(sweep: Path, said: str) -> None:
     spec = dashboard("someone")._to_model().model_dump_json(by_alias=True)  # type: ignore[no-untyped-call]
     summary = read_back(of(sweep, 0.25))["summary"]
-    for name in ("int8/latency_ms", "int8/val/accuracy", "int8/agreement"):
+    for name in ("int8/latency_ms", "int8/val/macro_f1", "int8/agreement"):
         assert name in spec
         assert name in summary
 

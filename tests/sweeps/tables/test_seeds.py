@@ -28,7 +28,7 @@ def add(
         "fold": fold,
     }
     axes |= {f"method.{key}": str(number) for key, number in task.items()}
-    test = {f"test/{key}": value for key in ("accuracy", "macro_precision", "macro_recall", "f_measure")}
+    test = {f"test/{key}": value for key in ("accuracy", "macro_f1", "macro_precision", "macro_recall", "f_measure")}
     update_record(
         sweep / name,
         lambda _: {
@@ -43,8 +43,10 @@ def add(
                 "images": {"train": 2, "val": 2, "test": 2},
                 "sources": {"train": 2, "val": 2, "test": 2},
             },
-            "metrics": {"val/accuracy": value + 0.001, "val/last/accuracy": value, **test},
-            "history": [{"epoch": 0, "seconds": 1.0, "train/accuracy": 0.5, "val/accuracy": value}],
+            "metrics": {"val/accuracy": value + 0.001, "val/macro_f1": value, **test},
+            "history": [
+                {"epoch": 0, "seconds": 1.0, "train/accuracy": 0.5, "val/accuracy": value, "val/macro_f1": value}
+            ],
             "weights": weights,
             "teacher_weights": 3_274_634,
             "seconds": {"fit": 1.0},
