@@ -78,7 +78,7 @@ def test_the_distance_of_two_folders_is_a_number_per_layer(digits):
             (["image={place}/dark/digit1.png", "target=eleven"], "target=eleven: no such class; want one of 0, 1"),
             (["image={place}/dark/digit1.png", "layers=[backbone.nothing]"], "layers=backbone.nothing: no layer"),
             (["image={place}/dark/digit1.png", "cam_method=CAM"], "cam_method=CAM: want one of"),
-            (["image={place}/dark/digit1.png", "checkpoint=first"], "checkpoint=first: want best or last"),
+            (["image={place}/dark/digit1.png", "checkpoint=first"], "checkpoint=first: want shipped, best or last"),
             (["set={place}/dark"], "against= and set= go together"),
             (["set={place}/dark", "against={place}/nowhere"], "against={place}/nowhere: no such folder"),
             (["set={place}/dark", "against={place}/bright", "max_count=3"], "max_count=3: want at least 4"),

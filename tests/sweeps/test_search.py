@@ -136,7 +136,7 @@ def test_a_killed_search_ends_with_as_many_runs_as_asked(tmp_path) -> None:
     first.wait()
     done = subprocess.run(line, cwd=HERE, env=environment, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
-    assert "best: val/accuracy" in done.stdout
+    assert "best: val/macro_f1" in done.stdout
     assert (
         len(
             Search(
