@@ -145,7 +145,7 @@ def test_a_killed_search_ends_with_as_many_runs_as_asked(tmp_path) -> None:
                     "width": CategoricalDistribution(["0.25", "0.5"]),
                     "optimizer.lr": FloatDistribution(0.001, 0.01, log=True),
                 },
-                OBJECTIVES,
+                [Objective("val/macro_f1", "maximize"), OBJECTIVES[1]],
                 0,
             ).answered
         )
