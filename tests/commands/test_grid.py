@@ -162,5 +162,10 @@ def test_twenty_kills_lose_nothing(place):
     given = {record["config_hash"]: record["metrics"] for record in map(record_of, folders(place, "killed"))}
     assert given == wanted
     assert {record_of(folder)["status"] for folder in folders(place, "killed")} == {"done"}
-    finished = [out.split(": ")[-1] for text in said for out in text.splitlines() if out.startswith("last epoch, val/macro_f1 0.")]
+    finished = [
+        out.split(": ")[-1]
+        for text in said
+        for out in text.splitlines()
+        if out.startswith("last epoch, val/macro_f1 0.")
+    ]
     assert len(finished) == len(set(finished)) <= 4  # no job was trained to its end twice
