@@ -13,7 +13,7 @@ from cli.train_schema import register
 from export.run import export_within
 from jobs.export_queue import enqueue, queue_active
 from jobs.job import Job, make_job
-from jobs.run_state import headline, opening, prepare_resume, samples_of, say_start, skip_reason
+from jobs.run_state import opening, prepare_resume, samples_of, say_end, say_start, skip_reason
 from sweeps.records.run_record import Record, Status, failure_recorded, hold, is_done, update_record
 from sweeps.records.wandb_export import finish_wandb_run
 from training.distributed.rank_zero import join_workers, largest_memory_bytes
@@ -68,7 +68,7 @@ def train(job: Job) -> None:
     result = fit_and_evaluate(job, samples, resume)
     result |= {"seconds": {"data": ready - began} | result["seconds"], "peak_memory_bytes": largest_memory_bytes()}
     update_record(job.folder, lambda record: record | {"status": Status.DONE, "error": ""} | result)
-    print(f"{headline(job, result)}: {job.folder}")
+    say_end(job, result)
 
 
 def fit_and_evaluate(job: Job, samples: "Samples", resume: Path | None) -> Record:

@@ -40,16 +40,24 @@ class Proposals:
         name: what it is called in the pages, and in the cache: another network of the same name needs another `mark`.
         mark: of this very network: the digest of its file.
         cache: where answers are kept.
+        doubt: why its answers may be of no use, in words.
         class_names: what the annotators grade; the network has to know the same classes.
 
     """
 
     def __init__(
-        self, grader: Grader, name: str, mark: str, cache: Path, class_names: Sequence[str], grid: Grid
+        self,
+        grader: Grader,
+        name: str,
+        mark: str,
+        cache: Path,
+        class_names: Sequence[str],
+        grid: Grid,
+        doubt: str = "",
     ) -> None:
         if list(grader.labels) != list(class_names):
             raise AnnotationError(f"run={name}: grades {', '.join(grader.labels)}, not {', '.join(class_names)}")
-        self.grader, self.name, self.grid = grader, name, grid
+        self.grader, self.name, self.grid, self.doubt = grader, name, grid, doubt
         self._lock = Lock()
         cache.mkdir(parents=True, exist_ok=True)
         self._path = cache / f"proposals-{mark}.json"

@@ -31,7 +31,8 @@ def main(cfg: DictConfig) -> None:
 
         from export.table import print_files
 
-        print_files(entries, metrics_of_record(read_record(folder)))
+        record = read_record(folder)
+        print_files(entries, metrics_of_record(record), record.get("baseline", {}))
         print(f"files: {folder / 'export'}")
         if any("error" in entry for entry in entries.values()):
             sys.exit(1)

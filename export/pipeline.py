@@ -22,6 +22,7 @@ from export.latency.result import Entry, merged, timed
 from export.quantization_aware import quantization_aware
 from export.quantize import FloatFile
 from lightning_modules.base import TaskModule
+from metrics.against_baseline import by_part
 from metrics.base import TaskMetrics
 from sweeps.records.run_record import Record, one_line, update_record
 
@@ -167,14 +168,17 @@ class Export:
         self, name: str, quantization: Quantization, source: FloatFile, torch_says: FileComparison
     ) -> tuple[dict[str, Any], pd.DataFrame | None]:
         """One file: its entry in the record and its predictions."""
+        about = self.metadata(name, torch_says)
         try:
-            data = self.format.finish(quantization(source), self.metadata(name, torch_says))
-            model = torch_says.model(data)
+            made = quantization(source)
+            model = torch_says.model(self.format.finish(made, json.dumps(about).encode()))
         except ValueError as error:
             return {"error": one_line(error)}, None
+        figures, answers = torch_says.judge(model, self.metrics, most_lost=self.max_accuracy_drop)
+        compared = by_part(answers, self.record.get("baseline", {}), self.metrics)
+        data = self.format.finish(made, json.dumps(about | self.scored(figures, compared)).encode())
         path = self.target / f"{name}{self.format.suffix}"
         _write(path, data)
-        figures, answers = torch_says.judge(model, self.metrics, most_lost=self.max_accuracy_drop)
         entry = {
             "path": str(path.relative_to(self.folder)),
             "size_bytes": len(data),
@@ -183,15 +187,24 @@ class Export:
             "described": torch_says.described,
             **self.format.facts(data),
             **figures,
+            "against_baseline": compared,
             "latency": timed(data, self.latencies),
         }
         return entry, answers.assign(file=name)
 
-    def metadata(self, name: str, torch_says: FileComparison) -> bytes:
-        """What a phone needs to know of the file, as JSON."""
+    def scored(self, figures: Mapping[str, Any], compared: Mapping[str, Any]) -> dict[str, Any]:
+        """What the file itself says of its answers: figures of the validation set, and of a test set, each beside its baseline."""
+        names = [f"{part}/{name}" for part in ("val", "test") for name in self.metrics.file_columns]
+        return {
+            "figures": {name: figures[name] for name in names if name in figures},
+            "against_baseline": dict(compared),
+        }
+
+    def metadata(self, name: str, torch_says: FileComparison) -> dict[str, Any]:
+        """What a phone needs to know of the file."""
         config = self.record["config"]
         height, width = self.samples.shape(self.resolution)
-        described = {
+        return {
             "format_version": FORMAT_VERSION,
             "task": self.record["axes"]["task"],
             "labels": self.record["data"]["class_names"],
@@ -211,7 +224,6 @@ class Export:
             "versions": self.record["versions"],
             **torch_says.described,
         }
-        return json.dumps(described).encode()
 
 
 def _write(path: Path, data: bytes) -> None:

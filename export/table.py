@@ -1,16 +1,25 @@
 """A run's files as a table on the terminal."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from metrics.against_baseline import doubt, telling
 from metrics.base import TaskMetrics
 from metrics.figures import figure_text
 
 
-def print_files(entries: dict[str, dict[str, Any]], metrics: TaskMetrics) -> None:
-    """A row per file: size, figures of each part, agreement with torch, latency; then what is wrong, a line each."""
+def print_files(entries: dict[str, dict[str, Any]], metrics: TaskMetrics, baseline: Mapping[str, Any]) -> None:
+    """A row per file: size, figures of each part, agreement with torch, latency; then what is wrong, a line each.
+
+    Args:
+        entries: a record's `exports`.
+        metrics: of the record's task.
+        baseline: the record's.
+
+    """
     parts = [part for part in ("val", "test") if any(f"{part}/{metrics.main}" in entry for entry in entries.values())]
     console = Console(width=None if Console().is_terminal else 180)
     table = Table()
@@ -33,11 +42,16 @@ def print_files(entries: dict[str, dict[str, Any]], metrics: TaskMetrics) -> Non
     for name, entry in entries.items():
         if "error" not in entry:
             table.add_row(f"{name}.tflite", *_row(entry, shown))
+    if baseline:
+        table.add_section()
+        figures = [figure_text(one, baseline.get(one)) for one in shown]
+        table.add_row(str(baseline["answer"]), "", *figures)
     console.print(table)
     for name, entry in entries.items():
-        complaint = entry.get("error") or entry.get("marked")
-        if complaint:
-            console.print(f"{name}: {complaint}", markup=False, soft_wrap=True)
+        compared = telling(entry.get("against_baseline"))
+        for complaint in (entry.get("error"), entry.get("marked"), doubt(compared, metrics)):
+            if complaint:
+                console.print(f"{name}: {complaint}", markup=False, soft_wrap=True)
 
 
 def _row(entry: dict[str, Any], names: list[str]) -> list[str]:

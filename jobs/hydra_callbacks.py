@@ -128,7 +128,8 @@ class ProbeRankingCallback(Callback):
 
 def show(sweep: Path) -> "pd.DataFrame":
     """Prints the sweep's table and gives it."""
-    from sweeps.tables.runs import print_table, read_sweep
+    from sweeps.tables.runs import read_sweep
+    from sweeps.tables.sweep_tables import print_table
 
     table, files = read_sweep(sweep)
     print_table(table, sweep, files)

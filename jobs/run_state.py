@@ -16,6 +16,7 @@ from datamodules.base.errors import DataError
 from jobs.job import Job
 from jobs.shipped_checkpoint import check_patience, unvalidated_classes
 from jobs.validation import tasks_of
+from metrics.against_baseline import doubt, telling
 from metrics.figures import figure_text
 from sweeps.records.environment import processor, versions
 from sweeps.records.run_record import Record, RecordError, Status, read_record
@@ -158,3 +159,10 @@ def headline(job: Job, result: Record) -> str:
     known = [one for part in ("val", "test") for one in (f"{part}/{name}" for name in names) if one in metrics]
     told = ", ".join(f"{one} {figure_text(one, metrics[one])}" for one in known)
     return f"{result['shipped']['checkpoint']} epoch, {told}" if told else str(result["error"])
+
+
+def say_end(job: Job, result: Record) -> None:
+    """Prints the headline with the run's folder, after a line of why the network may be of no use, where there is reason."""
+    if words := doubt(telling(result.get("against_baseline")), job.metrics):
+        print(f"note: {words}")
+    print(f"{headline(job, result)}: {job.folder}")

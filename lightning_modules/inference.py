@@ -1,7 +1,7 @@
 """Grades and probabilities of many images from a trained network."""
 
 from collections.abc import Iterable, Iterator
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -44,3 +44,15 @@ def predict_numbers(module: TaskModule, batches: Iterable[Tensor]) -> npt.NDArra
     module.eval()
     found = [module.head.decode(module(images.to(module.device)).float())[:, 0].double().cpu() for images in batches]
     return torch.cat(found).numpy()
+
+
+@torch.inference_mode()
+def mean_loss(module: TaskModule, batches: Iterable[Any]) -> float:
+    """The validation loss over batches of images and labels as the loaders hand them out, of this process alone, in eval mode."""
+    module.eval()
+    module.on_validation_epoch_start()
+    for at, batch in enumerate(batches):
+        module.validation_step(module.transfer_batch_to_device(batch, module.device, 0), at)
+    total, count = module.val_loss.tolist()
+    module.val_metrics.reset()
+    return float(total / count)

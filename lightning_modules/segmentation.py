@@ -121,14 +121,9 @@ class SegmentationModule(TaskModule):
         logits = rows.gather(self(batch.images).float())
         loss = self.batch_loss(logits, batch, masks, weights, rows)
         self.train_dice.update(self.head.decode(logits.detach()), masks)
+        self.log("train/dice_pooled", self.train_dice, on_step=False, on_epoch=True)
         self.log("train/loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(logits), sync_dist=True)
         return loss
-
-    def on_train_epoch_end(self) -> None:
-        """As in the base class; logs the epoch's Dice."""
-        super().on_train_epoch_end()
-        self.log("train/dice_pooled", self.train_dice.compute(), sync_dist=True)
-        self.train_dice.reset()
 
     def validation_step(self, batch: MaskBatch, batch_idx: int) -> None:
         """Adds one batch to the epoch's metrics."""

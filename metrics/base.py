@@ -54,6 +54,8 @@ class TaskMetrics(ABC):
     """What a network gives, in the plural: grades, pixels, numbers."""
     constant_answer: ClassVar[str]
     """The baseline that looks at no picture, in words."""
+    beyond_baseline: ClassVar[tuple[str, ...]]
+    """Those of `figures` in which a network must be better than the baseline to be of use."""
     drop_figure: ClassVar[str]
     """A file that loses more than `export.max_accuracy_drop` of it against torch is marked."""
     drop_unit: ClassVar[str]
@@ -66,6 +68,10 @@ class TaskMetrics(ABC):
     @abstractmethod
     def truth_and_answers(self, frame: "pd.DataFrame") -> tuple[Any, Any]:
         """Truth and answers of a predictions.parquet, a row per sample."""
+
+    @abstractmethod
+    def with_constant(self, frame: "pd.DataFrame", value: Any) -> "pd.DataFrame":
+        """A predictions.parquet with the baseline's answer to every sample; `value` as a record's baseline has it."""
 
     @abstractmethod
     def worth(self, frame: "pd.DataFrame") -> npt.NDArray[np.float64]:

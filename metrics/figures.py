@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 BOOKKEEPING = (
     "run", "shipped", "status", "error", "seconds", "updated", "later_error_at", "weights", "teacher_weights", "fingerprint", "recipe",
-    "temperature", "soft_share", "classes", "grid",
+    "temperature", "soft_share", "classes", "grid", "baseline", "beats_baseline", "doubt",
 )  # fmt: skip
 """Columns of a sweep's table that are neither axes nor figures."""
 

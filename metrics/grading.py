@@ -128,6 +128,7 @@ class GradingMetrics(TaskMetrics):
     curve = "accuracy"
     answers = "grades"
     constant_answer = "majority baseline"
+    beyond_baseline = ("accuracy", "macro_f1")
     drop_figure = "accuracy"
     drop_unit = "points of accuracy lost"
     figures: ClassVar[Mapping[str, Figure]] = {
@@ -141,6 +142,10 @@ class GradingMetrics(TaskMetrics):
     @override
     def truth_and_answers(self, frame: "pd.DataFrame") -> tuple[Any, Any]:
         return frame.label.to_numpy(), frame.grade.to_numpy()
+
+    @override
+    def with_constant(self, frame: "pd.DataFrame", value: Any) -> "pd.DataFrame":
+        return frame.assign(grade=int(value))
 
     @override
     def worth(self, frame: "pd.DataFrame") -> npt.NDArray[np.float64]:

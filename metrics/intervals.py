@@ -1,5 +1,6 @@
 """95 % intervals: over repetitions, and over resampled sources."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -36,15 +37,25 @@ def bootstrap_interval(
 
     `figures` maps names to functions of (labels, grades).
     """
-    rng = np.random.default_rng(seed)
-    _, source = np.unique(source_ids, return_inverse=True)
-    members = [np.flatnonzero(source == number) for number in range(source.max() + 1)]
     draws: dict[str, list[float]] = {name: [] for name in figures}
-    for _ in range(repeats):
-        chosen = np.concatenate([members[number] for number in rng.integers(len(members), size=len(members))])
+    for chosen in resampled_sources(source_ids, repeats, seed):
         for name, figure in figures.items():
             draws[name].append(figure(labels[chosen], grades[chosen]))
-    return {name: _percentiles(values, len(members), share=is_share(name)) for name, values in draws.items()}
+    sources = len(np.unique(source_ids))
+    return {name: _percentiles(values, sources, share=is_share(name)) for name, values in draws.items()}
+
+
+def resampled_sources(source_ids: npt.NDArray[np.str_], repeats: int, seed: int = 0) -> Iterator[npt.NDArray[np.intp]]:
+    """Places of the samples of as many sources as there are, drawn with replacement; once per repeat."""
+    rng = np.random.default_rng(seed)
+    _, source = np.unique(source_ids, return_inverse=True)
+    places, counts = np.argsort(source, kind="stable"), np.bincount(source)
+    starts = np.cumsum(counts) - counts
+    for _ in range(repeats):
+        drawn = rng.integers(len(counts), size=len(counts))
+        sizes = counts[drawn]
+        ends = np.cumsum(sizes)
+        yield places[np.repeat(starts[drawn] - (ends - sizes), sizes) + np.arange(ends[-1])]
 
 
 def _percentiles(values: list[float], sources: int, *, share: bool) -> tuple[float, float]:

@@ -139,6 +139,7 @@ class MultilabelMetrics(TaskMetrics):
     curve = "label_accuracy"
     answers = "labels"
     constant_answer = "every label, always"
+    beyond_baseline = ("mean_average_precision",)
     drop_figure = "mean_average_precision"
     drop_unit = "points of label accuracy lost"
     figures: ClassVar[Mapping[str, Figure]] = {
@@ -153,6 +154,13 @@ class MultilabelMetrics(TaskMetrics):
         """Labels `(N, K)`; probabilities and given labels side by side, `(N, 2 K)`."""
         truth, chances, given = (np.array(frame[name].tolist()) for name in ("labels", "probabilities", "given"))
         return truth > 0, np.concatenate([chances, given.astype(np.float64)], axis=1)
+
+    @override
+    def with_constant(self, frame: "pd.DataFrame", value: Any) -> "pd.DataFrame":
+        import pandas as pd
+
+        always = pd.Series([[1.0] * len(labels) for labels in frame.labels], index=frame.index)
+        return frame.assign(probabilities=always, given=always)
 
     @override
     def worth(self, frame: "pd.DataFrame") -> npt.NDArray[np.float64]:

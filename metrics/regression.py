@@ -102,6 +102,7 @@ class RegressionMetrics(TaskMetrics):
     curve_direction = "min"
     answers = "numbers"
     constant_answer = "always the median"
+    beyond_baseline = ("mae",)
     drop_figure = "r2"
     drop_unit = "hundredths of the range by which MAE has risen"
     figures: ClassVar[Mapping[str, Figure]] = {"mae": mae, "rmse": rmse, "r2": r2}
@@ -110,6 +111,10 @@ class RegressionMetrics(TaskMetrics):
     @override
     def truth_and_answers(self, frame: "pd.DataFrame") -> tuple[Any, Any]:
         return frame.number.to_numpy(np.float64), frame.given_number.to_numpy(np.float64)
+
+    @override
+    def with_constant(self, frame: "pd.DataFrame", value: Any) -> "pd.DataFrame":
+        return frame.assign(given_number=float(value))
 
     @override
     def worth(self, frame: "pd.DataFrame") -> npt.NDArray[np.float64]:

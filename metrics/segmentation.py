@@ -138,6 +138,7 @@ class SegmentationMetrics(TaskMetrics):
     curve = "dice_pooled"
     answers = "pixels"
     constant_answer = "always nothing"
+    beyond_baseline = ("dice_pooled", "dice")
     drop_figure = "dice"
     drop_unit = "points of dice lost"
     figures: ClassVar[Mapping[str, Figure]] = {
@@ -148,6 +149,13 @@ class SegmentationMetrics(TaskMetrics):
     @override
     def truth_and_answers(self, frame: "pd.DataFrame") -> tuple[Any, Any]:
         return _arrays(frame)
+
+    @override
+    def with_constant(self, frame: "pd.DataFrame", value: Any) -> "pd.DataFrame":
+        import pandas as pd
+
+        nothing = pd.Series([np.zeros_like(true) for true in frame.true], index=frame.index)
+        return frame.assign(both=nothing, given=nothing)
 
     @override
     def worth(self, frame: "pd.DataFrame") -> npt.NDArray[np.float64]:

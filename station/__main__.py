@@ -11,6 +11,7 @@ from choices import CONF
 from cli.arguments import check_environment, room_command
 from cli.command_line import require_keys, run_cli, stop_or_report
 from cli.train_schema import register
+from sweeps.analysis.recommendation import advised_kind
 from sweeps.records.run_record import RecordError, read_record
 
 register()
@@ -24,7 +25,10 @@ def main(cfg: DictConfig) -> None:
         file = file_of(Path(cfg.run), cfg.file)
 
         from station.device_grade import grade_photo
+        from tasks.base import doubt_of
 
+        if words := doubt_of(file):
+            print(f"note: {words}")
         rules, corners = OmegaConf.to_container(cfg.rules), cfg.corners and list(cfg.corners)
         found = grade_photo(Path(cfg.photo), file, rules, corners)  # type: ignore[arg-type]
         columns = 1 + max(cell["col"] for cell in found["cells"])
@@ -38,11 +42,12 @@ def main(cfg: DictConfig) -> None:
 
 
 def file_of(run: Path, kind: str | None) -> Path:
-    """A .tflite file itself, or the named kind of a run's files; None takes int8, else float32."""
+    """A .tflite file itself, or the named kind of a run's files; None takes the one that `advised_kind` gives."""
     if run.suffix == ".tflite":
         return run
-    made = [name for name, entry in read_record(run).get("exports", {}).items() if "path" in entry]
-    wanted = kind or next((name for name in ("int8", "float32") if name in made), None)
+    record = read_record(run)
+    made = [name for name, entry in record.get("exports", {}).items() if "path" in entry]
+    wanted = kind or advised_kind(record)
     if wanted is None or wanted not in made:
         have = f"it has {', '.join(made)}" if made else "it has no files; `make export-tflite RUN=...` makes them"
         raise RecordError(f"{run}: no {wanted or 'int8'} file; {have}")

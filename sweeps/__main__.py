@@ -41,7 +41,8 @@ def _answer(arguments: argparse.Namespace, sweep: Path) -> None:
 
         print_status(sweep)
     elif command == "table":
-        from sweeps.tables.runs import print_table, read_sweep
+        from sweeps.tables.runs import read_sweep
+        from sweeps.tables.sweep_tables import print_table
 
         runs, files = read_sweep(sweep)
         print_table(runs, sweep, files)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from choices import ChoiceError, read_choice
+from metrics.against_baseline import doubt, telling
 from metrics.base import TaskMetrics
 from metrics.lookup import metrics_of
 from sweeps.records.run_record import Record, read_record
@@ -149,3 +150,14 @@ def task_of(given: Path) -> Task:
 def metrics_of_record(record: Mapping[str, Any]) -> TaskMetrics:
     """How the answers of a run are judged."""
     return metrics_of(str(record["axes"]["task"]))
+
+
+def doubt_of(given: Path) -> str:
+    """Why the answers of a run, or of an exported file, may be of no use (see `metrics.against_baseline.doubt`); empty for most."""
+    if given.suffix == ".tflite":
+        from export.runtime import read_file
+
+        about = read_file(given)[1]
+        return doubt(telling(about.get("against_baseline")), metrics_of(str(about["task"])))
+    record = read_record(given)
+    return doubt(telling(record.get("against_baseline")), metrics_of_record(record))

@@ -22,6 +22,7 @@ def evaluate_checkpoints(
     folder: Path,
     samples: "Samples",
     shipped: str,
+    data: Any,
     answer: Callable[[str, str], tuple[dict[str, Any], "pd.DataFrame"]],
 ) -> tuple[dict[str, Any], "pd.DataFrame"]:
     """Loads the checkpoints that were kept, at the end the one that ships, and asks `answer(part, checkpoint)` for figures and answers.
@@ -34,12 +35,15 @@ def evaluate_checkpoints(
     import pandas as pd
 
     from lightning_modules.checkpoints import each_checkpoint
+    from lightning_modules.inference import mean_loss
 
     metrics: dict[str, Any] = {}
     frames = []
     for checkpoint, infix in each_checkpoint(module, folder, shipped):
         for part in samples.evaluated:
             figures, frame = answer(part, checkpoint)
+            if part != "val":  # the training itself measures val/loss
+                figures = figures | {"loss": mean_loss(module, data.part_dataloader(part))}
             metrics |= {f"{part}/{infix}{name}": value for name, value in figures.items()}
             frames.append(frame.assign(checkpoint=checkpoint))
     everything = pd.concat(frames)

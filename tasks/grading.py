@@ -71,7 +71,7 @@ class Grading(Task):
             return figures, rows.assign(grade=grades, probabilities=list(probabilities))
 
         metrics = metrics_of(job.axes["task"])
-        found, answers = evaluate_checkpoints(module, job.folder, samples, shipped, answer)
+        found, answers = evaluate_checkpoints(module, job.folder, samples, shipped, data, answer)
         baseline = _baseline(samples)
         line = baseline[f"val/{metrics.curve}"]
         draw_curves(history, metrics, job.title, job.folder / "curves.png", line)
@@ -130,7 +130,8 @@ def _baseline(samples: "Samples") -> dict[str, Any]:
 
     table, classes = samples.table, len(samples.class_names)
     train = table.label[table.part == "train"].to_numpy()
-    found: dict[str, Any] = {"answer": f"always {samples.class_names[int(np.bincount(train).argmax())]}"}
+    commonest = int(np.bincount(train).argmax())
+    found: dict[str, Any] = {"answer": f"always {samples.class_names[commonest]}", "value": commonest}
     for part in samples.evaluated:
         labels = table.label[table.part == part].to_numpy()
         values = majority_baseline(train, labels, classes, ordered=samples.ordered)

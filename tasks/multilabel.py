@@ -75,9 +75,9 @@ class Multilabel(Task):
             return figures, rows.assign(probabilities=list(chances), given=list(given))
 
         metrics = metrics_of(job.axes["task"])
-        found, answers = evaluate_checkpoints(module, job.folder, samples, shipped, answer)
+        found, answers = evaluate_checkpoints(module, job.folder, samples, shipped, data, answer)
         baseline = _baseline(samples)
-        draw_curves(history, metrics, job.title, job.folder / "curves.png")
+        draw_curves(history, metrics, job.title, job.folder / "curves.png", baseline[f"val/{metrics.curve}"])
         mistakes = _draw_mistakes(job, samples, answers, shipped)
         figures = epoch_metrics(history, metrics, job.cfg.callbacks.monitor, shipped) | found
         return {"metrics": figures, "baseline": baseline, "mistakes": mistakes, "thresholds": thresholds}
@@ -119,7 +119,7 @@ def _baseline(samples: "Samples") -> dict[str, Any]:
     """Of giving every picture every label."""
     from metrics.multilabel import always_baseline
 
-    found: dict[str, Any] = {"answer": "every label, always"}
+    found: dict[str, Any] = {"answer": "every label, always", "value": None}
     for part in samples.evaluated:
         values = always_baseline(_truth(samples.table[samples.table.part == part]))
         found |= {f"{part}/{name}": value for name, value in values.items()}

@@ -73,7 +73,7 @@ class Regression(Task):
             return figures, kept.assign(given_number=given, span=head.high - head.low)
 
         metrics = metrics_of(job.axes["task"])
-        found, answers = evaluate_checkpoints(module, job.folder, samples, shipped, answer)
+        found, answers = evaluate_checkpoints(module, job.folder, samples, shipped, data, answer)
         train, val = (table.number[table.part == part].to_numpy() for part in ("train", "val"))
         stuck = plateau(train, val, history)
         draw_curves(history, metrics, job.title, job.folder / "curves.png", stuck["val/constant_mae"])
@@ -118,7 +118,7 @@ def _baseline(samples: "Samples", train: npt.NDArray[np.float64]) -> dict[str, A
     from metrics.regression import median_baseline
 
     table = samples.table
-    found: dict[str, Any] = {"answer": f"always {np.median(train):.4g}"}
+    found: dict[str, Any] = {"answer": f"always {np.median(train):.4g}", "value": float(np.median(train))}
     for part in samples.evaluated:
         values = median_baseline(train, table.number[table.part == part].to_numpy())
         found |= {f"{part}/{name}": value for name, value in values.items()}

@@ -72,7 +72,7 @@ class Segmentation(Task):
         from metrics.segmentation import empty_baseline, mask_metrics
         from sweeps.report.learning_curves import draw_curves
 
-        baseline: dict[str, Any] = {"answer": "always nothing"}
+        baseline: dict[str, Any] = {"answer": "always nothing", "value": None}
         mistakes: list[dict[str, Any]] = []
 
         def answer(part: str, _: str) -> tuple[dict[str, Any], "pd.DataFrame"]:
@@ -85,8 +85,8 @@ class Segmentation(Task):
             return mask_metrics(counts), rows.assign(**pixels, pixels=counts.pixels)
 
         metrics = metrics_of(job.axes["task"])
-        found, _ = evaluate_checkpoints(module, job.folder, samples, shipped, answer)
-        draw_curves(history, metrics, job.title, job.folder / "curves.png")
+        found, _ = evaluate_checkpoints(module, job.folder, samples, shipped, data, answer)
+        draw_curves(history, metrics, job.title, job.folder / "curves.png", baseline[f"val/{metrics.curve}"])
         return {
             "metrics": epoch_metrics(history, metrics, job.cfg.callbacks.monitor, shipped) | found,
             "baseline": baseline,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 
 from jobs.job import Job
-from jobs.run_state import headline, opening
+from jobs.run_state import opening, say_end
 from sweeps.records.run_record import Record, RecordError, Status, read_record, update_record
 from training.distributed.rank_zero import largest_memory_bytes
 from training.evaluate import evaluate
@@ -134,7 +134,7 @@ def score(one: Job, samples: "Samples") -> None:
     for old in (one.folder / "checkpoints").glob("stack-*.ckpt"):
         old.unlink()
     _log_ending(one, result["metrics"], len(record["history"]))
-    print(f"{headline(one, result)}: {one.folder}")
+    say_end(one, result)
 
 
 def _log_ending(one: Job, metrics: dict[str, Any], epochs: int) -> None:

@@ -63,13 +63,14 @@ def proposals_of(cfg: DictConfig, book: Book) -> Proposals | None:
     """What the run says, None without one."""
     if cfg.run is None:
         return None
+    from tasks.base import doubt_of
     from tasks.grading import grader_of
 
     run = Path(cfg.run)
     grader = grader_of(run, cfg.checkpoint)
     file = run if run.suffix == ".tflite" else checkpoint_file(run, read_record(run), cfg.checkpoint)
     mark = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
-    return Proposals(grader, run.name, mark, Path(cfg.paths.cache), book.class_names, book.grid)
+    return Proposals(grader, run.name, mark, Path(cfg.paths.cache), book.class_names, book.grid, doubt_of(run))
 
 
 def propose_all(desk: "AnnotationSession") -> None:

@@ -87,6 +87,7 @@ def create_annotation_app(
             "folder": desk.folder, "class_names": book.class_names, "unusable": UNUSABLE,
             "grid": {"rows": book.grid.rows, "columns": book.grid.columns}, "left_out": book.photos.left_out,
             "annotator": annotator, "round": first_round, "model": desk.proposals.name if desk.proposals else None,
+            "doubt": desk.proposals.doubt if desk.proposals else "",
             "annotators": annotators,
         }  # fmt: skip
 

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from export.latency.result import Entry, merged
+from metrics.against_baseline import doubt, table_columns, telling
+from sweeps.analysis.recommendation import advised_kind
 from sweeps.records.latency import typical_ms
 from sweeps.records.run_record import Record, RecordError, read_record, update_record
 from tasks.base import metrics_of_record, task_of_record
@@ -84,6 +86,11 @@ class ServedFile:
             "figure": metrics.title(metrics.main),
             "share": metrics.main not in metrics.own_unit | metrics.unbounded,
             "accuracy": entry.get(f"val/{metrics.main}"),
+            "baseline": table_columns(entry.get("against_baseline"), metrics)["baseline"],
+            "advised": self.kind == advised_kind(record),
+            "warning": ". ".join(
+                one for one in (entry.get("marked"), doubt(telling(entry.get("against_baseline")), metrics)) if one
+            ),
             "graded": self.rules_hold,
             "cells": _images(record),
             "described": entry.get("described", {}),

@@ -1,5 +1,7 @@
 """Accuracy against latency: what no other point beats in both."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -9,6 +11,9 @@ from metrics.intervals import t_interval
 from metrics.lookup import metrics_of_frame
 from sweeps.records.run_record import RecordError
 from sweeps.tables.naming import REPEATS
+
+EQUAL = 0.01
+"""A quantised file that gains less than this of the main figure on its float32 file is no better: it knows nothing more."""
 
 
 def pareto(cost: npt.NDArray[np.float64], value: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
@@ -35,8 +40,8 @@ def points(files: pd.DataFrame, axes: list[str], figure: str | None = None) -> p
     Returns:
         the axes, file, initial_weights, device; of all runs of the point, timed there or not: runs, figure with `_low` and `_high`
         (95 %, Student's t over repetitions), size_bytes, same (share of answers that are torch's); of those timed on the
-        device, in the setting that is fastest for the file: latency_ms (median over the runs), setting; front; by
-        latency.
+        device, in the setting that is fastest for the file: latency_ms (median over the runs), setting; left_out, why the file
+        is never on the front (see `_left_out`), empty for most; front; by latency.
 
     """
     metrics = metrics_of_frame(files)
@@ -49,15 +54,40 @@ def points(files: pd.DataFrame, axes: list[str], figure: str | None = None) -> p
         point = dict(zip(keys, values if isinstance(values, tuple) else (values,), strict=True))
         point |= {"runs": len(scored), figure: scored[figure].mean(), f"{figure}_low": low, f"{figure}_high": high}
         point |= {"size_bytes": scored.size_bytes.mean(), "same": scored.same.mean()}
+        point["left_out"] = _marked(scored)
         rows += [
             point | {"device": device} | _fastest(there) for device, there in group.groupby("device", dropna=False)
         ]
     table = pd.DataFrame(rows)
+    table["worth"] = metrics.signed(table[figure])
+    for _, same_network in table.groupby([name for name in [*keys, "device"] if name != "file"], dropna=False):
+        slower, reason = _slower_for_nothing(same_network)
+        table.loc[table.index.isin(slower) & (table.left_out == ""), "left_out"] = reason
     table["front"] = False
-    for _, same_device in table.groupby("device", dropna=False):
-        cost, value = same_device.latency_ms.to_numpy(float), metrics.signed(same_device[figure].to_numpy(float))
-        table.loc[same_device.index, "front"] = pareto(cost, value)
+    for _, same_device in table[table.left_out == ""].groupby("device", dropna=False):
+        table.loc[same_device.index, "front"] = pareto(
+            same_device.latency_ms.to_numpy(float), same_device.worth.to_numpy(float)
+        )
+    table = table.drop(columns="worth")
     return table.sort_values("latency_ms", ignore_index=True)
+
+
+def _marked(files: pd.DataFrame) -> str:
+    """What is wrong with the files of a point, a row per run, where half of them or more are marked."""
+    if "marked" not in files:
+        return ""
+    marked = files.marked.fillna("")
+    return str(marked[marked != ""].iloc[0]) if (marked != "").mean() >= 0.5 else ""
+
+
+def _slower_for_nothing(files: pd.DataFrame) -> tuple["pd.Index[Any]", str]:
+    """Of the files of one network on one device, a row per kind: the rows that are slower than float32 and no better, and the reason."""
+    plain = files[files.file == "float32"]
+    if not len(plain):
+        return plain.index, ""
+    slower = (files.latency_ms > plain.latency_ms.iloc[0]) & (files.worth < plain.worth.iloc[0] + EQUAL)
+    reason = f"slower than float32 ({plain.latency_ms.iloc[0]:.3g} ms) and no better"
+    return files.index[slower], reason
 
 
 def _fastest(timed: pd.DataFrame) -> dict[str, object]:

@@ -6,9 +6,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from metrics.against_baseline import table_columns
 from metrics.intervals import bootstrap_interval
 from metrics.lookup import metrics_of_frame
+from sweeps.analysis.pareto import points
+from sweeps.records.run_record import Record, read_record
+from sweeps.tables.exported_files import file_rows
 from sweeps.tables.naming import REPEATS
+from sweeps.tables.pooled import beside_baseline
 
 
 @dataclass(frozen=True)
@@ -31,8 +36,12 @@ class Advice:
     """Of the test set."""
     path: str
     """The file, relative to the sweep's folder; of several runs the one that is best on val."""
-    marked: str
-    """What is wrong with the file, empty where nothing is."""
+    others: dict[str, float]
+    """The task's other figures, on the test set, or where there is none on the validation set."""
+    baseline: str
+    """The constant answer and its figures on the same set."""
+    doubt: str
+    """Why the file may be of no use: it is not better than its baseline, or that cannot be told; empty for most."""
 
 
 def advise(sweep: Path, table: pd.DataFrame, files: pd.DataFrame, axes: list[str]) -> list[Advice]:
@@ -54,27 +63,55 @@ def advise(sweep: Path, table: pd.DataFrame, files: pd.DataFrame, axes: list[str
         for name in keys:
             same &= files[name].isna() if pd.isna(point[name]) else files[name] == point[name]
         runs = files[same].drop_duplicates("run").sort_values(figure, ascending=metrics.direction == "min")
-        answers = [_tested(sweep / str(run), str(point.file)) for run in runs.run]
-        cells = pd.concat(answers)
+        answers = _answers([sweep / str(run) for run in runs.run], str(point.file))
+        tested = answers[answers.part == "test"] if len(answers) else answers
         test, low, high = None, np.nan, np.nan
-        if len(cells):
-            truth, given = metrics.truth_and_answers(cells)
+        if len(tested):
+            truth, given = metrics.truth_and_answers(tested)
             main = {metrics.main: metrics.figures[metrics.main]}
             test = main[metrics.main](truth, given)
-            low, high = bootstrap_interval(truth, given, cells.source_id.to_numpy(str), main)[metrics.main]
-        best = runs.iloc[0]
-        path = f"{best.run}/export/{point.file}.tflite"
-        val = float(point[figure])
+            low, high = bootstrap_interval(truth, given, tested.source_id.to_numpy(str), main)[metrics.main]
+        shown = tested if len(tested) else answers
+        beside = table_columns(None, None)
+        others: dict[str, float] = {}
+        if len(shown):
+            beside = beside_baseline(shown, [read_record(sweep / str(run)) for run in runs.run], metrics)
+            arrays = metrics.truth_and_answers(shown)
+            others = {name: metrics.figures[name](*arrays) for name in metrics.file_columns if name in metrics.figures}
+            others.pop(metrics.main, None)
+        sound = runs[runs.marked.fillna("") == ""] if "marked" in runs else runs
+        path = f"{sound.iloc[0].run}/export/{point.file}.tflite"
         found.append(
-            Advice(str(point["name"]), float(point.latency_ms), float(point.size_bytes), val, test, low, high,
-                   len(cells), path, str(best.get("marked") or ""))
+            Advice(str(point["name"]), float(point.latency_ms), float(point.size_bytes), float(point[figure]), test, low,
+                   high, len(tested), path, others, beside["baseline"], beside["doubt"])
         )  # fmt: skip
     return found
 
 
-def _tested(run: Path, file: str) -> pd.DataFrame:
-    path = run / "export" / "predictions.parquet"
-    if not path.is_file():
-        return pd.DataFrame()
-    answers = pd.read_parquet(path)
-    return answers[(answers.file == file) & (answers.part == "test")]
+def _answers(runs: list[Path], file: str) -> pd.DataFrame:
+    """All answers of one kind of file; column `record`: the place of its run."""
+    found = []
+    for at, run in enumerate(runs):
+        path = run / "export" / "predictions.parquet"
+        if path.is_file():
+            answers = pd.read_parquet(path)
+            found.append(answers[answers.file == file].assign(record=at))
+    return pd.concat(found) if found else pd.DataFrame()
+
+
+def advised_kind(record: Record) -> str | None:
+    """The kind of a run's files that is taken where none is named: the fastest one that may be recommended (see `points`).
+
+    By the timings of one device, this computer's where it has any; of files that nobody has timed int8, if it keeps its
+    accuracy, else float32. None for a run without files.
+    """
+    rows = pd.DataFrame(file_rows("", record))
+    if not len(rows):
+        return None
+    timed = rows[rows.latency_ms.notna()]
+    if not len(timed):
+        kinds = list(rows[rows.marked == ""].file) or list(rows.file)
+        return next((kind for kind in ("int8", "float32") if kind in kinds), str(kinds[0]))
+    table = points(timed[timed.device == timed.device.iloc[0]], [])
+    sound = table[table.left_out == ""]
+    return str((sound if len(sound) else table).file.iloc[0])

@@ -9,6 +9,7 @@ import jinja2
 import numpy as np
 import pandas as pd
 
+from metrics.against_baseline import TABLE_COLUMNS
 from metrics.base import TaskMetrics
 from metrics.figures import figure_text, figure_title, figure_words, main_figure, mixed_starts, shown_figures
 from metrics.lookup import all_metrics, metrics_of_frame
@@ -20,8 +21,9 @@ from sweeps.records.run_record import Record, RecordError, Status, find_runs, re
 from sweeps.report.sections import embedded, inside_of, pooled_seeds, repeats_of
 from sweeps.report.svg import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Front, curve, draw_front
 from sweeps.tables.naming import REPEATS, called, telling
+from sweeps.tables.pooled import figures_with_intervals, pooled
 from sweeps.tables.published import Beside, beside
-from sweeps.tables.runs import axis_columns, figures_with_intervals, pooled, read_sweep
+from sweeps.tables.runs import axis_columns, read_sweep
 from sweeps.tables.seeds import repeat_text
 from sweeps.tables.status import Progress, progress
 
@@ -162,16 +164,17 @@ def _pooled_rows(sweep: Path, runs: pd.DataFrame, axes: list[str]) -> pd.DataFra
 def _rows(done: pd.DataFrame, files: pd.DataFrame, axes: list[str]) -> dict[str, Any]:
     """The sortable table: a row per finished run, and per file of it."""
     figures = shown_figures(done)
-    columns = [*axes, "initial_weights", "file", *figures, "same", "kB", "ms", "device"]
+    columns = [*axes, "initial_weights", "file", *figures, "beats_baseline", "same", "kB", "ms", "device"]
     rows = []
     for _, run in done.iterrows():
-        base = {name: run.get(name) for name in [*axes, "initial_weights", *figures] if name in run}
+        base = {name: run.get(name) for name in [*axes, "initial_weights", *figures, *TABLE_COLUMNS] if name in run}
         rows.append(base | {"file": "torch"})
         for _, file in files[files.run == run.run].iterrows() if len(files) else ():
-            own = {name: file.get(name) for name in figures if name in file}
+            own = {name: file.get(name) for name in [*figures, *TABLE_COLUMNS] if name in file}
             costs = {"kB": file.size_bytes / 1000, "ms": file.latency_ms, "device": file.device}
             rows.append(base | {"file": file.file, "same": file.same, "marked": file.marked} | own | costs)
-    return {"columns": columns, "rows": rows}
+    baselines = sorted({str(row["baseline"]) for row in rows if row.get("baseline")})
+    return {"columns": columns, "rows": rows, "baselines": baselines}
 
 
 def _effects(done: pd.DataFrame, axes: list[str]) -> dict[str, list[Effect]]:
@@ -191,8 +194,10 @@ def _curves(
         history = records.get(run.run, {}).get("history", [])
         parts = {part: [epoch.get(f"{part}/{metrics.curve}") for epoch in history] for part in ("train", "val")}
         repeats = ", ".join(f"{name} {run[name]}" for name in REPEATS if name in axes)
+        baseline = records.get(run.run, {}).get("baseline", {}).get(f"val/{metrics.curve}")
         drawn.append(
-            {
+            {"baseline": "" if baseline is None else curve([min(baseline, top)] * len(history), 150, 70, 0.0, top)}
+            | {
                 part: curve([value if value is None else min(value, top) for value in values], 150, 70, 0.0, top)
                 for part, values in parts.items()
             }

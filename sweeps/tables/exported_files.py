@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from metrics.against_baseline import TABLE_COLUMNS, table_columns
 from metrics.base import TaskMetrics
-from metrics.lookup import metrics_of_frame
+from metrics.lookup import metrics_of, metrics_of_frame
 from sweeps.records.latency import typical_ms
 from sweeps.records.run_record import Record, RecordError, find_runs, read_record
 
@@ -24,13 +25,17 @@ FILE_COLUMNS = (
     "latency_ms",
     "latency_ms_mean",
     "marked",
+    *TABLE_COLUMNS,
 )
 """What `collect_files` says of a file beside its run, its axes and its metrics."""
 
 
 def file_rows(run: str, record: Record) -> list[dict[str, Any]]:
     """A record's rows of `collect_files`."""
-    rows = []
+    rows: list[dict[str, Any]] = []
+    if not record.get("exports"):
+        return rows
+    metrics = metrics_of(str(record["axes"]["task"]))
     about = {
         "run": run,
         **record.get("axes", {}),
@@ -39,9 +44,10 @@ def file_rows(run: str, record: Record) -> list[dict[str, Any]]:
     for file, entry in record.get("exports", {}).items():
         if "path" not in entry:
             continue
-        metrics = {name: value for name, value in entry.items() if "/" in name and isinstance(value, int | float)}
+        figures = {name: value for name, value in entry.items() if "/" in name and isinstance(value, int | float)}
         known = {"file": file, "size_bytes": entry["size_bytes"], "same": entry["agreement"]}
         known |= {"checkpoint": entry.get("checkpoint", ""), "marked": entry.get("marked", "")}
+        known |= table_columns(entry.get("against_baseline"), metrics)
         for timed in entry.get("latency") or [{}]:
             where = {name: timed.get(name) for name in ("device", "threads", "delegate")}
             rows.append(
@@ -49,7 +55,7 @@ def file_rows(run: str, record: Record) -> list[dict[str, Any]]:
                 | known
                 | where
                 | {"latency_ms": typical_ms(timed), "latency_ms_mean": timed.get("latency_ms_mean", np.nan)}
-                | metrics
+                | figures
             )
     return rows
 

@@ -67,7 +67,7 @@ def pooled_over_seeds(folds: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame()
     figures = [str(name) for name in folds if f"{name}_low" in folds]
     told = {*figures, *(f"{name}_{end}" for name in figures for end in ("low", "high"))}
-    keys = [str(name) for name in folds if name not in {*told, *BOOKKEEPING, "seed", "folds", "majority"}]
+    keys = [str(name) for name in folds if name not in {*told, *BOOKKEEPING, "seed", "folds"}]
     rows = []
     for values, group in folds.groupby(keys, dropna=False, sort=False):
         if group.seed.nunique() < 2 or group.seed.duplicated().any():

@@ -21,9 +21,12 @@ function show(list) {
     const fastest = file.timings.filter((one) => one.device === at('device').value).map((one) => one.ms);
     const here = score ? two(accuracyText(score['val/accuracy']), `${accuracyText(score.agreement)} alike`) : two('–', '');
     const name = two(`${file.name} ${file.kind}`, `${file.initial_weights} weights, ${(file.size_bytes / 1000).toFixed(0)} kB`);
-    return element('tr', {}, name, two(file.share ? accuracyText(file.accuracy) : file.accuracy?.toFixed(3) ?? '–', `${file.figure === 'accuracy' ? '' : `${file.figure}, `}${file.cells} ${file.preprocessing.grid ? 'cells' : 'images'}`), here, two(fastest.length ? Math.min(...fastest).toFixed(2) : '–', 'fastest'));
+    const row = element('tr', {}, name, two(file.share ? accuracyText(file.accuracy) : file.accuracy?.toFixed(3) ?? '–', `${file.figure === 'accuracy' ? '' : `${file.figure}, `}${file.cells} ${file.preprocessing.grid ? 'cells' : 'images'}`), here, two(fastest.length ? Math.min(...fastest).toFixed(2) : '–', 'fastest'));
+    return file.warning ? [row, element('tr', {}, element('td', { className: 'error', colSpan: 4, textContent: file.warning }))] : [row];
   });
-  at('files').replaceChildren(head, ...rows);
+  const baselines = [...new Set(list.map((file) => file.baseline).filter(Boolean))];
+  at('baselines').textContent = baselines.length ? `The answer that looks at no picture: ${baselines.join('; ')}.` : '';
+  at('files').replaceChildren(head, ...rows.flat());
 }
 
 const chart = [];

@@ -12,7 +12,7 @@ const OUTLINE = { resolution: 160, size: [160, 160] };
 let [runner, finder, picture, corners, found, missing] = [null, null, null, null, null, ''];
 
 for (const file of files) at('file').append(element('option', { value: file.id, textContent: `${file.name} ${file.kind}` }));
-const fastest = files.findIndex((file) => file.kind === 'int8');
+const fastest = files.findIndex((file) => file.advised);
 if (fastest > 0) at('file').selectedIndex = fastest;
 const colourOf = (grade, count) => `hsl(${130 - 130 * grade / Math.max(count - 1, 1)} 75% 45%)`;
 
@@ -23,6 +23,8 @@ async function open() {
   runner = null;
   const file = files.find((one) => one.id === Number(at('file').value));
   if (!file) return;
+  at('warning').textContent = file.warning;
+  at('warning').hidden = !file.warning;
   const made = await Runner.open(file, await modelBytes(file), { threads: can.threads });
   if (mine !== turn) { made.close(); return; } // another file has been chosen since
   runner = made;

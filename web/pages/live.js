@@ -26,6 +26,8 @@ async function open() {
   runner?.close();
   runner = null; smooth = null;
   at('top').max = file.labels.length;
+  at('warning').textContent = file.warning;
+  at('warning').hidden = !file.warning;
   at('what').hidden = !file.preprocessing.grid;
   say(`loading ${file.name} ${file.kind} (${(file.size_bytes / 1e6).toFixed(1)} MB)`);
   try {

@@ -1,11 +1,14 @@
 """The front, read as what to take for which budget."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from sweeps.analysis.pareto import points
-from sweeps.analysis.recommendation import advise
+from sweeps.analysis.recommendation import advise, advised_kind
+from sweeps.records.run_record import read_record
 from sweeps.tables.exported_files import collect_files
 from tests.sweeps.made import add_run
 
@@ -58,3 +61,48 @@ def test_without_a_test_part_nothing_is_claimed(tmp_path):
     (one, *_) = advise(tmp_path, table, files, AXES)
     assert one.test is None
     assert np.isnan(one.low)
+
+
+def edited(run, kind, **values):
+    path = run / "record.json"
+    record = json.loads(path.read_text())
+    record["exports"][kind] |= values
+    path.write_text(json.dumps(record))
+
+
+def slow(factor, entry):
+    return [one | {"latency_ms_p50": one["latency_ms_p50"] * factor} for one in entry["latency"]]
+
+
+def front(tmp_path):
+    table = points(collect_files(tmp_path), AXES)
+    return {row.file: (bool(row.front), row.left_out) for row in table.itertuples()}
+
+
+def test_a_marked_file_is_not_on_the_front_nor_advised(tmp_path):
+    run = add_run(tmp_path, 0.7)
+    edited(run, "int8", marked="loses 4.0 points of val accuracy against torch")
+    assert front(tmp_path) == {"int8": (False, "loses 4.0 points of val accuracy against torch"), "float32": (True, "")}
+    assert advised_kind(read_record(run)) == "float32"
+
+
+@pytest.mark.parametrize(("macro_f1", "taken"), [(0.69, False), (0.705, False), (0.72, True)])
+def test_a_file_slower_than_float32_is_taken_only_for_more(tmp_path, macro_f1, taken):
+    run = add_run(tmp_path, 0.7)
+    entry = read_record(run)["exports"]["int8"]
+    edited(run, "int8", latency=slow(9, entry), **{"val/macro_f1": macro_f1})
+    on, reason = front(tmp_path)["int8"]
+    assert on == taken
+    assert bool(reason) != taken
+    assert advised_kind(read_record(run)) == "float32"
+
+
+def test_the_faster_file_is_advised_and_without_timings_int8(tmp_path):
+    run = add_run(tmp_path, 0.7)
+    assert advised_kind(read_record(run)) == "int8"
+    for kind in ("int8", "float32"):
+        edited(run, kind, latency=[])
+    assert advised_kind(read_record(run)) == "int8"
+    edited(run, "int8", marked="loses")
+    assert advised_kind(read_record(run)) == "float32"
+    assert advised_kind(read_record(add_run(tmp_path, 0.7, files=(), width=1.0))) is None

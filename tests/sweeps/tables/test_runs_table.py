@@ -2,7 +2,9 @@ import numpy as np
 import pandas as pd
 
 from sweeps.records.run_record import update_record
-from sweeps.tables.runs import axis_columns, collect, pooled, print_table
+from sweeps.tables.pooled import pooled
+from sweeps.tables.runs import axis_columns, collect
+from sweeps.tables.sweep_tables import print_table
 
 
 def add_run(sweep, name, fold, status="done", encoding="one_hot", start="imagenet", right=0.5, error=""):

@@ -8,8 +8,10 @@ from scipy import stats
 from sweeps.records.run_record import update_record
 from sweeps.report.report import write_report
 from sweeps.report.svg import HEIGHT, LEFT, TOP, WIDTH, draw_sizes
-from sweeps.tables.runs import collect, pooled, print_table
+from sweeps.tables.pooled import pooled
+from sweeps.tables.runs import collect
 from sweeps.tables.seeds import pooled_over_seeds, repeated, shown_repeats
+from sweeps.tables.sweep_tables import print_table
 from tests.sweeps.made import add_run
 
 VALUES = [0.980, 0.982, 0.984]

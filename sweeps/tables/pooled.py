@@ -1,0 +1,104 @@
+"""Runs that differ in the fold alone as one row: each image answered by a network that never saw its source."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from metrics.against_baseline import against_baseline, table_columns
+from metrics.base import TaskMetrics
+from metrics.figures import BOOKKEEPING
+from metrics.intervals import bootstrap_interval
+from metrics.lookup import metrics_of_frame
+from sweeps.records.run_record import Record, Status, read_record
+from sweeps.tables.runs import collect
+
+POOLED_OVER = ("fold",)
+
+
+def pooled(sweep: Path, table: pd.DataFrame | None = None) -> pd.DataFrame:
+    """One row per point and group of photos, over the out-of-fold predictions of its runs, with 95 % intervals.
+
+    The test set, or where there is none the validation set, graded by the checkpoint that ships: column `graded_by`, which says
+    so where the validation set had chosen it. Points are runs that differ in the fold alone. Rows of a point: all cells, then
+    each group. Columns: the axes, folds, group, cells, baseline, beats_baseline and doubt (see
+    `metrics.against_baseline.table_columns`; each sample's constant answer is that of its fold), and per figure the value,
+    `_low` and `_high` (bootstrap over sources).
+
+    Args:
+        table: as `collect` gives it, where it is at hand.
+
+    """
+    table = collect(sweep) if table is None else table
+    done = table[table.status == Status.DONE] if len(table) else table
+    if not len(done) or "fold" not in done:
+        return pd.DataFrame()
+    known = {*BOOKKEEPING, *POOLED_OVER}
+    keys = [str(name) for name in done if name not in known and "/" not in str(name)]
+    rows: list[dict[str, Any]] = []
+    several = done.groupby(keys, dropna=False).run.transform("size") > 1
+    for values, runs in done[several].groupby(keys, dropna=False, sort=False):
+        if runs.fold.nunique() < 2 or runs.fold.duplicated().any():
+            continue
+        records = [read_record(sweep / run) for run in runs.run]
+        everything = pd.concat(
+            [_shipped_answers(sweep / run, name) for run, name in zip(runs.run, runs.shipped, strict=True)],
+            keys=range(len(records)), names=["record"],
+        ).reset_index(level="record")  # fmt: skip
+        part = "test" if (everything.part == "test").any() else "val"
+        chosen = everything[everything.part == part]
+        by = " or ".join(sorted(chosen.checkpoint.unique())) + " epoch"
+        by += ", which they chose" if part == "val" and (chosen.checkpoint == "best").any() else ""
+        axes = dict(zip(keys, values, strict=True)) | {"folds": len(runs), "graded_by": by}
+        names = sorted(name for name in chosen.group.unique() if name)
+        groups = [("all", chosen), *((name, chosen[chosen.group == name]) for name in names)]
+        metrics = metrics_of_frame(runs)
+        figures = [name for name in metrics.figures if runs.get(f"val/{name}", pd.Series([np.nan])).notna().all()]
+        rows.extend(
+            axes | {"group": name} | beside_baseline(cells, records, metrics) | summary(cells, metrics, figures)
+            for name, cells in groups
+        )
+    return pd.DataFrame(rows)
+
+
+def _shipped_answers(folder: Path, checkpoint: str) -> pd.DataFrame:
+    answers = pd.read_parquet(folder / "predictions.parquet")
+    return answers[answers.checkpoint == checkpoint]
+
+
+def beside_baseline(answers: pd.DataFrame, records: Sequence[Record], metrics: TaskMetrics) -> dict[str, str]:
+    """Answers of several runs against the constant answer of each, as `table_columns` says it.
+
+    Args:
+        answers: rows of their predictions, with the column `record`: the place of a row's run among `records`.
+        records: of the runs.
+        metrics: of their task.
+
+    """
+    baselines = [record.get("baseline", {}) for record in records]
+    if not all("value" in one for one in baselines):
+        return table_columns(None, None)
+    parts = [(baseline, answers[answers.record == at]) for at, baseline in enumerate(baselines)]
+    constant = pd.concat([metrics.with_constant(here, baseline["value"]) for baseline, here in parts])
+    said = list(dict.fromkeys(baseline["answer"] for baseline, _ in parts))
+    words = said[0] if len(said) == 1 else "each fold's own constant answer"
+    found = against_baseline(pd.concat([here for _, here in parts]), constant, metrics, words)
+    return table_columns({"test": found}, metrics)
+
+
+def summary(cells: pd.DataFrame, metrics: TaskMetrics, names: Sequence[str]) -> dict[str, Any]:
+    """Figures of these names and their intervals, of one set of predictions."""
+    figures = {name: metrics.figures[name] for name in names}
+    truth, answers = metrics.truth_and_answers(cells)
+    intervals = bootstrap_interval(truth, answers, cells.source_id.to_numpy(str), figures)
+    row: dict[str, Any] = {"cells": cells["sample"].nunique()}
+    for name, figure in figures.items():
+        row |= {name: figure(truth, answers), f"{name}_low": intervals[name][0], f"{name}_high": intervals[name][1]}
+    return row
+
+
+def figures_with_intervals(folds: pd.DataFrame) -> list[str]:
+    """The figures among the columns of `pooled`."""
+    return [str(name) for name in folds if f"{name}_low" in folds]
