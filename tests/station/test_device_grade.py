@@ -11,7 +11,8 @@ from datamodules.images.decoding import decode
 from datamodules.screens.grid import Grid, cut_cells
 from datamodules.screens.photo_folder import read_photo_folder
 from station.device_grade import GradingError, device_grade, grade_photo, read_rules
-from sweeps.records.run_record import find_runs
+from sweeps.analysis.recommendation import advised_kind
+from sweeps.records.run_record import find_runs, read_record
 from tasks.grading_files import GradeModel
 from tests.trained import copy_of, grading
 from tests.warm import HERE, run_plain, run_warm
@@ -106,7 +107,7 @@ def test_the_command_prints_a_grid_and_writes_the_json(folder, photo, tmp_path):
     assert len(grid) == 5
     found = json.loads((tmp_path / "out.json").read_text())
     assert last.startswith(found["grade"])
-    assert found["file"].endswith("int8.tflite")
+    assert found["file"].endswith(f"{advised_kind(read_record(folder))}.tflite")
     assert len(found["cells"]) == 15
 
 
