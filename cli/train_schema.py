@@ -101,6 +101,8 @@ class TrainConfig:
     """Of the start, the order, the augmentation and dropout; never of the split."""
     num_stacked_seeds: int = 1
     """How many seeds, from `seed` upwards, are trained at once in one process, each as by itself; for small networks."""
+    fit: str = "fold"
+    """fold: trained without one fold, which judges; all: on all data, as its folds were, once all of them are trained."""
     fold: int = 0
     """Which fold is the test set; the validation set where the data has another test set or spares none."""
     sweep_name: str = "adhoc"

@@ -118,10 +118,16 @@ class FolderImages(Samples):
 
     @property
     def notes(self) -> list[str]:
-        """Files left out, and likely wrong labels."""
+        """Files left out, copies, and likely wrong labels."""
+        sizes = Counter(self.index.group[member.path] for member in self.samples)
+        copied = {number: size for number, size in sizes.items() if size > 1}
+        copies = [
+            f"{sum(copied.values())} pictures are copies of one another, {len(copied)} different ones (by looks, turned, cropped or "
+            "recoloured, or by name): each lies on one side of every split with all of its copies"
+        ]
         pairs = [f"{one.path} and {other.path}" for one, other in self.conflicts]
         many = f"{len(pairs)} pairs of almost equal pictures lie in different classes; the first: "
-        return super().notes + ([many + pairs[0]] if pairs else [])
+        return super().notes + (copies if copied else []) + ([many + pairs[0]] if pairs else [])
 
     def images(self, resolution: int) -> npt.NDArray[np.uint8]:
         """Centred squares; each file is decoded once per resolution."""

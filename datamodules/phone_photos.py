@@ -19,6 +19,7 @@ from datamodules.base.splits import assign_parts, spread
 from datamodules.screens.cell_cache import cells_at, fingerprint_pixels
 from datamodules.screens.grid import Grid
 from datamodules.screens.photo_folder import Photo, PhotoFolder, cell_name, read_photo_folder
+from datamodules.screens.photographed_twice import photographed_twice
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +38,8 @@ class Cells(Samples):
     """16 hex digits over the pixels alone: the name of the cache."""
     by_votes: bool = False
     """Whether a cell is trained on with the share of votes that each grade got."""
+    sources_certain: bool = False
+    """Whether no phone can have two source ids, as where the photos are rendered."""
 
     @property
     def preprocessing(self) -> dict[str, Any]:
@@ -77,6 +80,12 @@ class Cells(Samples):
         lines = [f"{missing} cells of {self.folder.root} have no label and take part in nothing"] if missing else []
         if without:
             lines.append(f"{len(without)} photos of {self.folder.root} have no label yet, the first: {without[0]}")
+        if not self.sources_certain and (twice := photographed_twice(self.folder, self.pixels, self.cache)):
+            one, other = twice[0]
+            lines.append(
+                f"{len(twice)} pairs of photos look like one phone under two source ids, which a split may part; the first: {one} and "
+                f"{other}; give both the same source_id in photos.csv if they are"
+            )
         return lines
 
     @cached_property

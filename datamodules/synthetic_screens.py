@@ -1,6 +1,7 @@
 """Rendered photos of damaged phones that go the same way as real ones: corners, grid, cells."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, override
 
@@ -89,7 +90,7 @@ class SyntheticScreens(PhonePhotos):
             with FileLock(self.root.parent / f".{self.root.name}.lock"):  # of two jobs at once, one renders
                 if not self._rendered:
                     render_dataset(self.root, **wanted, label_noise=self.label_noise, look=self.look)
-        return super().load()
+        return replace(super().load(), sources_certain=True)
 
     @property
     def _rendered(self) -> bool:

@@ -50,6 +50,7 @@ class Export:
         training_data: loaders as the run had them.
         comparison: how the run's task holds a file against torch.
         metrics: how its answers are judged.
+        promise: of a network that was trained on all data, what a kind of file may be expected to give (`sweeps.analysis.expected`).
         max_accuracy_drop: a file that loses more than this against torch, on any part, is marked.
 
     """
@@ -66,6 +67,7 @@ class Export:
     quantizations: Mapping[str, Quantization]
     latencies: Mapping[str, Latency]
     training_data: Callable[[], Any]
+    promise: Callable[[str], dict[str, Any]] | None = None
 
     @property
     def resolution(self) -> int:
@@ -175,8 +177,11 @@ class Export:
         except ValueError as error:
             return {"error": one_line(error)}, None
         figures, answers = torch_says.judge(model, self.metrics, most_lost=self.max_accuracy_drop)
-        compared = by_part(answers, self.record.get("baseline", {}), self.metrics)
-        data = self.format.finish(made, json.dumps(about | self.scored(figures, compared)).encode())
+        scored: dict[str, Any] = {"against_baseline": by_part(answers, self.record.get("baseline", {}), self.metrics)}
+        if self.promise is not None:
+            figures = self.agreement_alone(figures)
+            scored = {"expected": self.promise(name)}
+        data = self.format.finish(made, json.dumps(about | self.figures_of(figures) | scored).encode())
         path = self.target / f"{name}{self.format.suffix}"
         _write(path, data)
         entry = {
@@ -187,18 +192,22 @@ class Export:
             "described": torch_says.described,
             **self.format.facts(data),
             **figures,
-            "against_baseline": compared,
+            **scored,
             "latency": timed(data, self.latencies),
         }
         return entry, answers.assign(file=name)
 
-    def scored(self, figures: Mapping[str, Any], compared: Mapping[str, Any]) -> dict[str, Any]:
-        """What the file itself says of its answers: figures of the validation set, and of a test set, each beside its baseline."""
+    def figures_of(self, figures: Mapping[str, Any]) -> dict[str, Any]:
+        """What the file itself says of its answers to the validation set, and to a test set."""
         names = [f"{part}/{name}" for part in ("val", "test") for name in self.metrics.file_columns]
-        return {
-            "figures": {name: figures[name] for name in names if name in figures},
-            "against_baseline": dict(compared),
-        }
+        return {"figures": {name: figures[name] for name in names if name in figures}}
+
+    def agreement_alone(self, figures: Mapping[str, Any]) -> dict[str, Any]:
+        """Figures without those of the training set, which flatter; a file is marked by how often it answers unlike torch."""
+        unlike = 1 - figures["agreement"]
+        words = f"answers {100 * unlike:.1f} % unlike torch" if unlike > self.max_accuracy_drop else ""
+        own = {name: value for name, value in figures.items() if not name.startswith("train/")}
+        return own | {"marked": words}
 
     def metadata(self, name: str, torch_says: FileComparison) -> dict[str, Any]:
         """What a phone needs to know of the file."""

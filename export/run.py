@@ -1,6 +1,7 @@
 """From a run's folder to its files: what `python -m export` and `export=all` share."""
 
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,14 @@ def export_run(folder: Path, cfg: DictConfig, *, root: str | None = None, cache:
     if not checkpoint.exists():
         raise RecordError(f"{checkpoint}: no such checkpoint")
     samples = load_samples(record, root, cache)
+    promise = None
+    if "whole_fit" in record:
+        from jobs.whole_fit import folds_of_record
+        from sweeps.analysis.expected import expected_of_file, rivals
+
+        samples.merge_parts(keep_test=record["whole_fit"]["own_test_set"])
+        methods = rivals(folds_of_record(folder, record))
+        promise = partial(expected_of_file, methods)
 
     from export.pipeline import Export
     from training.build import build_data
@@ -71,7 +80,7 @@ def export_run(folder: Path, cfg: DictConfig, *, root: str | None = None, cache:
         folder, load_run(record, checkpoint), record, samples, checkpoint.stem,
         task_of_record(record).file_comparison, metrics_of_record(record), cfg.export.max_accuracy_drop,
         instantiate(cfg.format), instantiate(cfg.quantization), instantiate(cfg.latency),
-        lambda: build_data(OmegaConf.create(trusted_config(record)), samples),
+        lambda: build_data(OmegaConf.create(trusted_config(record)), samples), promise,
     )  # fmt: skip
     return export.run()
 
@@ -96,6 +105,6 @@ def export_within(folder: Path, cfg: DictConfig) -> None:
     wrong = [f"{name}: {entry['error']}" for name, entry in entries.items() if "error" in entry]
     if wrong:
         raise RecordError("; ".join(wrong))
-    main = f"val/{metrics_of_record(record).main}"
+    main = f"val/{metrics_of_record(record).main}" if "whole_fit" not in record else "agreement"
     shown = ", ".join(f"{name} {figure_text(main, entry[main])}" for name, entry in entries.items())
-    print(f"exported, {main} of {shown}: {folder / 'export'}")
+    print(f"exported, {main} {'with torch ' * (main == 'agreement')}of {shown}: {folder / 'export'}")

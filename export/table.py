@@ -6,9 +6,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from metrics.against_baseline import doubt, telling
+from metrics.against_baseline import doubt_of_record
 from metrics.base import TaskMetrics
 from metrics.figures import figure_text
+from sweeps.analysis.expected import expected_text
 
 
 def print_files(entries: dict[str, dict[str, Any]], metrics: TaskMetrics, baseline: Mapping[str, Any]) -> None:
@@ -48,8 +49,8 @@ def print_files(entries: dict[str, dict[str, Any]], metrics: TaskMetrics, baseli
         table.add_row(str(baseline["answer"]), "", *figures)
     console.print(table)
     for name, entry in entries.items():
-        compared = telling(entry.get("against_baseline"))
-        for complaint in (entry.get("error"), entry.get("marked"), doubt(compared, metrics)):
+        promise = f"to be expected: {expected_text(entry['expected'], metrics)}" if "expected" in entry else ""
+        for complaint in (entry.get("error"), promise, entry.get("marked"), doubt_of_record(entry, metrics)):
             if complaint:
                 console.print(f"{name}: {complaint}", markup=False, soft_wrap=True)
 

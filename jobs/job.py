@@ -52,6 +52,7 @@ class Job:
             "main_figure": f"val/{self.metrics.main}",
             "direction": self.metrics.direction,
             "seed": self.config["seed"],
+            "overrides": OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False),
             "initial_weights": start or {},
         }
 
@@ -90,8 +91,7 @@ def make_job(cfg: DictConfig) -> Job:
             start = initial_weights_of(cfg, spec)
         except (WeightsError, RecordError) as error:
             problem = error
-    kept = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "logger"])
-    plain: dict[str, Any] = OmegaConf.to_container(kept, resolve=True)  # type: ignore[assignment]
+    plain = _plain(cfg)
     if "teacher" in cfg.method and problem is None:
         try:
             plain["method"]["teacher_sha256"] = identity(teachers_of(cfg))
@@ -99,6 +99,18 @@ def make_job(cfg: DictConfig) -> Job:
             problem = error
     digest = config_hash(plain, HydraConfig.get().runtime.choices, start)
     return Job(cfg, plain, digest, _axes(cfg), _folder(cfg, digest), spec, start, reason, problem)
+
+
+def fold_hash(job: Job, fold: int) -> str:
+    """The configuration hash of the same job, trained without one of its folds."""
+    cfg = job.cfg.copy()
+    cfg.update({"fit": "fold", "fold": fold})
+    return config_hash(_plain(cfg), HydraConfig.get().runtime.choices, job.start)
+
+
+def _plain(cfg: DictConfig) -> dict[str, Any]:
+    kept = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "logger"])
+    return OmegaConf.to_container(kept, resolve=True)  # type: ignore[return-value]
 
 
 def _changes_result(cfg: DictConfig, key: str, value: str = "") -> bool:
@@ -123,7 +135,8 @@ def _axes(cfg: DictConfig) -> dict[str, Any]:
     groups.pop("callbacks", None)
     groups |= {"trainer": "default"} if choices.get("trainer") == "ddp" else {}
     scalars = {name: cfg[name] for name in ("resolution", "width", "batch_size", "seed", "fold")}
-    others = {key: value for key, value in _overrides(cfg) if "." in key}
+    others: dict[str, Any] = {"fit": cfg.fit} if cfg.fit != "fold" else {}
+    others |= {key: value for key, value in _overrides(cfg) if "." in key}
     # as it is written: a pattern that names a teacher by ${fold} is one choice for all folds
     if teacher := OmegaConf.to_container(cfg.method, resolve=False).get("teacher"):  # type: ignore[union-attr]
         names = [teacher] if isinstance(teacher, str) else list(teacher)

@@ -16,7 +16,7 @@ from datamodules.base.errors import DataError
 from jobs.job import Job
 from jobs.shipped_checkpoint import check_patience, unvalidated_classes
 from jobs.validation import tasks_of
-from metrics.against_baseline import doubt, telling
+from metrics.against_baseline import doubt_of_record
 from metrics.figures import figure_text
 from sweeps.records.environment import processor, versions
 from sweeps.records.run_record import Record, RecordError, Status, read_record
@@ -131,7 +131,7 @@ def _unvalidated(samples: "Samples") -> list[str]:
     if not (lacking := unvalidated_classes(samples)):
         return []
     return [
-        f"the validation set lacks {', '.join(lacking)}: an epoch that misses every one of them may seem the best, so it chooses none; "
+        f"the validation set lacks {', '.join(lacking)}: an epoch that misses every one of them may seem the best, so it may choose none; "
         "another datamodule.split_seed, or more sources, would give it some"
     ]
 
@@ -155,6 +155,10 @@ def opening(job: Job, samples: "Samples", before: Record) -> Record:
 
 def headline(job: Job, result: Record) -> str:
     """What a finished training is told by, or why there is nothing to tell."""
+    if "whole_fit" in result:
+        from sweeps.analysis.expected import expected_text
+
+        return f"trained on all data for {result['whole_fit']['epochs']} epochs, to be expected: {expected_text(result['expected'], job.metrics)}"
     metrics, names = result.get("metrics", {}), job.metrics.headlines
     known = [one for part in ("val", "test") for one in (f"{part}/{name}" for name in names) if one in metrics]
     told = ", ".join(f"{one} {figure_text(one, metrics[one])}" for one in known)
@@ -163,6 +167,6 @@ def headline(job: Job, result: Record) -> str:
 
 def say_end(job: Job, result: Record) -> None:
     """Prints the headline with the run's folder, after a line of why the network may be of no use, where there is reason."""
-    if words := doubt(telling(result.get("against_baseline")), job.metrics):
+    if words := doubt_of_record(result, job.metrics):
         print(f"note: {words}")
     print(f"{headline(job, result)}: {job.folder}")

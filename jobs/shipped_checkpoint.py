@@ -39,6 +39,8 @@ def unvalidated_classes(samples: "Samples") -> list[str]:
         return []
     table = samples.table
     trained, validated = (set(table.label[table.part == part]) for part in ("train", "val"))
+    if not validated:  # fit=all
+        return []
     return [samples.class_names[label] for label in sorted(trained - validated)]
 
 

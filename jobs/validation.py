@@ -39,6 +39,8 @@ def first_problem(cfg: DictConfig, spec: BackboneSpec) -> ValueError | None:
             return ValueError(f"{key}={value}: want at least {least}: {why}")
     if cfg.callbacks.ships not in KEPT:
         return ValueError(f"callbacks.ships={cfg.callbacks.ships}: want {' or '.join(KEPT)}")
+    if wrong := _wrong_fit(cfg):
+        return ValueError(wrong)
     if not (cfg.callbacks.keep_best or cfg.callbacks.keep_last):
         return ValueError(
             "callbacks.keep_best=false, callbacks.keep_last=false: want one of them true: no checkpoint would be kept"
@@ -62,3 +64,23 @@ def first_problem(cfg: DictConfig, spec: BackboneSpec) -> ValueError | None:
             "datamodule.ordered=true and datamodule.class_names=[best,…,worst]"
         )
     return None
+
+
+def _wrong_fit(cfg: DictConfig) -> str:
+    """What speaks against fit, one line; empty where nothing does."""
+    if cfg.fit not in ("fold", "all"):
+        return f"fit={cfg.fit}: want fold or all"
+    if cfg.fit == "fold":
+        return ""
+    choices = HydraConfig.get().runtime.choices
+    if cfg.datamodule.get("folds") is None:
+        return f"fit=all: datamodule={choices['datamodule']} has no folds to say what may be expected"
+    if "teacher" in cfg.method:
+        return "fit=all: a teacher has been tested on some of the data; want method=supervised"
+    if choices["task"] == "multilabel":
+        return (
+            "fit=all: task=multilabel chooses its thresholds by a validation set, and there is none; want another task"
+        )
+    if cfg.num_stacked_seeds > 1 or cfg.trainer.devices > 1 or cfg.trainer.num_nodes > 1:
+        return "fit=all: is one network in one process; want num_stacked_seeds=1, trainer.devices=1 and trainer.num_nodes=1"
+    return ""

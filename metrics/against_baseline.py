@@ -94,6 +94,13 @@ def doubt(found: Mapping[str, Any] | None, metrics: TaskMetrics) -> str:
     return f"{opening} ({found['answer']}): {figures}"
 
 
+def doubt_of_record(record: Mapping[str, Any], metrics: TaskMetrics) -> str:
+    """`doubt` of a run, or of a file by what it says of itself; of one that was trained on all data, that of its folds."""
+    if "expected" in record:
+        return str(record["expected"]["doubt"])
+    return doubt(telling(record.get("against_baseline")), metrics)
+
+
 def table_columns(parts: Mapping[str, Any] | None, metrics: TaskMetrics | None) -> dict[str, str]:
     """What tables say of `by_part`: baseline (its answer and figures), beats_baseline (yes, no, cannot be told) and doubt."""
     found = telling(parts)

@@ -178,8 +178,11 @@ def report(sweep: Path) -> None:
         print(f"timed on {device}:")
         for row in rows:
             tested = "" if row.test is None else f", test {row.test:.3f} [{row.low:.3f}, {row.high:.3f}]"
-            marked = f" ({row.marked})" if row.marked else ""
             costs = f"{row.latency_ms:6.2f} ms  {row.size_bytes / 1000:6,.0f} kB"
-            print(f"  {costs}  val {row.val:.3f}{tested}  {sweep / row.path}{marked}")
+            print(f"  {costs}  val {row.val:.3f}{tested}  {sweep / row.path}")
+            if row.doubt:
+                print(f"{'':21}{row.doubt}")
+        for command in dict.fromkeys(row.command for row in rows if row.command):
+            print(f"on all data: {command}")
     print(f"report: {path}")
     print(f"on a phone: make phone SWEEP={shlex.quote(str(sweep))}")

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from choices import ChoiceError, read_choice
-from metrics.against_baseline import doubt, telling
+from metrics.against_baseline import doubt_of_record
 from metrics.base import TaskMetrics
 from metrics.lookup import metrics_of
 from sweeps.records.run_record import Record, read_record
@@ -158,6 +158,6 @@ def doubt_of(given: Path) -> str:
         from export.runtime import read_file
 
         about = read_file(given)[1]
-        return doubt(telling(about.get("against_baseline")), metrics_of(str(about["task"])))
+        return doubt_of_record(about, metrics_of(str(about["task"])))
     record = read_record(given)
-    return doubt(telling(record.get("against_baseline")), metrics_of_record(record))
+    return doubt_of_record(record, metrics_of_record(record))

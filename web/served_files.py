@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from export.latency.result import Entry, merged
-from metrics.against_baseline import doubt, table_columns, telling
+from metrics.against_baseline import doubt_of_record, table_columns
+from sweeps.analysis.expected import expected_text
 from sweeps.analysis.recommendation import advised_kind
 from sweeps.records.latency import typical_ms
 from sweeps.records.run_record import Record, RecordError, read_record, update_record
@@ -86,11 +87,10 @@ class ServedFile:
             "figure": metrics.title(metrics.main),
             "share": metrics.main not in metrics.own_unit | metrics.unbounded,
             "accuracy": entry.get(f"val/{metrics.main}"),
-            "baseline": table_columns(entry.get("against_baseline"), metrics)["baseline"],
+            "baseline": (entry.get("expected") or table_columns(entry.get("against_baseline"), metrics))["baseline"],
+            "expected": expected_text(entry["expected"], metrics) if "expected" in entry else "",
             "advised": self.kind == advised_kind(record),
-            "warning": ". ".join(
-                one for one in (entry.get("marked"), doubt(telling(entry.get("against_baseline")), metrics)) if one
-            ),
+            "warning": ". ".join(one for one in (entry.get("marked"), doubt_of_record(entry, metrics)) if one),
             "graded": self.rules_hold,
             "cells": _images(record),
             "described": entry.get("described", {}),

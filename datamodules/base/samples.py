@@ -111,9 +111,14 @@ class Samples(ABC):
 
     @property
     def evaluated(self) -> tuple[str, ...]:
-        """The parts that a finished network is scored on."""
+        """The parts that a finished network is scored on; the training set itself where there is no other."""
         known = set(self.table.part)
-        return tuple(part for part in ("val", "test") if part in known)
+        return tuple(part for part in ("val", "test") if part in known) or ("train",)
+
+    def merge_parts(self, *, keep_test: bool) -> None:
+        """Makes the validation set, and unless it is kept the test set, part of the training set."""
+        table = self.table
+        table.loc[table.part.isin(["val"] if keep_test else ["val", "test"]), "part"] = "train"
 
     def counts(self) -> dict[str, list[int]]:
         """Samples per class in each part, calibration included."""

@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 from filelock import FileLock
 from tqdm import tqdm
 
 from datamodules.base.array_cache import disk_errors, threaded_map
 from datamodules.base.errors import DataError
 from datamodules.images.decoding import SUFFIXES, decode
-from datamodules.images.near_duplicates import duplicate_groups, perceptual_hash, thumbnail
+from datamodules.images.near_duplicates import Look, duplicate_groups, look_of
 
-INDEX_VERSION = 2
+INDEX_VERSION = 3
 """Raised when the index of a folder is made differently, so that old ones are not read."""
 
 
@@ -130,7 +129,7 @@ def _look_through(root: Path, paths: list[str]) -> Index:
     digest = hashlib.blake2b(digest_size=8)
     broken: dict[str, str] = {}
     sizes: dict[str, tuple[int, int]] = {}
-    hashes, thumbnails = [], []
+    looks: list[Look] = []
 
     def look(at: int) -> Any:
         try:
@@ -141,7 +140,7 @@ def _look_through(root: Path, paths: list[str]) -> Index:
             picture = decode(root / paths[at])
         except DataError as error:
             return data, str(error).removeprefix(f"{root / paths[at]}: ")
-        return data, (picture.shape[1::-1], perceptual_hash(picture), thumbnail(picture))
+        return data, (picture.shape[1::-1], look_of(picture))
 
     bar = tqdm(paths, desc="looking at images", unit="", leave=False, disable=None)
     for path, (data, seen) in zip(bar, threaded_map(look, range(len(paths))), strict=True):
@@ -150,9 +149,8 @@ def _look_through(root: Path, paths: list[str]) -> Index:
             continue
         digest.update(path.encode() + data)
         sizes[path] = seen[0]
-        hashes.append(seen[1])
-        thumbnails.append(seen[2])
-    groups = duplicate_groups(np.array(hashes, np.uint64), np.array(thumbnails)) if hashes else np.array([], int)
+        looks.append(seen[1])
+    groups = duplicate_groups(looks, list(sizes))
     return Index(digest.hexdigest(), broken, dict(zip(sizes, groups.tolist(), strict=True)), sizes)
 
 

@@ -1,5 +1,7 @@
 """Which file to take for which budget: the front of a device, read from the person's end."""
 
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +42,8 @@ class Advice:
     """The task's other figures, on the test set, or where there is none on the validation set."""
     baseline: str
     """The constant answer and its figures on the same set."""
+    command: str
+    """What trains the same on all data, where the point was trained over folds; else empty."""
     doubt: str
     """Why the file may be of no use: it is not better than its baseline, or that cannot be told; empty for most."""
 
@@ -72,10 +76,11 @@ def advise(sweep: Path, table: pd.DataFrame, files: pd.DataFrame, axes: list[str
             test = main[metrics.main](truth, given)
             low, high = bootstrap_interval(truth, given, tested.source_id.to_numpy(str), main)[metrics.main]
         shown = tested if len(tested) else answers
+        records = [read_record(sweep / str(run)) for run in runs.run]
         beside = table_columns(None, None)
         others: dict[str, float] = {}
         if len(shown):
-            beside = beside_baseline(shown, [read_record(sweep / str(run)) for run in runs.run], metrics)
+            beside = beside_baseline(shown, records, metrics)
             arrays = metrics.truth_and_answers(shown)
             others = {name: metrics.figures[name](*arrays) for name in metrics.file_columns if name in metrics.figures}
             others.pop(metrics.main, None)
@@ -83,9 +88,19 @@ def advise(sweep: Path, table: pd.DataFrame, files: pd.DataFrame, axes: list[str
         path = f"{sound.iloc[0].run}/export/{point.file}.tflite"
         found.append(
             Advice(str(point["name"]), float(point.latency_ms), float(point.size_bytes), float(point[figure]), test, low,
-                   high, len(tested), path, others, beside["baseline"], beside["doubt"])
+                   high, len(tested), path, others, beside["baseline"], whole_fit_command(records), beside["doubt"])
         )  # fmt: skip
     return found
+
+
+def whole_fit_command(records: Sequence[Record]) -> str:
+    """`python train.py … fit=all` with the words of some runs, which differ in fold and seed; empty for runs of one fold."""
+    best = records[0]
+    if len({record["axes"].get("fold") for record in records}) < 2 or "overrides" not in best:
+        return ""
+    left_out = ("fold", "fit", "export", "overwrite", "retry_failed")
+    words = [word for word in best["overrides"] if word.lstrip("+").partition("=")[0] not in left_out]
+    return f"python train.py {shlex.join([*words, 'fit=all', 'export=all'])}"
 
 
 def _answers(runs: list[Path], file: str) -> pd.DataFrame:

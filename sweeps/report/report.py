@@ -20,6 +20,7 @@ from sweeps.records import cross_results
 from sweeps.records.run_record import Record, RecordError, Status, find_runs, read_record, write_whole
 from sweeps.report.sections import embedded, inside_of, pooled_seeds, repeats_of
 from sweeps.report.svg import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Front, curve, draw_front
+from sweeps.report.whole_fits import whole_fits
 from sweeps.tables.naming import REPEATS, called, telling
 from sweeps.tables.pooled import figures_with_intervals, pooled
 from sweeps.tables.published import Beside, beside
@@ -65,6 +66,10 @@ def write_report(sweep: Path) -> Path:
 def gather(sweep: Path) -> dict[str, Any]:
     """Everything that the template writes down."""
     runs, files = read_sweep(sweep)
+    whole = whole_fits(sweep, runs)
+    runs, files = (
+        table[~table.run.isin([one.run for one in whole])] if len(table) else table for table in (runs, files)
+    )
     done = runs[runs.status == Status.DONE] if len(runs) else runs
     axes = telling(done) if len(done) else []
     records = _records(sweep, done)
@@ -88,7 +93,8 @@ def gather(sweep: Path) -> dict[str, Any]:
         "advice": [(device, advise(sweep, table, files, axes)) for device, table, _ in fronts],
         "pooled": (rows := _pooled_rows(sweep, runs, axes)),
         "pooled_seeds": pooled_seeds(rows, axes),
-        "rows": _rows(done, files, axes),
+        "whole": whole,
+        "rows": _rows(done, files, axes) if len(done) else {"columns": [], "rows": [], "baselines": []},
         **repeats_of(runs, axes),
         **inside_of(sweep, done, axes),
         "crosses": cross_results.tables(cross_results.read(sweep)),

@@ -90,7 +90,7 @@ def pooled_files(sweep: Path, files: pd.DataFrame | None = None) -> pd.DataFrame
     files = collect_files(sweep) if files is None else files
     if not len(files):
         return files
-    scored = [run for run in files.run.unique() if (sweep / run / "export" / "predictions.parquet").exists()]
+    scored = [run for run in files.run.unique() if _has_both(sweep / run)]
     files = files[files.run.isin(scored)]
     firsts = files.drop_duplicates(["run", "file"])  # of several devices the first
     axes = [str(name) for name in files if name not in (*FILE_COLUMNS, "run", "fold") and "/" not in str(name)]
@@ -110,6 +110,11 @@ def pooled_files(sweep: Path, files: pd.DataFrame | None = None) -> pd.DataFrame
             costs = {"size_bytes": made.size_bytes.mean(), "latency_ms_p50": made.latency_ms.median()}
             rows.append(about | {"file": file, "runs": len(made)} | _figures(cells, metrics, known) | costs)
     return pd.DataFrame(rows)
+
+
+def _has_both(run: Path) -> bool:
+    """Whether its files' answers and torch's are there; of a run that was trained on all data torch has none."""
+    return all((run / name).exists() for name in ("predictions.parquet", "export/predictions.parquet"))
 
 
 def _beside_torch(folder: Path, made: pd.DataFrame, metrics: TaskMetrics) -> pd.DataFrame:

@@ -58,7 +58,8 @@ def single(place):
 def test_a_normal_run_is_quiet_and_ends_with_its_folder(single):
     done, folder = single
     assert done.stderr == ""
-    (line,) = done.stdout.splitlines()
+    note, line = done.stdout.splitlines()
+    assert note.startswith("note: cannot be told from 2 sources whether it is better than its baseline (always ")
     assert line.startswith("last epoch, val/macro_f1 0.")
     assert line.endswith(str(folder))
 

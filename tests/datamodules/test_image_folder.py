@@ -106,7 +106,8 @@ def test_a_copy_of_a_test_picture_is_not_trained_on(tmp_path: Path, cache: Path)
 
 def test_a_picture_in_two_classes_is_named(root: Path, cache: Path) -> None:
     PillowImage.open(root / "asters" / "3.png").save(root / "clover" / "x.png")
-    (note,) = load(root, cache).notes
+    copied, note = load(root, cache).notes
+    assert copied.startswith("2 pictures are copies of one another, 1 different ones")
     assert note.endswith("different classes; the first: asters/3.png and clover/x.png")
 
 

@@ -1,0 +1,83 @@
+"""fit=all: a method that was chosen over folds is trained once more, on all data, as its folds were. No torch here."""
+
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+from jobs.job import Job, fold_hash
+from sweeps.analysis.expected import Folds, expected, rivals
+from sweeps.records.checkpoints import shipped_checkpoint
+from sweeps.records.run_record import Record, RecordError, Status, read_record
+
+if TYPE_CHECKING:
+    from datamodules.base.samples import Samples
+
+
+def folds_of(job: Job) -> Folds:
+    """The finished runs of the same configuration, one for each fold, wherever they lie under paths.runs.
+
+    Raises RecordError naming the folds that have not been trained.
+    """
+    runs, count = Path(str(job.cfg.paths.runs)), int(job.cfg.datamodule.folds)
+    found = [_run_with(runs, fold_hash(job, fold)) for fold in range(count)]
+    missing = [str(fold) for fold, one in enumerate(found) if one is None]
+    if missing:
+        raise RecordError(
+            f"fit=all: of {count} folds {', '.join(missing)} {'have' if len(missing) > 1 else 'has'} not been trained with these "
+            f"settings, so nothing says what to expect; the same command with fold={','.join(missing)} in place of fit=all trains "
+            f"{'them' if len(missing) > 1 else 'it'}"
+        )
+    known = [one for one in found if one is not None]
+    return Folds(tuple(folder for folder, _ in known), tuple(record for _, record in known))
+
+
+def _run_with(runs: Path, digest: str) -> tuple[Path, Record] | None:
+    for path in sorted(runs.glob(f"*/*-{digest[:8]}/record.json")):
+        record = read_record(path.parent)
+        if record.get("config_hash") == digest and record.get("status") == Status.DONE:
+            return path.parent, record
+    return None
+
+
+def whole_fit(job: Job, samples: "Samples", folds: Folds) -> Record:
+    """Makes all data the training set, sets the epochs, and gives what the record says of it: `whole_fit` and `expected`.
+
+    Epochs are as many as the checkpoints of the folds that ship have seen, their median. A test set that all folds share belongs
+    to the data set, is no fold, and stays what it is.
+    """
+    own_test = has_own_test_set(folds)
+    job.cfg.trainer.max_epochs = epochs_of(folds)
+    job.cfg.callbacks.update({"keep_best": False, "keep_last": True, "patience": None})
+    samples.merge_parts(keep_test=own_test)
+    runs = Path(str(job.cfg.paths.runs))
+    names = [str(folder.relative_to(runs)) for folder in folds.folders]
+    about = {"folds": names, "epochs": int(job.cfg.trainer.max_epochs), "own_test_set": own_test}
+    return {"whole_fit": about, "expected": expected(rivals(folds))}
+
+
+def folds_of_record(folder: Path, record: Record) -> Folds:
+    """The folds of a run that was trained on all data. Raises RecordError where one has gone."""
+    folders = tuple(folder.parent.parent / name for name in record["whole_fit"]["folds"])
+    return Folds(folders, tuple(read_record(one) for one in folders))
+
+
+def epochs_of(folds: Folds) -> int:
+    """The median over the folds; see `prepare`."""
+    return round(median(_epochs(record) for record in folds.records))
+
+
+def _epochs(record: Record) -> int:
+    if shipped_checkpoint(record) == "best":
+        return int(record["metrics"]["val/best_epoch"]) + 1
+    return len(record["history"])
+
+
+def has_own_test_set(folds: Folds) -> bool:
+    """Whether every fold was tested on the same images."""
+    import pandas as pd
+
+    tested = []
+    for folder in folds.folders:
+        answers = pd.read_parquet(folder / "predictions.parquet", columns=["sample", "part"])
+        tested.append(frozenset(answers["sample"][answers.part == "test"]))
+    return len(tested) > 1 and bool(tested[0]) and len(set(tested)) == 1
