@@ -56,15 +56,35 @@ class Records(Unbalanced):
         return np.concatenate(chosen)
 
 
+class BalancedSampling(Unbalanced):
+    """As many samples of each class, in an epoch of as many samples as the training set has."""
+
+    def epoch_indices(self, labels: npt.NDArray[np.int64], num_classes: int) -> npt.NDArray[np.intp]:
+        """As `Records`, by an equal share of the samples for each class that occurs."""
+        present = max(1, len(np.unique(labels[labels >= 0])))
+        return Records(max(1, len(labels) // present)).epoch_indices(labels, num_classes)
+
+
 class ClassWeights(Unbalanced):
-    """Weights inversely proportional to the class counts."""
+    """Weights inversely proportional to a power of the class counts.
+
+    Args:
+        power: 1 makes every class weigh alike in all; 0.5 is milder, 0 leaves the samples as they are.
+
+    """
+
+    def __init__(self, power: float = 1.0) -> None:
+        if not 0 <= power <= 1:
+            raise ValueError(f"imbalance.power={power}: want 0 to 1")
+        self.power = power
 
     def class_weights(self, counts: Counts) -> npt.NDArray[np.float64]:
-        """`N / (K · n_k)` over the classes that occur, so that the mean weight of a sample is 1 (Table 4.1).
+        """In proportion to `1 / n_k^power` over the classes that occur, so that the mean weight of a sample is 1; with power 1
+        `N / (K · n_k)` (Table 4.1).
 
         A class without samples gets weight 0: it adds no loss.
         """
         present = counts > 0
         weights = np.zeros(len(counts))
-        weights[present] = counts.sum() / (present.sum() * counts[present])
-        return weights
+        weights[present] = counts[present] ** -self.power
+        return np.asarray(weights * counts.sum() / max((weights * counts).sum(), 1e-300))

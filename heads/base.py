@@ -26,6 +26,9 @@ class Head(nn.Module, ABC):
         super().__init__()
         self.num_classes = num_classes
 
+    def know_counts(self, counts: Tensor) -> None:
+        """Takes, before a training, how many samples of each class it has, `(K,)`."""
+
     @property
     @abstractmethod
     def num_outputs(self) -> int:

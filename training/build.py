@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
@@ -94,4 +95,6 @@ def build_parts(job: Job, samples: "Samples") -> tuple[Any, Any]:
         instantiate(cfg.optimizer), instantiate(cfg.schedule), cfg.seed, instantiate(cfg.fine_tuning), samples.ordered,
         distillation,
     )  # fmt: skip
-    return build_module(cfg, job.start, len(samples.class_names), settings=settings), data
+    module = build_module(cfg, job.start, len(samples.class_names), settings=settings)
+    module.head.know_counts(torch.tensor(samples.counts()["train"], dtype=torch.float32))
+    return module, data

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datamodules.imbalance import ClassWeights, Oversampling, Records, Unbalanced
+from datamodules.imbalance import BalancedSampling, ClassWeights, Oversampling, Records, Unbalanced
 
 TABLE_4_1_COUNTS = np.array([1477, 633, 61, 245, 314])
 """Counts of 2,730 cells that round to both rows of the table (the thesis prints no counts beside it)."""
@@ -77,3 +77,28 @@ def test_records_shows_as_many_of_every_class(labels: npt.NDArray[np.int64], per
 def test_no_records_at_all_are_refused() -> None:
     with pytest.raises(ValueError, match=r"imbalance\.per_class=0: want at least 1"):
         Records(0)
+
+
+@given(counts=some_counts, power=st.floats(0, 1))
+def test_a_milder_power_keeps_a_mean_of_one(counts: npt.NDArray[np.int64], power: float) -> None:
+    weights = ClassWeights(power).class_weights(counts)
+    assert (weights * counts).sum() == pytest.approx(counts.sum())
+    present = counts > 0
+    np.testing.assert_allclose(
+        weights[present] * counts[present] ** power, (weights * counts.astype(float) ** power)[present][0]
+    )
+
+
+def test_a_power_beyond_its_range_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"imbalance\.power=2: want 0 to 1"):
+        ClassWeights(2)
+
+
+@given(labels=some_labels)
+def test_balanced_sampling_shows_classes_alike_in_an_epoch_as_long(labels: npt.NDArray[np.int64]) -> None:
+    shown = BalancedSampling().epoch_indices(labels, 5)
+    counts = np.bincount(labels[shown], minlength=5)
+    present = np.bincount(labels, minlength=5) > 0
+    assert set(counts[present]) == {max(1, len(labels) // present.sum())}
+    assert not counts[~present].any()
+    assert len(shown) <= len(labels)
