@@ -243,13 +243,14 @@ def show(rows: list[dict[str, str]]) -> None:
         cells = [
             text
             for name in FIGURES
-            for text in (_text(own[name]), "" if rule == "last" else _text(apart[name], sign=True))
+            for text in (written(own[name]), "" if rule == "last" else written(apart[name], sign=True))
         ]
         table.add_row(rule, *cells)
     Console(width=200).print(table)
 
 
-def _text(found: tuple[float, float, float], *, sign: bool = False) -> str:
+def written(found: tuple[float, float, float], *, sign: bool = False) -> str:
+    """A figure with its interval."""
     form = "{:+.3f} [{:+.3f}, {:+.3f}]" if sign else "{:.3f} [{:.3f}, {:.3f}]"
     return form.format(*found)
 
