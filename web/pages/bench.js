@@ -14,14 +14,14 @@ at('missing').replaceChildren(...can.missing.map((text) => element('p', { classN
 show(files);
 
 function show(list) {
-  const head = element('tr', {}, ...['file', 'accuracy', 'here', 'ms here'].map((text) => element('th', { textContent: text })));
+  const head = element('tr', {}, ...['file', 'validation', 'here', 'ms here'].map((text) => element('th', { textContent: text })));
   const two = (above, below) => element('td', { textContent: above }, element('small', { textContent: below }));
   const rows = list.map((file) => {
     const score = file.scores.findLast((one) => one.device === at('device').value);
     const fastest = file.timings.filter((one) => one.device === at('device').value).map((one) => one.ms);
-    const here = score ? two(accuracyText(score['val/accuracy']), `${accuracyText(score.agreement)} alike`) : two('–', '');
+    const here = score ? two(accuracyText(score['val/accuracy']), `accuracy, ${accuracyText(score.agreement)} alike`) : two('–', '');
     const name = two(`${file.name} ${file.kind}`, `${file.initial_weights} weights, ${(file.size_bytes / 1000).toFixed(0)} kB`);
-    const row = element('tr', {}, name, two(file.share ? accuracyText(file.accuracy) : file.accuracy?.toFixed(3) ?? '–', `${file.figure === 'accuracy' ? '' : `${file.figure}, `}${file.cells} ${file.preprocessing.grid ? 'cells' : 'images'}`), here, two(fastest.length ? Math.min(...fastest).toFixed(2) : '–', 'fastest'));
+    const row = element('tr', {}, name, two(file.share ? accuracyText(file.accuracy) : file.accuracy?.toFixed(3) ?? '–', `${file.figure}, ${file.cells} ${file.preprocessing.grid ? 'cells' : 'images'}`), here, two(fastest.length ? Math.min(...fastest).toFixed(2) : '–', 'fastest'));
     return file.warning ? [row, element('tr', {}, element('td', { className: 'error', colSpan: 4, textContent: file.warning }))] : [row];
   });
   const baselines = [...new Set(list.map((file) => file.baseline).filter(Boolean))];
