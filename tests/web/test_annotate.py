@@ -256,9 +256,18 @@ def saved(page):
     page.wait_for_selector("#saved:text-is('saved')")
 
 
+def settled(page):
+    """Where the photo lies once pictures that load beside it move it no more."""
+    before, box = None, page.locator("#outline").bounding_box()
+    while box != before:
+        page.wait_for_timeout(100)
+        before, box = box, page.locator("#outline").bounding_box()
+    return box
+
+
 def drag(page, corner, x, y):
     """The handle of a corner to a place in the photo, in its pixels."""
-    box = page.locator("#outline").bounding_box()
+    box = settled(page)
     width, height = (float(one) for one in page.get_attribute("#outline", "viewBox").split()[2:])
     handle = page.locator(".handle").nth(corner).bounding_box()
     page.mouse.move(handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2)
