@@ -17,6 +17,8 @@ from sweeps.tables.pooled import figures_with_intervals, pooled
 from sweeps.tables.runs import axis_columns
 from sweeps.tables.seeds import pooled_over_seeds, repeated, shown_repeats
 
+MOST_BASELINES = 5
+"""Of different folds, below the table of runs."""
 CSV = pyarrow.csv.WriteOptions(quoting_style="needed")
 
 
@@ -33,7 +35,7 @@ def print_table(table: pd.DataFrame, sweep: Path, files: pd.DataFrame | None = N
         return
     axes = axis_columns(table)
     figures = shown_figures(table)
-    known = [name for name in ("baseline", "beats_baseline") if (table[name] != "").any()]
+    known = ["beats_baseline"] if (table.beats_baseline != "").any() else []
     names = [
         *axes,
         *(["initial_weights"] if "initial_weights" not in axes else []),
@@ -44,6 +46,8 @@ def print_table(table: pd.DataFrame, sweep: Path, files: pd.DataFrame | None = N
     ]
     shown = table[[name for name in names if name in table]]
     show(console, shown.head(most), f"{sweep}: {len(table)} runs")
+    for baseline in table.baseline[table.baseline != ""].unique()[:MOST_BASELINES]:
+        console.print(f"baseline: {baseline}", markup=False, soft_wrap=True)
     _write(table, sweep / "table")
     folds = pooled(sweep, table)
     if len(folds):
