@@ -8,7 +8,6 @@ PHOTOS prints what is there.
 """
 
 import argparse
-import csv
 import sys
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -19,10 +18,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.finished_rows import append_rows, read_rows
 from metrics.grading import macro_f1, missed_damage
 
 ROWS = Path(__file__).with_suffix(".csv")
-COLUMNS = ("data", "fold", "seed", "rule", "epoch", "val_classes", "train_classes", "per_source", "labels", "grades")
 OUTER, INNER, SEEDS, EPOCHS = 5, 4, 3, 20
 DECAY = 0.99
 """Of the running average at each step: it forgets in some hundred steps, four epochs of these photos."""
@@ -55,8 +54,8 @@ def choices(epochs: list[Answer], val_labels: Grades) -> dict[str, int]:
     }
 
 
-def composed(fold: int, seed: int, root: Path, place: Path, more: Sequence[str]) -> Any:
-    """The job of one training."""
+def composed(words: Sequence[str]) -> Any:
+    """The job of one training, of the words of a command."""
     from hydra import compose, initialize_config_dir
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import open_dict
@@ -66,17 +65,8 @@ def composed(fold: int, seed: int, root: Path, place: Path, more: Sequence[str])
     from jobs.job import make_job
 
     register()
-    words = [
-        *SETTINGS,
-        *more,
-        f"fold={fold}",
-        f"seed={seed}",
-        f"datamodule.root={root}",
-        f"paths.runs={place}",
-        "logger=none",
-    ]
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("train", words, return_hydra_config=True)
+        cfg = compose("train", [*words, "logger=none"], return_hydra_config=True)
     HydraConfig.instance().set_config(cfg)
     with open_dict(cfg):
         del cfg.hydra
@@ -97,7 +87,8 @@ def train(fold: int, seed: int, root: Path, place: Path, more: Sequence[str]) ->
     from training.build import build_parts
     from training.trainer import History, build_trainer, seed_everything
 
-    job = composed(fold, seed, root, place, more)
+    words = [f"fold={fold}", f"seed={seed}", f"datamodule.root={root}", f"paths.runs={place}"]
+    job = composed([*SETTINGS, *more, *words])
     samples = samples_of(job)
     seed_everything(seed)
     module, data = build_parts(job, samples)
@@ -166,14 +157,6 @@ def train(fold: int, seed: int, root: Path, place: Path, more: Sequence[str]) ->
 
 def _digits(values: Grades) -> str:
     return "".join(map(str, values.tolist()))
-
-
-def read() -> list[dict[str, str]]:
-    """The rows of all finished trainings."""
-    if not ROWS.exists():
-        return []
-    with ROWS.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 FIGURES = {
@@ -265,18 +248,13 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=OUTER * SEEDS, help="trainings of this call")
     parser.add_argument("more", nargs="*", help="settings of every training, such as paths.weights=<folder>")
     words = parser.parse_args()
-    there = {(int(row["fold"]), int(row["seed"])) for row in read()}
+    there = {(int(row["fold"]), int(row["seed"])) for row in read_rows(ROWS)}
     missing = [(fold, seed) for seed in range(SEEDS) for fold in range(OUTER) if (fold, seed) not in there]
     for fold, seed in missing[: words.most] if words.photos else ():
         print(f"fold {fold}, seed {seed}", file=sys.stderr)
         rows = train(fold, seed, words.photos.resolve(), words.runs.resolve(), words.more)
-        begun = ROWS.exists()
-        with ROWS.open("a", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            if not begun:
-                writer.writeheader()
-            writer.writerows(rows)
-    show(read())
+        append_rows(ROWS, rows)
+    show(read_rows(ROWS))
 
 
 if __name__ == "__main__":

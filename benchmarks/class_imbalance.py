@@ -5,7 +5,6 @@ best of them, and none, with three. A finished training leaves a row in class_im
 """
 
 import argparse
-import csv
 import shutil
 import subprocess
 import sys
@@ -15,11 +14,11 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.checkpoint_rules import FIGURES, OUTER, intervals, pooled, written
+from benchmarks.finished_rows import append_rows, read_rows
 from sweeps.records.checkpoints import shipped_checkpoint
 from sweeps.records.run_record import find_runs, read_record
 
 ROWS = Path(__file__).with_suffix(".csv")
-COLUMNS = ("fold", "seed", "rule", "per_source", "labels", "grades")
 REMEDIES = {
     "none": [],
     "class weights": ["imbalance=class_weights"],
@@ -59,14 +58,6 @@ def train(remedy: str, fold: int, seed: int, place: Path, more: list[str]) -> di
         "fold": str(fold), "seed": str(seed), "rule": remedy, "per_source": "+".join(map(str, counts)),
         "labels": "".join(map(str, answers.label)), "grades": "".join(map(str, answers.grade)),
     }  # fmt: skip
-
-
-def read() -> list[dict[str, str]]:
-    """The rows of all finished trainings."""
-    if not ROWS.exists():
-        return []
-    with ROWS.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def wanted(rows: list[dict[str, str]]) -> list[tuple[str, int, int]]:
@@ -127,19 +118,14 @@ def main() -> None:
     parser.add_argument("more", nargs="*", help="settings of every training, such as paths.weights=<folder>")
     given = parser.parse_args()
     for _ in range(given.most if given.photos else 0):
-        rows = read()
+        rows = read_rows(ROWS)
         if not (missing := wanted(rows)):
             break
         remedy, fold, seed = missing[0]
         print(f"{remedy}, fold {fold}, seed {seed}", file=sys.stderr)
         row = train(remedy, fold, seed, given.runs, [f"datamodule.root={given.photos}", *given.more])
-        begun = ROWS.exists()
-        with ROWS.open("a", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            if not begun:
-                writer.writeheader()
-            writer.writerow(row)
-    show(read())
+        append_rows(ROWS, [row])
+    show(read_rows(ROWS))
 
 
 if __name__ == "__main__":

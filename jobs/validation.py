@@ -6,6 +6,7 @@ from omegaconf import DictConfig
 from choices import names_of, read_choice
 from jobs.launch_environment import wrong_processes
 from lightning_modules.backbones.spec import BackboneSpec
+from metrics.lookup import metrics_of
 from sweeps.records.checkpoints import KEPT
 
 
@@ -77,10 +78,8 @@ def _wrong_fit(cfg: DictConfig) -> str:
         return f"fit=all: datamodule={choices['datamodule']} has no folds to say what may be expected"
     if "teacher" in cfg.method:
         return "fit=all: a teacher has been tested on some of the data; want method=supervised"
-    if choices["task"] == "multilabel":
-        return (
-            "fit=all: task=multilabel chooses its thresholds by a validation set, and there is none; want another task"
-        )
+    if metrics_of(choices["task"]).chooses_thresholds:
+        return f"fit=all: task={choices['task']} chooses its thresholds by a validation set, and there is none; want another task"
     if cfg.num_stacked_seeds > 1 or cfg.trainer.devices > 1 or cfg.trainer.num_nodes > 1:
         return "fit=all: is one network in one process; want num_stacked_seeds=1, trainer.devices=1 and trainer.num_nodes=1"
     return ""

@@ -1,6 +1,6 @@
 """Whether answers are better than the constant one, which looks at no picture."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -111,3 +111,27 @@ def table_columns(parts: Mapping[str, Any] | None, metrics: TaskMetrics | None) 
     )
     beats = {BETTER: "yes", NOT_BETTER: "no"}.get(found["verdict"], found["verdict"])
     return {"baseline": f"{found['answer']}: {figures}", "beats_baseline": beats, "doubt": doubt(found, metrics)}
+
+
+def beside_baseline(
+    answers: "pd.DataFrame", records: Sequence[Mapping[str, Any]], metrics: TaskMetrics
+) -> dict[str, str]:
+    """Answers of several runs against the constant answer of each, as `table_columns` says it.
+
+    Args:
+        answers: rows of their predictions, with the column `record`: the place of a row's run among `records`.
+        records: of the runs.
+        metrics: of their task.
+
+    """
+    import pandas as pd
+
+    baselines = [record.get("baseline", {}) for record in records]
+    if not all("value" in one for one in baselines):
+        return table_columns(None, None)
+    parts = [(baseline, answers[answers.record == at]) for at, baseline in enumerate(baselines)]
+    constant = pd.concat([metrics.with_constant(here, baseline["value"]) for baseline, here in parts])
+    said = list(dict.fromkeys(baseline["answer"] for baseline, _ in parts))
+    words = said[0] if len(said) == 1 else "each fold's own constant answer"
+    found = against_baseline(pd.concat([here for _, here in parts]), constant, metrics, words)
+    return table_columns({"test": found}, metrics)

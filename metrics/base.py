@@ -56,6 +56,8 @@ class TaskMetrics(ABC):
     """The baseline that looks at no picture, in words."""
     beyond_baseline: ClassVar[tuple[str, ...]]
     """Those of `figures` in which a network must be better than the baseline to be of use."""
+    chooses_thresholds: ClassVar[bool] = False
+    """Whether the answers need thresholds that the validation set chooses."""
     drop_figure: ClassVar[str]
     """A file that loses more than `export.max_accuracy_drop` of it against torch is marked."""
     drop_unit: ClassVar[str]

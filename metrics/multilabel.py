@@ -128,6 +128,7 @@ class MultilabelMetrics(TaskMetrics):
     """Each sample gets any number of labels."""
 
     main = "mean_average_precision"
+    chooses_thresholds = True
     titles: ClassVar[Mapping[str, str]] = {"macro_f1": "macro F1", "micro_f1": "micro F1"}
     columns = ("val/mean_average_precision", "val/macro_f1", "val/subset_accuracy", "val/label_accuracy",
                "test/mean_average_precision", "test/macro_f1", "test/subset_accuracy")  # fmt: skip

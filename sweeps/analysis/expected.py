@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from metrics.against_baseline import beside_baseline
 from metrics.base import TaskMetrics
 from metrics.intervals import bootstrap_interval
 from metrics.lookup import metrics_of
 from metrics.selection_bias import optimism
 from sweeps.records.checkpoints import shipped_checkpoint
 from sweeps.records.run_record import Record, RecordError, Status, find_runs, read_record
-from sweeps.tables.pooled import beside_baseline
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from metrics.against_baseline import table_columns
+from metrics.against_baseline import beside_baseline, table_columns
 from metrics.intervals import bootstrap_interval
 from metrics.lookup import metrics_of_frame
 from sweeps.analysis.pareto import points
 from sweeps.records.run_record import Record, read_record
 from sweeps.tables.exported_files import file_rows
 from sweeps.tables.naming import REPEATS
-from sweeps.tables.pooled import beside_baseline
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ def files_shown(files: pd.DataFrame) -> pd.DataFrame:
         for lost, low, high in zip(files.lost, files.lost_low, files.lost_high, strict=True)
     ]
     shown["as torch"] = files.same.map("{:.1%}".format)
+    shown["beats_baseline"] = files.beats_baseline
     shown["kB"] = (files.size_bytes / 1000).map("{:.0f}".format)
     shown["ms"] = files.latency_ms_p50.map("{:.2f}".format)
     return shown

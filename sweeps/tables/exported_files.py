@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from metrics.against_baseline import TABLE_COLUMNS, table_columns
+from metrics.against_baseline import TABLE_COLUMNS, beside_baseline, table_columns
 from metrics.base import TaskMetrics
 from metrics.lookup import metrics_of, metrics_of_frame
 from sweeps.records.latency import typical_ms
@@ -80,8 +80,9 @@ def pooled_files(sweep: Path, files: pd.DataFrame | None = None) -> pd.DataFrame
     The test set, or the validation set where there is no test set. Columns: the axes; file, runs, cells; figures of the
     files, by their task accuracy and macro_f1, or dice, dice_pooled and subset_accuracy; lost (torch's accuracy, or Dice,
     less the files', in points) with `lost_low` and `lost_high`, a paired 95 % bootstrap over sources; same, the share of
-    cells that torch grades alike, of pixels that it marks alike; size_bytes (mean) and
-    latency_ms_p50 (median over the runs of the first measurement).
+    cells that torch grades alike, of pixels that it marks alike; baseline, beats_baseline and doubt (see
+    `metrics.against_baseline.table_columns`); size_bytes (mean) and latency_ms_p50 (median over the runs of the first
+    measurement).
 
     Args:
         files: as `collect_files` gives them, where they are at hand.
@@ -97,8 +98,10 @@ def pooled_files(sweep: Path, files: pd.DataFrame | None = None) -> pd.DataFrame
     rows: list[dict[str, Any]] = []
     for values, point in firsts.groupby(axes, dropna=False, sort=False):
         metrics = metrics_of_frame(point)
+        runs = list(point.groupby("run", sort=False))
+        records = [read_record(sweep / str(run)) for run, _ in runs]
         everything = pd.concat(
-            [_beside_torch(sweep / str(run), here, metrics) for run, here in point.groupby("run", sort=False)]
+            [_beside_torch(sweep / str(run), here, metrics).assign(record=at) for at, (run, here) in enumerate(runs)]
         )
         part = "test" if (everything.part == "test").any() else "val"
         about = dict(zip(axes, values, strict=True))
@@ -108,7 +111,8 @@ def pooled_files(sweep: Path, files: pd.DataFrame | None = None) -> pd.DataFrame
                 name for name in metrics.pooled_files if made.get(f"{part}/{name}", pd.Series([np.nan])).notna().any()
             ]
             costs = {"size_bytes": made.size_bytes.mean(), "latency_ms_p50": made.latency_ms.median()}
-            rows.append(about | {"file": file, "runs": len(made)} | _figures(cells, metrics, known) | costs)
+            beside = beside_baseline(cells, records, metrics)
+            rows.append(about | {"file": file, "runs": len(made)} | _figures(cells, metrics, known) | beside | costs)
     return pd.DataFrame(rows)
 
 

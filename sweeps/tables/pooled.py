@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from metrics.against_baseline import against_baseline, table_columns
+from metrics.against_baseline import beside_baseline
 from metrics.base import TaskMetrics
 from metrics.figures import BOOKKEEPING
 from metrics.intervals import bootstrap_interval
 from metrics.lookup import metrics_of_frame
-from sweeps.records.run_record import Record, Status, read_record
+from sweeps.records.run_record import Status, read_record
 from sweeps.tables.runs import collect
 
 POOLED_OVER = ("fold",)
@@ -66,26 +66,6 @@ def pooled(sweep: Path, table: pd.DataFrame | None = None) -> pd.DataFrame:
 def _shipped_answers(folder: Path, checkpoint: str) -> pd.DataFrame:
     answers = pd.read_parquet(folder / "predictions.parquet")
     return answers[answers.checkpoint == checkpoint]
-
-
-def beside_baseline(answers: pd.DataFrame, records: Sequence[Record], metrics: TaskMetrics) -> dict[str, str]:
-    """Answers of several runs against the constant answer of each, as `table_columns` says it.
-
-    Args:
-        answers: rows of their predictions, with the column `record`: the place of a row's run among `records`.
-        records: of the runs.
-        metrics: of their task.
-
-    """
-    baselines = [record.get("baseline", {}) for record in records]
-    if not all("value" in one for one in baselines):
-        return table_columns(None, None)
-    parts = [(baseline, answers[answers.record == at]) for at, baseline in enumerate(baselines)]
-    constant = pd.concat([metrics.with_constant(here, baseline["value"]) for baseline, here in parts])
-    said = list(dict.fromkeys(baseline["answer"] for baseline, _ in parts))
-    words = said[0] if len(said) == 1 else "each fold's own constant answer"
-    found = against_baseline(pd.concat([here for _, here in parts]), constant, metrics, words)
-    return table_columns({"test": found}, metrics)
 
 
 def summary(cells: pd.DataFrame, metrics: TaskMetrics, names: Sequence[str]) -> dict[str, Any]:
