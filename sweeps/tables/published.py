@@ -1,4 +1,4 @@
-"""The thesis's tables with our figures beside the printed ones."""
+"""The tables of the documents that gridlite grew from, with our figures beside the printed ones."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,29 +9,41 @@ import pandas as pd
 import yaml
 
 PUBLISHED = Path(__file__).parent / "published.yaml"
+PERCENT, MILLISECONDS, SHARE = (100.0, 1), (1.0, 2), (1.0, 4)
 FIGURES = {
-    "accuracy": ("runs", "val/accuracy_top10_mean", 100.0),
-    "macro_f1": ("runs", "val/macro_f1", 100.0),
-    "off_by_one": ("runs", "val/off_by_one", 100.0),
-    "file_accuracy": ("files", "val/accuracy", 100.0),
-    "file_macro_f1": ("files", "val/macro_f1", 100.0),
-    "file_off_by_one": ("files", "val/off_by_one", 100.0),
-    "latency": ("files", "latency_ms_mean", 1.0),
-    "size": ("files", "size_bytes", 1 / 1024),
-}
-"""Figure of published.yaml → table it is read from, column, factor. Accuracy is defined as there: the mean of the ten
-best epochs (section 4.2), latency the mean of 100 calls, size in KiB."""
+    "accuracy": ("runs", "val/accuracy_top10_mean", *PERCENT),
+    "macro_f1": ("runs", "val/macro_f1", *PERCENT),
+    "off_by_one": ("runs", "val/off_by_one", *PERCENT),
+    "file_accuracy": ("files", "val/accuracy", *PERCENT),
+    "file_macro_f1": ("files", "val/macro_f1", *PERCENT),
+    "file_off_by_one": ("files", "val/off_by_one", *PERCENT),
+    "latency": ("files", "latency_ms_mean", *MILLISECONDS),
+    "size": ("files", "size_bytes", 1 / 1024, 0),
+    "weights": ("runs", "weights", 1 / 1000, 0),
+    "test_mae": ("runs", "test/mae", *SHARE),
+    "val_dice_pooled": ("runs", "val/dice_pooled", *PERCENT),
+    **{
+        f"test_{name}": ("runs", f"test/{name}", *PERCENT)
+        for name in (
+            "accuracy", "macro_precision", "macro_recall", "f_measure", "dice_pooled", "subset_accuracy", "label_accuracy",
+        )
+    },
+}  # fmt: skip
+"""Figure of published.yaml → table it is read from, column, factor, digits after the point. Accuracy is defined as there: the
+mean of the ten best epochs (section 4.2), latency the mean of 100 calls, size in KiB."""
 
 
 @dataclass(frozen=True)
 class Beside:
     """One printed table and ours."""
 
+    source: str
+    """The document."""
     number: str
     title: str
     row_names: list[str]
     column_names: list[str]
-    printed: list[list[float]]
+    printed: list[list[float | str]]
     digits: int
     """After the point, in ours."""
     ours: list[list[float]]
@@ -44,25 +56,24 @@ class Beside:
 
 
 def beside(runs: pd.DataFrame, files: pd.DataFrame) -> list[Beside]:
-    """Every table of published.yaml.
+    """Every table of those documents in published.yaml whose kind of data some of the runs have.
 
     Args:
         runs: finished runs, as `table.collect` gives them.
         files: as `files.collect_files` gives them; may be empty.
 
     """
-    told = yaml.safe_load(PUBLISHED.read_text())
-    finalists = told["finalists"]
-    if len(runs) and "datamodule" in runs:
-        alike = (
-            (runs.classes == told["classes"]) & (runs.grid == told["grid"]) & runs.datamodule.isin(told["datamodules"])
-        )
-        runs = runs[alike]
-    files = files[files.run.isin(runs.run)] if len(files) else files
-    files = _timed_once(files) if len(files) else files
-    tables = [_table(one, runs, files, [{one["rows"]["axis"]: value} for value in one["rows"]["values"]])
-              for one in told["stage1"]]  # fmt: skip
-    return tables + [_table(one, runs, files, finalists) for one in told["stage2"]]
+    found = []
+    for document in yaml.safe_load(PUBLISHED.read_text())["documents"]:
+        alike = np.ones(len(runs), bool)
+        for name, values in document["of"].items():
+            alike &= runs[name].isin(values).to_numpy(bool) if name in runs else False
+        own = runs[alike]
+        made = files[files.run.isin(own.run)] if len(files) else files
+        made = _timed_once(made) if len(made) else made
+        if len(own):
+            found += [_table(document["source"], one, own, made) for one in document["tables"]]
+    return found
 
 
 def _timed_once(files: pd.DataFrame) -> pd.DataFrame:
@@ -73,27 +84,27 @@ def _timed_once(files: pd.DataFrame) -> pd.DataFrame:
     return files.assign(_first=~common).sort_values("_first", kind="stable").drop_duplicates(["run", "file"])
 
 
-def _table(told: dict[str, Any], runs: pd.DataFrame, files: pd.DataFrame, rows: list[dict[str, Any]]) -> Beside:
-    source, column, factor = FIGURES[told["figure"]]
-    frame = runs if source == "runs" else files
-    axis = told.get("columns", {}).get("axis")
-    values = told.get("columns", {}).get("values", [None])
+def _table(source: str, told: dict[str, Any], runs: pd.DataFrame, files: pd.DataFrame) -> Beside:
+    rows = told["rows"]
+    if isinstance(rows, dict):
+        rows = [{rows["axis"]: value} for value in rows["values"]]
+    several = told["figure"] if isinstance(told["figure"], list) else [told["figure"]]
+    axis, values = (told.get("columns", {}).get(name) for name in ("axis", "values"))
+    columns = [(figure, value) for figure in several for value in values or [None]]
     kinds = told.get("files") or [told.get("file")] * len(rows)
-    ours = [
-        [
-            factor
-            * _mean(
-                frame, told["at"] | ({"file": kind} if kind else {}) | row | ({axis: value} if axis else {}), column
-            )
-            for value in values
-        ]
-        for row, kind in zip(rows, kinds, strict=True)
-    ]
-    digits = {"latency": 2, "size": 0}.get(told["figure"], 1)
-    names = [" ".join(str(value) for value in row.values()) for row in rows]
+
+    def ours(row: dict[str, Any], kind: str | None, figure: str, value: Any) -> float:
+        frame, column, factor, _ = FIGURES[figure]
+        conditions = told["at"] | ({"file": kind} if kind else {}) | row | ({axis: value} if axis else {})
+        return factor * _mean(runs if frame == "runs" else files, conditions, column)
+
     return Beside(
-        told["table"], told["title"], names, [str(v) for v in values if v is not None], told["printed"], digits, ours
-    )
+        source, told["table"], told["title"],
+        [" ".join(str(value) for value in row.values()) for row in rows],
+        [str(value) for value in values or []] or ([figure.replace("_", " ") for figure in several] if len(several) > 1 else []),
+        told["printed"], FIGURES[several[0]][3],
+        [[ours(row, kind, *column) for column in columns] for row, kind in zip(rows, kinds, strict=True)],
+    )  # fmt: skip
 
 
 def _mean(frame: pd.DataFrame, conditions: dict[str, Any], column: str) -> float:

@@ -5,13 +5,15 @@ import shutil
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
+import yaml
 
 from choices import ROOT
 from sweeps.records.run_record import read_record, update_record
 from sweeps.report.report import gather, write_report
 from sweeps.tables.exported_files import collect_files
-from sweeps.tables.published import beside
+from sweeps.tables.published import PUBLISHED, beside
 from sweeps.tables.runs import collect
 from tests.sweeps.made import add_run
 
@@ -133,3 +135,34 @@ def test_the_command_says_where_the_page_lies(sweep) -> None:
     )
     assert done.stderr == ""
     assert done.stdout.strip() == f"report: {sweep / 'report.html'}"
+
+
+@pytest.mark.parametrize(
+    ("run", "number", "printed", "ours"),
+    [
+        ({"datamodule": "severstal", "backbone": "resnet50", "test/dice_pooled": 0.5}, "figure 61", 70.1, 50),
+        ({"datamodule": "severstal", "backbone": "resnet50", "weights": 12_345_678}, "figure 62", 32562, 12346),
+        ({"datamodule": "severstal", "backbone": "resnet50", "test/label_accuracy": 0.9}, "figure 65", 93.3, 90),
+        ({"datamodule": "mnist", "backbone": "simplenet_v4", "temperature": 10, "test/f_measure": 0.9}, "2.3", 96.55, 90),
+        ({"datamodule": "synthetic_shackles", "backbone": "resnet50", "initial_weights": "random", "test/mae": 0.2}, "5.2", 0.0101, 0.2),
+        ({"datamodule": "synthetic_shackles", "backbone": "resnet50", "initial_weights": "imagenet", "test/mae": 0.2}, "5.1", 0.0078, 0.2),
+    ],
+)  # fmt: skip
+def test_each_document_stands_beside_runs_of_its_data(run, number, printed, ours):
+    tables = beside(pd.DataFrame([run]), pd.DataFrame())
+    (table,) = [one for one in tables if one.number == number]
+    pairs = [
+        (told, own)
+        for row, values in zip(table.printed, table.ours, strict=True)
+        for told, own in zip(row, values, strict=True)
+    ]
+    known = [(told, own) for told, own in pairs if own == own]
+    assert known == [(pytest.approx(printed, abs=0.6), pytest.approx(ours, abs=0.5 if ours > 1000 else 1e-6))]
+    assert len({one.source for one in tables}) == 1
+
+
+def test_published_tables_have_a_printed_figure_for_every_cell():
+    for document in yaml.safe_load(PUBLISHED.read_text())["documents"]:
+        run = {name: values[0] for name, values in document["of"].items()}
+        for table in beside(pd.DataFrame([run | {"run": "a"}]), pd.DataFrame()):
+            assert [len(row) for row in table.printed] == [len(row) for row in table.ours], table.title
