@@ -61,16 +61,22 @@ def train(job: Job) -> None:
         print(f"{ended}: {job.folder}")
         return
     whole: Record = {}
-    if job.cfg.fit == "all":
+    if job.cfg.fit != "fold":
         from jobs.whole_fit import folds_of, whole_fit
 
-        whole = whole_fit(job, samples, folds_of(job))
+        folds = folds_of(job)
+        whole = whole_fit(job, samples, folds)
     samples.images(job.cfg.resolution)  # cut now: a broken photo is answered before the long imports
     say_start(job, samples)
     resume = prepare_resume(job.folder, samples.fingerprint)
     update_record(job.folder, lambda old: opening(job, samples, old if resume else {}) | whole)
     ready = time.perf_counter()
-    result = fit_and_evaluate(job, samples, resume) | whole
+    if job.cfg.fit == "ensemble":
+        from training.ensemble import assemble
+
+        result = assemble(job, samples, folds) | whole
+    else:
+        result = fit_and_evaluate(job, samples, resume) | whole
     result |= {"seconds": {"data": ready - began} | result["seconds"], "peak_memory_bytes": largest_memory_bytes()}
     update_record(job.folder, lambda record: record | {"status": Status.DONE, "error": ""} | result)
     say_end(job, result)

@@ -121,9 +121,11 @@ def promised(answers: Answers, arm: str, figure: Callable[[Grades, Grades], floa
     for outer in sorted({outer for outer, _ in answers}):
         own = answers[outer, arm]
         chosen = [own[phone] for phone in drawn if phone in own]
+        if not chosen:  # the drawn phones are those that were put away
+            continue
         values.append(figure(*(np.concatenate(one) for one in zip(*chosen, strict=True))))
         cells.append(sum(len(labels) for labels, _ in answers[outer, "delivered int8"].values()))
-    return float(np.average(values, weights=cells))
+    return float(np.average(values, weights=cells)) if values else float("nan")
 
 
 def delivered(answers: Answers, arm: str, figure: Callable[[Grades, Grades], float], drawn: Sequence[str]) -> float:

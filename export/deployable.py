@@ -65,7 +65,7 @@ class Centred(nn.Module):
 
 @torch.inference_mode()
 def fold_scale(model: Deployable, example: Tensor) -> None:
-    """Moves the factor of the input scaling into the first convolution, which saves a pass over the pixels.
+    """Moves the factor of the input scaling into the first convolution of each network, which saves a pass over the pixels.
 
     The mean stays: taken into a bias, it would be wrong where zeros pad the picture.
     """
@@ -75,8 +75,11 @@ def fold_scale(model: Deployable, example: Tensor) -> None:
     model(example)
     for hook in hooks:
         hook.remove()
-    first, scaling = order[0], model.network.scaling
-    first.weight = nn.Parameter(first.weight * scaling.scale, requires_grad=False)
+    scaling = model.network.scaling
+    for network in model.network.networks:
+        own = set(network.modules())
+        first = next(layer for layer in order if layer in own)
+        first.weight = nn.Parameter(first.weight * scaling.scale, requires_grad=False)
     model.network.scaling = Centred(scaling.mean)  # type: ignore[assignment]
 
 

@@ -1,7 +1,7 @@
 """From a run's folder to its files: what `python -m export` and `export=all` share."""
 
 import math
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -64,14 +64,17 @@ def export_run(folder: Path, cfg: DictConfig, *, root: str | None = None, cache:
     if not checkpoint.exists():
         raise RecordError(f"{checkpoint}: no such checkpoint")
     samples = load_samples(record, root, cache)
-    promise = None
+    promise: Callable[[str], Record] | None = None
     if "whole_fit" in record:
-        from jobs.whole_fit import folds_of_record
+        from jobs.whole_fit import folds_of_record, networks_of
         from sweeps.analysis.expected import expected_of_file, rivals
 
         samples.merge_parts(keep_test=record["whole_fit"]["own_test_set"])
         methods = rivals(folds_of_record(folder, record))
-        promise = partial(expected_of_file, methods)
+        members = networks_of(record["whole_fit"])
+
+        def promise(kind: str) -> Record:
+            return expected_of_file(methods, kind) | members
 
     from export.pipeline import Export
     from training.build import build_data

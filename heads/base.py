@@ -6,6 +6,9 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+SMALLEST = 1e-6
+"""Probability that has a logarithm in float32, and one less it too."""
+
 
 class Head(nn.Module, ABC):
     """Turns labels into targets and logits into answers.
@@ -47,6 +50,13 @@ class Head(nn.Module, ABC):
         """Logits → answers: grades, yes or no, numbers."""
 
     @abstractmethod
+    def mean_logits(self, logits: Tensor) -> Tensor:
+        """Of M networks `(M, B, …)` → logits of the mean of their probabilities, or of their numbers, `(B, …)`.
+
+        Raises ValueError for a head that keeps weights of its own, which differ between the networks.
+        """
+
+    @abstractmethod
     def taught_loss(self, logits: Tensor, teacher: Tensor) -> Tensor:
         """The loss of one network where another's answers are the labels, both logits of one shape; a scalar."""
 
@@ -71,6 +81,12 @@ class Head(nn.Module, ABC):
             answer: the logits of the image itself, `(O,)` or `(O, H, W)`.
 
         """
+
+
+def log_odds(chances: Tensor) -> Tensor:
+    """Probabilities → logits of the same shape."""
+    chances = chances.clamp(SMALLEST, 1 - SMALLEST)
+    return chances.log() - (1 - chances).log()
 
 
 def check_sample_weights(logits: Tensor, sample_weights: Tensor | None) -> None:

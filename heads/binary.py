@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 from torchvision.ops import sigmoid_focal_loss
 
-from heads.base import Head, check_sample_weights
+from heads.base import Head, check_sample_weights, log_odds
 
 
 class BinaryHead(Head):
@@ -67,6 +67,10 @@ class BinaryHead(Head):
     def decode(self, logits: Tensor) -> Tensor:
         """Logits → bool of the same shape."""
         return self.probabilities(logits) > self.threshold
+
+    @override
+    def mean_logits(self, logits: Tensor) -> Tensor:
+        return log_odds(self.probabilities(logits).mean(dim=0))
 
     @override
     def describe(self, logits: Tensor, class_names: Sequence[str]) -> tuple[str, int]:

@@ -49,3 +49,7 @@ class Coral(GradeHead):
     def decode(self, logits: Tensor) -> Tensor:
         """How many P(grade > i) from the start exceed one half, `(B,)`."""
         return scan(self.levels(logits), 0.0)
+
+    def mean_logits(self, logits: Tensor) -> Tensor:
+        """Raises ValueError: see `Head`."""
+        raise ValueError("the thresholds of CORAL differ between networks: there is no mean of their scores")

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from heads.grades import GradeHead, exceedance, from_exceedance, running, scan
+from heads.grades import GradeHead, exceedance, from_exceedance, logits_of_steps, running, scan
 
 
 class Corn(GradeHead):
@@ -45,3 +45,7 @@ class Corn(GradeHead):
     def decode(self, logits: Tensor) -> Tensor:
         """How many products exceed one half, `(B,)`."""
         return scan(running(torch.mul, logits.sigmoid()), 0.5)
+
+    def mean_logits(self, logits: Tensor) -> Tensor:
+        """Steps whose products are the mean P(grade > i), `(B, K - 1)`."""
+        return logits_of_steps(torch.stack([running(torch.mul, one.sigmoid()) for one in logits]).mean(dim=0))

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from heads.base import Head, check_sample_weights
+from heads.base import SMALLEST, Head, check_sample_weights, log_odds
 
 
 class GradeHead(Head):
@@ -130,6 +130,12 @@ def running(combine: Callable[[Tensor, Tensor], Tensor], values: Tensor) -> Tens
     for step in range(1, len(columns)):
         columns[step] = combine(columns[step - 1], columns[step])
     return torch.cat(columns, dim=1)
+
+
+def logits_of_steps(exceeds: Tensor) -> Tensor:
+    """P(grade > i) `(B, K - 1)` → logits of P(grade > i | grade > i - 1), of the same shape."""
+    before = functional.pad(exceeds[:, :-1], (1, 0), value=1.0).clamp(min=SMALLEST)
+    return log_odds(exceeds / before)
 
 
 def scan(levels: Tensor, threshold: float) -> Tensor:

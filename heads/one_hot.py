@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from heads.base import SMALLEST
 from heads.grades import GradeHead
 
 
@@ -30,6 +31,10 @@ class OneHot(GradeHead):
     def decode(self, logits: Tensor) -> Tensor:
         """Index of the largest logit, `(B,)`."""
         return logits.argmax(dim=1)
+
+    def mean_logits(self, logits: Tensor) -> Tensor:
+        """Logarithms of the mean probabilities, `(B, K)`."""
+        return logits.softmax(dim=2).mean(dim=0).clamp(min=SMALLEST).log()
 
 
 class FocalOneHot(OneHot):

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from heads.grades import GradeHead, exceedance, from_exceedance, running, scan
+from heads.grades import GradeHead, exceedance, from_exceedance, logits_of_steps, running, scan
 
 
 class Ordinal(GradeHead):
@@ -45,3 +45,7 @@ class Ordinal(GradeHead):
     def decode(self, logits: Tensor) -> Tensor:
         """The scan over sigmoid(logits), `(B,)`."""
         return scan(logits.sigmoid(), self.threshold)
+
+    def mean_logits(self, logits: Tensor) -> Tensor:
+        """Steps whose products are the mean P(grade > i), `(B, K - 1)`."""
+        return logits_of_steps(torch.stack([running(torch.mul, one.sigmoid()) for one in logits]).mean(dim=0))

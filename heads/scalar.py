@@ -68,6 +68,10 @@ class ScalarHead(Head):
         return (logits - teacher).abs().mean()
 
     @override
+    def mean_logits(self, logits: Tensor) -> Tensor:
+        return logits.mean(dim=0)
+
+    @override
     def softened(self, logits: Tensor, temperature: float) -> Tensor:
         """The logits themselves: a number has no temperature."""
         return logits

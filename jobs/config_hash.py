@@ -17,6 +17,7 @@ HASH_EXCLUDED_KEYS = frozenset(
         "trainer.accelerator", "trainer.strategy", "trainer.devices", "trainer.num_nodes",
         "prefetch", "cache_on_device", "autotune", "num_stacked_seeds",
         "task.metrics", "task.targets", "encoding.targets", "encoding.needs_ordered_classes", "encoding.output_per_class",
+        "encoding.weights_in_head",
         "method.teacher", "method.temperatures",
         "export", "quantization", "format", "latency", "backbone.spec", "backbone.weights", "hydra", "experiment", "sweep",
         "finalist",

@@ -158,7 +158,13 @@ def headline(job: Job, result: Record) -> str:
     if "whole_fit" in result:
         from sweeps.analysis.expected import expected_text
 
-        return f"trained on all data for {result['whole_fit']['epochs']} epochs, to be expected: {expected_text(result['expected'], job.metrics)}"
+        about = result["whole_fit"]
+        how = (
+            f"the networks of {about['networks']} folds as one"
+            if "networks" in about
+            else f"trained on all data for {about['epochs']} epochs"
+        )
+        return f"{how}, to be expected: {expected_text(result['expected'], job.metrics)}"
     metrics, names = result.get("metrics", {}), job.metrics.headlines
     known = [one for part in ("val", "test") for one in (f"{part}/{name}" for name in names) if one in metrics]
     told = ", ".join(f"{one} {figure_text(one, metrics[one])}" for one in known)

@@ -9,6 +9,8 @@ from lightning_modules.backbones.spec import BackboneSpec
 from metrics.lookup import metrics_of
 from sweeps.records.checkpoints import KEPT
 
+FITS = ("fold", "all", "ensemble")
+
 
 def encodings_of(targets: str) -> list[str]:
     """The choices of conf/encoding for a kind of labels."""
@@ -69,17 +71,19 @@ def first_problem(cfg: DictConfig, spec: BackboneSpec) -> ValueError | None:
 
 def _wrong_fit(cfg: DictConfig) -> str:
     """What speaks against fit, one line; empty where nothing does."""
-    if cfg.fit not in ("fold", "all"):
-        return f"fit={cfg.fit}: want fold or all"
+    if cfg.fit not in FITS:
+        return f"fit={cfg.fit}: want {', '.join(FITS[:-1])} or {FITS[-1]}"
     if cfg.fit == "fold":
         return ""
     choices = HydraConfig.get().runtime.choices
     if cfg.datamodule.get("folds") is None:
-        return f"fit=all: datamodule={choices['datamodule']} has no folds to say what may be expected"
+        return f"fit={cfg.fit}: datamodule={choices['datamodule']} has no folds to say what may be expected"
+    if cfg.fit == "ensemble" and cfg.encoding.get("weights_in_head"):
+        return f"fit=ensemble: encoding={choices['encoding']} has weights of its own in every fold, which have no mean; want another, or fit=all"
     if "teacher" in cfg.method:
-        return "fit=all: a teacher has been tested on some of the data; want method=supervised"
+        return f"fit={cfg.fit}: a teacher has been tested on some of the data; want method=supervised"
     if metrics_of(choices["task"]).chooses_thresholds:
-        return f"fit=all: task={choices['task']} chooses its thresholds by a validation set, and there is none; want another task"
+        return f"fit={cfg.fit}: task={choices['task']} chooses its thresholds by a validation set, and there is none; want another task"
     if cfg.num_stacked_seeds > 1 or cfg.trainer.devices > 1 or cfg.trainer.num_nodes > 1:
-        return "fit=all: is one network in one process; want num_stacked_seeds=1, trainer.devices=1 and trainer.num_nodes=1"
+        return f"fit={cfg.fit}: is one network in one process; want num_stacked_seeds=1, trainer.devices=1 and trainer.num_nodes=1"
     return ""

@@ -1,4 +1,7 @@
-"""fit=all: a method that was chosen over folds is trained once more, on all data, as its folds were. No torch here."""
+"""What follows once a method was chosen over folds: fit=all trains it on all data, fit=ensemble takes the folds' networks together.
+
+No torch here.
+"""
 
 from pathlib import Path
 from statistics import median
@@ -23,8 +26,8 @@ def folds_of(job: Job) -> Folds:
     missing = [str(fold) for fold, one in enumerate(found) if one is None]
     if missing:
         raise RecordError(
-            f"fit=all: of {count} folds {', '.join(missing)} {'have' if len(missing) > 1 else 'has'} not been trained with these "
-            f"settings, so nothing says what to expect; the same command with fold={','.join(missing)} in place of fit=all trains "
+            f"fit={job.cfg.fit}: of {count} folds {', '.join(missing)} {'have' if len(missing) > 1 else 'has'} not been trained with these "
+            f"settings, so nothing says what to expect; the same command with fold={','.join(missing)} in place of fit={job.cfg.fit} trains "
             f"{'them' if len(missing) > 1 else 'it'}"
         )
     known = [one for one in found if one is not None]
@@ -42,6 +45,8 @@ def _run_with(runs: Path, digest: str) -> tuple[Path, Record] | None:
 def whole_fit(job: Job, samples: "Samples", folds: Folds) -> Record:
     """Makes all data the training set, sets the epochs, and gives what the record says of it: `whole_fit` and `expected`.
 
+    What to expect is what one fold's network gives; of an ensemble that is each of its members.
+
     Epochs are as many as the checkpoints of the folds that ship have seen, their median. A test set that all folds share belongs
     to the data set, is no fold, and stays what it is.
     """
@@ -52,7 +57,13 @@ def whole_fit(job: Job, samples: "Samples", folds: Folds) -> Record:
     runs = Path(str(job.cfg.paths.runs))
     names = [str(folder.relative_to(runs)) for folder in folds.folders]
     about = {"folds": names, "epochs": int(job.cfg.trainer.max_epochs), "own_test_set": own_test}
-    return {"whole_fit": about, "expected": expected(rivals(folds))}
+    about |= {"networks": len(names)} if job.cfg.fit == "ensemble" else {}
+    return {"whole_fit": about, "expected": expected(rivals(folds)) | networks_of(about)}
+
+
+def networks_of(about: Record) -> Record:
+    """Of how many networks an ensemble is, for `expected_text`; nothing of one network."""
+    return {name: value for name, value in about.items() if name == "networks"}
 
 
 def folds_of_record(folder: Path, record: Record) -> Folds:

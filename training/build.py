@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lightning_modules.base import TaskModule, TrainingSettings
 
 
-NON_HEAD_KEYS = ("targets", "needs_ordered_classes", "output_per_class")
+NON_HEAD_KEYS = ("targets", "needs_ordered_classes", "output_per_class", "weights_in_head")
 """Keys of an encoding's node that say what it is for."""
 
 
@@ -38,11 +38,20 @@ def build_module(
 
     """
     from lightning_modules.base import TrainingSettings
+    from lightning_modules.networks.ensemble import EnsembleNetwork
 
     cfg = config if isinstance(config, DictConfig) else OmegaConf.create(dict(config))
+    module = _module(cfg, start, num_classes, settings or TrainingSettings(ordered=ordered))
+    if cfg.get("fit") == "ensemble":
+        others = [_module(cfg, start, num_classes, module.settings).network for _ in range(1, cfg.datamodule.folds)]
+        module.network = EnsembleNetwork([module.network, *others], module.head.mean_logits)
+    return module
+
+
+def _module(cfg: DictConfig, start: InitialWeights, num_classes: int, settings: "TrainingSettings") -> "TaskModule":
     head = partial_from_config(cfg.encoding, exclude=NON_HEAD_KEYS)(num_classes=num_classes)
     task: Task = instantiate(cfg.task)
-    module = task.module(build_backbone(cfg, start), head, settings or TrainingSettings(ordered=ordered))
+    module = task.module(build_backbone(cfg, start), head, settings)
     if start.origin == "run" and start.path is not None and start.load_head:
         from lightning_modules.checkpoints import take_over_above
 

@@ -23,7 +23,7 @@ def evaluate(module: Any, data: Any, job: Job, samples: "Samples", history: list
     if (taught := module.distillation) is not None:
         sizes |= {"teacher_weights": taught.weights, "temperature": float(taught.temperature)}
     task: Task = instantiate(job.cfg.task)
-    if job.cfg.fit == "all":
+    if job.cfg.fit != "fold":
         return sizes | _without_validation(module, task, job, samples, history)
     ships = shipped(job.cfg, samples, len(history))
     found = task.evaluate(module, data, job, samples, history, ships["checkpoint"])
@@ -37,10 +37,10 @@ def _without_validation(
     module: Any, task: Task, job: Job, samples: "Samples", history: list[dict[str, float]]
 ) -> Record:
     """Of a network that was trained on all data: figures of the training's course, and of the data set's own test set."""
-    figures = {name: value for name, value in history[-1].items() if name.startswith("train/")}
+    figures = {name: value for name, value in (history or [{}])[-1].items() if name.startswith("train/")}
     tested = np.flatnonzero((samples.table.part == "test").to_numpy())
     if len(tested):
         found = task.figures(module, samples, tested, int(job.cfg.resolution))
         figures |= {f"test/{name}": value for name, value in found.items()}
-    reason = "fit=all: no validation set is left to choose an epoch by"
+    reason = f"fit={job.cfg.fit}: no validation set is left to choose an epoch by"
     return {"metrics": figures, "shipped": {"checkpoint": "last", "reason": reason}, "mistakes": []}

@@ -88,7 +88,7 @@ def build_trainer(
         others.append(EMAWeightAveraging(decay=cfg.callbacks.ema))
     logger: Any = run_logger(job, resumed=resume is not None) or False
     return pl.Trainer(
-        **settings_of(cfg) | {"precision": precision} | ({"limit_val_batches": 0} if cfg.fit == "all" else {}),
+        **settings_of(cfg) | {"precision": precision} | ({"limit_val_batches": 0} if cfg.fit != "fold" else {}),
         callbacks=[history, ProgressLine(f"val/{job.metrics.headlines[0]}"), *others, *kept],
         logger=logger,
         enable_progress_bar=False,

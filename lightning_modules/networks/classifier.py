@@ -44,9 +44,30 @@ class Network(nn.Module, ABC):
         self.scaling = InputScaling(backbone.mean, backbone.std)
 
     @property
+    def networks(self) -> list["Network"]:
+        """Those that an image passes side by side: itself alone."""
+        return [self]
+
+    @property
     @abstractmethod
     def above(self) -> list[nn.Module]:
         """What is always trained, whatever of the backbone is frozen."""
+
+    @abstractmethod
+    def prepared(self, pixels: Tensor) -> Tensor:
+        """Raw pixels 0..255 `(B, C, H, W)` of any dtype → what is scaled, float of the same shape or of three channels."""
+
+    @abstractmethod
+    def features(self, images: Tensor) -> Tensor:
+        """Scaled images → what the last layer works on."""
+
+    @abstractmethod
+    def logits(self, features: Tensor) -> Tensor:
+        """The last layer: features → logits `(B, O)` or `(B, O, H, W)`."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Raw pixels 0..255 `(B, C, H, W)` of any dtype → logits."""
+        return self.logits(self.features(self.scaling(self.prepared(pixels))))
 
 
 class GradeNetwork(Network):
@@ -72,11 +93,18 @@ class GradeNetwork(Network):
     def above(self) -> list[nn.Module]:
         return [self.linear]
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Raw pixels 0..255 `(B, C, H, W)` of any dtype → logits `(B, O)`."""
-        images = self.scaling(pixels.to(next(self.linear.parameters()).dtype))
+    @override
+    def prepared(self, pixels: Tensor) -> Tensor:
+        return pixels.to(next(self.linear.parameters()).dtype)
+
+    @override
+    def features(self, images: Tensor) -> Tensor:
         last = self.backbone(images)[-1]
-        features = last if self.own else self.dropout(adaptive_avg_pool2d(last, 1).flatten(1))
+        features: Tensor = last if self.own else self.dropout(adaptive_avg_pool2d(last, 1).flatten(1))
+        return features
+
+    @override
+    def logits(self, features: Tensor) -> Tensor:
         logits: Tensor = self.linear(features)
         return logits
 

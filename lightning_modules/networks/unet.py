@@ -74,11 +74,9 @@ class MaskNetwork(Network):
         """Height and width have to be multiples of this."""
         return int(self.backbone.strides[-1])
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Raw pixels 0..255 `(B, C, H, W)` of any dtype → logits `(B, O, H, W)`.
-
-        Raises ValueError for sides that are no multiples of the largest stride.
-        """
+    @override
+    def prepared(self, pixels: Tensor) -> Tensor:
+        """See `Network`. Raises ValueError for sides that are no multiples of the largest stride."""
         height, width = pixels.shape[2:]
         if height % self.multiple or width % self.multiple:
             fitting = [-(-side // self.multiple) * self.multiple for side in (height, width)]
@@ -86,11 +84,16 @@ class MaskNetwork(Network):
                 f"an image of {width} x {height} pixels: this network wants multiples of {self.multiple}, "
                 f"such as {fitting[1]} x {fitting[0]}"
             )
-        weight = next(self.last.parameters())
-        pixels = pixels.to(weight.dtype)
-        if self.grey is not None:
-            pixels = self.grey(pixels).expand(-1, 3, -1, -1)
-        images = self.scaling(pixels)
+        pixels = pixels.to(next(self.last.parameters()).dtype)
+        return pixels if self.grey is None else self.grey(pixels).expand(-1, 3, -1, -1)
+
+    @override
+    def features(self, images: Tensor) -> Tensor:
         maps = self.backbone(images)
-        logits: Tensor = self.last(self.decoder(maps if self.backbone.strides[0] == 1 else [images, *maps]))
+        features: Tensor = self.decoder(maps if self.backbone.strides[0] == 1 else [images, *maps])
+        return features
+
+    @override
+    def logits(self, features: Tensor) -> Tensor:
+        logits: Tensor = self.last(features)
         return logits

@@ -151,4 +151,5 @@ def expected_text(found: dict[str, Any], metrics: TaskMetrics) -> str:
         for name, (value, low, high) in found["figures"].items()
     )
     how = f", corrected for a choice among {found['methods']} methods" if found["methods"] > 1 else ""
+    how += f", each of its {found['networks']} networks alone" if "networks" in found else ""
     return f"{figures} ({found['folds']} folds, {found['sources']} sources{how})"

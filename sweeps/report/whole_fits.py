@@ -42,7 +42,7 @@ def whole_fits(sweep: Path, runs: pd.DataFrame) -> list[WholeFit]:
     if not len(runs) or "fit" not in runs:
         return []
     found = []
-    for run in runs.run[(runs.fit == "all") & (runs.status == Status.DONE)]:
+    for run in runs.run[runs.fit.isin(["all", "ensemble"]) & (runs.status == Status.DONE)]:
         record = read_record(sweep / run)
         axes, metrics = record["axes"], metrics_of(str(record["axes"]["task"]))
         files = [
@@ -51,6 +51,8 @@ def whole_fits(sweep: Path, runs: pd.DataFrame) -> list[WholeFit]:
             for kind, entry in record.get("exports", {}).items() if "path" in entry
         ]  # fmt: skip
         name = f"{axes['backbone']} {axes['width']:g} at {axes['resolution']} px"
+        if count := record["whole_fit"].get("networks"):
+            name += f", the networks of {count} folds as one"
         promise = record["expected"]
         found.append(WholeFit(run, name, expected_text(promise, metrics), promise["doubt"], files))
     return found

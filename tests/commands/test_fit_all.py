@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from export.runtime import read_file
@@ -21,7 +23,12 @@ def place(tmp_path_factory):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["fit=al"], "error: fit=al: want fold or all"),
+        (["fit=al"], "error: fit=al: want fold, all or ensemble"),
+        (["fit=ensemble"], "error: fit=ensemble: of 3 folds 0, 1, 2 have not been trained with these settings"),
+        (
+            ["fit=ensemble", "encoding=coral"],
+            "error: fit=ensemble: encoding=coral has weights of its own in every fold",
+        ),
         (["fit=all"], "error: fit=all: of 3 folds 0, 1, 2 have not been trained with these settings"),
         (["fit=all", "num_stacked_seeds=2"], "error: fit=all: is one network in one process"),
         (["fit=all", "method=distillation", "method.teacher=x"], "error: fit=all: a teacher has been tested on some"),
@@ -66,8 +73,30 @@ def test_all_data_as_the_folds_were(place) -> None:
 
     again = run(place, *SMALL, "fit=all", "sweep_name=whole", "export=all", check=0)
     assert "done before" in again.stdout
+    the_folds_as_one(place)
     for words in (["table"], ["report"]):
         assert run_sweeps(place, *words, "whole").returncode == 0
+
+
+def the_folds_as_one(place) -> None:
+    done = run(place, *SMALL, "fit=ensemble", "sweep_name=whole", "export=all", "quantization=[float32,int8]", check=0)
+    assert done.stderr == ""
+    (folder,) = [one for one in find_runs(place / "runs" / "whole") if record_of(one)["config"]["fit"] == "ensemble"]
+    record = record_of(folder)
+    assert "the networks of 3 folds as one, to be expected: macro F1" in done.stdout
+    assert "each of its 3 networks alone" in done.stdout
+    members = [place / "runs" / name for name in record["whole_fit"]["folds"]]
+    assert record["weights"] == sum(record_of(one)["weights"] for one in members)
+    answers = []
+    for at, given in enumerate([folder / "export" / "float32.tflite", *members]):
+        table = place / f"answers{at}.csv"
+        line = [sys.executable, "predict.py", f"run={given}", f"input={place / 'screens'}", f"output={table}"]
+        subprocess.run(line, check=True, capture_output=True)
+        frame = pd.read_csv(table)
+        answers.append(frame[[name for name in frame if name.startswith("p_")]].to_numpy())
+    np.testing.assert_allclose(answers[0], np.mean(answers[1:], axis=0), atol=2e-3)
+    assert record["exports"]["float32"]["agreement"] > 0.99
+    assert record["exports"]["int8"]["agreement"] > 0.7
 
 
 def run_sweeps(place, *words):

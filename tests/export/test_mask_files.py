@@ -22,9 +22,9 @@ from training.trainer import seed_everything
 QUICK = ("plain_unet",)
 
 
-def marking_module(backbone, classes=3, size=(64, 96), width=None):
+def marking_module(backbone, classes=3, size=(64, 96), width=None, seed=0):
     """A module whose masks differ from image to image: batch statistics from noise, logits spread around 0."""
-    seed_everything(0)
+    seed_everything(seed)
     cfg = deepcopy(composed(f"backbone={backbone}", "task=segmentation", "encoding=bce"))
     spec = spec_of(backbone)
     cfg.width = spec.default_width if width is None else width

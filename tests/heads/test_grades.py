@@ -416,3 +416,19 @@ def test_corn_ignores_steps_that_the_label_does_not_reach() -> None:
     logits = torch.zeros(1, 4, requires_grad=True)
     slope = gradient(Corn(5).loss(logits, torch.tensor([1])), logits)
     assert (slope != 0).tolist() == [[True, True, False, False]]
+
+
+@every_encoding
+@every_size
+def test_the_mean_of_several_networks_has_the_mean_of_their_probabilities(encoding, classes):
+    head = head_of(encoding, classes)
+    logits = 4 * torch.randn(3, 50, head.num_outputs, generator=torch.Generator().manual_seed(0))
+    if encoding == "coral":  # its thresholds differ between networks
+        with pytest.raises(ValueError, match="CORAL"):
+            head.mean_logits(logits)
+        return
+    mean = torch.stack([head.probabilities(one) for one in logits]).mean(dim=0)
+    torch.testing.assert_close(head.probabilities(head.mean_logits(logits)), mean, atol=1e-5, rtol=0)
+    certain = torch.full((2, 1, head.num_outputs), 200.0)
+    certain[1] = -200.0
+    assert torch.isfinite(head.mean_logits(certain)).all()
