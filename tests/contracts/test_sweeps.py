@@ -55,7 +55,7 @@ def test_stage_1_is_the_thesis():
 def test_finalists_are_the_thesis():
     published = yaml.safe_load((CONF.parent / "sweeps" / "tables" / "published.yaml").read_text())
     names = composed("+sweep=stage2_augmentation", "+finalist=none").hydra.sweeper.params["+finalist"].split(",")
-    for name, wanted in zip(names, published["finalists"], strict=True):
+    for name, wanted in zip(names, published["documents"][0]["finalists"], strict=True):
         cfg = composed(f"+finalist={name}")
         assert cfg.backbone.spec.name == wanted["backbone"]
         assert cfg.width == wanted.get("width")
