@@ -15,6 +15,7 @@ from annotation.log import AnnotationError, Statement
 from annotation.state import IMPORTED, UNUSABLE
 from annotation.store import Book
 from datamodules.screens.grid import rectify, split_cells
+from storage.whole_file import write_whole
 
 MARGIN = 0.02
 """Share of a cell at each side that overlap is not counted in: what is drawn for a neighbour reaches over by a pixel."""
@@ -124,7 +125,7 @@ def to_coco(book: Book, path: Path) -> int:
                 "segmentation": [[round(float(value), 2) for value in quad.ravel()]], "area": round(float(area), 1),
                 "bbox": [round(float(value), 2) for value in (left, top, right - left, bottom - top)],
             })  # fmt: skip
-    path.write_text(json.dumps({"images": images, "annotations": annotations, "categories": categories}, indent=1))
+    write_whole(path, json.dumps({"images": images, "annotations": annotations, "categories": categories}, indent=1))
     return len(annotations)
 
 

@@ -10,6 +10,7 @@ from annotation.state import IMPORTED, UNUSABLE
 from annotation.store import Book
 from datamodules.images.decoding import SUFFIXES
 from datamodules.screens.photo_folder import photo_stem
+from storage.whole_file import replaced
 
 CELL = re.compile(r"(?P<photo>.+)_r(?P<row>\d+)_c(?P<col>\d+)")
 
@@ -86,7 +87,7 @@ def to_table(book: Book, path: Path) -> int:
                 rows.append(
                     (name, one.columns.get("source_id", ""), *cell, label, named, votes, one.settled.get(cell, ""))
                 )
-    with path.open("w", newline="") as file:
+    with replaced(path) as unfinished, unfinished.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("photo", "source_id", "row", "col", "label", "label_name", "votes", "settled"))
         writer.writerows(rows)

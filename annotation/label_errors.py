@@ -12,6 +12,7 @@ from annotation.log import AnnotationError
 from annotation.state import UNUSABLE
 from annotation.store import Book
 from datamodules.screens.photo_folder import cell_name
+from storage.whole_file import replaced
 from sweeps.records.run_record import find_runs, read_record
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def doubts(book: Book, runs: Path) -> list[tuple[Any, ...]]:
 def write_doubts(root: Path, rows: Iterable[Sequence[Any]]) -> Path:
     """Writes the list that the review page walks through; rows as COLUMNS."""
     path = root / FILE
-    with path.open("w", newline="") as file:
+    with replaced(path) as unfinished, unfinished.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows(rows)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from annotation.log import AnnotationError
 from datamodules.base.pixels import Image, resize
 from datamodules.screens.grid import Grid, cut_cells
+from storage.whole_file import write_whole
 
 Probabilities = npt.NDArray[np.float64]
 
@@ -86,9 +87,7 @@ class Proposals:
 
     def keep(self) -> None:
         """Writes what is known to the cache."""
-        unfinished = self._path.with_suffix(".part")
-        unfinished.write_text(json.dumps(self._known))
-        unfinished.replace(self._path)
+        write_whole(self._path, json.dumps(self._known))
 
 
 def doubt(probabilities: Probabilities) -> float:

@@ -14,7 +14,7 @@ from annotation.photos import Photos
 from annotation.state import IMPORTED, PHOTO_FIELDS, UNUSABLE, Cell, PhotoState, State, plain_number
 from datamodules.screens.grid import Grid, check_corners
 from datamodules.screens.photo_folder import CORNER_COLUMNS, NO_LABEL, TRUE_WORDS
-from sweeps.records.run_record import write_whole
+from storage.whole_file import write_whole
 
 KNOWN = ("photo", *PHOTO_FIELDS, "width", "height", *CORNER_COLUMNS)
 RESERVED = ("row", "col", "label", "settled", "votes", "corners", "turned")

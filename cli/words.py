@@ -3,7 +3,6 @@
 import os
 import re
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 from typing import Any, NoReturn
 
 from hydra._internal.utils import get_args_parser
@@ -62,8 +61,8 @@ def _parsed(words: list[str]) -> tuple[list[str], list[str]]:
     if len(given := [flag for flag, value in asked.items() if value]) > 1:
         more = "; it shows the settings of one run" if "--cfg" in given else ""
         refuse(f"{' and '.join(given)} do not go together: want one of them{more}")
-    if args.experimental_rerun and not Path(args.experimental_rerun).is_file():
-        refuse(f"--experimental-rerun {args.experimental_rerun}: no such file; want a run's config.pickle")
+    if args.experimental_rerun:
+        refuse("--experimental-rerun: reads a pickle, which may run anything; want the words of the command")
     if args.resolve and not args.cfg:
         refuse("--resolve goes with --cfg job: want --cfg job --resolve")
     flags = list(words)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from export.quantize import FloatFile
 from lightning_modules.base import TaskModule
 from metrics.against_baseline import by_part
 from metrics.base import TaskMetrics
+from storage.whole_file import replaced, write_whole
 from sweeps.records.run_record import Record, one_line, update_record
 
 Quantization = Callable[[FloatFile], bytes]
@@ -101,7 +101,8 @@ class Export:
                 bar.update()
         frames.append(self.earlier_predictions(entries))
         whole = pd.concat([frame for frame in frames if frame is not None] or [pd.DataFrame()])
-        _replace(self.target / "predictions.parquet", lambda path: whole.to_parquet(path, index=False))
+        with replaced(self.target / "predictions.parquet") as file:
+            whole.to_parquet(file, index=False)
 
         def entered(old: Record) -> Record:
             """Timings and scores of a file that came out the same stay, those of phones above all."""
@@ -128,7 +129,7 @@ class Export:
     def convert(self, torch_says: FileComparison) -> FloatFile:
         """Writes model.onnx and gives the float32 file, held against torch."""
         onnx_model = self.onnx(self.module)
-        _write(self.target / "model.onnx", onnx_model)
+        write_whole(self.target / "model.onnx", onnx_model)
         data = self.format.convert(onnx_model)
         few, wanted = torch_says.few
         worst = (
@@ -183,7 +184,7 @@ class Export:
             scored = {"expected": self.promise(name)}
         data = self.format.finish(made, json.dumps(about | self.figures_of(figures) | scored).encode())
         path = self.target / f"{name}{self.format.suffix}"
-        _write(path, data)
+        write_whole(path, data)
         entry = {
             "path": str(path.relative_to(self.folder)),
             "size_bytes": len(data),
@@ -233,17 +234,3 @@ class Export:
             "versions": self.record["versions"],
             **torch_says.described,
         }
-
-
-def _write(path: Path, data: bytes) -> None:
-    _replace(path, lambda unfinished: unfinished.write_bytes(data))
-
-
-def _replace(path: Path, write: Callable[[Path], Any]) -> None:
-    """Writes under another name first: a stopped export leaves no half file under a final name."""
-    unfinished = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        write(unfinished)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

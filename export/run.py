@@ -13,7 +13,7 @@ from metrics.base import TaskMetrics
 from metrics.figures import figure_text
 from metrics.lookup import metrics_of
 from sweeps.records.checkpoints import check_checkpoint, checkpoint_file
-from sweeps.records.run_record import Record, RecordError, Status, find_runs, read_record, status_of
+from sweeps.records.run_record import Record, RecordError, Status, exported_bytes, find_runs, read_record, status_of
 from tasks.base import metrics_of_record, task_of_record
 from training.finished_run import load_run, load_samples
 
@@ -88,6 +88,15 @@ def export_run(folder: Path, cfg: DictConfig, *, root: str | None = None, cache:
     return export.run()
 
 
+def _is_scored(folder: Path, kind: str) -> bool:
+    """Whether a file is there and what the record has scored: a kill may have come between the two."""
+    try:
+        exported_bytes(folder, kind)
+    except RecordError:
+        return False
+    return True
+
+
 def export_within(folder: Path, cfg: DictConfig) -> None:
     """The last part of a training job with `export=all`; what has been made before is not made again.
 
@@ -95,10 +104,7 @@ def export_within(folder: Path, cfg: DictConfig) -> None:
     """
     record = read_record(folder)
     made, checkpoint = record.get("exports", {}), checkpoint_file(folder, record, cfg.export.checkpoint).stem
-    there = {
-        name for name, entry in made.items()
-        if "path" in entry and (folder / entry["path"]).exists() and entry["checkpoint"] == checkpoint
-    }  # fmt: skip
+    there = {name for name, entry in made.items() if entry.get("checkpoint") == checkpoint and _is_scored(folder, name)}
     missing = [str(name) for name in cfg.quantization if cfg.overwrite or name not in there]
     if not missing:
         return

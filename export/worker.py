@@ -11,7 +11,15 @@ from omegaconf import OmegaConf
 from export.latency.selection import keep
 from export.run import export_within
 from jobs.export_queue import STOPPED
-from sweeps.records.run_record import RunIsBusyError, failure_recorded, hold, is_done, one_line, read_record
+from sweeps.records.run_record import (
+    RunIsBusyError,
+    exported_bytes,
+    failure_recorded,
+    hold,
+    is_done,
+    one_line,
+    read_record,
+)
 from sweeps.records.wandb_export import update_wandb_run
 
 
@@ -47,7 +55,7 @@ def time_files(folder: Path, wish: dict[str, Any]) -> None:
     places = instantiate(cfg.latency)
     for kind, entry in read_record(folder).get("exports", {}).items():
         if kind in cfg.quantization and "path" in entry and (cfg.overwrite or not entry["latency"]):
-            keep(folder, kind, timed((folder / entry["path"]).read_bytes(), places))
+            keep(folder, kind, timed(exported_bytes(folder, kind), places))
 
 
 if __name__ == "__main__":

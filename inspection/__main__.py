@@ -15,8 +15,9 @@ from cli.command_line import require_keys, run_cli, stop_or_report
 from cli.train_schema import register
 from datamodules.images.decoding import decode
 from datamodules.prediction_inputs import preprocess, read_samples
+from storage.whole_file import replaced, write_whole
 from sweeps.records.checkpoints import check_checkpoint
-from sweeps.records.run_record import RecordError, Status, read_record, write_whole
+from sweeps.records.run_record import RecordError, Status, read_record
 from tasks.base import task_of
 
 register()
@@ -69,7 +70,8 @@ def draw_page(cfg: DictConfig, known: Any, place: Path) -> Path:
     )  # fmt: skip
     settings = [str(cfg[key]) for key in ("layers", "cam_method", "cam_layer", "target", "checkpoint")]
     path = place / f"page-{_called(files, settings)}.jpg"
-    page.save(path, quality=88)
+    with replaced(path) as unfinished:
+        page.save(unfinished, quality=88)
     told |= {"images": [{"file": str(file), "answer": one.answer} for file, one in zip(files, images, strict=True)]}
     write_whole(path.with_suffix(".json"), json.dumps(told, indent=1))
     return path

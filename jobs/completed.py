@@ -10,6 +10,8 @@ from hydra.utils import instantiate
 
 from choices import ROOT, conf_folders
 from jobs.source_runs import checkpoint_of, content_of, matching
+from jobs.trusted_config import trusted_config
+from storage.inside import inside
 from sweeps.records.journal import Command
 from sweeps.records.run_record import Record, RecordError, Status, read_record
 
@@ -63,7 +65,9 @@ def _ended_well(folder: Path, record: Record) -> bool:
     if begun.get("origin") == "run" and begun["sha256"] not in _runs_at(str(record["config"]["backbone"]["weights"])):
         return False  # that run has been trained anew
     files = record.get("exports", {}).values()
-    return record["status"] == Status.DONE and all("path" in one and (folder / one["path"]).exists() for one in files)
+    return record["status"] == Status.DONE and all(
+        "path" in one and inside(folder, one["path"]).exists() for one in files
+    )
 
 
 def _runs_at(name: str) -> list[str]:
@@ -75,7 +79,7 @@ def _data(records: list[Record]) -> list[tuple[dict[str, Any], str]]:
     """The different data sets of the runs that have one, each with the fingerprint that its runs saw."""
     seen = {
         str(record["config"]["datamodule"]) + record["data"]["fingerprint"]: (
-            record["config"]["datamodule"],
+            trusted_config(record, ["datamodule"])["datamodule"],
             record["data"]["fingerprint"],
         )
         for record in records

@@ -80,11 +80,20 @@ def prepare_resume(folder: Path, fingerprint: str) -> Path | None:
     last, record = folder / "checkpoints" / "last.ckpt", _record_of(folder)
     begun = record.get("status") in (Status.RUNNING, Status.PRUNED) and _is_of(record, fingerprint)
     begun = begun and "together" not in record  # a stack keeps its seeds in a file of its own
-    if begun and zipfile.is_zipfile(last):  # a checkpoint cut off by a kill or a full disk has no directory
+    if begun and is_whole(last):
         return last
     for checkpoint in last.parent.glob("*.ckpt"):
         checkpoint.unlink()
     return None
+
+
+def is_whole(checkpoint: Path) -> bool:
+    """Whether every byte of a checkpoint is as it was written: one cut off has no directory, one that was damaged another CRC."""
+    try:
+        with zipfile.ZipFile(checkpoint) as archive:
+            return archive.testzip() is None
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
 def _record_of(folder: Path) -> Record:

@@ -1,6 +1,6 @@
 """A record's configuration, as far as something is built from it: a record is data, never code."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from choices import ChoiceError, read_choice
@@ -8,24 +8,44 @@ from sweeps.records.run_record import Record, RecordError
 
 BUILT = ("backbone", "encoding", "task", "datamodule", "augmentation", "imbalance")
 """Groups of a record's configuration from which anything is built once the training is over."""
+SCALARS = (str, int, float, bool, type(None))
 
 
-def trusted_config(record: Record) -> dict[str, Any]:
-    """The configuration of a record: its scalars and the groups in BUILT, once every class in them is the one that conf/ names for
-    the record's choice.
+def trusted_config(record: Record, groups: Sequence[str] = BUILT) -> dict[str, Any]:
+    """The configuration of a record: its scalars and some groups, once every class in them is the one that conf/ names for
+    the record's choice, and no text in them is one that a configuration would work out.
 
-    Raises RecordError for a class that neither gridlite nor a package in `GRIDLITE_PACKAGES` names in that place.
+    Raises RecordError for a class that neither gridlite nor a package in `GRIDLITE_PACKAGES` names in that place, for such a text,
+    for a network that would be fetched from elsewhere, and for a group that is missing.
     """
-    kept = {key: value for key, value in record["config"].items() if key in BUILT or not isinstance(value, Mapping)}
-    for group in BUILT:
-        choice = str(record["axes"].get(group))
-        if wrong := _foreign(kept[group], _choice(group, choice)):
-            where, name = wrong
+    config, axes = record.get("config"), record.get("axes")
+    if not isinstance(config, Mapping) or not isinstance(axes, Mapping):
+        raise RecordError("record.json: want config and axes, which say what to build")
+    kept = {key: value for key, value in config.items() if key in groups or isinstance(value, SCALARS)}
+    for group in groups:
+        choice = str(axes.get(group))
+        if not isinstance(kept.get(group), Mapping):
+            raise RecordError(f"record.json: config.{group}: want the settings of {group}={choice}")
+        for where, name in _targets(kept[group]):
+            if name != _at(_choice(group, choice), where):
+                raise RecordError(
+                    f"record.json: config.{group}{_text(where)}._target_={name}: not what {group}={choice} is built from, nothing of this "
+                    "record is run; a package of your own has to be named in GRIDLITE_PACKAGES"
+                )
+    for where, text in _texts(kept):
+        if "${" in text:
             raise RecordError(
-                f"record.json: config.{group}{where}._target_={name}: not what {group}={choice} is built from, nothing of this "
-                "record is run; a package of your own has to be named in GRIDLITE_PACKAGES"
+                f"record.json: config{_text(where)}={text}: want a plain value: a record is not worked out"
+            )
+        if where[0] == "backbone" and ":" in text and where[1:] != ("weights",):
+            raise RecordError(
+                f"record.json: config{_text(where)}={text}: names a network elsewhere; want one that comes with timm"
             )
     return kept
+
+
+Place = tuple[str | int, ...]
+"""Keys and places in lists, from the outside in."""
 
 
 def _choice(group: str, name: str) -> dict[str, Any]:
@@ -41,18 +61,40 @@ def _choice(group: str, name: str) -> dict[str, Any]:
     return found | own
 
 
-def _foreign(node: Mapping[str, Any], known: Mapping[str, Any], where: str = "") -> tuple[str, str] | None:
-    """Where in a node, and by which name, a class is named that its choice does not name there; None where all is well."""
-    target = node.get("_target_")
-    if target is not None and target != known.get("_target_"):
-        return where, str(target)
-    for key, value in node.items():
-        if isinstance(value, Mapping):
-            below = known.get(key)
-            if wrong := _foreign(value, below if isinstance(below, Mapping) else {}, f"{where}.{key}"):
-                return wrong
-        elif isinstance(value, list):
-            for number, one in enumerate(value):
-                if isinstance(one, Mapping) and (wrong := _foreign(one, {}, f"{where}.{key}[{number}]")):
-                    return wrong
-    return None
+def _targets(node: Any, where: Place = ()) -> Iterator[tuple[Place, Any]]:
+    """Every `_target_` in a node, however deep, with where it stands."""
+    if isinstance(node, Mapping):
+        if "_target_" in node:
+            yield where, node["_target_"]
+        for key, value in node.items():
+            yield from _targets(value, (*where, key))
+    elif isinstance(node, list):
+        for number, value in enumerate(node):
+            yield from _targets(value, (*where, number))
+
+
+def _texts(node: Any, where: Place = ()) -> Iterator[tuple[Place, str]]:
+    """Every text in a node, keys among them, with where it stands."""
+    if isinstance(node, str):
+        yield where, node
+    elif isinstance(node, Mapping):
+        for key, value in node.items():
+            yield (*where, key), str(key)
+            yield from _texts(value, (*where, key))
+    elif isinstance(node, list):
+        for number, value in enumerate(node):
+            yield from _texts(value, (*where, number))
+
+
+def _at(known: Any, where: Place) -> Any:
+    """The `_target_` that a choice names in a place; None where it names none."""
+    for key in where:
+        try:
+            known = known[key]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return known.get("_target_") if isinstance(known, Mapping) else None
+
+
+def _text(where: Place) -> str:
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in where)

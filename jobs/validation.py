@@ -7,7 +7,7 @@ from choices import names_of, read_choice
 from jobs.launch_environment import wrong_processes
 from lightning_modules.backbones.spec import BackboneSpec
 from metrics.lookup import metrics_of
-from sweeps.records.checkpoints import KEPT
+from sweeps.records.schema import KEPT
 
 FITS = ("fold", "all", "ensemble")
 

@@ -20,6 +20,7 @@ from cli.command_line import quoted, stop_or_report
 from cli.train_schema import register
 from datamodules.base.errors import DataError
 from jobs.run_state import SAID_BEFORE
+from storage.whole_file import write_whole
 from sweeps.records.probe_results import Probe, kept
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def claimed(runs: Path, root: Path, fingerprint: str) -> Path:
         told = sweep / "data.txt"
         if not told.is_file():
             sweep.mkdir(parents=True, exist_ok=True)
-            told.write_text(f"{fingerprint} {root}\n")
+            write_whole(told, f"{fingerprint} {root}\n")
         if told.read_text().split(" ")[0] == fingerprint:
             return sweep
     raise AssertionError

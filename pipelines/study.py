@@ -113,8 +113,8 @@ def chosen(sweep: Path, most: int, *, dry: bool) -> list[str]:
     """
     if dry:
         return ["backbone=FRONT width=FRONT resolution=FRONT"]
+    from storage.whole_file import write_whole
     from sweeps.analysis.pareto import finalists
-    from sweeps.records.run_record import write_whole
     from sweeps.tables.exported_files import collect_files
 
     path = sweep / "finalists.json"

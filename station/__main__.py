@@ -11,6 +11,7 @@ from choices import CONF
 from cli.arguments import check_environment, room_command
 from cli.command_line import require_keys, run_cli, stop_or_report
 from cli.train_schema import register
+from storage.whole_file import write_whole
 from sweeps.analysis.recommendation import advised_kind
 from sweeps.records.run_record import RecordError, read_record
 
@@ -37,7 +38,7 @@ def main(cfg: DictConfig) -> None:
             print("  ".join(cell["label"].ljust(width) for cell in found["cells"][at : at + columns]).rstrip())
         print(f"{found['grade']} ({found['seconds']:.2f} s, {file.name})")
         if cfg.json:
-            Path(cfg.json).write_text(json.dumps(found, indent=1))
+            write_whole(Path(cfg.json), json.dumps(found, indent=1))
             print(f"json: {cfg.json}")
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from choices import ChoiceError, read_choice
+from jobs.trusted_config import trusted_config
 from metrics.against_baseline import doubt_of_record
 from metrics.base import TaskMetrics
 from metrics.lookup import metrics_of
@@ -135,7 +136,7 @@ def task_named(name: str, settings: Mapping[str, Any] | None = None) -> Task:
 
 def task_of_record(record: Mapping[str, Any]) -> Task:
     """The task of a run, with the run's settings."""
-    return task_named(str(record["axes"]["task"]), record["config"]["task"])
+    return task_named(str(record["axes"]["task"]), trusted_config(dict(record), ["task"])["task"])
 
 
 def task_of(given: Path) -> Task:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from storage.whole_file import replaced
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -47,7 +49,8 @@ def evaluate_checkpoints(
             metrics |= {f"{part}/{infix}{name}": value for name, value in figures.items()}
             frames.append(frame.assign(checkpoint=checkpoint))
     everything = pd.concat(frames)
-    everything.to_parquet(folder / "predictions.parquet", index=False)
+    with replaced(folder / "predictions.parquet") as file:
+        everything.to_parquet(file, index=False)
     return metrics, everything
 
 
@@ -64,4 +67,5 @@ def draw_squares(names: list[str], samples: "Samples", resolution: int, path: Pa
     for at, name in enumerate(names):
         square = Image.fromarray(np.asarray(images[place[name]])).resize((SIDE, SIDE))
         row.paste(square, (SIDE * at, 0))
-    row.save(path, quality=85)
+    with replaced(path) as unfinished:
+        row.save(unfinished, quality=85)

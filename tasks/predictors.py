@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from datamodules.base.errors import DataError
 from datamodules.prediction_inputs import Sample, read_samples
+from storage.whole_file import replaced
 from sweeps.records.checkpoints import checkpoint_file
 from sweeps.records.run_record import read_record
 
@@ -106,7 +107,7 @@ class FolderRows(ABC):
             row for at in starts for row in self.rows(np.stack([pixels for _, pixels in samples[at : at + batch_size]]))
         ]
         rows = [self.kept(columns) | row for (columns, _), row in zip(samples, answers, strict=True)]
-        with table.open("w", newline="") as file:
+        with replaced(table) as unfinished, unfinished.open("w", newline="") as file:
             writer = csv.DictWriter(file, list(rows[0]))
             writer.writeheader()
             writer.writerows(rows)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, override
 import numpy as np
 import numpy.typing as npt
 
+from storage.whole_file import replaced
 from sweeps.records.run_record import Record
 from tasks.base import Predictor, Task
 from tasks.evaluation import COLUMNS, evaluate_checkpoints
@@ -175,9 +176,9 @@ def _draw_contours(
             beside(images[members[at]], masks, f"Dice {dice[at]:.2f}, {names[members[at]]}: truth, then answer")
         )
     sheet = in_rows(pairs)
-    Image.fromarray(np.concatenate([sheet, legend(sheet.shape[1], samples.class_names)])).save(
-        job.folder / "mistakes.jpg", quality=88
-    )
+    drawn = Image.fromarray(np.concatenate([sheet, legend(sheet.shape[1], samples.class_names)]))
+    with replaced(job.folder / "mistakes.jpg") as file:
+        drawn.save(file, quality=88)
     return [{"sample": str(names[members[at]]), "dice": float(dice[at])} for at in chosen]
 
 

@@ -14,6 +14,7 @@ from datamodules.images.decoding import SUFFIXES, decode
 from datamodules.masks.contours import legend, outlined
 from datamodules.masks.run_lengths import encode
 from datamodules.masks.tiles import by_tiles
+from storage.whole_file import replaced
 
 Images = npt.NDArray[np.uint8]
 COLUMNS = ("ImageId", "ClassId", "EncodedPixels", "class_name", "pixels", "share")
@@ -56,7 +57,7 @@ def mark_folder(root: Path, segmenter: Segmenter, path: Path) -> str:
     pictures = path.with_name(f"{path.stem}_outlined")
     pictures.mkdir(parents=True, exist_ok=True)
     seen = found = 0
-    with path.open("w", newline="") as file:
+    with replaced(path) as unfinished, unfinished.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         for name, picture in _read(tqdm(files, desc="marking", unit="image", leave=False, disable=None), root):
@@ -66,7 +67,8 @@ def mark_folder(root: Path, segmenter: Segmenter, path: Path) -> str:
             target = pictures / f"{name}{'.jpg' if max(picture.shape) < MOST_JPEG else '.png'}"
             target.parent.mkdir(parents=True, exist_ok=True)
             below = legend(picture.shape[1], segmenter.labels)
-            Image.fromarray(np.concatenate([outlined(picture, masks), below])).save(target, quality=90)
+            with replaced(target) as drawn:
+                Image.fromarray(np.concatenate([outlined(picture, masks), below])).save(drawn, quality=90)
             seen, found = seen + 1, found + sum(bool(row["EncodedPixels"]) for row in rows)
     if not seen:
         raise DataError(f"input={root}: none of its {len(files)} images can be read")

@@ -20,8 +20,9 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from lightning_modules.execution import PLAIN, ExecutionMode, adopt, in_layout
+from storage.whole_file import write_whole
 from sweeps.records.environment import processor
-from sweeps.records.run_record import read_record, update_record, write_whole
+from sweeps.records.run_record import read_record, update_record
 
 if TYPE_CHECKING:
     from datamodules.base.loaders import CellDataModule

@@ -4,6 +4,7 @@ import time
 from typing import TYPE_CHECKING
 
 from jobs.job import Job
+from storage.whole_file import replaced
 from sweeps.analysis.expected import Folds
 from sweeps.records.checkpoints import checkpoint_file, shipped_checkpoint
 from sweeps.records.run_record import Record
@@ -29,6 +30,7 @@ def assemble(job: Job, samples: "Samples", folds: Folds) -> Record:
     module.network = EnsembleNetwork([one.network for one in modules], module.head.mean_logits)
     path = job.folder / "checkpoints" / "last.ckpt"
     path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({"state_dict": module.state_dict()}, path)
+    with replaced(path) as file:
+        torch.save({"state_dict": module.state_dict()}, file)
     found = evaluate(module, None, job, samples, [])
     return found | {"history": [], "seconds": {"fit": 0.0, "test": time.perf_counter() - began}}

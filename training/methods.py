@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from datamodules.base.samples import Samples
 from jobs.leakage import assert_no_leakage
 from jobs.teachers import KEY, identity, teachers_of
+from storage.whole_file import replaced
 from sweeps.records.run_record import RecordError, read_record
 
 if TYPE_CHECKING:
@@ -114,9 +115,8 @@ def _logits_of(checkpoint: Path, module: "TaskModule", samples: Samples, cache: 
         if not path.exists():
             record = read_record(checkpoint.parents[1])
             found = _computed(module, samples.images(int(record["config"]["resolution"])))
-            unfinished = path.with_suffix(".part.npy")
-            np.save(unfinished, found)
-            unfinished.replace(path)
+            with replaced(path) as unfinished:
+                np.save(unfinished, found)
     logits: Floats = np.load(path)
     return logits
 

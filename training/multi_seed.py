@@ -2,14 +2,14 @@
 
 import hashlib
 import time
-import zipfile
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 
 from jobs.job import Job
-from jobs.run_state import opening, say_end
+from jobs.run_state import is_whole, opening, say_end
+from storage.whole_file import replaced
 from sweeps.records.run_record import Record, RecordError, Status, read_record, update_record
 from training.distributed.rank_zero import largest_memory_bytes
 from training.evaluate import evaluate
@@ -34,7 +34,7 @@ class Stack:
         digest = hashlib.sha256("".join(one.hash for one in runs).encode() + samples.fingerprint.encode())
         self.checkpoint = runs[0].folder / "checkpoints" / f"stack-{digest.hexdigest()[:8]}.ckpt"
         going = [_status(one) == Status.RUNNING and not one.cfg.overwrite for one in runs]
-        self.resumed = all(going) and zipfile.is_zipfile(self.checkpoint)
+        self.resumed = all(going) and is_whole(self.checkpoint)
         forget_last_job()
         self.modules: list[Any] = []
         self.data: list[Any] = []
@@ -106,9 +106,11 @@ def _save(one: Job, module: Any, place: int) -> None:
     _, state, epoch = module.best[place]
     ending = one.cfg.trainer.max_epochs - 1
     if one.cfg.callbacks.keep_best:
-        torch.save({"state_dict": state or last, "epoch": epoch if state else ending}, folder / "best.ckpt")
+        with replaced(folder / "best.ckpt") as file:
+            torch.save({"state_dict": state or last, "epoch": epoch if state else ending}, file)
     if one.cfg.callbacks.keep_last:
-        torch.save({"state_dict": last, "epoch": ending}, folder / "last.ckpt")
+        with replaced(folder / "last.ckpt") as file:
+            torch.save({"state_dict": last, "epoch": ending}, file)
 
 
 def score(one: Job, samples: "Samples") -> None:

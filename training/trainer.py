@@ -25,6 +25,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from lightning_modules.progress_line import ProgressLine
 from sweeps.records.wandb_export import prepare, remember
+from training.checkpoint_io import WholeCheckpoints
 
 if TYPE_CHECKING:
     from jobs.job import Job
@@ -126,15 +127,16 @@ def build_stack_trainer(cfg: DictConfig, checkpoint: Path) -> pl.Trainer:
     kept = ModelCheckpoint(checkpoint.parent, checkpoint.stem, save_top_k=1, enable_version_counter=False)
     return pl.Trainer(
         **settings_of(cfg),
-        callbacks=[ProgressLine(cfg.callbacks.monitor), kept], logger=False, enable_progress_bar=False, enable_model_summary=False,
+        callbacks=[ProgressLine(cfg.callbacks.monitor), kept], plugins=[WholeCheckpoints()], logger=False, enable_progress_bar=False, enable_model_summary=False,
         num_sanity_val_steps=0,
     )  # fmt: skip
 
 
 def _parallel(cfg: DictConfig, plugins: list[Any] | None) -> dict[str, Any]:
     """What a trainer is told of the other processes."""
+    kept = WholeCheckpoints()
     if plugins is None:
-        return {}
+        return {"plugins": [kept]}
     # torch 2.15 has renamed it; no buffer differs between processes
     buffers = {"forward_sync_buffers", "broadcast_buffers"} & signature(DistributedDataParallel).parameters.keys()
     settings: dict[str, Any] = {max(buffers): False}
@@ -142,7 +144,7 @@ def _parallel(cfg: DictConfig, plugins: list[Any] | None) -> dict[str, Any]:
         cfg.fine_tuning.head_epochs or cfg.fine_tuning.top_epochs or cfg.task.get("freeze_encoder")
     )
     strategy = DDPStrategy(**settings)
-    return {"strategy": strategy, "plugins": plugins, "use_distributed_sampler": False}
+    return {"strategy": strategy, "plugins": [*plugins, kept], "use_distributed_sampler": False}
 
 
 def log_final(trainer: pl.Trainer, metrics: Mapping[str, Any]) -> None:

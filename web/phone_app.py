@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
-from fastapi import Depends, FastAPI, HTTPException, Query, Response
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, Field
 from starlette.staticfiles import StaticFiles
 
 from export.latency.result import Entry, entry, times_of
 from export.outline.network_file import FILE
-from sweeps.records.run_record import one_line
+from sweeps.records.run_record import RecordError, one_line
 from web.access import PAGES, explain, guard, page_of
 
 HERE = Path(__file__).parent
@@ -111,6 +111,10 @@ def create_app(
 
     guard(app, token, "make phone")
     explain(app)
+
+    @app.exception_handler(RecordError)
+    async def changed(_: Request, error: RecordError) -> JSONResponse:
+        return JSONResponse({"error": str(error)}, 409)
 
     @app.get("/api/files")
     def files() -> Response:

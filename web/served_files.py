@@ -14,7 +14,7 @@ from metrics.against_baseline import doubt_of_record, table_columns
 from sweeps.analysis.expected import expected_text
 from sweeps.analysis.recommendation import advised_kind
 from sweeps.records.latency import typical_ms
-from sweeps.records.run_record import Record, RecordError, read_record, update_record
+from sweeps.records.run_record import Record, RecordError, exported_bytes, read_record, update_record
 from tasks.base import metrics_of_record, task_of_record
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class ServedFile:
     @property
     def data(self) -> bytes:
         """The file's bytes."""
-        return (self.folder / str(self.entry["path"])).read_bytes()
+        return exported_bytes(self.folder, self.kind)
 
     @property
     def view(self) -> Path:

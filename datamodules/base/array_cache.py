@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from datamodules.base.errors import DataError
 from datamodules.base.pixels import Image
+from storage.whole_file import replaced
 
 
 @contextmanager
@@ -28,16 +29,11 @@ def disk_errors(cache: Path, key: str = "paths.cache", doing: str = "caching ima
 
 def build_array(path: Path, shape: tuple[int, ...], blocks: Iterable[Image], total: int, title: str) -> None:
     """Writes blocks one after another into a new .npy, which gets its final name when it is whole."""
-    unfinished = path.with_suffix(".part")
-    try:
-        with unfinished.open("wb") as file:
-            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, header)  # type: ignore[no-untyped-call]
-            for block in tqdm(blocks, total=total, desc=title, unit="", leave=False, disable=None):
-                file.write(np.ascontiguousarray(block).tobytes())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replaced(path) as unfinished, unfinished.open("wb") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)  # type: ignore[no-untyped-call]
+        for block in tqdm(blocks, total=total, desc=title, unit="", leave=False, disable=None):
+            file.write(np.ascontiguousarray(block).tobytes())
 
 
 def threaded_map[Result](function: Callable[[int], Result], items: range, ahead: int = 8) -> Iterator[Result]:

@@ -14,6 +14,7 @@ from datamodules.base.array_cache import disk_errors, threaded_map
 from datamodules.base.errors import DataError
 from datamodules.images.decoding import SUFFIXES, decode
 from datamodules.images.near_duplicates import Look, duplicate_groups, look_of
+from storage.whole_file import write_whole
 
 INDEX_VERSION = 3
 """Raised when the index of a folder is made differently, so that old ones are not read."""
@@ -111,9 +112,7 @@ def scan_images(root: Path, members: list[ImageEntry], cache: Path) -> Index:
         with FileLock(cache / f"folder-{digest}.lock"):
             if not path.exists():
                 made = _look_through(root, [member.path for member in members])
-                unfinished = path.with_suffix(".part")
-                unfinished.write_text(json.dumps(made._asdict()))
-                unfinished.replace(path)
+                write_whole(path, json.dumps(made._asdict()))
     return Index(**json.loads(path.read_text()))
 
 

@@ -17,6 +17,7 @@ from datamodules.rendering.geometry import CLASS_NAMES, COLS, ROWS
 from datamodules.rendering.look import Look
 from datamodules.rendering.planning import DevicePlan, plan_devices, stream
 from datamodules.rendering.scene import Photo, make_device, render_photo
+from storage.whole_file import replaced
 
 CORNERS = ("tl", "tr", "br", "bl")
 PHOTO_COLUMNS = (
@@ -92,7 +93,7 @@ def cell_rows(plans: list[DevicePlan], seed: int, label_noise: float) -> tuple[l
 
 def write_csv(path: Path, header: list[str], rows: list[list[str]]) -> None:
     """Comma-separated lines under a header, ended as Unix does."""
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with replaced(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows([header, *rows])
 
 

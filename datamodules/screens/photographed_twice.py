@@ -12,6 +12,7 @@ from datamodules.base.pixels import Image, resize
 from datamodules.images.local_features import LocalFeatures, copies, local_features
 from datamodules.screens.cell_cache import cells_at
 from datamodules.screens.photo_folder import PhotoFolder
+from storage.whole_file import write_whole
 
 MOST_DIFFERENT_ENDS = 0.012
 """Mean difference of colour, 0 to 1, between both ends of two phones: camera, earpiece, keys and frame. Of 76 photos of 22 phones no
@@ -38,9 +39,7 @@ def photographed_twice(folder: PhotoFolder, pixels: str, cache: Path) -> list[tu
 
                 looks = list(threaded_map(look, range(len(folder.photos))))
                 found = [*copies([local for local, _ in looks]), *_same_ends(np.array([ends for _, ends in looks]))]
-                unfinished = path.with_suffix(".part")
-                unfinished.write_text(json.dumps(found))
-                unfinished.replace(path)
+                write_whole(path, json.dumps(found))
     pairs = [(folder.photos[one], folder.photos[other]) for one, other in json.loads(path.read_text())]
     return [(one.name, other.name) for one, other in pairs if one.source_id != other.source_id]
 

@@ -18,6 +18,7 @@ from datamodules.base.processes import fresh_processes
 from datamodules.shackles import skies
 from datamodules.shackles.scene import LIGHTS, Scene, Variation, draw, traced
 from datamodules.shackles.surfaces import Map
+from storage.whole_file import replaced
 
 RENDERER_VERSION = 1
 """Raised when the same settings give other pictures."""
@@ -86,12 +87,8 @@ def render(order: Order) -> None:
     scene, rng = scene_of(order)
     panorama = loaded(order.panoramas[scene.surroundings]) if order.panoramas else None
     picture = traced(scene, order.variation, panorama, order.side, rng)
-    unfinished = order.path.with_name(f".{os.getpid()}-{order.path.name}")
-    try:
+    with replaced(order.path) as unfinished:
         Image.fromarray(picture).save(unfinished, quality=95)
-        unfinished.replace(order.path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 @lru_cache(maxsize=PANORAMAS)
@@ -130,15 +127,13 @@ def panoramas_of(beside: Path, given: Path | None) -> tuple[Path, ...]:
     with FileLock(folder / ".lock"):
         missing = [(at, path) for at, path in enumerate(paths) if not path.exists()]
         for at, path in tqdm(missing, desc="drawing surroundings", unit="", leave=False, disable=None):
-            unfinished = path.with_suffix(".part.npy")
-            np.save(unfinished, skies.drawn(np.random.default_rng((RENDERER_VERSION, at))).astype(np.float16))
-            unfinished.replace(path)
+            with replaced(path) as unfinished:
+                np.save(unfinished, skies.drawn(np.random.default_rng((RENDERER_VERSION, at))).astype(np.float16))
     return paths
 
 
 def _write_numbers(path: Path, orders: list[Order]) -> None:
-    unfinished = path.with_suffix(".part")
-    with unfinished.open("w", newline="") as file:
+    with replaced(path) as unfinished, unfinished.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         for order in orders:
@@ -148,7 +143,6 @@ def _write_numbers(path: Path, orders: list[Order]) -> None:
                 (f"images/{order.path.name}", f"{scene.wear:.5f}", order.number, "partial" if scene.partial else "even",
                  scene.surroundings if order.panoramas else "", f"{scene.shape.bar:.4f}", f"{azimuth:.1f}", f"{elevation:.1f}")
             )  # fmt: skip
-    unfinished.replace(path)
 
 
 def _check(images: int, side: int, variation: Variation, workers: int | None) -> None:

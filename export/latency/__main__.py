@@ -12,7 +12,7 @@ from choices import CONF
 from cli.command_line import run_cli, stop_or_report
 from cli.train_schema import register
 from export.latency.selection import files_to_time, keep
-from sweeps.records.run_record import read_record
+from sweeps.records.run_record import exported_bytes
 from sweeps.records.wandb_export import update_wandb_run
 
 register()
@@ -30,7 +30,7 @@ def main(cfg: DictConfig) -> None:
         measured, problem = [], ""
         try:
             for folder, kind in tqdm(chosen, unit="file", leave=False, disable=None):
-                data = (folder / read_record(folder)["exports"][kind]["path"]).read_bytes()
+                data = exported_bytes(folder, kind)
                 for measure in instantiate(cfg.latency).values():
                     for entry in measure(data):
                         keep(folder, kind, [entry])

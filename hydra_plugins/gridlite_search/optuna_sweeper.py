@@ -17,6 +17,8 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from storage.whole_file import write_whole
+
 
 class OptunaSweeper(Sweeper):
     """Proposes one point after another and learns from their records.
@@ -67,7 +69,7 @@ class OptunaSweeper(Sweeper):
             raise HydraException("nothing to search: give an override several values, such as width=0.25,0.5")
         sweep = Path(str(self.config.hydra.sweep.dir))
         sweep.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(self.config, sweep / "multirun.yaml")
+        write_whole(sweep / "multirun.yaml", OmegaConf.to_yaml(self.config))
         lock = FileLock(sweep / "search.lock", timeout=0)
         try:
             with lock:

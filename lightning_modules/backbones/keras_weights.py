@@ -25,6 +25,7 @@ from lightning_modules.backbones.base import Backbone
 from lightning_modules.backbones.mobilenet import MobileNet
 from lightning_modules.backbones.mobilenetv2 import MobileNetV2
 from lightning_modules.backbones.spec import KERAS, InitialWeights, WeightsError
+from storage.whole_file import replaced, write_whole
 
 Arrays = dict[str, dict[str, npt.NDArray[np.float32]]]
 EPS = 1e-3
@@ -151,9 +152,8 @@ def port(family: str, width: float, resolution: int, folder: Path) -> Path:
     digest = hashlib.sha256(fetched.read_bytes()).hexdigest()
     _must_be_known(folder / "keras" / "checksums.json", fetched, digest)
     weights = ported(family, width, read_keras(fetched))
-    unfinished = target.with_suffix(".part")
-    save_file(weights, unfinished, {"source": url, "sha256": digest})
-    unfinished.replace(target)
+    with replaced(target) as unfinished:
+        save_file(weights, unfinished, {"source": url, "sha256": digest})
     return target
 
 
@@ -174,7 +174,7 @@ def _must_be_known(register: Path, path: Path, digest: str) -> None:
     known: dict[str, str] = json.loads(register.read_text()) if register.exists() else {}
     if known.setdefault(path.name, digest) != digest:
         raise WeightsError(f"{path}: is not the file that was fetched first (SHA-256 {digest}); remove it")
-    register.write_text(json.dumps(known, indent=1, sort_keys=True))
+    write_whole(register, json.dumps(known, indent=1, sort_keys=True))
 
 
 def main() -> None:

@@ -5,9 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.records.run_record import RecordError
-
-KEPT = ("best", "last")
-"""Checkpoints that a run may keep: the epoch of the best `callbacks.monitor`, and the last one."""
+from sweeps.records.schema import KEPT
 
 
 def check_checkpoint(name: str, key: str = "checkpoint") -> None:

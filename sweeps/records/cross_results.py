@@ -10,6 +10,7 @@ from rich.table import Table
 
 from metrics.intervals import t_interval
 from metrics.lookup import metrics_of_frame
+from storage.whole_file import replaced
 
 PLACE = ("trained_on", "tested_on", "run", "seed", "fold", "task")
 
@@ -17,9 +18,8 @@ PLACE = ("trained_on", "tested_on", "run", "seed", "fold", "task")
 def write(sweep: Path, rows: pd.DataFrame) -> Path:
     """Keeps the rows of `pipelines.cross_evaluation.crossed`."""
     path = sweep / "cross.csv"
-    unfinished = path.with_suffix(".part")
-    rows.to_csv(unfinished, index=False)
-    unfinished.replace(path)
+    with replaced(path) as unfinished:
+        rows.to_csv(unfinished, index=False)
     return path
 
 

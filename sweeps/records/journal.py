@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, Timeout
 
-from sweeps.records.run_record import write_whole
+from storage.whole_file import write_whole
 
 VARIABLE = "_GRIDLITE_RUNS_FILE"
 """Tells the processes that a launcher starts where to note their turns."""
@@ -62,7 +62,7 @@ class Journal:
     def begin(self) -> None:
         """Takes the place of an earlier command of the same words."""
         if self.lock.is_locked:
-            self.path.with_suffix(".runs").write_text("")
+            write_whole(self.path.with_suffix(".runs"), "")
             self._write()
 
     def end(self, *, through: bool) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from storage.whole_file import replaced
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -48,12 +50,10 @@ def keep(sweep: Path, probe: Probe) -> Path:
     sweep.mkdir(parents=True, exist_ok=True)
     with FileLock(sweep / "probes.csv.lock"):
         others = [one for one in kept(sweep) if _same(one) != _same(probe)]
-        unfinished = path.with_suffix(".part")
-        with unfinished.open("w", newline="") as file:
+        with replaced(path) as unfinished, unfinished.open("w", newline="") as file:
             writer = csv.DictWriter(file, [field.name for field in fields(Probe)])
             writer.writeheader()
             writer.writerows(asdict(one) for one in sorted([*others, probe], key=lambda one: -one.linear))
-        unfinished.replace(path)
     return path
 
 

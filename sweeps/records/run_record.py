@@ -4,6 +4,7 @@ A run's folder also holds `job.lock`, held by the process that trains it for as 
 running while that lock is free belongs to a job that was interrupted.
 """
 
+import hashlib
 import json
 import os
 import traceback
@@ -16,6 +17,10 @@ from typing import Any
 
 import orjson
 from filelock import FileLock, Timeout
+
+from storage.inside import OutsideError, inside
+from storage.whole_file import write_whole
+from sweeps.records.schema import problem_of
 
 RECORD_VERSION = 2
 """Raised when the meaning of a key changes; a record of another version is refused."""
@@ -60,6 +65,8 @@ def read_record(folder: Path) -> Record:
         raise RecordError(f"{path}: not a readable record ({error})") from None
     if not isinstance(record, dict) or record.get("status") not in STATUSES:
         raise RecordError(f"{path}: not a run record: it has no status")
+    if wrong := problem_of(record):
+        raise RecordError(f"{path}: {wrong}")
     if (version := record.get("record_version", 1)) != RECORD_VERSION:
         age = "newer" if version > RECORD_VERSION else "older"
         raise RecordError(
@@ -94,19 +101,6 @@ def update_record(folder: Path, change: Callable[[Record], Record]) -> Record:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Writes a file so that nobody ever reads half of it, and a crash leaves the old one."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with unfinished.open("w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def is_live(folder: Path) -> bool:
@@ -162,7 +156,7 @@ def failure_recorded(folder: Path, identity: Record) -> Iterator[None]:
 
         with suppress(OSError):  # on a full disk the first error is the one to show
             update_record(folder, failed)
-            (folder / "error.txt").write_text(trace)
+            write_whole(folder / "error.txt", trace)
         raise
 
 
@@ -178,6 +172,23 @@ def one_line(error: BaseException) -> str:
     text = " ".join(str(error).split())
     plain = isinstance(error, ValueError | FloatingPointError | OSError | RuntimeError) and text
     return text if plain else f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def exported_bytes(folder: Path, kind: str) -> bytes:
+    """An exported file of a run, once it is what the record has scored.
+
+    Raises RecordError where the record has no such file, or it is no longer that one.
+    """
+    entry = read_record(folder).get("exports", {}).get(kind, {})
+    if "path" not in entry:
+        raise RecordError(f"{folder}: no {kind} file has been made of it")
+    try:
+        data = inside(folder, entry["path"]).read_bytes()
+    except (OutsideError, FileNotFoundError) as error:
+        raise RecordError(f"{folder}: exports.{kind}.path: {error}") from None
+    if entry.get("sha256") not in (None, hashlib.sha256(data).hexdigest()):
+        raise RecordError(f"{folder / entry['path']}: not the file that the record has scored; export it again")
+    return data
 
 
 def find_runs(sweep: Path) -> list[Path]:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from metrics.figures import plain
 from metrics.lookup import all_metrics, metrics_of
-from sweeps.records.run_record import Record, RecordError, Status, find_runs, read_record, write_whole
+from storage.whole_file import write_whole
+from sweeps.records.run_record import Record, RecordError, Status, find_runs, read_record
 
 if TYPE_CHECKING:
     from wandb import Run

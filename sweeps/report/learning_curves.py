@@ -8,6 +8,7 @@ from typing import Any
 
 from metrics.base import TaskMetrics
 from metrics.figures import figure_text
+from storage.whole_file import replaced
 
 TRAIN, VAL = "#8a8f98", "#0b5fff"
 
@@ -44,7 +45,8 @@ def draw_curves(
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
         axes.legend(frameon=False)
-    figure.savefig(path)
+    with replaced(path) as unfinished:
+        figure.savefig(unfinished)
 
 
 def _mark(
@@ -95,9 +97,7 @@ def _join_epochs(path: Path, earlier: list[dict[str, str]]) -> None:
     rows = [row for row in earlier if row.get("epoch") and (first is None or int(row["epoch"]) < first)] + later
     if len(rows) == len(later):
         return
-    unfinished = path.with_suffix(".part")
-    with unfinished.open("w", newline="") as file:
+    with replaced(path) as unfinished, unfinished.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(dict.fromkeys(name for row in rows for name in row)), restval="")
         writer.writeheader()
         writer.writerows(rows)
-    unfinished.replace(path)

@@ -13,11 +13,12 @@ from metrics.against_baseline import TABLE_COLUMNS
 from metrics.base import TaskMetrics
 from metrics.figures import figure_text, figure_title, figure_words, main_figure, mixed_starts, shown_figures
 from metrics.lookup import all_metrics, metrics_of_frame
+from storage.whole_file import write_whole
 from sweeps.analysis.main_effects import Effect, main_effects
 from sweeps.analysis.pareto import points
 from sweeps.analysis.recommendation import advise
 from sweeps.records import cross_results
-from sweeps.records.run_record import Record, RecordError, Status, find_runs, read_record, write_whole
+from sweeps.records.run_record import Record, RecordError, Status, find_runs, read_record
 from sweeps.report.sections import embedded, inside_of, pooled_seeds, repeats_of
 from sweeps.report.svg import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Front, curve, draw_front
 from sweeps.report.whole_fits import whole_fits

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from storage.whole_file import replaced
+
 DOT, LINE = "#0b5fff", "#8a8f98"
 
 
@@ -38,4 +40,5 @@ def draw_scatter(answers: pd.DataFrame, name: str, span: tuple[float, float], pa
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
-    figure.savefig(path, pil_kwargs={"quality": 88})
+    with replaced(path) as unfinished:
+        figure.savefig(unfinished, pil_kwargs={"quality": 88})

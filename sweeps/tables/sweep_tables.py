@@ -11,6 +11,7 @@ from rich.console import Console
 from metrics.against_baseline import TABLE_COLUMNS
 from metrics.figures import figure_text, mixed_starts, shown_figures
 from metrics.lookup import metrics_of_frame
+from storage.whole_file import replaced
 from sweeps.tables.console import files_shown, show
 from sweeps.tables.exported_files import collect_files, pooled_files
 from sweeps.tables.pooled import figures_with_intervals, pooled
@@ -51,15 +52,15 @@ def print_table(table: pd.DataFrame, sweep: Path, files: pd.DataFrame | None = N
     _write(table, sweep / "table")
     folds = pooled(sweep, table)
     if len(folds):
-        folds.to_csv(sweep / "pooled.csv", index=False)
+        _write_csv(folds, sweep / "pooled.csv")
         show(console, _with_intervals(folds), _pooled_title(folds))
         seeds = pooled_over_seeds(folds)
         if len(seeds):
-            seeds.to_csv(sweep / "pooled_repeats.csv", index=False)
+            _write_csv(seeds, sweep / "pooled_repeats.csv")
             show(console, _with_intervals(seeds), "the same, each seed's folds pooled first: 95 % over seeds")
     again = repeated(table)
     if len(again):
-        again.to_csv(sweep / "repeats.csv", index=False)
+        _write_csv(again, sweep / "repeats.csv")
         show(
             console,
             shown_repeats(again),
@@ -70,7 +71,7 @@ def print_table(table: pd.DataFrame, sweep: Path, files: pd.DataFrame | None = N
         _write(files, sweep / "files")
     losses = pooled_files(sweep, files)
     if len(losses):
-        losses.to_csv(sweep / "pooled_files.csv", index=False)
+        _write_csv(losses, sweep / "pooled_files.csv")
         what = metrics_of_frame(losses).drop_unit
         show(console, files_shown(losses), f"exported files, all folds pooled: {what} against torch")
     if "initial_weights" in table and mixed_starts(table.initial_weights):
@@ -88,9 +89,18 @@ def _write(table: pd.DataFrame, path: Path) -> None:
     mixed = [name for name in table if table[name].dtype == object]
     plain = table.assign(**{str(name): table[name].astype("string") for name in mixed})
     columns = pyarrow.Table.from_pandas(plain, preserve_index=False)
-    with pyarrow.csv.CSVWriter(path.with_suffix(".csv"), columns.schema, write_options=CSV) as file:
+    with (
+        replaced(path.with_suffix(".csv")) as unfinished,
+        pyarrow.csv.CSVWriter(unfinished, columns.schema, write_options=CSV) as file,
+    ):
         file.write_table(columns)
-    parquet.write_table(columns, path.with_suffix(".parquet"))
+    with replaced(path.with_suffix(".parquet")) as unfinished:
+        parquet.write_table(columns, unfinished)
+
+
+def _write_csv(table: pd.DataFrame, path: Path) -> None:
+    with replaced(path) as unfinished:
+        table.to_csv(unfinished, index=False)
 
 
 def _pooled_title(folds: pd.DataFrame) -> str:

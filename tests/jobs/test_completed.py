@@ -27,7 +27,10 @@ def through(tmp_path):
     }  # fmt: skip
     data = {"fingerprint": instantiate(settings).load().fingerprint}
     config = {"datamodule": settings, "backbone": {"weights": "none"}}
-    update_record(tmp_path / "sweep" / "run", lambda _: {"status": "done", "config": config, "data": data})
+    update_record(
+        tmp_path / "sweep" / "run",
+        lambda _: {"status": "done", "axes": {"datamodule": "image_folder"}, "config": config, "data": data},
+    )
     return tmp_path, Command(line=["seed=0"], setting="s", points=1, runs=("run",), ended=True)
 
 

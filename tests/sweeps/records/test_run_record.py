@@ -33,17 +33,17 @@ def test_a_change_sees_the_record_as_it_was(tmp_path):
 
 
 def test_no_change_is_lost_when_many_write_at_once(tmp_path):
-    update_record(tmp_path, lambda _: {"status": "done", "exports": {}})
+    update_record(tmp_path, lambda _: {"status": "done", "metrics": {}})
 
     def add(number):
-        update_record(tmp_path, lambda record: record | {"exports": record["exports"] | {str(number): number}})
+        update_record(tmp_path, lambda record: record | {"metrics": record["metrics"] | {str(number): number}})
 
     threads = [threading.Thread(target=add, args=(number,)) for number in range(12)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(read_record(tmp_path)["exports"].values()) == list(range(12))
+    assert sorted(read_record(tmp_path)["metrics"].values()) == list(range(12))
 
 
 def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):

@@ -1,0 +1,46 @@
+"""Files that nobody ever reads half of: written beside their name, on the disk before they take it."""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """Yields a name beside `path`, with its suffix, to write to; at the end that file takes the place of `path`.
+
+    Where the block raises, or the disk is full, what was there stays whole. A link in that place is replaced, not followed.
+    Raises OSError that names `path`.
+    """
+    unfinished = path.with_name(f".{path.stem}.{os.getpid()}.{threading.get_ident()}{path.suffix}")
+    try:
+        try:
+            yield unfinished
+            _to_disk(unfinished)
+            unfinished.replace(path)
+            _to_disk(path.parent)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    except OSError as error:
+        if error.errno is not None and error.filename in (None, str(unfinished)):
+            raise type(error)(error.errno, error.strerror or str(error), str(path)) from error
+        raise
+
+
+def write_whole(path: Path, data: str | bytes) -> None:
+    """Writes a file in one piece, see `replaced`."""
+    with replaced(path) as unfinished:
+        if isinstance(data, bytes):
+            unfinished.write_bytes(data)
+        else:
+            unfinished.write_text(data, newline="")
+
+
+def _to_disk(path: Path) -> None:
+    place = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(place)
+    finally:
+        os.close(place)
