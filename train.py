@@ -14,6 +14,7 @@ from export.run import export_within
 from jobs.export_queue import enqueue, queue_active
 from jobs.job import Job, make_job
 from jobs.run_state import opening, prepare_resume, samples_of, say_end, say_start, skip_reason
+from sweeps.records.journal import mark_job_begun
 from sweeps.records.run_record import Record, Status, failure_recorded, hold, is_done, update_record
 from sweeps.records.wandb_export import finish_wandb_run
 from training.distributed.rank_zero import join_workers, largest_memory_bytes
@@ -37,6 +38,7 @@ def main(cfg: DictConfig) -> str:
         return train_stack(cfg)
     job = make_job(cfg)
     folder = job.folder
+    mark_job_begun(folder.name)
     with stop_or_report(folder), hold(folder), failure_recorded(folder, job.identity), finish_wandb_run(folder):
         train(job)
         if cfg.export.enabled and is_done(folder) and not queue_active(cfg):

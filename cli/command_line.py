@@ -18,8 +18,12 @@ from omegaconf.errors import OmegaConfBaseException
 from cli.arguments import HELP, check_environment, refuse
 from cli.composition_errors import explain
 from cli.help import help_page
+from cli.signals import answer_signals, end_at_once, stopped_by
 from cli.words import check_words
+from sweeps.records.journal import mark_job_failed
 from sweeps.records.run_record import RunIsBusyError, one_line, wrapped
+
+INTERRUPTED = 130
 
 
 def run_cli(main: Callable[[], None], config_name: str) -> None:
@@ -30,6 +34,7 @@ def run_cli(main: Callable[[], None], config_name: str) -> None:
         return
     sys.argv[1:] = [quote_path(repeated(word)) for word in sys.argv[1:]]
     sys.argv[1:] = check_words(sys.argv[1:], config_name)
+    answer_signals()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing its own several lines
     try:
         main()
@@ -39,9 +44,11 @@ def run_cli(main: Callable[[], None], config_name: str) -> None:
         if _raised_by_the_job(error, main):
             raise
         refuse(error)
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        sys.exit(130)
+    except (KeyboardInterrupt, SystemExit) as error:
+        if isinstance(error, SystemExit) and stopped_by() is None:
+            raise
+        print("stopped", file=sys.stderr)  # Lightning makes an exit of its own of an interrupt
+        end_at_once(stopped_by() or INTERRUPTED)
 
 
 def _raised_by_the_job(error: Exception, main: Callable[[], None]) -> bool:
@@ -98,6 +105,7 @@ def stop_or_report(folder: Path) -> Iterator[None]:
         print(f"error: {one_line(error)}{where}", file=sys.stderr)
         if not in_grid():
             sys.exit(1)
+        mark_job_failed(folder.name)
 
 
 def require_keys(cfg: DictConfig, **wanted: str) -> None:

@@ -13,7 +13,7 @@ from metrics.base import TaskMetrics
 from metrics.figures import figure_text
 from metrics.lookup import metrics_of
 from sweeps.records.checkpoints import check_checkpoint, checkpoint_file
-from sweeps.records.run_record import Record, RecordError, Status, exported_bytes, find_runs, read_record, status_of
+from sweeps.records.run_record import Record, RecordError, Status, exported_bytes, find_runs, read_record
 from tasks.base import metrics_of_record, task_of_record
 from training.finished_run import load_run, load_samples
 
@@ -56,7 +56,8 @@ def export_run(folder: Path, cfg: DictConfig, *, root: str | None = None, cache:
 
     """
     record = read_record(folder)
-    status = status_of(folder, record)
+    running = record["status"] == Status.RUNNING  # nobody else works on it: this process holds its lock
+    status = Status.INTERRUPTED if running else Status(record["status"])
     if record["status"] != Status.DONE:
         raise RecordError(f"{folder}: the run is {status}, only a done one can be exported")
     check_checkpoint(cfg.export.checkpoint, "export.checkpoint")

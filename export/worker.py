@@ -1,6 +1,7 @@
 """Converts and times on request: lines of `convert <JSON>` or `time <JSON>` on stdin, an empty line after each answer."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,10 @@ from typing import Any
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
+from cli.command_line import INTERRUPTED
+from cli.signals import end_with_parent
 from export.latency.selection import keep
 from export.run import export_within
-from jobs.export_queue import STOPPED
 from sweeps.records.run_record import (
     RunIsBusyError,
     exported_bytes,
@@ -25,6 +27,7 @@ from sweeps.records.wandb_export import update_wandb_run
 
 def main() -> None:
     """Converts and times runs as stdin asks, `convert` or `time` and JSON on each line, until it ends."""
+    end_with_parent(os.getppid())
     for line in sys.stdin:
         what, _, text = line.partition(" ")
         wish = json.loads(text)
@@ -62,4 +65,4 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        sys.exit(STOPPED)
+        sys.exit(INTERRUPTED)

@@ -6,6 +6,7 @@ in; a thread of the command hands each wish to `python -m export.worker` while t
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,15 +19,16 @@ from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
 from choices import ROOT
-from sweeps.records.run_record import RecordError, failure_recorded, is_live
+from sweeps.records.journal import mark_job_failed
+from sweeps.records.run_record import KILLED, RecordError, failure_recorded, is_live
 
 VARIABLE = "_GRIDLITE_EXPORTS_FILE"
 """Names the file of wishes to the processes of a grid."""
-LOCAL = ("BasicLauncher", "JoblibLauncher")
+LOCAL = ("BasicLauncher", "JoblibLauncher", "SideBySide")
 """Launchers whose jobs run on this machine."""
 WAIT_S = 0.2
-STOPPED = 130
-"""Exit code after Ctrl-C."""
+STOPPED = (130, 143, -signal.SIGINT, -signal.SIGTERM)
+"""Exit codes after Ctrl-C and SIGTERM."""
 
 
 def queue_active(cfg: DictConfig) -> bool:
@@ -115,11 +117,14 @@ class Worker:
             for answer in self.process.stdout:
                 if answer == "\n":
                     return True
+                if answer.startswith("error:"):
+                    mark_job_failed(Path(folder).name)
                 tqdm.write(answer.rstrip(), file=sys.stderr if answer.startswith("error:") else sys.stdout)
         code = self.process.wait()
-        if code == STOPPED:  # Ctrl-C reaches it as well; the grid says so
+        if code in STOPPED:  # Ctrl-C reaches it as well; the grid says so
             return False
-        said = f"{folder}: the exporting process ended with code {code}"
+        said = f"{folder}: {KILLED if code == -signal.SIGKILL else f'the exporting process ended with code {code}'}"
+        mark_job_failed(Path(folder).name)
         tqdm.write(f"error: {said}", file=sys.stderr)
         with suppress(RecordError), failure_recorded(Path(folder), {}):
             raise RecordError(said)

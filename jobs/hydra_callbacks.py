@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from jobs.completed import all_points_done, setting_digest
 from jobs.export_queue import ExportQueue, supports_queue
 from metrics.figures import mixed_starts
-from sweeps.records.journal import Command, Journal, mark_job_done
+from sweeps.records.journal import Command, Journal, failed_jobs, jobs_done, mark_job_done
 from sweeps.records.probe_results import kept
 from sweeps.records.run_record import RecordError, Status, find_runs, read_record
 
@@ -66,20 +66,25 @@ class SweepTableCallback(Callback):
         """Prints and, where a job failed, exits. Only records count: jobs may have run in other processes."""
         if self.exports is not None:
             self.exports.finish()
+        failed = bool(failed_jobs()) or (not jobs_done() and self._failed_since(config))
         if self.journal is not None:
             self.journal.end(through=True)
         sweep = Path(config.paths.runs) / config.sweep_name
-        failed = False
-        for folder in find_runs(sweep):
-            with suppress(RecordError):
-                record = read_record(folder)
-                late = str(record.get("later_error", {}).get("at", "")) >= self.began
-                failed |= late or (record["status"] == Status.FAILED and str(record.get("updated", "")) >= self.began)
         try:
             show(sweep)
         finally:  # Hydra makes a warning of an exception here; a failed job must still be seen
             if failed:
                 sys.exit(1)
+
+    def _failed_since(self, config: DictConfig) -> bool:
+        """Whether a record of the sweep says that a run failed while this command ran; for jobs on machines that note no turns here."""
+        for folder in find_runs(Path(config.paths.runs) / config.sweep_name):
+            with suppress(RecordError):
+                record = read_record(folder)
+                late = str(record.get("later_error", {}).get("at", "")) >= self.began
+                if late or (record["status"] == Status.FAILED and str(record.get("updated", "")) >= self.began):
+                    return True
+        return False
 
 
 class ProbeRankingCallback(Callback):

@@ -62,7 +62,8 @@ class Journal:
     def begin(self) -> None:
         """Takes the place of an earlier command of the same words."""
         if self.lock.is_locked:
-            write_whole(self.path.with_suffix(".runs"), "")
+            for suffix in (".runs", ".begun", ".failed"):
+                write_whole(self.path.with_suffix(suffix), "")
             self._write()
 
     def end(self, *, through: bool) -> None:
@@ -81,9 +82,50 @@ class Journal:
 
 def mark_job_done(run: str) -> None:
     """A job in the folder called `run` has had its turn; called in the process that had it."""
+    _append(".runs", run)
+
+
+def mark_job_begun(run: str) -> None:
+    """The folder called `run` is what this process works on from now on."""
+    _append(".begun", f"{os.getpid()} {run}")
+
+
+def mark_job_failed(run: str) -> None:
+    """A job of this command has failed, whatever its record says."""
+    _failed_here.append(run)
+    _append(".failed", run)
+
+
+def last_begun(process: int) -> str:
+    """The folder that a process of this command began last; empty where it began none."""
+    lines = (line.split(" ", 1) for line in _lines(".begun"))
+    return next((run for number, run in reversed(list(lines)) if number == str(process)), "")
+
+
+_failed_here: list[str] = []
+
+
+def failed_jobs() -> list[str]:
+    """The jobs of this command that have failed, in this process or, where the disk took it down, in others."""
+    return [*_failed_here, *_lines(".failed")]
+
+
+def jobs_done() -> list[str]:
+    """The folders of the jobs of this command that have had their turn."""
+    return _lines(".runs")
+
+
+def _append(suffix: str, line: str) -> None:
     if VARIABLE in os.environ:
-        with Path(os.environ[VARIABLE]).open("a") as file:  # a short line is appended whole
-            file.write(f"{run}\n")
+        with suppress(OSError), Path(os.environ[VARIABLE]).with_suffix(suffix).open("a") as file:
+            file.write(f"{line}\n")  # a short line is appended whole
+
+
+def _lines(suffix: str) -> list[str]:
+    try:
+        return Path(os.environ[VARIABLE]).with_suffix(suffix).read_text().split("\n")[:-1]
+    except (KeyError, OSError):
+        return []
 
 
 def commands_of(sweep: Path) -> Iterator[Command]:

@@ -43,6 +43,8 @@ class Status(StrEnum):
 
 
 STATUSES = frozenset(Status)
+KILLED = "process killed; out of memory?"
+"""Error of a run whose process was ended from outside."""
 
 
 class RecordError(ValueError):
