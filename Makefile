@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 DEMO_RUNS ?= runs
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help setup demo annotate agreement doubtful import-labels export-labels try export-tflite bench-phone phone study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance bench-leakage bench-stack bench-shackles bench-allocation clean
+.PHONY: help setup demo annotate agreement doubtful import-labels export-labels try export-tflite bench-phone phone study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-held-out bench-leakage bench-stack bench-shackles bench-allocation clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -117,6 +117,9 @@ study-checkpoints: setup ## [PHOTOS=<folder of phone photos> MORE=<settings>]: w
 
 study-imbalance: setup ## [PHOTOS=<folder of phone photos> MORE=<settings>]: what helps against rare grades (an hour); without PHOTOS what is known
 	@$(PY) -m benchmarks.class_imbalance $(if $(PHOTOS),--photos '$(PHOTOS)') $(MORE)
+
+study-held-out: setup ## [PHOTOS=<folder of phone photos> MORE=<settings>]: do files give on new phones what their reports promised (an hour); without PHOTOS what is known
+	@$(PY) -m benchmarks.held_out_phones $(if $(PHOTOS),--photos '$(PHOTOS)') $(MORE)
 
 bench-leakage: setup ## what copies on both sides of a fold promise: DATA=<folder of neu_seg>
 	@$(PY) -m benchmarks.leakage --root '$(or $(DATA),data/neu_seg)'
