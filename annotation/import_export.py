@@ -10,6 +10,7 @@ from annotation.state import IMPORTED, UNUSABLE
 from annotation.store import Book
 from datamodules.images.decoding import SUFFIXES
 from datamodules.screens.photo_folder import photo_stem
+from storage.spreadsheet import harmless
 from storage.whole_file import replaced
 
 CELL = re.compile(r"(?P<photo>.+)_r(?P<row>\d+)_c(?P<col>\d+)")
@@ -90,7 +91,7 @@ def to_table(book: Book, path: Path) -> int:
     with replaced(path) as unfinished, unfinished.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("photo", "source_id", "row", "col", "label", "label_name", "votes", "settled"))
-        writer.writerows(rows)
+        writer.writerows([harmless(one) for one in row] for row in rows)
     return len(rows)
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,6 +18,10 @@ from datamodules.screens.photo_folder import CORNER_COLUMNS, NO_LABEL, TRUE_WORD
 from storage.whole_file import write_whole
 
 KNOWN = ("photo", *PHOTO_FIELDS, "width", "height", *CORNER_COLUMNS)
+UNPRINTABLE = re.compile(r'[\x00-\x1f\x7f<>"]')
+CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+FALSE_WORDS = {"0", "false", "no"}
+MOST_ROUNDS = 99
 RESERVED = ("row", "col", "label", "settled", "votes", "corners", "turned")
 """What statements are about: no further column of photos.csv may be called so."""
 
@@ -84,8 +89,18 @@ class Book:
         self.say([Statement(annotator, number, photo, "turned", f"{self.grid.rows}x{self.grid.columns}")])
 
     def check(self, said: Statement) -> None:
-        """Raises AnnotationError for a statement that could not be trained on."""
+        """Raises AnnotationError for a statement that could not be trained on, or that no page would make."""
         file = self.photos[said.photo]
+        if not said.annotator or UNPRINTABLE.search(said.annotator):
+            raise AnnotationError(
+                f"annotator={said.annotator!r}: want a name, without control characters, < > and quotes"
+            )
+        if not 0 <= said.round <= MOST_ROUNDS or (said.round == 0) != (said.annotator == IMPORTED):
+            raise AnnotationError(f"round={said.round}: want 1 to {MOST_ROUNDS}; 0 is of {IMPORTED} alone")
+        if CONTROL.search(said.value):
+            raise AnnotationError(f"{said.field}={said.value!r}: want a text without control characters")
+        if said.field == "unusable" and said.value.strip().lower() not in ("", *TRUE_WORDS, *FALSE_WORDS):
+            raise AnnotationError(f"unusable={said.value}: want 1, or nothing")
         if said.field in ("label", "settled", "votes"):
             self._check_cell(said)
         elif said.field == "corners" and said.value:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from datamodules.base.errors import DataError
 from datamodules.prediction_inputs import Sample, read_samples
+from storage.spreadsheet import harmless
 from storage.whole_file import replaced
 from sweeps.records.checkpoints import checkpoint_file
 from sweeps.records.run_record import read_record
@@ -110,5 +111,5 @@ class FolderRows(ABC):
         with replaced(table) as unfinished, unfinished.open("w", newline="") as file:
             writer = csv.DictWriter(file, list(rows[0]))
             writer.writeheader()
-            writer.writerows(rows)
+            writer.writerows({name: harmless(value) for name, value in row.items()} for row in rows)
         return f"{self.summary(rows)}: {table}"

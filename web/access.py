@@ -29,7 +29,7 @@ HEADERS = {
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Content-Security-Policy": "default-src 'self'; script-src 'self' 'wasm-unsafe-eval' "
     f"'sha256-{MAP_HASH}'; style-src 'self'; "
-    "img-src 'self' blob: data:; media-src 'self' blob:; worker-src 'self' blob:; object-src 'none'; base-uri 'none'",
+    "img-src 'self' blob: data:; media-src 'self' blob:; worker-src 'self' blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
@@ -48,6 +48,11 @@ def guard(app: FastAPI, token: str, command: str) -> None:
         given = request.query_params.get("token") or request.cookies.get(cookie) or ""
         if not secrets.compare_digest(given.encode(), token.encode()):
             answer = _stranger(request, command)
+        elif request.headers.get("origin", "null") not in (
+            "null",
+            f"{request.url.scheme}://{request.headers.get('host')}",
+        ):
+            answer = JSONResponse({"error": "asked by a page of another address"}, 403)
         elif (
             "transfer-encoding" in request.headers
             or int(request.headers.get("content-length") or 0) > MOST_BYTES

@@ -9,6 +9,8 @@ from pathlib import Path
 import psutil
 import qrcode
 
+from storage.whole_file import write_whole
+
 
 def reachable(host: str) -> list[str]:
     """Names under which an app bound to `host` is reached: itself, or every address of this machine for 0.0.0.0."""
@@ -49,17 +51,12 @@ def certificate(folder: Path, names: list[str]) -> tuple[Path, Path]:
         the file with certificate and key for the server; the authority's certificate, which a phone has to trust.
 
     """
-    import trustme
+    from web.authority import Authority
 
     folder.mkdir(parents=True, exist_ok=True)
-    authority_key, authority_file, server_file = (folder / name for name in ("ca-key.pem", "ca.pem", "server.pem"))
-    if authority_key.exists() and authority_file.exists():
-        authority = trustme.CA.from_pem(authority_file.read_bytes(), authority_key.read_bytes())
-    else:
-        authority = trustme.CA(organization_name="gridlite on this machine")
-        authority_key.touch(mode=0o600)
-        authority.private_key_pem.write_to_path(str(authority_key))
-        authority.cert_pem.write_to_path(str(authority_file))
+    server_file = folder / "server.pem"
+    authority = Authority.kept_in(folder, names)
     server_file.touch(mode=0o600)
-    authority.issue_cert(*names).private_key_and_cert_chain_pem.write_to_path(str(server_file))
-    return server_file, authority_file
+    write_whole(server_file, authority.issued(names))
+    server_file.chmod(0o600)
+    return server_file, authority.file

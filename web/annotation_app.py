@@ -76,7 +76,7 @@ def create_annotation_app(
             raise HTTPException(404, "this folder has no such photo any more: reload the page") from None
 
     Photo = Annotated[str, Depends(known)]  # noqa: N806  a type
-    Who = Annotated[str, Query(min_length=1, max_length=40)]  # noqa: N806
+    Who = Annotated[str, Query(min_length=1, max_length=40, pattern=NAME)]  # noqa: N806
 
     @app.get("/api/folder")
     def folder() -> dict[str, Any]:

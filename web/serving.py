@@ -1,11 +1,52 @@
 """Runs an app until it is stopped, and says how to reach it."""
 
+import asyncio
 from pathlib import Path
+from typing import Any, override
 
+import h11
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from web.addresses import certificate, listen, qr, reachable
+
+LONGEST_S = 15.0
+"""For a request to be whole, from the first byte or, of a new connection, from its opening."""
+
+
+class Impatient(H11Protocol):
+    """Closes a connection whose request does not come, or comes half: with a few hundred of those nobody else would get in."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    @override
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._expect()
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        state = self.conn.their_state
+        if state is h11.SEND_BODY or (state is h11.IDLE and self.conn.trailing_data[0]):
+            self._expect()
+        else:
+            self._forget()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget()
+        super().connection_lost(exc)
+
+    def _expect(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(LONGEST_S, self.transport.abort)
+
+    def _forget(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
 
 def serve(app: FastAPI, token: str, title: str, host: str, port: int, cache: Path | None) -> None:
@@ -31,5 +72,7 @@ def serve(app: FastAPI, token: str, title: str, host: str, port: int, cache: Pat
     if names == ["127.0.0.1"]:
         print(f"a phone on USB reaches it after: adb reverse tcp:{port} tcp:{port}")
     print("stop with ctrl-c", flush=True)
-    config = uvicorn.Config(app, log_level="error", ssl_certfile=server, ssl_keyfile=server)
+    config = uvicorn.Config(
+        app, log_level="error", ssl_certfile=server, ssl_keyfile=server, http=Impatient, timeout_graceful_shutdown=2
+    )
     uvicorn.Server(config).run(sockets=[listening])

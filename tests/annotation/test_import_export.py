@@ -11,6 +11,7 @@ from annotation.coco import LEAST_SHARE, category, from_coco, to_coco
 from annotation.import_export import from_folders, from_table, to_table
 from annotation.log import AnnotationError, Statement
 from annotation.state import IMPORTED, UNUSABLE
+from storage.spreadsheet import harmless
 from tests.annotation.made import CORNERS, all_cells, book_of, draw_photos, graded, outlined
 
 QUAD = np.array(CORNERS.split(), float).reshape(4, 2)
@@ -54,6 +55,9 @@ def test_a_table_brings_annotators_names_and_numbers(book, tmp_path):
         ("photo,row,col,label\nphoto0.png,0,0,awful\n", "line 2: label awful: want 0 to 4, or none, minor"),
         ("photo,row,col,label\nphoto9.png,0,0,1\n", "line 2: photo9.png: no photo of"),
         ("photo,row,col,label\nphoto0.png,5,0,1\n", "line 2: cell (5, 0)"),
+        ("photo,row,col,label,annotator,round\nphoto0.png,0,0,1,anna,-5\n", "line 2: round=-5: want 1 to 99"),
+        ("photo,row,col,label,annotator,round\nphoto0.png,0,0,1,anna,0\n", "line 2: round=0: want 1 to 99"),
+        ("photo,row,col,label,annotator,round\nphoto0.png,0,0,1,<b>\x01,1\n", "line 2: annotator='<b>"),
     ],
 )
 def test_a_bad_table_is_refused_by_line(book, tmp_path, text, wanted):
@@ -164,3 +168,19 @@ def test_a_category_that_says_nothing_is_refused(text):
         return
     with pytest.raises(AnnotationError, match="want a grade"):
         category(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+cmd", "'+cmd"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("-2", "-2"),
+        ("-x", "'-x"),
+        ("photo.png", "photo.png"),
+        (3, 3),
+    ],
+)
+def test_no_exported_cell_is_a_formula(text, written):
+    assert harmless(text) == written

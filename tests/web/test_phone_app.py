@@ -44,6 +44,9 @@ class Drawn:
         return np.arange(11 * side * side * 3, dtype=np.uint8).reshape(11, side, side, 3)
 
 
+TIMING_OF_INT8 = TIMING | {"sha256": hashlib.sha256(b"int8" * 100).hexdigest()}
+
+
 @pytest.fixture
 def folder(tmp_path):
     folder = add_run(tmp_path / "runs" / "study", 0.8)
@@ -116,8 +119,8 @@ def test_cells_come_in_pieces(client):
 
 def test_a_timing_reaches_the_record_once_per_setting(client, folder):
     for times in ([2.0, 4.0, 3.0], [1.0]):
-        assert client.post("/api/files/1/latency", json=TIMING | {"times_ms": times}).status_code == 200
-    client.post("/api/files/1/latency", json=TIMING | {"threads": 1})
+        assert client.post("/api/files/1/latency", json=TIMING_OF_INT8 | {"times_ms": times}).status_code == 200
+    client.post("/api/files/1/latency", json=TIMING_OF_INT8 | {"threads": 1})
     entries = [one for one in read_record(folder)["exports"]["int8"]["latency"] if one["device"] == "Test phone"]
     assert [(one["threads"], one["runs"], one["latency_ms_p50"]) for one in entries] == [(2, 1, 1.0), (1, 3, 3.0)]
     assert entries[0]["runtime"] == "LiteRT.js 9.9, Chrome 1"
@@ -225,6 +228,14 @@ def test_a_run_that_vanished_is_said_and_the_rest_goes_on(client, folder):
     assert answer.json()["error"].count("\n") == 0
     (folder / "export" / "float32.tflite").unlink()
     answer = client.get("/api/files/0/model.tflite")
-    assert answer.status_code == 500
+    assert answer.status_code == 409
     assert "float32.tflite" in answer.json()["error"]
     assert client.get("/bench").status_code == 200
+
+
+def test_a_page_of_another_address_is_sent_away_and_none_may_frame_this_one(client):
+    answer = client.post("/api/files/1/latency", json=TIMING_OF_INT8, headers={"Origin": "https://evil.example"})
+    assert answer.status_code == 403
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+    own = {"Origin": str(client.base_url)}
+    assert client.post("/api/files/1/latency", json=TIMING_OF_INT8, headers=own).status_code == 200
