@@ -16,11 +16,18 @@ class ProcessInfo:
     local_rank: int
     node: int
     address: str
+    """Of rank 0; where it has started the others itself, a file that they share."""
     port: int
+    """0 for a file."""
     hosts: bool
     """Whether the store where they meet is this process's."""
     run: str = ""
     """Tells several starts by one launcher apart."""
+
+    @property
+    def meets_in_a_file(self) -> bool:
+        """Whether all of them are on this machine, started by rank 0: then nothing listens for them."""
+        return self.port == 0
 
 
 def launched() -> ProcessInfo | None:

@@ -10,6 +10,8 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -142,6 +144,31 @@ def test_a_grid_trains_each_point_in_four_processes(place, watched):
     assert len(ours) == 2
     for one, other in zip(ours, theirs, strict=True):
         assert_same_result(one, other)
+
+
+@pytest.mark.slow
+def test_no_process_listens_to_the_network(place, watched):
+    """Nor is there a port at which a stranger's words would be read: the processes meet in a file of this user's alone."""
+    job = subprocess.Popen(
+        [sys.executable, "train.py", *LONG, *DDP, "sweep_name=quiet",
+         f"paths.runs={place}/runs", f"paths.cache={place}/cache", f"datamodule.root={place}/screens"],
+        cwd=HERE, env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    try:
+        heard, files = set(), set()
+        while job.poll() is None and not list((place / "runs" / "quiet").glob("*/checkpoints/last.ckpt")):
+            for one in [psutil.Process(job.pid), *psutil.Process(job.pid).children(recursive=True)]:
+                with suppress(psutil.Error):
+                    heard |= {c.laddr.ip for c in one.connections("inet") if c.status == psutil.CONN_LISTEN}
+                    files |= {word for word in one.cmdline() if "gridlite-processes-" in word}
+            time.sleep(0.05)
+        assert job.poll() is None
+        (file,) = files
+        assert Path(file).parent.stat().st_mode & 0o77 == 0
+        assert heard <= {"127.0.0.1", "::1"}
+    finally:
+        job.kill()
+        job.wait()
 
 
 def stopped_after_an_epoch(place, sweep):

@@ -1,6 +1,7 @@
 """The process group of a job, and how Lightning learns of it."""
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, override
@@ -31,6 +32,9 @@ def group(trainer: DictConfig, place: ProcessInfo, store: Store, job: int) -> It
     threads = torch.get_num_threads()
     if not on_gpu and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, threads // trainer.devices))
+    if place.meets_in_a_file:
+        loopback = [name for _, name in socket.if_nameindex() if name in ("lo", "lo0")]
+        os.environ["GLOO_SOCKET_IFNAME"] = os.environ["NCCL_SOCKET_IFNAME"] = loopback[0]
     distributed.init_process_group(
         "cpu:gloo,cuda:nccl" if on_gpu else "gloo", store=PrefixStore(f"group/{job}", store),
         rank=place.rank, world_size=place.world, device_id=device,

@@ -6,7 +6,7 @@ job; on several, torchrun or srun starts train.py as often as there are devices.
 
 import atexit
 import os
-import pickle
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -45,8 +44,12 @@ def meeting_store(place: ProcessInfo) -> "Store":
 
     Nothing but torch is imported for it: a command without a job still meets the others when it ends, to send them home.
     """
-    from torch._C._distributed_c10d import PrefixStore, TCPStore
+    from torch._C._distributed_c10d import FileStore, PrefixStore, TCPStore
 
+    if place.meets_in_a_file:
+        file = FileStore(place.address, -1)
+        file.set_timeout(LONG)
+        return PrefixStore("gridlite", file)
     store = TCPStore(place.address, place.port, is_master=place.hosts, timeout=LONG, wait_for_workers=False)
     return PrefixStore(f"gridlite{place.run}", store)
 
@@ -55,8 +58,12 @@ class WorkerPool:
     """The other processes, as rank 0 sees them."""
 
     def __init__(self, place: ProcessInfo | None, devices: int) -> None:
-        self.place = place or ProcessInfo(0, devices, 0, 0, "127.0.0.1", 0, hosts=True)
-        self.launched = place is not None
+        self.folder: Path | None = None
+        if place is None:
+            self.folder = Path(tempfile.mkdtemp(prefix="gridlite-processes-"))  # this user's alone
+            place = ProcessInfo(0, devices, 0, 0, str(self.folder / "store"), 0, hosts=True)
+        self.place = place
+        self.launched = self.folder is None
         self.store = meeting_store(self.place)
         self.processes: list[tuple[subprocess.Popen[bytes], IO[bytes]]] = []
         self.job = -1
@@ -65,8 +72,14 @@ class WorkerPool:
             self._start(rank)
 
     def _start(self, rank: int) -> None:
-        port = self.store.underlying_store.port  # type: ignore[attr-defined]
-        words = [sys.executable, "-m", "training.distributed.worker", str(rank), str(self.place.world), str(port)]
+        words = [
+            sys.executable,
+            "-m",
+            "training.distributed.worker",
+            str(rank),
+            str(self.place.world),
+            self.place.address,
+        ]
         paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         errors = tempfile.TemporaryFile()  # noqa: SIM115  read when the process has ended
         started = subprocess.Popen(
@@ -75,10 +88,10 @@ class WorkerPool:
         )  # fmt: skip
         self.processes.append((started, errors))
 
-    def begin(self, job: tuple[Any, ...]) -> None:
+    def begin(self, job: str) -> None:
         """Hands out a job and waits until all have its data. Raises RankError when one cannot."""
         self.job += 1
-        self.store.set(f"job/{self.job}", pickle.dumps(job))  # type: ignore[arg-type]
+        self.store.set(f"job/{self.job}", job)
         self._wait_for("ready")
 
     def _wait_for(self, word: str) -> list[str]:
@@ -111,6 +124,8 @@ class WorkerPool:
             process.kill()
             process.wait()
             errors.close()
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
         if self.launched:
             self.store.set(f"job/{self.job + 1}", "")
             until = time.monotonic() + PATIENCE
@@ -165,13 +180,12 @@ def join_workers(job: "Job", fingerprint: str, resume: Path | None) -> Iterator[
     if trainer.devices * trainer.num_nodes == 1:
         yield None
         return
+    from training.distributed.message import written
     from training.distributed.process_group import group
 
     pool = gather_workers(trainer.devices)
-    silent = job.cfg.copy()
-    silent.logger = None
     try:
-        pool.begin((replace(job, cfg=silent), fingerprint, resume))
+        pool.begin(written(job, fingerprint, resume))
         with group(trainer, pool.place, pool.store, pool.job) as plugins, _watched(pool):
             yield plugins
         _largest = pool.peak_memory_bytes()

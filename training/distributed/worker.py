@@ -1,17 +1,16 @@
-"""What the processes beside rank 0 do: `python -m training.distributed.worker <rank> <world> <port>`, or train.py under torchrun or srun.
+"""What the processes beside rank 0 do: `python -m training.distributed.worker <rank> <world> <file>`, or train.py under torchrun or srun.
 
 They train along and leave record, loggers and screen to rank 0.
 """
 
 import os
-import pickle
 import signal
 import sys
 import threading
 import warnings
 from contextlib import suppress
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cli.train_schema import register
 from jobs.launch_environment import ProcessInfo, launched
@@ -46,7 +45,7 @@ def work_for_rank_zero(place: ProcessInfo) -> None:
             store.add("left", 1)
             return
         try:
-            work(pickle.loads(given), place, store, number)
+            work(given.decode(), place, store, number)
         except BaseException as error:
             with suppress(Exception):
                 store.compare_set(f"error/{number}", "", f"rank {place.rank}: {one_line(error)}")
@@ -54,11 +53,13 @@ def work_for_rank_zero(place: ProcessInfo) -> None:
             os._exit(0)  # with another code a launcher ends rank 0 too, before it has written why
 
 
-def work(given: tuple[Any, ...], place: ProcessInfo, store: "Store", number: int) -> None:
+def work(message: str, place: ProcessInfo, store: "Store", number: int) -> None:
     """One job, as rank 0 does it, up to the end of its training."""
     from hydra.utils import instantiate
 
-    job, fingerprint, resume = given
+    from training.distributed.message import read
+
+    job, fingerprint, resume = read(message)
     cfg = job.cfg
     samples = instantiate(cfg.datamodule).load()
     if samples.fingerprint != fingerprint:
@@ -87,5 +88,5 @@ def _end_with_rank_0() -> None:
 if __name__ == "__main__":
     register()
     threading.Thread(target=_end_with_rank_0, daemon=True).start()
-    rank, world, port = map(int, sys.argv[1:])
-    work_for_rank_zero(ProcessInfo(rank, world, rank, 0, "127.0.0.1", port, hosts=False))
+    rank, world = map(int, sys.argv[1:3])
+    work_for_rank_zero(ProcessInfo(rank, world, rank, 0, sys.argv[3], 0, hosts=False))
