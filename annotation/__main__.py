@@ -22,7 +22,7 @@ from cli.composition_errors import explain
 from cli.train_schema import register
 from cli.words import check_words
 from datamodules.screens.grid import Grid
-from sweeps.records.run_record import RecordError
+from sweeps.records.run_record import RecordError, one_line
 
 register()
 
@@ -42,7 +42,9 @@ def main() -> None:
     try:
         book = _book(arguments.data, overrides, writes=arguments.command == "import")
         print("\n".join(answers[arguments.command](book, arguments)))
-    except (AnnotationError, LogError, RecordError, OSError) as error:
+    except OSError as error:  # no mistake in the words: a full disk, a folder that cannot be written
+        sys.exit(f"error: {one_line(error)}")
+    except (AnnotationError, LogError, RecordError) as error:
         refuse(error)
 
 

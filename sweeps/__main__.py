@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.arguments import OneLineParser, check_environment, parser_of, refuse, room_command
-from sweeps.records.run_record import RecordError, latest_sweep
+from sweeps.records.run_record import RecordError, latest_sweep, one_line
 
 
 def main() -> None:
@@ -19,8 +19,8 @@ def main() -> None:
         refuse(f"{sweep or 'runs'}: no such sweep folder; want one with runs, such as runs/adhoc")
     try:
         _answer(arguments, sweep)
-    except RecordError as error:
-        sys.exit(f"error: {error}")
+    except (RecordError, OSError) as error:
+        sys.exit(f"error: {one_line(error)}")
 
 
 def _add_arguments(name: str, command: OneLineParser) -> None:
