@@ -90,7 +90,7 @@ def _rows(
     draws = [np.concatenate([places[at] for at in rng.integers(len(places), size=len(places))]) for _ in range(300)]
     arrays = {rule: metrics.truth_and_answers(frame) for rule, frame in answers.items()}
     rows = []
-    for name in [one for one in metrics.file_columns if one in metrics.figures]:
+    for name in [one for one in metrics.file_columns if one in metrics.figures and f"test/{one}" in base]:
         figure = metrics.figures[name]
         whole = {rule: figure(*pair) for rule, pair in arrays.items()}
         drawn = {

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from metrics.base import TaskMetrics
 from metrics.figures import figure_text
 from metrics.intervals import resampled_sources
+from metrics.resampling import counted, drawn_figures, source_counts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,13 +39,23 @@ def against_baseline(
     _, always = metrics.truth_and_answers(constant)
     source_ids = answers.source_id.to_numpy(str)
     figures: dict[str, dict[str, float]] = {}
+    wanted = {name: metrics.figures[name] for name in metrics.beyond_baseline}
+    at_once: dict[str, npt.NDArray[np.float64]] = {}
+    if counted(wanted, truth, given, always):
+        draws = source_counts(source_ids, DRAWS, 0)
+        ours, theirs = (drawn_figures(truth, one, source_ids, wanted, draws) for one in (given, always))
+        at_once = {name: ours[name] - theirs[name] for name in wanted}
     for name in metrics.beyond_baseline:
         figure, sign = metrics.figures[name], 1 if metrics.direction_of(name) == "max" else -1
         value, baseline = figure(truth, given), figure(truth, always)
-        gains = [
-            sign * (figure(truth[drawn], given[drawn]) - figure(truth[drawn], always[drawn]))
-            for drawn in resampled_sources(source_ids, DRAWS)
-        ]
+        gains = (
+            sign * at_once[name]
+            if name in at_once
+            else [
+                sign * (figure(truth[drawn], given[drawn]) - figure(truth[drawn], always[drawn]))
+                for drawn in resampled_sources(source_ids, DRAWS)
+            ]
+        )
         known = np.array(gains)[np.isfinite(gains)]  # a draw without any label ranks none
         low, high = np.percentile(known, [2.5, 97.5]) if len(known) else (np.nan, np.nan)
         gain = sign * (value - baseline)

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metrics.base import Figure, TaskMetrics
+from metrics.resampling import CountedFigure, Numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,6 +106,32 @@ def majority_baseline(train: Grades, labels: Grades, classes: int, *, ordered: b
     return found | _of_grades(labels, given, ordered=ordered)
 
 
+def _accuracies(matrices: Numbers) -> Numbers:
+    found: Numbers = np.trace(matrices, axis1=1, axis2=2) / matrices.sum(axis=(1, 2))
+    return found
+
+
+def _off_by_ones(matrices: Numbers) -> Numbers:
+    near = np.abs(np.subtract.outer(*[np.arange(matrices.shape[1])] * 2)) <= 1
+    found: Numbers = (matrices * near).sum(axis=(1, 2)) / matrices.sum(axis=(1, 2))
+    return found
+
+
+def _macro_f1s(matrices: Numbers) -> Numbers:
+    named = matrices.sum(axis=1) + matrices.sum(axis=2)
+    right = np.diagonal(matrices, axis1=1, axis2=2)
+    with np.errstate(invalid="ignore"):
+        found: Numbers = np.nanmean(2 * right / named, axis=1)
+    return found
+
+
+def _missed_damages(matrices: Numbers) -> Numbers:
+    damaged = matrices[:, 1:]
+    with np.errstate(invalid="ignore"):
+        found: Numbers = damaged[:, :, 0].sum(axis=1) / damaged.sum(axis=(1, 2))
+    return found
+
+
 class GradingMetrics(TaskMetrics):
     """Each sample gets one class."""
 
@@ -132,10 +159,10 @@ class GradingMetrics(TaskMetrics):
     drop_figure = "accuracy"
     drop_unit = "points of accuracy lost"
     figures: ClassVar[Mapping[str, Figure]] = {
-        "accuracy": lambda labels, grades: float(np.mean(labels == grades)),
-        "off_by_one": lambda labels, grades: float(np.mean(np.abs(labels - grades) <= 1)),
-        "macro_f1": macro_f1,
-        "missed_damage": missed_damage,
+        "accuracy": CountedFigure(lambda labels, grades: float(np.mean(labels == grades)), _accuracies),
+        "off_by_one": CountedFigure(lambda labels, grades: float(np.mean(np.abs(labels - grades) <= 1)), _off_by_ones),
+        "macro_f1": CountedFigure(macro_f1, _macro_f1s),
+        "missed_damage": CountedFigure(missed_damage, _missed_damages),
     }
     pooled_files = ("accuracy", "macro_f1", "missed_damage")
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metrics.figures import is_share
-from metrics.grading import Grades
+from metrics.resampling import counted, drawn_figures, source_counts
 
 
 def t_interval(values: Any) -> tuple[float, float]:
@@ -22,8 +22,8 @@ def t_interval(values: Any) -> tuple[float, float]:
 
 
 def bootstrap_interval(
-    labels: Grades,
-    grades: Grades,
+    labels: npt.NDArray[Any],
+    grades: npt.NDArray[Any],
     source_ids: npt.NDArray[np.str_],
     figures: dict[str, Any],
     *,
@@ -37,6 +37,12 @@ def bootstrap_interval(
 
     `figures` maps names to functions of (labels, grades).
     """
+    if counted(figures, labels, grades):
+        found = drawn_figures(labels, grades, source_ids, figures, source_counts(source_ids, repeats, seed))
+        return {
+            name: _percentiles(list(values), len(np.unique(source_ids)), share=is_share(name))
+            for name, values in found.items()
+        }
     draws: dict[str, list[float]] = {name: [] for name in figures}
     for chosen in resampled_sources(source_ids, repeats, seed):
         for name, figure in figures.items():

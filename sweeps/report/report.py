@@ -78,7 +78,8 @@ def gather(sweep: Path) -> dict[str, Any]:
     main = f"val/{metrics.main}"
     if main in done:  # runs of another task, as runs/adhoc may have some, stand in the table of all runs alone
         judged = done[done[main].notna()]
-        records = {run: record for run, record in records.items() if run in set(judged.run)}
+        known = set(judged.run)
+        records = {run: record for run, record in records.items() if run in known}
         files = files[files.run.isin(judged.run)] if len(files) else files
     fronts = _fronts(files, axes)
     tables = beside(done, files) if len(done) else []
@@ -125,8 +126,9 @@ def gather(sweep: Path) -> dict[str, Any]:
 def _records(sweep: Path, done: pd.DataFrame) -> dict[str, Record]:
     """Records of the finished runs by folder name."""
     found = {}
+    known = set(done.run) if len(done) else set()
     for folder in find_runs(sweep):
-        if len(done) and folder.name in set(done.run):
+        if folder.name in known:
             try:
                 found[folder.name] = read_record(folder)
             except RecordError:

@@ -1,6 +1,7 @@
 """Exported files, pooled over folds and held against the torch networks that they came from."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from metrics.against_baseline import TABLE_COLUMNS, beside_baseline, table_colum
 from metrics.base import TaskMetrics
 from metrics.lookup import metrics_of, metrics_of_frame
 from sweeps.records.latency import typical_ms
+from sweeps.records.point_cache import PointCache
 from sweeps.records.run_record import Record, RecordError, find_runs, read_record
 
 FILE_COLUMNS = (
@@ -96,24 +98,38 @@ def pooled_files(sweep: Path, files: pd.DataFrame | None = None) -> pd.DataFrame
     firsts = files.drop_duplicates(["run", "file"])  # of several devices the first
     axes = [str(name) for name in files if name not in (*FILE_COLUMNS, "run", "fold") and "/" not in str(name)]
     rows: list[dict[str, Any]] = []
+    cache = PointCache(sweep / ".pooled_files.json")
     for values, point in firsts.groupby(axes, dropna=False, sort=False):
         metrics = metrics_of_frame(point)
         runs = list(point.groupby("run", sort=False))
-        records = [read_record(sweep / str(run)) for run, _ in runs]
-        everything = pd.concat(
-            [_beside_torch(sweep / str(run), here, metrics).assign(record=at) for at, (run, here) in enumerate(runs)]
-        )
-        part = "test" if (everything.part == "test").any() else "val"
-        about = dict(zip(axes, values, strict=True))
-        for file, cells in everything[everything.part == part].groupby("file", sort=False):
-            made = point[point.file == file]
-            known = [
-                name for name in metrics.pooled_files if made.get(f"{part}/{name}", pd.Series([np.nan])).notna().any()
-            ]
-            costs = {"size_bytes": made.size_bytes.mean(), "latency_ms_p50": made.latency_ms.median()}
-            beside = beside_baseline(cells, records, metrics)
-            rows.append(about | {"file": file, "runs": len(made)} | _figures(cells, metrics, known) | beside | costs)
+        folders = [sweep / str(run) for run, _ in runs]
+        about = " ".join(sorted(set(point.file)))
+        found = cache.rows(folders, about, partial(_rows, folders, [here for _, here in runs], point, metrics))
+        rows.extend(dict(zip(axes, values, strict=True)) | row for row in found)
+    cache.keep()
     return pd.DataFrame(rows)
+
+
+def _rows(
+    folders: list[Path], made: list[pd.DataFrame], point: pd.DataFrame, metrics: TaskMetrics
+) -> list[dict[str, Any]]:
+    """Of one point: a row for each kind of file."""
+    records = [read_record(folder) for folder in folders]
+    everything = pd.concat(
+        [
+            _beside_torch(folder, here, metrics).assign(record=at)
+            for at, (folder, here) in enumerate(zip(folders, made, strict=True))
+        ]
+    )
+    part = "test" if (everything.part == "test").any() else "val"
+    rows = []
+    for file, cells in everything[everything.part == part].groupby("file", sort=False):
+        own = point[point.file == file]
+        known = [name for name in metrics.pooled_files if own.get(f"{part}/{name}", pd.Series([np.nan])).notna().any()]
+        costs = {"size_bytes": own.size_bytes.mean(), "latency_ms_p50": own.latency_ms.median()}
+        beside = beside_baseline(cells, records, metrics)
+        rows.append({"file": file, "runs": len(own)} | _figures(cells, metrics, known) | beside | costs)
+    return rows
 
 
 def _has_both(run: Path) -> bool:

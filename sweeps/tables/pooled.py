@@ -1,6 +1,7 @@
 """Runs that differ in the fold alone as one row: each image answered by a network that never saw its source."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from metrics.base import TaskMetrics
 from metrics.figures import BOOKKEEPING
 from metrics.intervals import bootstrap_interval
 from metrics.lookup import metrics_of_frame
+from sweeps.records.point_cache import PointCache
 from sweeps.records.run_record import Status, read_record
 from sweeps.tables.runs import collect
 
@@ -38,29 +40,39 @@ def pooled(sweep: Path, table: pd.DataFrame | None = None) -> pd.DataFrame:
     known = {*BOOKKEEPING, *POOLED_OVER}
     keys = [str(name) for name in done if name not in known and "/" not in str(name)]
     rows: list[dict[str, Any]] = []
+    cache = PointCache(sweep / ".pooled.json")
     several = done.groupby(keys, dropna=False).run.transform("size") > 1
     for values, runs in done[several].groupby(keys, dropna=False, sort=False):
         if runs.fold.nunique() < 2 or runs.fold.duplicated().any():
             continue
-        records = [read_record(sweep / run) for run in runs.run]
-        everything = pd.concat(
-            [_shipped_answers(sweep / run, name) for run, name in zip(runs.run, runs.shipped, strict=True)],
-            keys=range(len(records)), names=["record"],
-        ).reset_index(level="record")  # fmt: skip
-        part = "test" if (everything.part == "test").any() else "val"
-        chosen = everything[everything.part == part]
-        by = " or ".join(sorted(chosen.checkpoint.unique())) + " epoch"
-        by += ", which they chose" if part == "val" and (chosen.checkpoint == "best").any() else ""
-        axes = dict(zip(keys, values, strict=True)) | {"folds": len(runs), "graded_by": by}
-        names = sorted(name for name in chosen.group.unique() if name)
-        groups = [("all", chosen), *((name, chosen[chosen.group == name]) for name in names)]
         metrics = metrics_of_frame(runs)
         figures = [name for name in metrics.figures if runs.get(f"val/{name}", pd.Series([np.nan])).notna().all()]
-        rows.extend(
-            axes | {"group": name} | beside_baseline(cells, records, metrics) | summary(cells, metrics, figures)
-            for name, cells in groups
-        )
+        axes = dict(zip(keys, values, strict=True)) | {"folds": len(runs)}
+        folders = [sweep / run for run in runs.run]
+        about = " ".join([*figures, *runs.shipped])
+        found = cache.rows(folders, about, partial(_rows, folders, list(runs.shipped), metrics, figures))
+        rows.extend(axes | row for row in found)
+    cache.keep()
     return pd.DataFrame(rows)
+
+
+def _rows(folders: list[Path], shipped: list[str], metrics: TaskMetrics, figures: list[str]) -> list[dict[str, Any]]:
+    """Of one point: all cells, then each group."""
+    records = [read_record(folder) for folder in folders]
+    everything = pd.concat(
+        [_shipped_answers(folder, name) for folder, name in zip(folders, shipped, strict=True)],
+        keys=range(len(records)), names=["record"],
+    ).reset_index(level="record")  # fmt: skip
+    part = "test" if (everything.part == "test").any() else "val"
+    chosen = everything[everything.part == part]
+    by = " or ".join(sorted(chosen.checkpoint.unique())) + " epoch"
+    by += ", which they chose" if part == "val" and (chosen.checkpoint == "best").any() else ""
+    names = sorted(name for name in chosen.group.unique() if name)
+    groups = [("all", chosen), *((name, chosen[chosen.group == name]) for name in names)]
+    return [
+        {"graded_by": by, "group": name} | beside_baseline(cells, records, metrics) | summary(cells, metrics, figures)
+        for name, cells in groups
+    ]
 
 
 def _shipped_answers(folder: Path, checkpoint: str) -> pd.DataFrame:
