@@ -1,5 +1,6 @@
 """Files that nobody ever reads half of: written beside their name, on the disk before they take it."""
 
+import glob
 import os
 import threading
 from collections.abc import Iterator
@@ -27,6 +28,12 @@ def replaced(path: Path) -> Iterator[Path]:
         if error.errno is not None and error.filename in (None, str(unfinished)):
             raise type(error)(error.errno, error.strerror or str(error), str(path)) from error
         raise
+
+
+def forget_unfinished(path: Path) -> None:
+    """Removes what killed processes left of `path`; for who holds the lock under which it is written."""
+    for left in path.parent.glob(f".{glob.escape(path.stem)}.*.*{path.suffix}"):
+        left.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, data: str | bytes) -> None:

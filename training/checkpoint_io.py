@@ -7,7 +7,7 @@ from typing import Any, override
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from storage.whole_file import replaced
+from storage.whole_file import forget_unfinished, replaced
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -17,6 +17,7 @@ class WholeCheckpoints(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
+        forget_unfinished(path)
         with replaced(path) as unfinished:
             torch.save(checkpoint, unfinished)
 

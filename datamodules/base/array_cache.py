@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from datamodules.base.errors import DataError
 from datamodules.base.pixels import Image
-from storage.whole_file import replaced
+from storage.whole_file import forget_unfinished, replaced
 
 
 @contextmanager
@@ -29,6 +29,7 @@ def disk_errors(cache: Path, key: str = "paths.cache", doing: str = "caching ima
 
 def build_array(path: Path, shape: tuple[int, ...], blocks: Iterable[Image], total: int, title: str) -> None:
     """Writes blocks one after another into a new .npy, which gets its final name when it is whole."""
+    forget_unfinished(path)
     with replaced(path) as unfinished, unfinished.open("wb") as file:
         header = {"descr": "|u1", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, header)  # type: ignore[no-untyped-call]

@@ -163,7 +163,7 @@ def test_an_interrupted_build_leaves_nothing_and_is_made_up_for(
 def test_a_part_left_by_a_killed_build_does_no_harm(drawn: PhotoSet, cache: Path) -> None:
     undisturbed = np.array(cells(drawn, cache.parent / "another"))
     cache.mkdir(parents=True)
-    (cache / f"cells-{pixels(drawn)}-20.part").write_bytes(b"x" * 10**6)
+    (cache / f".cells-{pixels(drawn)}-20.4711.1.npy").write_bytes(b"x" * 10**6)
     np.testing.assert_array_equal(cells(drawn, cache), undisturbed)
     assert leftovers(cache) == [f"cells-{pixels(drawn)}-20.npy"]
 
