@@ -21,11 +21,12 @@ class PointCache:
 
     Args:
         path: of the JSON file; one that cannot be read is as if there were none.
+        files: those of a run that the rows come from.
 
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, files: Sequence[str] = FILES) -> None:
+        self.path, self.files = path, files
         self.before: dict[str, Rows] = {}
         with suppress(OSError, ValueError):
             known = json.loads(path.read_text())
@@ -34,7 +35,7 @@ class PointCache:
 
     def rows(self, runs: Sequence[Path], about: str, make: Callable[[], Rows]) -> Rows:
         """What `make` gives for these runs, or gave before. `about` is what else the rows depend on."""
-        seen = [(run.name, *(_stat(f"{run}/{name}") for name in FILES)) for run in runs]
+        seen = [(run.name, *(_stat(f"{run}/{name}") for name in self.files)) for run in runs]
         key = hashlib.blake2b(json.dumps([about, seen]).encode(), digest_size=12).hexdigest()
         if key not in self.now:
             self.now[key] = self.before[key] if key in self.before else make()

@@ -1,6 +1,7 @@
 """Records → one table, a row per run."""
 
 import hashlib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +13,38 @@ from metrics.against_baseline import table_columns
 from metrics.figures import BOOKKEEPING
 from metrics.lookup import metrics_of
 from sweeps.records.checkpoints import shipped_checkpoint
-from sweeps.records.run_record import Record, RecordError, find_runs, read_record, status_of
+from sweeps.records.point_cache import PointCache
+from sweeps.records.run_record import Record, RecordError, Status, find_runs, is_live, read_record
 from sweeps.tables.exported_files import file_rows
+
+MANY = 200
+"""Runs of a sweep from which on what its records say is kept beside them."""
 
 
 def read_sweep(sweep: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`collect` and `collect_files` in one pass over the records."""
+    """`collect` and `collect_files` in one pass over the records; of a large sweep a record is read again once it has changed."""
     rows: list[dict[str, Any]] = []
     files: list[dict[str, Any]] = []
-    for folder in find_runs(sweep):
-        try:
-            record = read_record(folder)
-        except RecordError as error:
-            rows.append({"run": folder.name, "status": "unreadable", "error": str(error)})
-            continue
-        rows.append(_row(folder, record))
-        files += file_rows(folder.name, record)
+    folders = find_runs(sweep)
+    cache = PointCache(sweep / ".runs.json", ["record.json"]) if len(folders) >= MANY else None
+    for folder in folders:
+        make = partial(_rows_of, folder)
+        row, *made = make() if cache is None else cache.rows([folder], "", make)
+        running = row["status"] == Status.RUNNING
+        rows.append(row | {"status": str(Status.INTERRUPTED)} if running and not is_live(folder) else row)
+        files += made
+    if cache is not None:
+        cache.keep()
     return _by_axes(rows), pd.DataFrame(files)
+
+
+def _rows_of(folder: Path) -> list[dict[str, Any]]:
+    """Of the table of runs one row, then those of the table of files."""
+    try:
+        record = read_record(folder)
+    except RecordError as error:
+        return [{"run": folder.name, "status": "unreadable", "error": str(error)}]
+    return [_row(folder, record), *file_rows(folder.name, record)]
 
 
 def collect(sweep: Path) -> pd.DataFrame:
@@ -46,7 +62,7 @@ def _row(folder: Path, record: Record) -> dict[str, Any]:
         **record.get("axes", {}),
         "initial_weights": record.get("initial_weights", {}).get("origin", ""),
         "shipped": shipped_checkpoint(record) if "metrics" in record else "",
-        "status": str(status_of(folder, record)),
+        "status": str(record["status"]),
         "error": record.get("error", ""),
         "seconds": record.get("seconds", {}).get("fit", np.nan),
         "updated": record.get("updated", ""),

@@ -1,0 +1,52 @@
+"""What a large sweep keeps of its records is what they say."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from sweeps.records.run_record import Status, update_record
+from sweeps.tables import runs
+from sweeps.tables.pooled import pooled
+from sweeps.tables.runs import read_sweep
+from tests.sweeps.made import add_run
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    for fold in range(3):
+        add_run(tmp_path, 0.7 + 0.05 * fold, fold=fold)
+    return tmp_path
+
+
+def same(one, other):
+    for mine, theirs in zip(one, other, strict=True):
+        pd.testing.assert_frame_equal(mine, theirs, check_dtype=False)
+
+
+def test_rows_are_read_again_once_a_record_has_changed(sweep, monkeypatch):
+    plain = read_sweep(sweep)
+    monkeypatch.setattr(runs, "MANY", 2)
+    same(read_sweep(sweep), plain)
+    assert (sweep / ".runs.json").is_file()
+    monkeypatch.setattr(runs, "read_record", lambda _: pytest.fail("it was read again"))
+    same(read_sweep(sweep), plain)
+    monkeypatch.undo()
+    monkeypatch.setattr(runs, "MANY", 2)
+    first = next(sweep.glob("*/record.json")).parent
+    update_record(first, lambda record: record | {"status": Status.RUNNING})
+    assert list(read_sweep(sweep)[0].set_index("run").status[[first.name]]) == [Status.INTERRUPTED]
+    assert json.loads((sweep / ".runs.json").read_text())["version"]
+    (sweep / ".runs.json").write_text("no JSON")
+    assert len(read_sweep(sweep)[0]) == 3
+
+
+def test_pooled_rows_are_those_of_the_answers_now(sweep):
+    before = pooled(sweep)
+    assert len(before)
+    assert (before.accuracy < 1).any()
+    pd.testing.assert_frame_equal(pooled(sweep), before, check_dtype=False)
+    for table in sweep.glob("*/predictions.parquet"):
+        answers = pd.read_parquet(table)
+        answers.assign(grade=answers.label).to_parquet(table)
+    assert (pooled(sweep).accuracy == 1).all()
