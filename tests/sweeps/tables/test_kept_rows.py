@@ -10,6 +10,7 @@ from sweeps.tables import runs
 from sweeps.tables.pooled import pooled
 from sweeps.tables.runs import read_sweep
 from tests.sweeps.made import add_run
+from tests.sweeps.tables.test_runs_table import add_run as add_answered_run
 
 
 @pytest.fixture
@@ -41,7 +42,10 @@ def test_rows_are_read_again_once_a_record_has_changed(sweep, monkeypatch):
     assert len(read_sweep(sweep)[0]) == 3
 
 
-def test_pooled_rows_are_those_of_the_answers_now(sweep):
+def test_pooled_rows_are_those_of_the_answers_now(tmp_path):
+    sweep = tmp_path
+    for fold in range(2):
+        add_answered_run(sweep, f"run{fold}", fold)
     before = pooled(sweep)
     assert len(before)
     assert (before.accuracy < 1).any()
