@@ -8,6 +8,7 @@ from typing import Any
 
 from datamodules.base.errors import DataError
 from datamodules.images.index import NAMES_OF_PARTS
+from storage.inside import leads_out
 
 OWN_COLUMNS = ("image", "source_id", "group", "part")
 """What every such table may have, beside what it is about."""
@@ -86,6 +87,8 @@ def _row(given: dict[str, Any], path: Path, line: int, columns: list[str], value
     text = {name: (given.get(name) or "").strip() for name in (*OWN_COLUMNS, *columns)}
     if not text["image"]:
         raise DataError(f"{place}: image is empty; want a path in the folder")
+    if leads_out(text["image"]):
+        raise DataError(f"{place}: image={text['image']}: leads out of the folder; want a path in it")
     values = []
     for column in columns:
         try:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from datamodules.base.errors import DataError
 from datamodules.screens.grid import Grid, check_corners
+from storage.inside import leads_out
 
 CORNER_COLUMNS = ("x_tl", "y_tl", "x_tr", "y_tr", "x_br", "y_br", "x_bl", "y_bl")
 TRUE_WORDS = {"1", "true", "yes"}
@@ -217,6 +218,8 @@ def _image_files(root: Path, photos: list[Photo], grid: Grid, ready_cut: bool) -
             for col in range(grid.columns)
         ]
     else:
+        if away := next((photo.name for photo in photos if leads_out(photo.name)), None):
+            raise DataError(f"{root / 'photos.csv'}: photo={away}: leads out of the folder; want a path within it")
         files = [photo_file(root, photo.name) for photo in photos]
     missing = next((file for file in files if not file.is_file()), None)
     if missing is not None:

@@ -117,6 +117,7 @@ def test_broken_images_and_those_without_a_number_are_left_out_and_named(bars):
         (lambda rows: [row | {"number": "0.5"} for row in rows], "every number is 0.5: there is nothing to learn"),
         (lambda rows: [row | {"part": "holdout"} for row in rows], "line 2: part=holdout; want train, val or test"),
         (lambda rows: [row | {"image": ""} for row in rows], "line 2: image is empty"),
+        (lambda rows: [row | {"image": "../x.png"} for row in rows], "line 2: image=../x.png: leads out of the folder"),
         (lambda rows: [row | {"image": f"no/{row['image']}"} for row in rows], "none of 40 images can be read"),
     ],
 )  # fmt: skip

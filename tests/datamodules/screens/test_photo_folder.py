@@ -366,3 +366,13 @@ def test_a_broken_ready_cut_cell_is_named(drawn: PhotoSet) -> None:
     (drawn.root / "cells" / "photo4_r3_c1.png").write_bytes(b"\x89PNG not")
     with pytest.raises(DataError, match=r"/set/cells/photo4_r3_c1\.png: not a readable image"):
         cut(drawn)
+
+
+@pytest.mark.parametrize("name", ["../photo0.png", "/etc/hostname", "a/../../photo0.png"])
+def test_a_photo_stays_within_the_folder(drawn, name):
+    table = drawn.root / "photos.csv"
+    table.write_text(table.read_text().replace("photo0.png", name))
+    cells = drawn.root / "cells.csv"
+    cells.write_text(cells.read_text().replace("photo0.png", name))
+    with pytest.raises(DataError, match="leads out of the folder"):
+        read_photo_folder(drawn.root, GRID, 5)
