@@ -17,6 +17,9 @@ from datamodules.masks.run_lengths import Mask
 from datamodules.masks.samples import MaskSamples
 from datamodules.severstal import masks_of_table
 
+MOST_BYTES = 2_000_000_000
+"""Of the archive, unpacked; the database has a twentieth of it."""
+
 
 class NeuSeg(DividedFolder):
     """Reads neu_seg.zip, or its folders `images`, `masks` and `splits`.
@@ -114,6 +117,8 @@ class NeuSeg(DividedFolder):
             if not (target / ".whole").exists():
                 try:
                     with zipfile.ZipFile(path) as archive:
+                        if (size := sum(one.file_size for one in archive.infolist())) > MOST_BYTES:
+                            raise DataError(f"{path}: {size} bytes unpacked; want at most {MOST_BYTES}")
                         archive.extractall(target)
                 except zipfile.BadZipFile as error:
                     raise DataError(f"{path}: not a readable zip ({error})") from None

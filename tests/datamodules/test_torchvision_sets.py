@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
+from datamodules import torchvision_sets
 from datamodules.base.errors import DataError
 from datamodules.torchvision_sets import TorchvisionSet
 from tests.commands.test_distillation_path import draw_digits
@@ -87,3 +88,11 @@ def test_cifar_is_read_as_torchvision_keeps_it(tmp_path, monkeypatch):
     assert samples.images(32).shape == (120, 32, 32, 3)
     assert samples.class_names == tuple(names)
     assert samples.counts()["val"] == [2] * 10
+
+
+def test_a_bomb_is_not_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(torchvision_sets, "MOST_BYTES", 10**6)
+    with gzip.open(tmp_path / "bomb.gz", "wb") as file:
+        file.write(bytes(10**7))
+    with pytest.raises(DataError, match="more than 1000000 bytes unpacked"):
+        torchvision_sets._unpack(tmp_path / "bomb.gz", tmp_path / "digits")
