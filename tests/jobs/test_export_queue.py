@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.records.run_record import find_runs
+from sweeps.records.run_record import KILLED, find_runs
 from tests.commands.test_train import SMALL, record_of, run
 from tests.warm import Warm
 
@@ -39,7 +39,7 @@ def test_a_killed_exporter_is_told_and_the_same_command_makes_its_files(place):
     runs = find_runs(place / "runs" / "killed")
     first, second = map(record_of, runs)
     assert done.returncode == 1
-    assert done.stderr.count("the exporting process ended with code -9") == done.stderr.count("\n") == 1
+    assert done.stderr.count(KILLED) == done.stderr.count("\n") == 1
     assert [first["status"], second["status"]] == ["done", "done"]
     assert sorted(len(record.get("exports", {})) for record in (first, second)) == [0, 1]
 
