@@ -7,7 +7,6 @@ other's, and the pictures, laid over each other by it, are alike.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import cv2
 import numpy as np
@@ -24,10 +23,8 @@ OVERLAY = 96
 MOST_ENLARGED = 2.0
 """An edge that is blown up has corners that say nothing."""
 CORNERS = 100
-AT_ONCE = 512
-"""Candidates that threads look at before those that it settles are left out."""
-TABLES, BITS = 16, 32
-"""Hash tables, and bits of the 256 that each looks at."""
+TABLES, BYTES = 16, 4
+"""Hash tables, and bytes of the 32 that each looks at."""
 FEWEST_VOTES, MOST_CANDIDATES = 3, 8
 """A candidate shares so many buckets; of each picture's candidates so many are looked at, those with most votes."""
 FULLEST_BUCKET = 30
@@ -88,44 +85,35 @@ def copies(features: Sequence[LocalFeatures]) -> Iterator[tuple[int, int]]:
             leader[at] = at = leader[leader[at]]
         return int(at)
 
-    candidates = _candidates(features)
-    for first in range(0, len(candidates), AT_ONCE):
-        left = [pair for pair in candidates[first : first + AT_ONCE] if group(pair[0]) != group(pair[1])]
-        alike = threaded_map(partial(_is_copy, features, left), range(len(left)))
-        for (one, other, _), found in zip(left, alike, strict=True):
-            if found:
-                leader[group(other)] = group(one)
-                yield one, other
+    for one, other, mirrored in _candidates(features):
+        # threads are no faster here: calls of 0.1 ms between which they wait for the interpreter
+        if group(one) != group(other) and _is_copy(features[one], features[other], mirrored):
+            leader[group(other)] = group(one)
+            yield one, other
 
 
 def _candidates(features: Sequence[LocalFeatures]) -> list[tuple[int, int, bool]]:
     """Those with most votes first."""
-    plain, plain_of = _stacked([one.corners[1] for one in features])
-    mirrored, mirrored_of = _stacked([one.mirrored[1] for one in features])
+    described = [one.corners[1] for one in features] + [one.mirrored[1] for one in features]
+    descriptors = np.concatenate([np.zeros((0, 32), np.uint8), *described])
+    owners = np.repeat(np.arange(len(described)), [len(one) for one in described])
+    rng = np.random.default_rng(0)
+    bytes_of = [rng.choice(32, BYTES, replace=False) for _ in range(TABLES)]
+    shape = (len(features), len(features))
+    same, flipped = csr_array(shape, dtype=np.int32), csr_array(shape, dtype=np.int32)
+    for plain, mirrored in threaded_map(
+        lambda at: _table(descriptors[:, bytes_of[at]], owners, shape[0]), range(TABLES), 2
+    ):
+        same += plain @ plain.T
+        flipped += plain @ mirrored.T
     found: list[tuple[int, int, int, bool]] = []
-    if len(plain) < 2:
-        return []
-    shape, rng = len(features), np.random.default_rng(0)
-    same, flipped = csr_array((shape, shape), dtype=np.int32), csr_array((shape, shape), dtype=np.int32)
-    for _ in range(TABLES):
-        bits = np.sort(rng.choice(256, BITS, replace=False))
-        keys = np.concatenate([_keys(plain, bits), _keys(mirrored, bits)])
-        _, bucket, count = np.unique(keys, return_inverse=True, return_counts=True)
-        told = (count > 1) & (count <= FULLEST_BUCKET)
-        number = np.cumsum(told) - 1
-        tables = [
-            _table(owners, own, told, number, shape)
-            for owners, own in ((plain_of, bucket[: len(plain)]), (mirrored_of, bucket[len(plain) :]))
-        ]
-        same += tables[0] @ tables[0].T
-        flipped += tables[0] @ tables[1].T
     for votes, is_mirrored in ((same, False), (flipped, True)):
         table = votes.tocoo()
         near = (table.row < table.col) & (table.data >= FEWEST_VOTES)
         triples = zip(table.data[near].tolist(), table.row[near].tolist(), table.col[near].tolist(), strict=True)
         found += [(count, one, other, is_mirrored) for count, one, other in triples]
     found.sort(key=lambda one: (-one[0], one[1:]))
-    looked = np.zeros(shape, int)
+    looked = np.zeros(len(features), int)
     chosen = []
     for _, one, other, is_mirrored in found:
         if min(looked[one], looked[other]) < MOST_CANDIDATES:
@@ -134,31 +122,37 @@ def _candidates(features: Sequence[LocalFeatures]) -> list[tuple[int, int, bool]
     return chosen
 
 
-def _stacked(descriptors: list[npt.NDArray[np.uint8]]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """All descriptors, and the place of each one's picture."""
-    owners = np.repeat(np.arange(len(descriptors)), [len(one) for one in descriptors])
-    return (np.concatenate(descriptors) if descriptors else np.zeros((0, 32), np.uint8)), owners
+def _table(keys: npt.NDArray[np.uint8], owners: npt.NDArray[np.int64], pictures: int) -> tuple[csr_array, csr_array]:
+    """Pictures x buckets that tell, 1 where a picture has a descriptor in it; and the same of the mirror images.
+
+    Args:
+        keys: `(D, BYTES)`: descriptors with the same ones share a bucket.
+        owners: of D descriptors, increasing, the place of its picture, for a mirror image plus `pictures`.
+        pictures: how many there are.
+
+    """
+    both = np.sort(
+        np.ascontiguousarray(keys).view(np.uint32)[:, 0].astype(np.uint64) << np.uint64(32) | owners.astype(np.uint64)
+    )
+    key, owner = both >> np.uint64(32), (both & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    begins = np.flatnonzero(np.append(True, key[1:] != key[:-1])[: len(key)])
+    count = np.diff(np.append(begins, len(key)))
+    tells = (count > 1) & (count <= FULLEST_BUCKET)
+    kept = np.repeat(tells, count)
+    kept[1:] &= both[1:] != both[:-1]
+    bucket, owner = np.repeat(np.cumsum(tells) - 1, count)[kept], owner[kept]
+    is_mirror = owner >= pictures
+    found = [
+        csr_array(
+            (np.ones(here.sum(), np.int32), (owner[here] % pictures, bucket[here])), shape=(pictures, int(tells.sum()))
+        )
+        for here in (~is_mirror, is_mirror)
+    ]
+    return found[0], found[1]
 
 
-def _keys(descriptors: npt.NDArray[np.uint8], bits: npt.NDArray[np.int64]) -> npt.NDArray[np.uint32]:
-    chosen = (descriptors[:, bits // 8] >> (7 - bits % 8).astype(np.uint8)) & 1
-    return np.ascontiguousarray(np.packbits(chosen, axis=1)).view(np.uint32)[:, 0]
-
-
-def _table(
-    owners: npt.NDArray[np.int64], bucket: npt.NDArray[np.int64], told: npt.NDArray[np.bool_],
-    number: npt.NDArray[np.int64], pictures: int,
-) -> csr_array:  # fmt: skip
-    """Pictures x buckets that tell: 1 where a picture has a descriptor in it."""
-    kept = told[bucket]
-    pairs = np.unique(np.stack([owners[kept], number[bucket[kept]]]), axis=1)
-    return csr_array((np.ones(pairs.shape[1], np.int32), (pairs[0], pairs[1])), shape=(pictures, int(told.sum())))
-
-
-def _is_copy(features: Sequence[LocalFeatures], candidates: Sequence[tuple[int, int, bool]], at: int) -> bool:
+def _is_copy(one: LocalFeatures, other: LocalFeatures, mirrored: bool) -> bool:
     """Whether one transform lays two pictures, or one and the other's mirror image, over each other so that they are alike."""
-    first, second, mirrored = candidates[at]
-    one, other = features[first], features[second]
     places, descriptors = one.corners
     other_places, other_descriptors = other.mirrored if mirrored else other.corners
     if min(len(places), len(other_places)) < FEWEST_INLIERS:

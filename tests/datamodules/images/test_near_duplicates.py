@@ -1,12 +1,21 @@
 """Copies are found whatever was done to the file; different pictures stay apart."""
 
 import cv2
+import imagehash
 import numpy as np
 import pytest
+from PIL import Image as PillowImage
 
 from benchmarks.copies import CHANGES
-from datamodules.base.pixels import Image
-from datamodules.images.near_duplicates import MOST_BITS, _close, duplicate_groups, look_of
+from datamodules.base.pixels import Image, resize
+from datamodules.images.near_duplicates import (
+    MOST_BITS,
+    _close,
+    duplicate_groups,
+    look_of,
+    orientations,
+    perceptual_hashes,
+)
 
 
 def scene(seed: int, side: int = 200) -> Image:
@@ -109,6 +118,11 @@ def test_what_has_no_corner_nor_colour_is_compared_all_the_same() -> None:
     assert groups([photo(1)[:1, :1]]) == [0]
 
 
+def test_thousands_of_blank_pictures_are_one_group() -> None:
+    blank = look_of(np.full((50, 70, 3), 20, np.uint8))
+    assert len(set(duplicate_groups([blank] * 20_000, [""] * 20_000).tolist())) == 1
+
+
 def test_bands_find_every_pair_that_comparing_all_finds() -> None:
     rng = np.random.default_rng(0)
     bases = rng.integers(0, 2**63, 40, dtype=np.uint64)
@@ -116,5 +130,17 @@ def test_bands_find_every_pair_that_comparing_all_finds() -> None:
                       for count in rng.integers(1, 12, 200)])  # fmt: skip
     hashes = np.concatenate([bases, bases[rng.integers(0, 40, 200)] ^ flips])
     first, second = np.nonzero(np.triu(np.bitwise_count(hashes[:, None] ^ hashes) <= MOST_BITS, 1))
-    given = np.unique(np.sort(np.concatenate(list(_close(hashes))), axis=1), axis=0)
-    np.testing.assert_array_equal(given, np.column_stack([first, second]))
+    given = np.unique(np.sort(np.concatenate(list(_close(hashes, hashes))), axis=1), axis=0)
+    np.testing.assert_array_equal(given[given[:, 0] != given[:, 1]], np.column_stack([first, second]))
+
+
+def test_hashes_are_those_of_a_known_library_in_every_orientation() -> None:
+    for seed in range(10):
+        small = resize(photo(seed), (64, 64))
+        ours = perceptual_hashes(small)
+        for hashed, turned in zip(ours, orientations(small), strict=True):
+            known = imagehash.phash(PillowImage.fromarray(turned)).hash
+            assert (
+                np.bitwise_count(hashed ^ np.packbits(known.ravel()).view(np.uint64)[0]) <= 4
+            )  # it averages pixels another way
+            assert hashed == perceptual_hashes(turned)[0]
