@@ -21,7 +21,7 @@ from cli.help import help_page
 from cli.signals import answer_signals, end_at_once, stopped_by
 from cli.words import check_words
 from sweeps.records.journal import mark_job_failed
-from sweeps.records.run_record import RunIsBusyError, one_line, wrapped
+from sweeps.records.run_record import MEMORY_VARIABLE, RunIsBusyError, is_out_of_memory, one_line, wrapped
 
 INTERRUPTED = 130
 
@@ -100,6 +100,8 @@ def stop_or_report(folder: Path) -> Iterator[None]:
             sys.exit(1)
         print(f"left to another process: {folder}")  # two commands may share a grid
     except Exception as error:
+        if os.environ.get(MEMORY_VARIABLE) and is_out_of_memory(error):
+            raise MemoryError(one_line(error)) from None
         trace = folder / "error.txt"
         where = f" (traceback: {trace})" if trace.exists() and not isinstance(wrapped(error), ValueError) else ""
         print(f"error: {one_line(error)}{where}", file=sys.stderr)

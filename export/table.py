@@ -48,11 +48,14 @@ def print_files(entries: dict[str, dict[str, Any]], metrics: TaskMetrics, baseli
         figures = [figure_text(one, baseline.get(one)) for one in shown]
         table.add_row(str(baseline["answer"]), "", *figures)
     console.print(table)
+    said: dict[str, list[str]] = {}
     for name, entry in entries.items():
         promise = f"to be expected: {expected_text(entry['expected'], metrics)}" if "expected" in entry else ""
         for complaint in (entry.get("error"), promise, entry.get("marked"), doubt_of_record(entry, metrics)):
             if complaint:
-                console.print(f"{name}: {complaint}", markup=False, soft_wrap=True)
+                said.setdefault(complaint, []).append(name)
+    for complaint, names in said.items():
+        console.print(f"{', '.join(names)}: {complaint}", markup=False, soft_wrap=True)
 
 
 def _row(entry: dict[str, Any], names: list[str]) -> list[str]:

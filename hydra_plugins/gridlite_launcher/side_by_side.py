@@ -19,7 +19,7 @@ from omegaconf import DictConfig
 
 from cli.signals import end_with_parent
 from sweeps.records.journal import last_begun, mark_job_failed
-from sweeps.records.run_record import KILLED, Status, update_record
+from sweeps.records.run_record import KILLED, MEMORY_VARIABLE, Record, Status, update_record
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -27,8 +27,8 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXP
 class SideBySide(Launcher):
     """As many processes as jobs at once, each with its share of the cores; a process takes one job after the other.
 
-    A job whose process is killed, as when memory runs out, is tried once more when the others are through, one job fewer at a time;
-    killed again, its record says failed.
+    A job that memory runs out under, by an error or by its process being killed, is tried once more when the others are through, one
+    job fewer at a time; then its record says failed.
 
     Args:
         n_jobs: at once; -1: one per core.
@@ -57,20 +57,21 @@ class SideBySide(Launcher):
         again = self._through(list(range(len(self.jobs))), self.n_jobs)
         if again:
             fewer = max(1, min(self.n_jobs, len(self.jobs)) - 1)
-            jobs = "a job was" if len(again) == 1 else f"{len(again)} jobs were"
+            jobs = "a job" if len(again) == 1 else f"{len(again)} jobs"
             print(
-                f"note: the process of {jobs} killed, out of memory?: tried once more, {fewer} at a time",
+                f"note: {jobs} ran out of memory, or had the process killed: tried once more, {fewer} at a time",
                 file=sys.stderr,
             )
-            for number in self._through(again, fewer):
+            for number in self._through(again, fewer, last=True):
                 self._failed(number)
         return [self.returned[number] for number in range(len(self.jobs))]
 
-    def _through(self, numbers: list[int], at_once: int) -> list[int]:
-        """Runs jobs; those whose process was killed."""
+    def _through(self, numbers: list[int], at_once: int, *, last: bool = False) -> list[int]:
+        """Runs jobs; those to be tried again, the `last` time only those whose process was killed."""
         waiting, killed, errors = deque(numbers), [], []
         env = dict.fromkeys(THREADS, str(max(1, cpu_count() // at_once)))
         env = {name: os.environ.get(name, value) for name, value in env.items()}
+        env[MEMORY_VARIABLE] = "" if last else "1"
         state = Singleton.get_state()
 
         def work() -> None:
@@ -87,6 +88,9 @@ class SideBySide(Launcher):
                             execute_job, self.first + number, self.jobs[number], self.hydra_context, self.config,
                             self.task_function, state,
                         ).result()  # fmt: skip
+                        if isinstance(self.returned[number]._return_value, MemoryError):
+                            self._forget(number)
+                            killed.append(number)
                     except TerminatedWorkerError:
                         executor.shutdown(kill_workers=True)
                         executor = None
@@ -108,6 +112,17 @@ class SideBySide(Launcher):
         if errors:
             raise errors[0]
         return sorted(killed)
+
+    def _forget(self, number: int) -> None:
+        """A run that is to be tried again has not failed."""
+        folder = Path(str(self.config.paths.runs)) / self.config.sweep_name / last_begun(self.pids[number])
+
+        def goes_on(old: Record) -> Record:
+            if old["status"] == Status.DONE:
+                return {key: value for key, value in old.items() if key != "later_error"}
+            return old | {"status": Status.RUNNING, "error": ""}
+
+        update_record(folder, goes_on)
 
     def _failed(self, number: int) -> None:
         """Enters it as failed, in the record too, as far as its job had got."""

@@ -43,6 +43,16 @@ class Status(StrEnum):
 
 
 STATUSES = frozenset(Status)
+OUT_OF_MEMORY = (
+    "OutOfMemoryError",
+    "can't allocate memory",
+    "Cannot allocate memory",
+    "Insufficient memory",
+    "CUDA out of memory",
+)
+"""What such errors say that are no MemoryError."""
+MEMORY_VARIABLE = "_GRIDLITE_TRIED_AGAIN"
+"""Environment variable, set where a launcher tries a job again that memory ran out under."""
 KILLED = "process killed; out of memory?"
 """Error of a run whose process was ended from outside."""
 
@@ -171,9 +181,22 @@ def wrapped(error: BaseException) -> BaseException:
 def one_line(error: BaseException) -> str:
     """An error as the one line that a person is shown."""
     error = wrapped(error)
-    text = " ".join(str(error).split())
+    if is_out_of_memory(error):
+        return f"out of memory; a smaller batch_size or fewer jobs at a time need less ({_text(error) or type(error).__name__})"
+    text = _text(error)
     plain = isinstance(error, ValueError | FloatingPointError | OSError | RuntimeError) and text
     return text if plain else f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the machine or the graphics card had no memory left, as Python, NumPy, torch, OpenCV and the system say it."""
+    error = wrapped(error)
+    said = f"{type(error).__name__}: {error}"
+    return isinstance(error, MemoryError) or any(words in said for words in OUT_OF_MEMORY)
+
+
+def _text(error: BaseException) -> str:
+    return " ".join(str(error).split())
 
 
 def exported_bytes(folder: Path, kind: str) -> bytes:

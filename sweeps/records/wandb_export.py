@@ -1,7 +1,8 @@
 """Records → W&B: what a record says of a job, in the W&B run that `logger=wandb` began, or in one made afterwards.
 
-`<run>/wandb/run.json` keeps the id, so that an export or a phone's timing of tomorrow reaches the same run. Offline runs
-of one id are uploaded one after the other by `wandb sync`.
+`<run>/wandb/run.json` keeps the id, so that an export or a phone's timing of tomorrow reaches the same run. It is followed to the
+server only where this user wrote it: a run folder from elsewhere sends nothing to whom it names. Offline runs of one id are
+uploaded one after the other by `wandb sync`.
 """
 
 import json
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from metrics.figures import plain
 from metrics.lookup import all_metrics, metrics_of
+from storage.own_mark import is_own, mark_of
 from storage.whole_file import write_whole
 from sweeps.records.run_record import Record, RecordError, Status, find_runs, read_record
 
@@ -44,16 +46,23 @@ def prepare(folder: Path, *, resumed: bool, offline: bool) -> str | None:
 def remember(folder: Path, run: "Run") -> None:
     """Notes which W&B run belongs to a run's folder."""
     about = {"id": run.id, "project": run.project, "entity": run.entity or None, "offline": run.offline}
+    if not run.offline:
+        about["mark"] = mark_of(_signed(about))
     write_whole(folder / "wandb" / "run.json", json.dumps(about))
 
 
 def known_run(folder: Path) -> dict[str, Any]:
-    """What `remember` noted; empty where there is nothing."""
+    """What `remember` noted; empty where there is nothing, or another user's run on a server."""
     try:
-        about: dict[str, Any] = json.loads((folder / "wandb" / "run.json").read_text())
-    except (OSError, ValueError):
+        about = json.loads((folder / "wandb" / "run.json").read_text())
+        own = about.get("offline") is True or is_own(_signed(about), str(about["mark"]))
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return {}
-    return about
+    return about if own else {}
+
+
+def _signed(about: dict[str, Any]) -> str:
+    return json.dumps([about.get(name) for name in ("id", "project", "entity")])
 
 
 @contextmanager

@@ -26,8 +26,8 @@ def place(tmp_path_factory):
     return folder
 
 
-def begun(place, *words):
-    line = [sys.executable, "train.py", *words, f"paths.runs={place}/runs", f"paths.cache={place}/cache",
+def begun(place, *words, limits=()):
+    line = [*limits, sys.executable, "train.py", *words, f"paths.runs={place}/runs", f"paths.cache={place}/cache",
             f"datamodule.root={place}/screens"]  # fmt: skip
     return subprocess.Popen(
         line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
@@ -98,7 +98,7 @@ def test_a_killed_worker_takes_no_other_with_it(place):
     workers(process)[0].kill()
     _, said = process.communicate(timeout=240)
     assert process.returncode == 0, said
-    assert "note: the process of a job was killed, out of memory?: tried once more, 1 at a time" in said
+    assert "note: a job ran out of memory, or had the process killed: tried once more, 1 at a time" in said
     assert "Traceback" not in said
     assert [record_of(folder)["status"] for folder in find_runs(place / "runs" / "killed")] == ["done"] * 3
 
@@ -131,3 +131,17 @@ def test_workers_end_with_their_parent(place):
     while left := [one for one in below if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]:
         assert time.monotonic() < end, [one.cmdline() for one in left]
         time.sleep(0.1)
+
+
+def test_a_job_without_memory_is_tried_once_more_and_then_says_so(place):
+    words = ["-m", *SMALL, "backbone=mobilenet", "seed=0,1", "resolution=4096,32", "sweep_name=memory", *BESIDE]
+    process = begun(place, *words, limits=["prlimit", f"--as={12 << 30}"])
+    _, said = process.communicate(timeout=240)
+    assert process.returncode == 1, said
+    assert "note: 2 jobs ran out of memory, or had the process killed: tried once more, 1 at a time" in said
+    assert said.count("error: out of memory; a smaller batch_size or fewer jobs at a time need less (") == 2
+    assert "Traceback" not in said
+    states = {record["axes"]["resolution"]: record for record in map(record_of, find_runs(place / "runs" / "memory"))}
+    assert states[32]["status"] == "done"
+    assert states[4096]["status"] == "failed"
+    assert states[4096]["error"].startswith("out of memory; ")

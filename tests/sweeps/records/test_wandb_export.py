@@ -1,15 +1,17 @@
 """What W&B is told of a sweep, read back from the files of its offline runs."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from choices import ROOT
 from sweeps.records.run_record import read_record, update_record
-from sweeps.records.wandb_export import dashboard, known_run
+from sweeps.records.wandb_export import dashboard, known_run, remember
 from tests.sweeps.made import DEVICE, add_run
 from tests.sweeps.offline_wandb import read_back
 
@@ -110,3 +112,18 @@ def test_a_dashboard_needs_an_owner(sweep: Path, said: str) -> None:
     done = wandb(str(sweep), "--dashboard")
     assert done.returncode == 2
     assert done.stderr.strip() == "error: --dashboard: name whose project it is with --entity <user or team>"
+
+
+def test_a_server_that_another_user_names_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "mine"))
+    folder = tmp_path / "run"
+    remember(folder, SimpleNamespace(id="a1", project="gridlite", entity="ours", offline=False))  # type: ignore[arg-type]
+    assert known_run(folder)["entity"] == "ours"
+    file = folder / "wandb" / "run.json"
+    file.write_text(file.read_text().replace("ours", "theirs"))
+    assert known_run(folder) == {}
+    file.write_text(json.dumps({"id": "a1", "project": "gridlite", "entity": "theirs", "offline": False}))
+    assert known_run(folder) == {}
+    remember(folder, SimpleNamespace(id="a1", project="gridlite", entity="ours", offline=False))  # type: ignore[arg-type]
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "yours"))
+    assert known_run(folder) == {}
