@@ -1,33 +1,22 @@
 """Converts and times on request: lines of `convert <JSON>` or `time <JSON>` on stdin, an empty line after each answer."""
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
-
-from cli.command_line import INTERRUPTED
 from cli.signals import end_with_parent
-from export.latency.selection import keep
-from export.run import export_within
-from sweeps.records.run_record import (
-    RunIsBusyError,
-    exported_bytes,
-    failure_recorded,
-    hold,
-    is_done,
-    one_line,
-    read_record,
-)
-from sweeps.records.wandb_export import update_wandb_run
 
 
 def main() -> None:
-    """Converts and times runs as stdin asks, `convert` or `time` and JSON on each line, until it ends."""
-    end_with_parent(os.getppid())
+    """Converts and times runs as stdin asks, `convert` or `time` and JSON on each line, until it ends.
+
+    The one argument is the process that it works for; what takes long to import comes after watching that one.
+    """
+    end_with_parent(int(sys.argv[1]))
+    from sweeps.records.run_record import RunIsBusyError, failure_recorded, hold, one_line
+    from sweeps.records.wandb_export import update_wandb_run
+
     for line in sys.stdin:
         what, _, text = line.partition(" ")
         wish = json.loads(text)
@@ -45,6 +34,11 @@ def main() -> None:
 
 def convert(folder: Path, wish: dict[str, Any]) -> None:
     """What the job's `export_within` would have done, without timing."""
+    from omegaconf import OmegaConf
+
+    from export.run import export_within
+    from sweeps.records.run_record import is_done
+
     if is_done(folder):
         cfg = OmegaConf.create(wish["cfg"] | {"latency": {}, "datamodule": {"root": wish["root"]}})
         export_within(folder, cfg)
@@ -52,7 +46,12 @@ def convert(folder: Path, wish: dict[str, Any]) -> None:
 
 def time_files(folder: Path, wish: dict[str, Any]) -> None:
     """Times the wished kinds of files that have no timing yet."""
+    from hydra.utils import instantiate
+    from omegaconf import OmegaConf
+
     from export.latency.result import timed
+    from export.latency.selection import keep
+    from sweeps.records.run_record import exported_bytes, read_record
 
     cfg = OmegaConf.create(wish["cfg"])
     places = instantiate(cfg.latency)
@@ -65,4 +64,4 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        sys.exit(130)

@@ -103,7 +103,7 @@ class Worker:
     def __init__(self) -> None:
         found = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         quiet = os.environ | {VARIABLE: "", "TQDM_DISABLE": "1", "PYTHONPATH": found}
-        command = [sys.executable, "-m", "export.worker"]
+        command = [sys.executable, "-m", "export.worker", str(os.getpid())]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         self.process = subprocess.Popen(command, env=quiet, **pipes)
 

@@ -1,6 +1,7 @@
 """Files that nobody ever reads half of: written beside their name, on the disk before they take it."""
 
 import glob
+import hashlib
 import os
 import threading
 from collections.abc import Iterator
@@ -43,6 +44,12 @@ def write_whole(path: Path, data: str | bytes) -> None:
             unfinished.write_bytes(data)
         else:
             unfinished.write_text(data, newline="")
+
+
+def sha256_of(path: Path) -> str:
+    """64 hex digits over the file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _to_disk(path: Path) -> None:

@@ -10,6 +10,7 @@ from jobs.job import Job
 from jobs.shipped_checkpoint import shipped
 from metrics.against_baseline import by_part
 from metrics.lookup import metrics_of
+from storage.whole_file import sha256_of
 from sweeps.records.run_record import Record
 from tasks.base import Task
 
@@ -18,8 +19,12 @@ if TYPE_CHECKING:
 
 
 def evaluate(module: Any, data: Any, job: Job, samples: "Samples", history: list[dict[str, float]]) -> Record:
-    """What a record says of a trained network: what its task says, `against_baseline`, `weights`, `shipped`, and of a student `temperature`."""
+    """What a record says of a trained network: what its task says, `against_baseline`, `weights`, `shipped`, and of a student `temperature`.
+
+    `checkpoints` holds the SHA-256 of each that the figures are of.
+    """
     sizes: Record = {"weights": sum(one.numel() for part in (module.network, module.head) for one in part.parameters())}
+    sizes["checkpoints"] = {one.stem: sha256_of(one) for one in sorted((job.folder / "checkpoints").glob("[!.]*.ckpt"))}
     if (taught := module.distillation) is not None:
         sizes |= {"teacher_weights": taught.weights, "temperature": float(taught.temperature)}
     task: Task = instantiate(job.cfg.task)

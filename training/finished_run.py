@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.utils import instantiate
 
 from jobs.trusted_config import trusted_config
+from storage.whole_file import sha256_of
 from sweeps.records.run_record import Record, RecordError
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def load_run(record: Record, checkpoint: Path) -> Any:
-    """The trained module of a record, on the CPU."""
+    """The trained module of a record, on the CPU. Raises RecordError where the checkpoint is not the one that the record has scored."""
     from lightning_modules.backbones.spec import InitialWeights
     from lightning_modules.checkpoints import load_checkpoint
     from training.build import build_module
@@ -25,6 +26,9 @@ def load_run(record: Record, checkpoint: Path) -> Any:
     )
     module = build_module(trusted_config(record), start, len(data["class_names"]), ordered=data["ordered"])
     load_checkpoint(module, checkpoint)
+    scored = record.get("checkpoints", {}).get(checkpoint.stem)
+    if scored is not None and sha256_of(checkpoint) != scored:
+        raise RecordError(f"{checkpoint}: not the checkpoint that the record's figures are of (its SHA-256 is another)")
     return module
 
 

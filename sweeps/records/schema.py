@@ -44,6 +44,7 @@ class _Record(_Open):
     config: dict[str, Any] | None = None
     metrics: dict[str, Any] | None = None
     shipped: _Shipped | None = None
+    checkpoints: dict[Literal[KEPT], str] | None = None  # type: ignore[valid-type]
     exports: dict[Name, _Export] | None = None
     whole_fit: _WholeFit | None = None
 

@@ -165,6 +165,15 @@ def code(folder):
     return "last.ckpt: not a whole checkpoint of plain tensors"
 
 
+@damage("other weights")
+def other_weights(folder):
+    path = folder / "checkpoints" / "last.ckpt"
+    saved = torch.load(path, weights_only=True)
+    next(iter(saved["state_dict"].values())).mul_(1.01)
+    torch.save(saved, path)
+    return "last.ckpt: not the checkpoint that the record's figures are of"
+
+
 @damage("other configuration")
 def other(folder):
     record = record_of(folder)

@@ -117,6 +117,7 @@ def test_a_dashboard_needs_an_owner(sweep: Path, said: str) -> None:
 def test_a_server_that_another_user_names_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "mine"))
     folder = tmp_path / "run"
+    (folder / "wandb").mkdir(parents=True)
     remember(folder, SimpleNamespace(id="a1", project="gridlite", entity="ours", offline=False))  # type: ignore[arg-type]
     assert known_run(folder)["entity"] == "ours"
     file = folder / "wandb" / "run.json"
