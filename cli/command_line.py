@@ -44,6 +44,10 @@ def run_cli(main: Callable[[], None], config_name: str) -> None:
         if _raised_by_the_job(error, main):
             raise
         refuse(error)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        sys.exit(f"error: {one_line(error)}")  # a folder that cannot be written, a full disk
     except (KeyboardInterrupt, SystemExit) as error:
         if isinstance(error, SystemExit) and stopped_by() is None:
             raise

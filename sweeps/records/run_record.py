@@ -4,6 +4,7 @@ A run's folder also holds `job.lock`, held by the process that trains it for as 
 running while that lock is free belongs to a job that was interrupted.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -196,6 +197,12 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def _text(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.errno == errno.ENOLCK:
+        return (
+            "the file system has no locks (as NFS without its lock service); set paths.runs and paths.cache on another"
+        )
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{os.fsdecode(error.filename)}: {error.strerror[0].lower()}{error.strerror[1:]}"
     return " ".join(str(error).split())
 
 

@@ -204,7 +204,7 @@ def in_the_way(folder):
     return "export"
 
 
-@pytest.mark.parametrize("harm", [no_checkpoint, cut, code, other, failed, no_calibration, in_the_way])
+@pytest.mark.parametrize("harm", [no_checkpoint, cut, code, other_weights, other, failed, no_calibration, in_the_way])
 def test_what_cannot_be_exported_gets_one_line(place, copy, harm):
     wanted = harm(copy)
     before = (copy / "record.json").read_text()
