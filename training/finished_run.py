@@ -33,9 +33,13 @@ def load_run(record: Record, checkpoint: Path) -> Any:
 
 
 def load_samples(record: Record, root: str | None, cache: str | None) -> "Samples":
-    """The data of a record, divided as it was. Raises RecordError when it is no longer the same."""
+    """The data of a record, divided as it was. Raises RecordError when it is no longer the same.
+
+    It is read where the record says, or in `root`; nothing is written where a record says: `cache` is this machine's.
+    """
     settings = dict(trusted_config(record)["datamodule"])
-    settings |= {key: value for key, value in (("root", root), ("cache", cache)) if value is not None}
+    settings |= {"root": root} if root is not None else {}
+    settings |= {"cache": cache or os.environ.get("GRIDLITE_CACHE", ".cache")} if "cache" in settings else {}
     if "folder" in settings and not Path(settings["folder"]).is_dir():  # where rendered sets lay when it was trained
         settings["folder"] = os.environ.get("GRIDLITE_DATA", "data")
     samples: Samples = instantiate(settings).load()
