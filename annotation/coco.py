@@ -29,7 +29,7 @@ _Number = Annotated[float, Field(allow_inf_nan=False)]
 
 class _RunLengths(BaseModel):
     size: tuple[int, int]
-    counts: str | list[Annotated[int, Field(ge=0, lt=2**31)]]
+    counts: Annotated[str, Field(pattern=r"^[0-o]+$")] | list[Annotated[int, Field(ge=0, lt=2**31)]]
 
 
 class _Drawn(BaseModel):
@@ -175,14 +175,13 @@ def _mask(one: _Drawn, height: int, width: int) -> npt.NDArray[np.uint8]:
     from pycocotools.mask import decode, frPyObjects, merge
 
     shape = one.segmentation or _box(one.bbox)
-    encoded: Any
     if isinstance(shape, _RunLengths):
         if shape.size != (height, width):
             raise ValueError(f"size {list(shape.size)}: want that of the image, [{height}, {width}]")
-        if isinstance(shape.counts, list) and sum(shape.counts) != height * width:
-            raise ValueError(f"counts of {sum(shape.counts)} pixels; want {height * width}")
-        encoded = {"size": list(shape.size), "counts": shape.counts}
-        encoded = encoded if isinstance(shape.counts, str) else frPyObjects(encoded, height, width)
+        counts = _unpacked(shape.counts) if isinstance(shape.counts, str) else shape.counts
+        if sum(counts) != height * width or min(counts) < 0:  # of fewer, decode gives what the memory held before
+            raise ValueError(f"counts of {sum(counts)} pixels; want {height * width}, none below 0")
+        encoded = frPyObjects({"size": [height, width], "counts": counts}, height, width)
     else:
         far = max(height, width)
         for polygon in shape:
@@ -194,6 +193,25 @@ def _mask(one: _Drawn, height: int, width: int) -> npt.NDArray[np.uint8]:
     with warnings.catch_warnings():  # pycocotools 2.0.11 hands NumPy 2 arrays in the way of NumPy 1
         warnings.filterwarnings("ignore", message="__array__ implementation", category=DeprecationWarning)
         return np.array(decode(merge(encoded) if isinstance(encoded, list) else encoded), np.uint8)
+
+
+def _unpacked(text: str) -> list[int]:
+    """Run lengths of COCO's letters: five bits each, the sixth says that more follow; from the fourth run on, the change."""
+    counts: list[int] = []
+    value = bits = 0
+    for letter in text:
+        given = ord(letter) - 48
+        value |= (given & 31) << bits
+        bits += 5
+        if bits > 35:
+            break
+        if not given & 32:
+            value -= (given & 16) << (bits - 4)
+            counts.append(value + counts[-2] if len(counts) > 2 else value)
+            value = bits = 0
+    if bits:
+        raise ValueError("counts: letters that are no run lengths")
+    return counts
 
 
 def _shares(book: Book, mask: npt.NDArray[np.uint8], corners: Corners) -> npt.NDArray[np.float64]:

@@ -98,7 +98,7 @@ def to_table(book: Book, path: Path) -> int:
 def _label(book: Book, text: str, where: str) -> str:
     if text in book.class_names:
         return str(book.class_names.index(text))
-    if text in ("", "NA", UNUSABLE) or (text.isdecimal() and int(text) < len(book.class_names)):
+    if text in ("", "NA", UNUSABLE) or text in map(str, range(len(book.class_names))):
         return "" if text == "NA" else text
     raise AnnotationError(
         f"{where}: label {text}: want 0 to {len(book.class_names) - 1}, or {', '.join(book.class_names)}"

@@ -90,9 +90,11 @@ def _host(request: Request) -> str:
     """Of the Host header, without its port, in small letters; empty for one that is none."""
     given = request.headers.get("host", "")
     try:
-        return (urlsplit(f"//{given}").hostname or "") if re.fullmatch(r"[\w.:\[\]-]+", given, re.ASCII) else ""
+        parts = urlsplit(f"//{given}")
+        _ = parts.port  # raises where it is none
     except ValueError:
         return ""
+    return (parts.hostname or "") if re.fullmatch(r"[\w.:\[\]-]+", given, re.ASCII) else ""
 
 
 def _of_another_page(request: Request) -> bool:
