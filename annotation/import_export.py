@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from annotation.log import AnnotationError, Statement
+from annotation.log import AnnotationError, Statement, csv_of
 from annotation.state import IMPORTED, UNUSABLE
 from annotation.store import Book
 from datamodules.images.decoding import SUFFIXES
@@ -19,7 +19,7 @@ CELL = re.compile(r"(?P<photo>.+)_r(?P<row>\d+)_c(?P<col>\d+)")
 def from_table(book: Book, path: Path) -> list[Statement]:
     """A csv with photo, row, col, label (a number or a class's name), and optional annotator and round."""
     said = []
-    with path.open(newline="", encoding="utf-8-sig") as file:
+    with csv_of(path) as file:
         reader = csv.DictReader(file)
         missing = {"photo", "row", "col", "label"} - set(reader.fieldnames or [])
         if missing:
@@ -98,7 +98,7 @@ def to_table(book: Book, path: Path) -> int:
 def _label(book: Book, text: str, where: str) -> str:
     if text in book.class_names:
         return str(book.class_names.index(text))
-    if text in ("", "NA", UNUSABLE) or (text.isdecimal() and int(text) < len(book.class_names)):
+    if text in ("", "NA", UNUSABLE) or text in map(str, range(len(book.class_names))):
         return "" if text == "NA" else text
     raise AnnotationError(
         f"{where}: label {text}: want 0 to {len(book.class_names) - 1}, or {', '.join(book.class_names)}"

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 from filelock import FileLock, Timeout
 
@@ -25,6 +26,16 @@ class AnnotationError(ValueError):
 
 class LogError(RuntimeError):
     """The log cannot be used now: held by another process, or damaged. What was to be said has not been said."""
+
+
+@contextmanager
+def csv_of(path: Path) -> Iterator[TextIO]:
+    """A csv, open. Raises AnnotationError, within the block too, where it is none in UTF-8."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            yield file
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise AnnotationError(f"{path}: not a csv in UTF-8 ({error})") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +133,10 @@ class Log:
             if tuple(text.lstrip("\ufeff").split(",")) != COLUMNS:
                 raise LogError(f"{self.path}: its first line is not {','.join(COLUMNS)}")
             return None
-        values = next(csv.reader([text]), [])
+        try:
+            values = next(csv.reader([text]), [])
+        except csv.Error as error:
+            raise LogError(f"{self.path}, line {line}: not a line of a csv ({error})") from None
         if len(values) != len(COLUMNS):
             raise LogError(f"{self.path}, line {line}: {len(values)} values; want {','.join(COLUMNS)}")
         time, annotator, number, photo, row, col, field, value = values

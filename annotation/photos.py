@@ -6,13 +6,12 @@ from datetime import datetime
 from pathlib import Path
 from threading import Lock
 
-from PIL import ExifTags, UnidentifiedImageError
-from PIL import Image as PillowImage
+from PIL import ExifTags
 
 from annotation.log import AnnotationError
 from datamodules.base.errors import DataError
 from datamodules.base.pixels import Image
-from datamodules.images.decoding import SUFFIXES, decode
+from datamodules.images.decoding import SUFFIXES, decode, opened
 from datamodules.screens.photo_folder import photo_file, photo_stem
 
 HELD_BYTES = 400_000_000
@@ -80,8 +79,8 @@ class Photos:
         if not why:
             try:
                 file = _looked_at(name, path)
-            except (OSError, ValueError, SyntaxError, PillowImage.DecompressionBombError) as error:
-                why = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
+            except DataError as error:
+                why = str(error).removeprefix(f"{path}: ")
         if why:
             self._refused.add(path)
             self.left_out.append(f"{name if name.isprintable() else ascii(name)}: {why}")
@@ -126,12 +125,13 @@ class Photos:
 
 def _looked_at(name: str, path: Path) -> PhotoFile:
     """Size and time from the file's head; its pixels are not decoded yet."""
-    with PillowImage.open(path) as picture:
+    with opened(path) as picture:
         width, height = picture.size
         exif = picture.getexif()
-    if exif.get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8):
-        width, height = height, width
-    given = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)
+        if exif.get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8):
+            width, height = height, width
+        within = exif.get_ifd(ExifTags.IFD.Exif)
+        given = within.get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)
     try:
         taken = datetime.strptime(str(given), "%Y:%m:%d %H:%M:%S") if given else None
     except ValueError:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
 
-from annotation.log import AnnotationError, Log, Statement
+from annotation.log import AnnotationError, Log, Statement, csv_of
 from annotation.photos import Photos
 from annotation.state import IMPORTED, PHOTO_FIELDS, UNUSABLE, Cell, PhotoState, State, plain_number
 from datamodules.screens.grid import Grid, check_corners
@@ -195,7 +195,7 @@ class Book:
             path = self.photos.root / name
             if not path.exists():
                 continue
-            with path.open(newline="", encoding="utf-8-sig") as file:
+            with csv_of(path) as file:
                 reader = csv.DictReader(file)
                 if missing := [column for column in wanted if column not in (reader.fieldnames or [])]:
                     raise AnnotationError(f"{path}: no column {', '.join(missing)}")

@@ -1,24 +1,28 @@
 """Hot-rolled steel strips with three kinds of defects: the NEU surface defect database with pixel masks."""
 
 import hashlib
+import stat
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from filelock import FileLock
-from PIL import Image as PillowImage
 
 from datamodules.base.data_set import DividedFolder
 from datamodules.base.errors import DataError
+from datamodules.images.decoding import opened
 from datamodules.masks.bits import checked_names
 from datamodules.masks.run_lengths import Mask
 from datamodules.masks.samples import MaskSamples
 from datamodules.severstal import masks_of_table
+from storage.inside import leads_out
 
 MOST_BYTES = 2_000_000_000
 """Of the archive, unpacked; the database has a twentieth of it."""
+MOST_FILES = 100_000
 
 
 class NeuSeg(DividedFolder):
@@ -79,10 +83,8 @@ class NeuSeg(DividedFolder):
 
         def truth(name: str, height: int, width: int) -> Mask:
             path = folder / "masks" / f"{Path(name).stem}.png"
-            try:
-                values = np.asarray(PillowImage.open(path))
-            except OSError as error:
-                raise DataError(f"{path}: cannot be read ({error})") from None
+            with opened(path) as picture:
+                values = np.asarray(picture)
             if values.ndim != 2:
                 raise DataError(f"{path}: {values.shape[2]} values a pixel: want one, the class's number")
             if values.shape != (height, width) or values.max(initial=0) > classes:
@@ -115,22 +117,48 @@ class NeuSeg(DividedFolder):
         self.cache.mkdir(parents=True, exist_ok=True)
         with FileLock(self.cache / f"{target.name}.lock"):
             if not (target / ".whole").exists():
-                try:
-                    with zipfile.ZipFile(path) as archive:
-                        if (size := sum(one.file_size for one in archive.infolist())) > MOST_BYTES:
-                            raise DataError(f"{path}: {size} bytes unpacked; want at most {MOST_BYTES}")
-                        archive.extractall(target)
-                except zipfile.BadZipFile as error:
-                    raise DataError(f"{path}: not a readable zip ({error})") from None
+                _unpack(path, target)
                 (target / ".whole").touch()
         return target
+
+
+def _unpack(path: Path, target: Path) -> None:
+    """Unpacks the zip. Raises DataError for one that is broken, leads out of its folder, or is none of this database."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            if (size := sum(one.file_size for one in members)) > MOST_BYTES or len(members) > MOST_FILES:
+                raise DataError(
+                    f"{path}: {size} bytes in {len(members)} files unpacked; want at most {MOST_BYTES} in {MOST_FILES}"
+                )
+            for one in members:
+                if leads_out(one.filename.replace("\\", "/")) or stat.S_ISLNK(one.external_attr >> 16):
+                    raise DataError(
+                        f"{path}: {one.filename!r}: a link, or leads out of the folder; want files within it"
+                    )
+            archive.extractall(target)
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:  # encrypted: RuntimeError
+        raise DataError(f"{path}: not a readable zip ({error})") from None
+    except (FileExistsError, NotADirectoryError, IsADirectoryError, UnicodeError) as error:
+        raise DataError(f"{path}: not a readable zip ({error})") from None
 
 
 def _listed(folder: Path, root: Path, part: str) -> list[str]:
     path = next((one / "splits" / f"{part}.txt" for one in (folder, root) if (one / "splits").is_dir()), None)
     if path is None or not path.is_file():
         raise DataError(f"{root}: no splits/{part}.txt in it")
-    names = path.read_text().split()
+    try:
+        names = path.read_text().split()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+    if away := next((name for name in names if leads_out(name)), None):
+        raise DataError(f"{path}: {away}: leads out of the folder; want names within it")
     if not names and part != "test":
         raise DataError(f"{path}: names no image")
     return names

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -214,5 +215,5 @@ def _unpack(file: Path, target: Path) -> None:
                 taken.write(block)
                 if taken.tell() > MOST_BYTES:
                     raise DataError(f"{file}: more than {MOST_BYTES} bytes unpacked: none of these files")
-    except (gzip.BadGzipFile, EOFError) as error:
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(f"{file}: not a whole gzip file ({error})") from None

@@ -241,4 +241,7 @@ def with_metadata(data: bytes, entries: dict[str, bytes]) -> bytes:
 def read_metadata(data: bytes) -> dict[str, bytes]:
     """Named metadata of a file."""
     model = unpack(data)
-    return {entry.name.decode(): bytes(model.buffers[entry.buffer].data) for entry in model.metadata or []}
+    try:
+        return {entry.name.decode(): bytes(model.buffers[entry.buffer].data) for entry in model.metadata or []}
+    except (LookupError, TypeError, AttributeError, UnicodeDecodeError) as error:
+        raise FileError(f"not a whole TFLite file: its metadata ({type(error).__name__})") from None

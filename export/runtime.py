@@ -7,16 +7,18 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
+from pydantic import BaseModel, Field, ValidationError
 
 from export import flatbuffer
 
 METADATA = "gridlite"
 """Name of the metadata entry, UTF-8 JSON."""
+_Side = Annotated[int, Field(ge=1, le=10_000)]
 
 
 def interpreter_of(data: bytes, threads: int, *, keep_all: bool = False) -> Interpreter:
@@ -103,17 +105,48 @@ def _listed(names: Iterable[str]) -> str:
     return " and ".join(sorted(names)) or "nothing by name"
 
 
+class _Grid(BaseModel):
+    columns: _Side
+    rows: _Side
+    cell_px: _Side
+
+
+class _About(BaseModel):
+    """What is looked up in a file's metadata; other keys are free."""
+
+    task: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
+    labels: Annotated[list[str], Field(min_length=1, max_length=10_000)]
+    size: tuple[_Side, _Side]
+    resolution: _Side
+    grid: _Grid | None = None
+
+
+@contextmanager
+def of_file(path: Path) -> Iterator[None]:
+    """Puts the file's name before what a FileError says of its bytes."""
+    try:
+        yield
+    except flatbuffer.FileError as error:
+        raise flatbuffer.FileError(f"{path}: {error}") from None
+
+
 def read_file(path: Path) -> tuple[bytes, dict[str, Any]]:
     """A file's bytes and gridlite's metadata in it. Raises FileError naming the file."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise flatbuffer.FileError(f"{path}: cannot be read ({error.strerror})") from None
-    try:
+    with of_file(path):
         entries = flatbuffer.read_metadata(data)
         if METADATA not in entries:
             raise flatbuffer.FileError("it carries no gridlite metadata: labels, grid and resolution are unknown")
-        described: dict[str, Any] = json.loads(entries[METADATA])
-    except (flatbuffer.FileError, ValueError) as error:
-        raise flatbuffer.FileError(f"{path}: {error}") from None
+        try:
+            described: dict[str, Any] = json.loads(entries[METADATA])
+            _About.model_validate(described)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise flatbuffer.FileError(f"its gridlite metadata: {where}: {first['msg']}") from None
+        except (ValueError, RecursionError) as error:
+            raise flatbuffer.FileError(f"its gridlite metadata is not JSON that can be read ({error})") from None
     return data, described

@@ -16,8 +16,15 @@ def trusted_config(record: Record, groups: Sequence[str] = BUILT) -> dict[str, A
     the record's choice, and no text in them is one that a configuration would work out.
 
     Raises RecordError for a class that neither gridlite nor a package in `GRIDLITE_PACKAGES` names in that place, for such a text,
-    for a network that would be fetched from elsewhere, and for a group that is missing.
+    for a network that would be fetched from elsewhere, for a group that is missing, and for one that is nested without end.
     """
+    try:
+        return _checked(record, groups)
+    except RecursionError:
+        raise RecordError("record.json: config: nested deeper than any configuration") from None
+
+
+def _checked(record: Record, groups: Sequence[str]) -> dict[str, Any]:
     config, axes = record.get("config"), record.get("axes")
     if not isinstance(config, Mapping) or not isinstance(axes, Mapping):
         raise RecordError("record.json: want config and axes, which say what to build")

@@ -1,6 +1,7 @@
 """A trained network's weights, read back from its checkpoint, whole or in part."""
 
 import warnings
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -66,12 +67,26 @@ def _saved(path: Path) -> Mapping[str, Tensor]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what torch thinks of a foreign pickle is said below
+            _check_stored(path)
             saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such checkpoint") from None
+    except CheckpointError:
+        raise
     except Exception as error:
         raise CheckpointError(f"{path}: not a whole checkpoint of plain tensors ({type(error).__name__})") from None
     state = saved.get("state_dict") if isinstance(saved, Mapping) else None
     if not isinstance(state, Mapping):
         raise CheckpointError(f"{path}: holds no state_dict")
+    odd = next((key for key, value in state.items() if not (isinstance(key, str) and isinstance(value, Tensor))), None)
+    if odd is not None:
+        raise CheckpointError(f"{path}: state_dict holds {odd!r}, which is no tensor by its name")
     return state
+
+
+def _check_stored(path: Path) -> None:
+    """Raises CheckpointError for a compressed one: torch writes none, and a small file could fill the memory."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if any(one.compress_type != zipfile.ZIP_STORED for one in archive.infolist()):
+                raise CheckpointError(f"{path}: compressed; want a checkpoint as torch writes it")

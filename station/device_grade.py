@@ -12,7 +12,8 @@ import numpy.typing as npt
 from datamodules.base.pixels import resize
 from datamodules.images.decoding import decode
 from datamodules.screens.grid import Grid, check_corners, cut_cells
-from export.runtime import read_file
+from export.runtime import of_file, read_file
+from export.trial import try_out
 from tasks.grading_files import GradeModel
 
 
@@ -79,7 +80,9 @@ def grade_photo(
     settings = described["grid"]
     grid = Grid(settings["columns"], settings["rows"], settings["cell_px"])
     followed = read_rules(rules, described["labels"])
-    model = GradeModel(data)
+    with of_file(file):
+        try_out(data)
+        model = GradeModel(data)
     picture = decode(photo)
     began = time.perf_counter()
     quad = _given(corners, picture.shape[1], picture.shape[0]) if corners is not None else _found(picture)

@@ -4,8 +4,9 @@ import base64
 import hashlib
 import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -35,23 +36,36 @@ HEADERS = {
 }
 
 
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+"""Hosts that an app answers as unless `answer_as` names more."""
+
+
+def answer_as(app: FastAPI, hosts: Collection[str]) -> None:
+    """Lets an app be asked under these names and addresses beside LOOPBACK, whatever the port."""
+    app.state.hosts = LOOPBACK | {host.lower() for host in hosts}
+
+
 def guard(app: FastAPI, token: str, command: str) -> None:
     """Lets in who has the token, with requests of a page's size, and sends HEADERS with every answer.
 
-    `command` is what printed the token, as strangers are told.
+    A Host that is none of the app's (`answer_as`) is refused first: a page of another name whose address was changed to
+    this machine's ("DNS rebinding") would count as one of the app's own. `command` is what printed the token, as
+    strangers are told.
     """
+    answer_as(app, ())
 
     @app.middleware("http")
     async def at_the_door(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         cookie = COOKIE.format(scheme=request.url.scheme, port=request.url.port or "")
         answer: Response
         given = request.query_params.get("token") or request.cookies.get(cookie) or ""
-        if not secrets.compare_digest(given.encode(), token.encode()):
+        if _host(request) not in app.state.hosts:
+            answer = JSONResponse(
+                {"error": f"no such host here: open one of the addresses that {command} printed"}, 421
+            )
+        elif not secrets.compare_digest(given.encode(), token.encode()):
             answer = _stranger(request, command)
-        elif request.headers.get("origin", "null") not in (
-            "null",
-            f"{request.url.scheme}://{request.headers.get('host')}",
-        ):
+        elif _of_another_page(request):
             answer = JSONResponse({"error": "asked by a page of another address"}, 403)
         elif (
             "transfer-encoding" in request.headers
@@ -70,6 +84,26 @@ def guard(app: FastAPI, token: str, command: str) -> None:
         answer.headers.update(HEADERS)
         answer.headers.setdefault("Cache-Control", "no-cache")  # else an old page measures with a new runtime's name
         return answer
+
+
+def _host(request: Request) -> str:
+    """Of the Host header, without its port, in small letters; empty for one that is none."""
+    given = request.headers.get("host", "")
+    try:
+        parts = urlsplit(f"//{given}")
+        _ = parts.port  # raises where it is none
+    except ValueError:
+        return ""
+    return (parts.hostname or "") if re.fullmatch(r"[\w.:\[\]-]+", given, re.ASCII) else ""
+
+
+def _of_another_page(request: Request) -> bool:
+    """Whether a browser says that a page of another address asks; a sandboxed frame or form says `null`, and may only read."""
+    own = f"{request.url.scheme}://{request.headers.get('host')}"
+    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
+    if request.method in ("GET", "HEAD"):
+        return origin not in (None, "null", own)
+    return origin not in (None, own) or site not in (None, "none", "same-origin")
 
 
 def _stranger(request: Request, command: str) -> Response:

@@ -25,6 +25,18 @@ def reachable(host: str) -> list[str]:
     return found or ["127.0.0.1"]
 
 
+def own_hosts(names: list[str]) -> set[str]:
+    """What a browser may call this machine: the names that are printed, its host name, and each of its addresses."""
+    name = socket.gethostname()
+    addresses = {
+        one.address.partition("%")[0]
+        for addresses in psutil.net_if_addrs().values()
+        for one in addresses
+        if one.family in (socket.AF_INET, socket.AF_INET6)
+    }
+    return {*names, name, f"{name.partition('.')[0]}.local", *addresses}
+
+
 def listen(host: str, port: int) -> socket.socket:
     """A socket that takes connections from now on. Raises ValueError where another program has the port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -9,7 +9,8 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from web.addresses import certificate, listen, qr, reachable
+from web.access import answer_as
+from web.addresses import certificate, listen, own_hosts, qr, reachable
 
 LONGEST_S = 15.0
 """For a request to be whole, from the first byte or, of a new connection, from its opening."""
@@ -72,7 +73,14 @@ def serve(app: FastAPI, token: str, title: str, host: str, port: int, cache: Pat
     if names == ["127.0.0.1"]:
         print(f"a phone on USB reaches it after: adb reverse tcp:{port} tcp:{port}")
     print("stop with ctrl-c", flush=True)
+    server_of(app, names, server).run(sockets=[listening])
+
+
+def server_of(app: FastAPI, names: list[str], pem: Path | None = None) -> uvicorn.Server:
+    """What serves an app under its printed names, by HTTPS where key and certificate are given; it keeps no log of requests."""
+    answer_as(app, own_hosts(names))
     config = uvicorn.Config(
-        app, log_level="error", ssl_certfile=server, ssl_keyfile=server, http=Impatient, timeout_graceful_shutdown=2
-    )
-    uvicorn.Server(config).run(sockets=[listening])
+        app, log_level="error", access_log=False, server_header=False, ssl_certfile=pem, ssl_keyfile=pem, http=Impatient,
+        timeout_graceful_shutdown=2,
+    )  # fmt: skip
+    return uvicorn.Server(config)

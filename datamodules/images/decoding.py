@@ -1,15 +1,17 @@
 """Image files of any kind → RGB pixels."""
 
 import io
-import re
+import stat
+import struct
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
 from PIL import Image as PillowImage
-from PIL import ImageOps
+from PIL import ImageOps, UnidentifiedImageError
 
 from datamodules.base.errors import DataError
 from datamodules.base.pixels import Image, resize
@@ -19,36 +21,73 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", 
 
 ORIENTATION, SIDEWAYS = 0x0112, (5, 6, 7, 8)
 """EXIF's tag, and those of its values that turn a picture by a quarter."""
-PillowImage.MAX_IMAGE_PIXELS = 250_000_000  # phones take 200 megapixels; Pillow calls 90 a decompression bomb
+FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "WEBP", "TIFF")
+"""Of Pillow's readers those that files of these names want: it would hand an EPS that is called .jpg to Ghostscript."""
+MOST_PIXELS = 250_000_000
+"""Of a picture: phones take 200 megapixels."""
+MOST_BYTES = 1_000_000_000
+"""Of a picture's file: as many pixels, not compressed."""
+LARGE_PIXELS = 50_000_000
+"""Of a picture beside which no other such is decoded."""
+PillowImage.MAX_IMAGE_PIXELS = MOST_PIXELS  # Pillow refuses from twice its limit on and only warns before: see `opened`
+BROKEN = (
+    OSError, SyntaxError, ValueError, EOFError, TypeError, LookupError, ZeroDivisionError, struct.error, PillowImage.DecompressionBombError,
+)  # fmt: skip
+"""What Pillow raises for one crafted file or another."""
+_large = threading.Lock()
 
 
 def decode(path: Path) -> Image:
     """An image file → `(H, W, 3)` RGB uint8, turned as its EXIF says.
 
-    Transparent parts become white, 16 bits a channel become 8, of an animation the first picture is taken. Raises
-    DataError when the file is missing or broken.
+    Transparent parts become white, 16 bits a channel become 8, of an animation the first picture is taken; of very large
+    pictures one is read at a time, several would fill the memory. Raises DataError when the file is missing, broken or
+    larger than pictures are.
     """
-    with _readable(path), PillowImage.open(io.BytesIO(path.read_bytes())) as picture:
+    with (
+        opened(path, whole=True) as picture,
+        _large if picture.width * picture.height > LARGE_PIXELS else nullcontext(),
+    ):
         return np.asarray(_eight_bits(ImageOps.exif_transpose(picture)))
 
 
 def size_of(path: Path) -> tuple[int, int]:
     """Width and height that `decode` would give, from the file's head alone. Raises DataError as it does."""
-    with _readable(path), PillowImage.open(path) as picture:
+    with opened(path) as picture:
         width, height = picture.size
         return (height, width) if picture.getexif().get(ORIENTATION, 1) in SIDEWAYS else (width, height)
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def opened(path: Path, *, whole: bool = False) -> Iterator[PillowImage.Image]:
+    """A picture whose head has been read, or its whole file, undecoded. Raises DataError, within the block too, where it is
+    no picture of a size and of a format that are read.
+    """
     warnings.filterwarnings("ignore", message="Corrupt EXIF data")  # the picture itself is read all the same
+    warnings.filterwarnings("ignore", category=PillowImage.DecompressionBombWarning)
     try:
-        yield
+        check_file(path)
+        with PillowImage.open(io.BytesIO(path.read_bytes()) if whole else path, formats=FORMATS) as picture:
+            if picture.width * picture.height > MOST_PIXELS:
+                raise ValueError(f"{picture.width} x {picture.height} pixels; want at most {MOST_PIXELS}")
+            yield picture
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
-    except (OSError, SyntaxError, ValueError, PillowImage.DecompressionBombError) as error:
-        why = re.sub(r" <_io\.\w+ object at \w+>", "", str(error))
-        raise DataError(f"{path}: not a readable image ({why})") from None
+    except MemoryError:
+        raise DataError(f"{path}: larger than this machine's memory") from None
+    except UnidentifiedImageError:
+        raise DataError(f"{path}: not a readable image (want {', '.join(FORMATS)})") from None
+    except BROKEN as error:
+        raise DataError(f"{path}: not a readable image ({' '.join(str(error).split())})") from None
+
+
+def check_file(path: Path) -> None:
+    """Raises ValueError for what is no file, such as a pipe that would be waited for, or is larger than pictures are."""
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode):
+        raise ValueError("not a file")
+    if about.st_size > MOST_BYTES:
+        raise ValueError(f"{about.st_size} bytes; want at most {MOST_BYTES}")
 
 
 def _eight_bits(picture: PillowImage.Image) -> PillowImage.Image:

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from datamodules.base.array_cache import disk_errors, threaded_map
 from datamodules.base.errors import DataError
-from datamodules.images.decoding import SUFFIXES, decode
+from datamodules.images.decoding import SUFFIXES, check_file, decode
 from datamodules.images.near_duplicates import Look, duplicate_groups, look_of
 from storage.whole_file import write_whole
 
@@ -132,9 +132,13 @@ def _look_through(root: Path, paths: list[str]) -> Index:
 
     def look(at: int) -> Any:
         try:
-            data = hashlib.blake2b((root / paths[at]).read_bytes()).digest()
+            check_file(root / paths[at])
+            with (root / paths[at]).open("rb") as file:
+                data = hashlib.file_digest(file, hashlib.blake2b).digest()
         except OSError as error:  # a link to nowhere, a file that others own
             return b"", f"cannot be read ({error.strerror})"
+        except ValueError as error:
+            return b"", str(error)
         try:
             picture = decode(root / paths[at])
         except DataError as error:

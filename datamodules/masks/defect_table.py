@@ -52,6 +52,7 @@ class DefectTable:
 def read_defects(path: Path, num_classes: int) -> DefectTable:
     """Reads a table in either form. Raises DataError with the line for a class that is none, or that comes twice."""
     defects: dict[str, dict[int, Defect]] = {}
+    known_labels = [str(number) for number in range(1, num_classes + 1)]
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
@@ -65,8 +66,8 @@ def read_defects(path: Path, num_classes: int) -> DefectTable:
                 if any(row[name] is None for name in wanted):
                     raise DataError(f"{where}: fewer values than columns")
                 image, _, label = row[JOINED].rpartition("_") if joined else (row["ImageId"], "", row["ClassId"])
-                if not label.isdecimal() or not 1 <= int(label) <= num_classes:
-                    raise DataError(f"{where}: class {label!r}: want 1 to {num_classes}")
+                if label not in known_labels:
+                    raise DataError(f"{where}: class {label[:60]!r}: want 1 to {num_classes}")
                 if not row["EncodedPixels"].strip():
                     continue
                 known = defects.setdefault(image, {})

@@ -98,6 +98,8 @@ def _rows(path: Path, wanted: tuple[str, ...]) -> list[tuple[int, dict[str, str]
         raise DataError(f"{path}: no such file; want a csv with the columns {','.join(wanted)}") from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+    except csv.Error as error:
+        raise DataError(f"{path}: not a csv ({error})") from None
     short = next((line for line, row in rows if any(row[name] is None for name in wanted)), None)
     if short is not None:
         raise DataError(f"{path}, line {short}: fewer values than columns")

@@ -26,11 +26,15 @@ def main(cfg: DictConfig) -> None:
 
         from export.latency.result import LatencyError
         from export.latency.table import print_timings
+        from export.runtime import of_file
+        from export.trial import try_out
 
         measured, problem = [], ""
         try:
             for folder, kind in tqdm(chosen, unit="file", leave=False, disable=None):
                 data = exported_bytes(folder, kind)
+                with of_file(folder / "export" / f"{kind}.tflite"):  # the run may come from elsewhere
+                    try_out(data)
                 for measure in instantiate(cfg.latency).values():
                     for entry in measure(data):
                         keep(folder, kind, [entry])

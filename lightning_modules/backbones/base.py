@@ -86,5 +86,7 @@ def load_weights(network: nn.Module, path: Path, unused: tuple[str, ...] = ()) -
             raise WeightsError(
                 f"{path}: {key} has shape {tuple(value.shape)}, this backbone and width want {tuple(wanted[key].shape)}"
             )
+        if wanted[key].is_floating_point() and not (value.is_floating_point() and value.float().isfinite().all()):
+            raise WeightsError(f"{path}: {key}: {value.dtype}, or not finite; want finite floats")
     with torch.no_grad():
         network.load_state_dict(given, strict=False)

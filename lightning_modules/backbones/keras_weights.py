@@ -36,6 +36,13 @@ WIDTHS: dict[str, dict[float, tuple[int, ...]]] = {
 }
 """Family → width → resolutions that Keras has weights for."""
 HALF = (0.5, 0.5, 0.5)
+NAMES = {
+    "kernel": ("weight", 4), "depthwise_kernel": ("weight", 4), "gamma": ("weight", 1), "beta": ("bias", 1),
+    "moving_mean": ("running_mean", 1), "moving_variance": ("running_var", 1),
+}  # fmt: skip
+"""Keras's name of a weight → torch's, and how many axes it has."""
+MOST_BYTES = 200_000_000
+"""Of all arrays of a file; the largest of these networks has 17 million."""
 
 
 def build(family: str, width: float) -> Backbone:
@@ -64,20 +71,34 @@ def file_name(family: str, width: float, resolution: int) -> str:
 def read_keras(path: Path) -> Arrays:
     """Layer → weight → array of an HDF5 file as `Model.save_weights` writes it (Keras 2). Raises WeightsError."""
     found: Arrays = {}
+    bytes_so_far = 0
 
     def visit(name: str, node: Any) -> None:
+        nonlocal bytes_so_far
         if isinstance(node, h5py.Dataset):
             layer, weight = (
                 name.removeprefix("model_weights/").split("/")[0],
                 name.rsplit("/", maxsplit=1)[-1].split(":", maxsplit=1)[0],
             )
+            if node.is_virtual or node.external:
+                raise WeightsError(f"{path}: {name}: lies in another file; want one that holds all of its arrays")
+            if weight not in NAMES or node.ndim != NAMES[weight][1] or node.dtype.kind != "f":
+                raise WeightsError(
+                    f"{path}: {name}: shape {node.shape}, {node.dtype}: none of Keras's weights; want {', '.join(NAMES)}, "
+                    "floats, of 4 axes or 1"
+                )
+            bytes_so_far += node.nbytes
+            if bytes_so_far > MOST_BYTES:
+                raise WeightsError(f"{path}: {name}: more than {MOST_BYTES} bytes up to here; want a mobile network's")
             found.setdefault(layer, {})[weight] = np.asarray(node, np.float32)
 
     try:
         with h5py.File(path, "r") as file:
-            file.visititems(visit)
-    except OSError as error:
-        raise WeightsError(f"{path}: not a readable HDF5 file ({error})") from None
+            file.visititems(visit)  # which follows no link to another file
+    except WeightsError:
+        raise
+    except (OSError, ValueError, TypeError, RuntimeError, LookupError) as error:
+        raise WeightsError(f"{path}: not a readable HDF5 file ({' '.join(str(error).split())})") from None
     return found
 
 
@@ -131,14 +152,13 @@ def _blocks(counts: tuple[int, ...]) -> list[str]:
 
 def _layer(weights: dict[str, npt.NDArray[np.float32]]) -> Iterator[tuple[str, Tensor]]:
     """One layer's weights as torch has them: `(H, W, in, out)` → `(out, in, H, W)`, depthwise `(H, W, C, 1)` → `(C, 1, H, W)`."""
-    names = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
     for name, value in weights.items():
         if name == "depthwise_kernel":
             yield "weight", torch.from_numpy(value.transpose(2, 3, 0, 1).copy())
         elif name == "kernel":
             yield "weight", torch.from_numpy(value.transpose(3, 2, 0, 1).copy())
         else:
-            yield names[name], torch.from_numpy(value.copy())
+            yield NAMES[name][0], torch.from_numpy(value.copy())
 
 
 def port(family: str, width: float, resolution: int, folder: Path) -> Path:

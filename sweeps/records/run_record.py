@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from storage.inside import OutsideError, inside
 from storage.whole_file import write_whole
-from sweeps.records.schema import problem_of
+from sweeps.records.schema import problem_of, shortened
 
 RECORD_VERSION = 2
 """Raised when the meaning of a key changes; a record of another version is refused."""
@@ -74,13 +74,15 @@ def read_record(folder: Path) -> Record:
             record = _parsed(file.read())
     except FileNotFoundError:
         raise RecordError(f"{path}: no such file: not a run's folder") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RecordError(f"{path}: not a readable record ({error})") from None
-    if not isinstance(record, dict) or record.get("status") not in STATUSES:
+    if not isinstance(record, dict) or not isinstance(record.get("status"), str) or record["status"] not in STATUSES:
         raise RecordError(f"{path}: not a run record: it has no status")
     if wrong := problem_of(record):
         raise RecordError(f"{path}: {wrong}")
-    if (version := record.get("record_version", 1)) != RECORD_VERSION:
+    if not isinstance(version := record.get("record_version", 1), int | float):
+        raise RecordError(f"{path}: record_version={shortened(version)}: want a number")
+    if version != RECORD_VERSION:
         age = "newer" if version > RECORD_VERSION else "older"
         raise RecordError(
             f"{path}: of version {version}, {age} than this gridlite's {RECORD_VERSION}; train it anew with this one"

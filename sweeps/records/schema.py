@@ -1,5 +1,6 @@
 """What a record may say where it names files or what is looked up: checked whenever one is read. Other keys are free."""
 
+import reprlib
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
@@ -50,6 +51,10 @@ class _Record(_Open):
 
 
 _ADAPTER = TypeAdapter(_Record)
+LONGEST = 200
+"""Letters of a value in a message."""
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = _REPR.maxlong = LONGEST
 
 
 def problem_of(record: dict[str, Any]) -> str:
@@ -59,5 +64,11 @@ def problem_of(record: dict[str, Any]) -> str:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"] if part != "[key]")
-        return f"{where}={first['input']!r}: {first['msg'].removeprefix('Value error, ')}"
+        return f"{where}={shortened(first['input'])}: {first['msg'].removeprefix('Value error, ')}"
     return ""
+
+
+def shortened(value: Any) -> str:
+    """A value of a record as a message shows it."""
+    text = _REPR.repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

@@ -53,7 +53,7 @@ def client(root):
 
 def client_of(root, find=lambda _: QUAD):
     app = create_annotation_app(AnnotationSession(book_of(root), find), TOKEN)
-    client = TestClient(app, raise_server_exceptions=False)
+    client = TestClient(app, base_url="http://localhost", raise_server_exceptions=False)
     assert client.get("/", params={"token": TOKEN}).status_code == 200
     return client
 
@@ -75,7 +75,8 @@ def photo(client, number=0, annotator="anna", turn=1):
 
 
 def test_strangers_are_told_where_to_look(root):
-    client = TestClient(create_annotation_app(AnnotationSession(book_of(root), nothing_found), TOKEN))
+    app = create_annotation_app(AnnotationSession(book_of(root), nothing_found), TOKEN)
+    client = TestClient(app, base_url="http://localhost")
     for address in ("/", "/api/folder", "/api/photos/0", "/api/photos/0/photo.jpg", "/static/annotate.js"):
         answer = client.get(address)
         assert answer.status_code == 401

@@ -74,7 +74,9 @@ def folder(tmp_path):
 @pytest.fixture
 def stranger(folder):
     served_files = [ServedFile(folder, kind, lambda record: Drawn()) for kind in ("float32", "int8")]
-    return TestClient(create_app(served_files, TOKEN, version="9.9"), raise_server_exceptions=False)
+    return TestClient(
+        create_app(served_files, TOKEN, version="9.9"), base_url="http://localhost", raise_server_exceptions=False
+    )
 
 
 @pytest.fixture
