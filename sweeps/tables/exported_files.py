@@ -15,6 +15,7 @@ from metrics.lookup import metrics_of, metrics_of_frame
 from sweeps.records.latency import typical_ms
 from sweeps.records.point_cache import PointCache
 from sweeps.records.run_record import Record, RecordError, find_runs, read_record
+from sweeps.tables.grouping import groups
 
 FILE_COLUMNS = (
     "file",
@@ -99,21 +100,19 @@ def pooled_files(sweep: Path, files: pd.DataFrame | None = None) -> pd.DataFrame
     axes = [str(name) for name in files if name not in (*FILE_COLUMNS, "run", "fold") and "/" not in str(name)]
     rows: list[dict[str, Any]] = []
     cache = PointCache(sweep / ".pooled_files.json")
-    for values, point in firsts.groupby(axes, dropna=False, sort=False):
-        metrics = metrics_of_frame(point)
-        runs = list(point.groupby("run", sort=False))
-        folders = [sweep / str(run) for run, _ in runs]
+    for values, at in groups(firsts, axes):
+        point = firsts.iloc[at]
+        folders = [sweep / run for run in dict.fromkeys(point.run)]
         about = " ".join(sorted(set(point.file)))
-        found = cache.rows(folders, about, partial(_rows, folders, [here for _, here in runs], point, metrics))
-        rows.extend(dict(zip(axes, values, strict=True)) | row for row in found)
+        rows.extend(values | row for row in cache.rows(folders, about, partial(_rows, folders, point)))
     cache.keep()
     return pd.DataFrame(rows)
 
 
-def _rows(
-    folders: list[Path], made: list[pd.DataFrame], point: pd.DataFrame, metrics: TaskMetrics
-) -> list[dict[str, Any]]:
+def _rows(folders: list[Path], point: pd.DataFrame) -> list[dict[str, Any]]:
     """Of one point: a row for each kind of file."""
+    metrics = metrics_of_frame(point)
+    made = [here for _, here in point.groupby("run", sort=False)]
     records = [read_record(folder) for folder in folders]
     everything = pd.concat(
         [
