@@ -99,7 +99,9 @@ def _flat(
             yield from ((folder.name, at, row) for row in made.get(name, ()))
 
 
-def _columns(made: Iterable[tuple[str, int, Row]], stamps: dict[str, str], layouts: dict[tuple[str, ...], int]) -> pa.Table:
+def _columns(
+    made: Iterable[tuple[str, int, Row]], stamps: dict[str, str], layouts: dict[tuple[str, ...], int]
+) -> pa.Table:
     """Rows in columns; `layout` is the place of a row's keys, in their order, among all that occur."""
     runs, tables, rows = zip(*made, strict=True)
     columns = {

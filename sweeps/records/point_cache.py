@@ -33,7 +33,9 @@ class PointCache:
         with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
             known = json.loads(path.read_bytes())
             if known["version"] == VERSION:
-                self.before = {key: rows for key, rows in known["rows"].items() if all(type(row) is dict for row in rows)}
+                self.before = {
+                    key: rows for key, rows in known["rows"].items() if all(type(row) is dict for row in rows)
+                }
         self.now: dict[str, Rows] = {}
 
     def rows(self, runs: Sequence[Path], about: str, make: Callable[[], Rows]) -> Rows:
@@ -50,4 +52,3 @@ class PointCache:
             text = json.dumps({"version": VERSION, "rows": self.now}, default=float)
             with suppress(OSError):
                 write_whole(self.path, text)
-

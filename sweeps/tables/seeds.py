@@ -99,8 +99,9 @@ def pooled_over_seeds(folds: pd.DataFrame) -> pd.DataFrame:
     return table[kept]
 
 
-def shown_repeats(table: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
+def shown_repeats(table: pd.DataFrame, whole: pd.DataFrame | None = None) -> pd.DataFrame:
     """The columns of `repeated` for people, shares in percent: some rows, with the axes in which those of the whole table differ."""
+    whole = table if whole is None else whole
     own = list(table.columns[table.columns.get_loc("runs") :])
     axes = [name for name in table if name not in own and (name == "backbone" or whole[name].astype(str).nunique() > 1)]
     shown = table[axes].assign(runs=table.runs)
