@@ -16,6 +16,7 @@ from metrics.base import TaskMetrics
 from metrics.intervals import bootstrap_interval
 from metrics.lookup import metrics_of_frame
 from sweeps.analysis.pareto import points
+from sweeps.records.answers import read_answers
 from sweeps.records.point_cache import PointCache
 from sweeps.records.run_record import Record, read_record
 from sweeps.tables.exported_files import file_rows
@@ -73,7 +74,9 @@ def advise(sweep: Path, table: pd.DataFrame, files: pd.DataFrame, axes: list[str
             same &= files[name].isna() if pd.isna(point[name]) else files[name] == point[name]
         runs = files[same].drop_duplicates("run").sort_values(figure, ascending=metrics.direction == "min")
         folders, kind = [sweep / str(run) for run in runs.run], str(point.file)
-        (known,) = cache.rows(folders, f"{metrics.main} {kind}", partial(_judged, folders, kind, metrics))
+        (known,) = cache.rows(
+            [folder.name for folder in folders], f"{metrics.main} {kind}", partial(_judged, folders, kind, metrics)
+        )
         sound = runs[runs.marked.fillna("") == ""] if "marked" in runs else runs
         path = f"{sound.iloc[0].run}/export/{point.file}.tflite"
         found.append(
@@ -119,13 +122,11 @@ def whole_fit_command(records: Sequence[Record]) -> str:
 
 def _answers(runs: list[Path], file: str) -> pd.DataFrame:
     """All answers of one kind of file; column `record`: the place of its run."""
-    found = []
-    for at, run in enumerate(runs):
-        path = run / "export" / "predictions.parquet"
-        if path.is_file():
-            answers = pd.read_parquet(path)
-            found.append(answers[answers.file == file].assign(record=at))
-    return pd.concat(found) if found else pd.DataFrame()
+    known = {at: path for at, run in enumerate(runs) if (path := run / "export" / "predictions.parquet").is_file()}
+    if not known:
+        return pd.DataFrame()
+    answers = read_answers(list(known.values()), file=[file] * len(known))
+    return answers.assign(record=np.array(list(known))[answers.record])
 
 
 def advised_kind(record: Record) -> str | None:

@@ -22,13 +22,13 @@ class PointCache:
     """Rows by the names, sizes and times of the files that they come from.
 
     Args:
-        path: of the JSON file; one that cannot be read is as if there were none.
+        path: of the JSON file in the sweep's folder; one that cannot be read is as if there were none.
         files: those of a run that the rows come from.
 
     """
 
     def __init__(self, path: Path, files: Sequence[str] = FILES) -> None:
-        self.path, self.files = path, files
+        self.path, self.sweep, self.files = path, str(path.parent), files
         self.before: dict[str, Rows] = {}
         with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
             known = json.loads(path.read_bytes())
@@ -38,9 +38,9 @@ class PointCache:
                 }
         self.now: dict[str, Rows] = {}
 
-    def rows(self, runs: Sequence[Path], about: str, make: Callable[[], Rows]) -> Rows:
-        """What `make` gives for these runs, or gave before. `about` is what else the rows depend on."""
-        seen = [(run.name, *(identity(f"{run}/{name}") for name in self.files)) for run in runs]
+    def rows(self, runs: Sequence[str], about: str, make: Callable[[], Rows]) -> Rows:
+        """What `make` gives for the runs of these names, or gave before. `about` is what else the rows depend on."""
+        seen = [(run, *(identity(f"{self.sweep}/{run}/{name}") for name in self.files)) for run in runs]
         key = hashlib.blake2b(json.dumps([about, seen]).encode(), digest_size=12).hexdigest()
         if key not in self.now:
             self.now[key] = self.before[key] if key in self.before else make()

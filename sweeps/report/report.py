@@ -79,7 +79,7 @@ def gather(sweep: Path) -> dict[str, Any]:
     axes = telling(done) if len(done) else []
     metrics = metrics_of_frame(done)
     main = f"val/{metrics.main}"
-    facts = facts[facts.run.isin(done.run)] if len(done) else facts.head(0)
+    facts = facts[facts.run.isin(done.run)] if len(done) else pd.DataFrame()
     if main in done:  # runs of another task, as runs/adhoc may have some, stand in the table of all runs alone
         judged = done[done[main].notna()]
         facts = facts[facts.run.isin(judged.run)]
@@ -136,7 +136,9 @@ def _data(sweep: Path, runs: pd.DataFrame, facts: pd.DataFrame) -> list[dict[str
     """The different data sets: name, fingerprint, class names and counts per part."""
     seen: dict[str, dict[str, Any]] = {}
     known = [name for name in ("datamodule", "fold") if name in runs]
-    about = runs[runs.run.isin(facts.run)].sort_values("run") if len(facts) else runs.head(0)
+    if not len(facts):
+        return []
+    about = runs[runs.run.isin(facts.run)].sort_values("run")
     for run in about.drop_duplicates(known).run if known else about.run:
         record = read_record(sweep / run)
         name = f"{record['axes'].get('datamodule')} fold {record['axes'].get('fold')}"

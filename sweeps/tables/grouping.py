@@ -33,7 +33,7 @@ def mean(values: npt.NDArray[np.float64]) -> float:
     return float(np.where(missing, 0.0, values).sum() / count) if count else float("nan")
 
 
-def repeat(values: Sequence[Any]) -> bool:
+def repeat(values: npt.NDArray[Any]) -> bool:
     """Whether seeds, or folds, of a point are two or more and no two of them the same."""
     known = [value for value in values if not pd.isna(value)]
     return len(known) > 1 and len(set(known)) == len(known) and len(values) - len(known) < 2

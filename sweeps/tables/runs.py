@@ -123,8 +123,7 @@ def _recipe(config: dict[str, Any]) -> str:
     return hashlib.blake2b(words, digest_size=6).hexdigest()
 
 
-def _by_axes(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    table = pd.DataFrame(rows)
+def _by_axes(table: pd.DataFrame) -> pd.DataFrame:
     axes = axis_columns(table) if len(table) and "backbone" in table else []
     return table.sort_values(axes, key=_sortable, ignore_index=True) if axes else table
 

@@ -1,6 +1,6 @@
 """A point trained with several seeds: means of its figures with Student's t intervals, and what was printed of it."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from functools import cache
 from typing import Any
 
@@ -49,8 +49,9 @@ def repeated(runs: pd.DataFrame) -> pd.DataFrame:
     for values, at in groups(done, keys):
         if not repeat(seeds[at]):
             continue
-        tested = _tested(tuple(done.columns[known[at].any(axis=0)]))
-        whole = dict(zip(done.columns, known[at].all(axis=0), strict=True))
+        counts = known[at].sum(axis=0).tolist()
+        tested = _tested(tuple(name for name, count in zip(done, counts, strict=True) if count))
+        whole = {name: count == len(at) for name, count in zip(done, counts, strict=True)}
         row: dict[str, Any] = {name: values[name] for name in axes} | {"runs": len(at)} | _weights(about[at[0]])
         row["part"] = "test" if whole.get(tested) else "val"
         for name in names:
@@ -125,7 +126,7 @@ def repeat_text(name: str, mean: float, high: float) -> str:
 
 
 @cache
-def _tested(columns: tuple[str, ...]) -> str:
+def _tested(columns: tuple[Hashable, ...]) -> str:
     """The main figure on the test set of runs that have these columns."""
     return main_figure(columns).replace("val/", "test/")
 

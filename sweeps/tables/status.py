@@ -69,7 +69,7 @@ def progress(sweep: Path) -> Progress:
     cache = PointCache(sweep / ".status.json", ["record.json"]) if len(folders) >= MANY else None
     for folder in folders:
         make = partial(_said, folder)
-        (said,) = make() if cache is None else cache.rows([folder], "", make)
+        (said,) = make() if cache is None else cache.rows([folder.name], "", make)
         status = said["status"]
         if status == Status.RUNNING and not is_live(folder):
             status = str(Status.INTERRUPTED)

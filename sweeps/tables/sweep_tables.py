@@ -1,5 +1,6 @@
 """All tables of a sweep, written beside its runs and shown on the terminal."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from rich.console import Console
 from metrics.against_baseline import TABLE_COLUMNS
 from metrics.figures import figure_text, mixed_starts, shown_figures
 from metrics.lookup import metrics_of_frame
-from storage.whole_file import replaced
+from storage.whole_file import write_changed
 from sweeps.tables.console import best, files_shown, left_out, show
 from sweeps.tables.exported_files import collect_files, pooled_files
 from sweeps.tables.pooled import figures_with_intervals, pooled
@@ -98,18 +99,17 @@ def _write(table: pd.DataFrame, path: Path) -> None:
     mixed = [name for name in table if table[name].dtype == object]
     plain = table.assign(**{str(name): table[name].astype("string") for name in mixed})
     columns = pyarrow.Table.from_pandas(plain, preserve_index=False)
-    with (
-        replaced(path.with_suffix(".csv")) as unfinished,
-        pyarrow.csv.CSVWriter(unfinished, columns.schema, write_options=CSV) as file,
-    ):
+    written = pyarrow.BufferOutputStream()
+    with pyarrow.csv.CSVWriter(written, columns.schema, write_options=CSV) as file:
         file.write_table(columns)
-    with replaced(path.with_suffix(".parquet")) as unfinished:
-        parquet.write_table(columns, unfinished)
+    write_changed(path.with_suffix(".csv"), written.getvalue().to_pybytes())
+    written = pyarrow.BufferOutputStream()
+    parquet.write_table(columns, written)
+    write_changed(path.with_suffix(".parquet"), written.getvalue().to_pybytes())
 
 
 def _write_csv(table: pd.DataFrame, path: Path) -> None:
-    with replaced(path) as unfinished:
-        table.to_csv(unfinished, index=False)
+    write_changed(path, table.to_csv(index=False, lineterminator=os.linesep).encode())
 
 
 def _pooled_title(folds: pd.DataFrame) -> str:
