@@ -98,7 +98,7 @@ def _judged(folders: list[Path], kind: str, metrics: TaskMetrics) -> list[dict[s
         test = main[metrics.main](truth, given)
         low, high = bootstrap_interval(truth, given, tested.source_id.to_numpy(str), main)[metrics.main]
     shown = tested if len(tested) else answers
-    records = [read_record(folder) for folder in folders]
+    records = [_of_record(read_record(folder)) for folder in folders]
     beside = table_columns(None, None)
     others: dict[str, float] = {}
     if len(shown):
@@ -108,6 +108,11 @@ def _judged(folders: list[Path], kind: str, metrics: TaskMetrics) -> list[dict[s
         others.pop(metrics.main, None)
     told = {"baseline": beside["baseline"], "command": whole_fit_command(records), "doubt": beside["doubt"]}
     return [{"test": test, "low": low, "high": high, "images": len(tested), "others": others} | told]
+
+
+def _of_record(record: Record) -> Record:
+    """What is asked of a record: a point may have thousands of runs."""
+    return {name: record[name] for name in ("axes", "baseline", "overrides") if name in record}
 
 
 def whole_fit_command(records: Sequence[Record]) -> str:

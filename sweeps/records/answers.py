@@ -17,8 +17,11 @@ def read_answers(paths: Sequence[Path], **wanted: Sequence[str]) -> pd.DataFrame
         wanted: by a column what it must be, for each run.
 
     """
-    tables = [parquet.ParquetFile(path).read() for path in paths]
-    for name, values in wanted.items():
-        tables = [table.filter(compute.equal(table[name], value)) for table, value in zip(tables, values, strict=True)]
+    tables = []
+    for at, path in enumerate(paths):
+        table = parquet.ParquetFile(path).read()
+        for name, values in wanted.items():
+            table = table.filter(compute.equal(table[name], values[at]))
+        tables.append(table)
     whole: pd.DataFrame = pa.concat_tables(tables, promote_options="permissive").to_pandas(ignore_metadata=True)
     return whole.assign(record=np.repeat(np.arange(len(tables)), [len(table) for table in tables]))

@@ -19,8 +19,9 @@ from sweeps.analysis.pareto import points
 from sweeps.analysis.recommendation import advise
 from sweeps.records import cross_results
 from sweeps.records.run_record import Status, read_record
+from sweeps.report.curves import best_first, curve_top, curves
 from sweeps.report.sections import MOST_ROWS, embedded, inside_of, pooled_seeds, repeats_of
-from sweeps.report.svg import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Front, curve, draw_front
+from sweeps.report.svg import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Front, draw_front
 from sweeps.report.whole_fits import whole_fits
 from sweeps.tables.console import best
 from sweeps.tables.naming import REPEATS, called, telling
@@ -34,7 +35,6 @@ CLASS_COLOURS = ("#ff4d4f", "#40a9ff", "#fadb14", "#73d13d", "#b37feb", "#ff922e
 """Of the outlines in a run's mistakes.jpg."""
 MOST_DETAILS = 6
 """Runs of which confusion and mistakes are shown, the best ones."""
-MOST_CURVES = 60
 MOST_EFFECTS = 100
 """Lines of the table of effects, of each figure."""
 
@@ -111,8 +111,8 @@ def gather(sweep: Path) -> dict[str, Any]:
         "effects": _effects(
             done, [name for name in axis_columns(done) if name != "initial_weights"] if len(done) else []
         ),
-        "curves": _curves(sweep, facts, done, axes, metrics),
-        "curve_top": _curve_top(facts, metrics),
+        "curves": curves(sweep, facts, done, axes, metrics),
+        "curve_top": curve_top(facts, metrics),
         "details": _details(sweep, done, axes),
         "tables": [table for table in tables if table.known],
         "unmatched": sorted({table.number for table in tables} - {table.number for table in tables if table.known}),
@@ -193,56 +193,13 @@ def _effects(done: pd.DataFrame, axes: list[str]) -> dict[str, list[Effect]]:
     return {figure: found for figure in figures if (found := main_effects(done, axes, figure))}
 
 
-def _curves(
-    sweep: Path, facts: pd.DataFrame, done: pd.DataFrame, axes: list[str], metrics: TaskMetrics
-) -> list[dict[str, Any]]:
-    """Learning curves of the best runs, as small drawings of 150 x 70."""
-    drawn = []
-    main = f"val/{metrics.main}"
-    drawn_runs = _best_first(done, metrics).head(MOST_CURVES) if main in done else done.head(MOST_CURVES)
-    top = _curve_top(facts, metrics)
-    for _, run in drawn_runs.iterrows():
-        record = read_record(sweep / run.run)
-        history = record.get("history", [])
-        parts = {part: [epoch.get(f"{part}/{metrics.curve}") for epoch in history] for part in ("train", "val")}
-        repeats = ", ".join(f"{name} {run[name]}" for name in REPEATS if name in axes)
-        baseline = record.get("baseline", {}).get(f"val/{metrics.curve}")
-        drawn.append(
-            {"baseline": "" if baseline is None else curve([min(baseline, top)] * len(history), 150, 70, 0.0, top)}
-            | {
-                part: curve([value if value is None else min(value, top) for value in values], 150, 70, 0.0, top)
-                for part, values in parts.items()
-            }
-            | {
-                "name": called(run, axes),
-                "repeats": repeats,
-                "best": run.get(main, np.nan),
-                "epochs": len(history),
-            }
-        )
-    return drawn
-
-
-def _best_first(done: pd.DataFrame, metrics: TaskMetrics) -> pd.DataFrame:
-    main = f"val/{metrics.main}"
-    return done.dropna(subset=main).sort_values(main, ascending=metrics.direction == "min")
-
-
-def _curve_top(facts: pd.DataFrame, metrics: TaskMetrics) -> float:
-    """Where all drawings end: 1, or of errors a little above what the baseline costs at most."""
-    name = f"val/{metrics.curve}"
-    if metrics.curve not in metrics.own_unit or name not in facts:
-        return 1.0
-    return 1.2 * float(facts[name].fillna(0.0).max()) or 1.0
-
-
 def _details(sweep: Path, done: pd.DataFrame, axes: list[str]) -> list[Detail]:
     metrics = metrics_of_frame(done)
     main = f"val/{metrics.main}"
     if main not in done:
         return []
     found = []
-    for _, run in _best_first(done, metrics).head(MOST_DETAILS).iterrows():
+    for _, run in best_first(done, metrics).head(MOST_DETAILS).iterrows():
         record = read_record(sweep / run.run)
         own = {name[4:]: value for name, value in record.get("metrics", {}).items() if name.startswith("val/")}
         picture = sweep / run.run / "mistakes.jpg"

@@ -5,7 +5,8 @@ import pytest
 
 from benchmarks.many_records import FOLDS, change_one, make_sweep, measured
 from sweeps.records import answers, run_record
-from sweeps.report.report import MOST_CURVES, MOST_DETAILS, gather, write_report
+from sweeps.report.curves import MOST_CURVES
+from sweeps.report.report import MOST_DETAILS, gather, write_report
 from sweeps.tables.runs import read_sweep
 from sweeps.tables.status import progress
 from sweeps.tables.sweep_tables import print_table
