@@ -41,8 +41,8 @@ class FileComparison(ABC):
 
     @staticmethod
     @abstractmethod
-    def answer(head: Any, logits: "Tensor") -> "tuple[Tensor, ...]":
-        """A head and logits → the file's outputs, in torch."""
+    def answer(head: Any, logits: "Tensor") -> "dict[str, Tensor]":
+        """A head and logits → the file's outputs by name, in torch."""
 
     @property
     def span(self) -> float:

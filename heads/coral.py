@@ -1,10 +1,12 @@
 """CORAL: Cao, Mirjalili, Raschka, "Rank consistent ordinal regression", Pattern Recognition Letters 2020."""
 
+from typing import override
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from heads.grades import GradeHead, exceedance, from_exceedance, running, scan
+from heads.grades import GradeHead, exceedance, from_exceedance, one_hot_scan, running, scan
 
 
 class Coral(GradeHead):
@@ -49,6 +51,10 @@ class Coral(GradeHead):
     def decode(self, logits: Tensor) -> Tensor:
         """How many P(grade > i) from the start exceed one half, `(B,)`."""
         return scan(self.levels(logits), 0.0)
+
+    @override
+    def decision(self, logits: Tensor) -> Tensor:
+        return one_hot_scan(self.levels(logits), 0.0)
 
     def mean_logits(self, logits: Tensor) -> Tensor:
         """Raises ValueError: see `Head`."""

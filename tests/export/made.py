@@ -10,7 +10,7 @@ from cli.train_schema import register
 from export.convert import to_float32, to_onnx
 from export.deployable import deployable
 from lightning_modules.backbones.spec import BackboneSpec, InitialWeights
-from tasks.grading_files import GradeModel, grade_answer
+from tasks.grading_files import grade_answer
 from training.build import build_module
 
 CONF = str(ROOT / "conf")
@@ -50,11 +50,12 @@ def pictures(count, resolution, seed=0):
 def converted(module, resolution):
     """Its deployable torch model and its float32 file."""
     model = deployable(module, (resolution, resolution), grade_answer)
-    return model, to_float32(to_onnx(model, (resolution, resolution), GradeModel.outputs))
+    return model, to_float32(to_onnx(model, (resolution, resolution), model.outputs))
 
 
 def torch_answers(model, images):
     """Grades and probabilities by the deployable torch model."""
     with torch.inference_mode():
-        probabilities, grades = model(torch.from_numpy(images.astype(np.float32)))
-    return grades.numpy(), probabilities.numpy()
+        answers = model(torch.from_numpy(images.astype(np.float32)))
+    given = dict(zip(model.outputs, answers, strict=True))
+    return given.get("grade", given["probabilities"]).argmax(dim=1).numpy(), given["probabilities"].numpy()

@@ -55,8 +55,11 @@ def test_the_file_decodes_as_python_does(encoding, classes):
         network.convolution.bias.copy_(1.5 - 127.5 * network.convolution.weight.sum(dim=(1, 2, 3)))
     model = Deployable(network, head, grade_answer).eval()
     images = pictures(200, 32)
-    grades, probabilities = torch_answers(model, images)
-    given, chances = GradeModel(to_float32(to_onnx(model, (32, 32), GradeModel.outputs))).grade(images)
+    decided, probabilities = torch_answers(model, images)
+    with torch.inference_mode():
+        grades = head.decode(network(torch.from_numpy(images.astype(np.float32)).permute(0, 3, 1, 2))).numpy()
+    np.testing.assert_array_equal(decided, grades)
+    given, chances = GradeModel(to_float32(to_onnx(model, (32, 32), model.outputs))).grade(images)
     assert len(np.unique(grades)) >= max(2, classes - 1)
     np.testing.assert_array_equal(given, grades)
     np.testing.assert_allclose(chances, probabilities, atol=1e-5)
@@ -210,9 +213,10 @@ def test_half_precision_rounds_each_constant_once(small):
 
 def test_metadata_travels_in_the_file(small, tmp_path):
     path = tmp_path / "some.tflite"
-    path.write_bytes(flatbuffer.with_metadata(small.data, {"gridlite": json.dumps({"labels": ["a"]}).encode()}))
+    about = {"task": "grading", "labels": ["a"], "size": [32, 32], "resolution": 32}
+    path.write_bytes(flatbuffer.with_metadata(small.data, {"gridlite": json.dumps(about).encode()}))
     data, described = read_file(path)
-    assert described == {"labels": ["a"]}
+    assert described == about
     again = flatbuffer.with_metadata(data, {"gridlite": b'{"labels": ["b"]}'})
     assert flatbuffer.read_metadata(again)["gridlite"] == b'{"labels": ["b"]}'
     np.testing.assert_array_equal(
