@@ -89,8 +89,12 @@ def float16(source: FloatFile) -> bytes:
 
 
 def dynamic(source: FloatFile) -> bytes:
-    """int8 weights of the larger layers; activations are quantised while it runs, each by its own range."""
-    return _quantized(source.data, [_rule(".*", activations=False)], {})
+    """int8 weights of the larger layers; activations are quantised while it runs, each by its own range.
+
+    A fully connected layer has one scale: runtimes before 2.17 know no more, and a scale per channel agrees with torch no better.
+    """
+    connected = _rule(".*", activations=False, per_channel=False) | {"operation": "FULLY_CONNECTED"}
+    return _quantized(source.data, [_rule(".*", activations=False), connected], {})
 
 
 def int8(

@@ -18,11 +18,10 @@ from export.runtime import read_file
 from tasks.grading_files import GradeModel, grade_answer
 from tests.backbones import NAMES
 from tests.contracts.test_configs import spec_of
-from tests.export.made import CONF, converted, pictures, random_module, torch_answers
+from tests.export.made import CONF, PLAIN, converted, pictures, random_module, torch_answers
 from training.build import NON_HEAD_KEYS, partial_from_config
 
 ENCODINGS = sorted(path.stem for path in (Path(CONF) / "encoding").glob("*.yaml") if "[grades]" in path.read_text())
-PLAIN = {"estimator": "min_max", "per_channel": True, "float_edges": True, "bias_correction": False, "float_layers": 0}
 
 
 class Logits(nn.Module):
