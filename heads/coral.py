@@ -31,7 +31,8 @@ class Coral(GradeHead):
 
     def levels(self, scores: Tensor) -> Tensor:
         """Scores `(B, 1)` → logits of P(grade > i), `(B, K - 1)`."""
-        return scores + self.bias
+        # one column for each: WebGPU adds a single column to the first bias alone, without a word
+        return torch.cat([scores] * len(self.bias), dim=1) + self.bias
 
     def encode(self, labels: Tensor) -> Tensor:
         """Grade 2 of 5 → [1, 1, 0, 0]. `(B, K - 1)`."""
