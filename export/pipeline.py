@@ -13,6 +13,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from datamodules.base.samples import Samples
+from export.app_folder import write_app_folder
 from export.comparison import FileComparison
 from export.convert import to_onnx
 from export.deployable import deployable
@@ -24,6 +25,7 @@ from lightning_modules.base import TaskModule
 from metrics.against_baseline import by_part
 from metrics.base import TaskMetrics
 from storage.whole_file import replaced, write_whole
+from sweeps.analysis.recommendation import advised_kind
 from sweeps.records.run_record import Record, one_line, update_record
 
 Quantization = Callable[[FloatFile], bytes]
@@ -116,8 +118,16 @@ class Export:
                     entry["scores"] = before.get("scores", [])
             return {key: value for key, value in old.items() if key != "later_error"} | {"exports": known | entries}
 
-        update_record(self.folder, entered)
+        updated = update_record(self.folder, entered)
+        self.write_app_folder(updated, torch_says)
         return entries
+
+    def write_app_folder(self, record: Record, torch_says: FileComparison) -> None:
+        """Of the kind that would be taken where none is named."""
+        kind = advised_kind(record)
+        if kind and (self.target / f"{kind}.tflite").exists():
+            about = self.metadata(kind, torch_says)
+            write_app_folder(self.target, record, kind, torch_says.model, torch_says.images, about, self.metrics)
 
     def earlier_predictions(self, entries: Mapping[str, Any]) -> pd.DataFrame | None:
         """Those of the kinds that the record has and that were not made just now."""
