@@ -13,6 +13,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from datamodules.base.samples import Samples
+from export.check import Check, all_ready, checked, names
 from export.comparison import FileComparison
 from export.convert import to_onnx
 from export.deployable import deployable
@@ -66,6 +67,7 @@ class Export:
     format: Format
     quantizations: Mapping[str, Quantization]
     latencies: Mapping[str, Latency]
+    checks: Mapping[str, Check]
     training_data: Callable[[], Any]
     promise: Callable[[str], dict[str, Any]] | None = None
 
@@ -83,8 +85,9 @@ class Export:
         """Makes, checks, scores and times every file; returns what the record now says under `exports`.
 
         A kind that cannot be made is entered with its error while the others are made. Raises ExportError when the
-        float32 file does not agree with torch: nothing is entered then.
+        float32 file does not agree with torch, and CheckError where a check cannot be made here: nothing is entered then.
         """
+        all_ready(self.checks)
         self.target.mkdir(parents=True, exist_ok=True)
         with tqdm(total=2 + len(self.quantizations), unit="file", leave=False, disable=None) as bar:
             bar.set_description("torch")
@@ -105,13 +108,14 @@ class Export:
             whole.to_parquet(file, index=False)
 
         def entered(old: Record) -> Record:
-            """Timings and scores of a file that came out the same stay, those of phones above all."""
+            """Timings, scores and checks of a file that came out the same stay, those of phones above all."""
             known = old.get("exports", {})
             for name, entry in entries.items():
                 before = known.get(name, {})
                 if "path" in entry and before.get("sha256") == entry["sha256"]:
                     entry["latency"] = merged(before.get("latency", []), entry["latency"])
                     entry["scores"] = before.get("scores", [])
+                    entry |= {check: before[check] for check in names() if check in before and check not in entry}
             return {key: value for key, value in old.items() if key != "later_error"} | {"exports": known | entries}
 
         update_record(self.folder, entered)
@@ -194,6 +198,7 @@ class Export:
             **self.format.facts(data),
             **figures,
             **scored,
+            **checked(data, self.checks, torch_says, self.metrics),
             "latency": timed(data, self.latencies),
         }
         return entry, answers.assign(file=name)

@@ -67,6 +67,13 @@ class LabelComparison(FileComparison):
         val = (self.columns.part == "val").to_numpy()
         return best_thresholds(self.truth[val], self.chances[val])
 
+    @override
+    def of_rows(self, places: npt.NDArray[np.intp]) -> "LabelComparison":
+        """With the thresholds of the whole validation set."""
+        fewer = super().of_rows(places)
+        fewer.__dict__["thresholds"] = self.thresholds
+        return fewer
+
     @property
     @override
     def described(self) -> dict[str, Any]:
