@@ -10,7 +10,7 @@ from typing import Any
 
 from storage.whole_file import write_whole
 
-VERSION = 1
+VERSION = 2
 """Raised when what is kept means something else."""
 FILES = ("record.json", "predictions.parquet", "export/predictions.parquet")
 Rows = list[dict[str, Any]]
