@@ -68,5 +68,7 @@ def problems(entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """
     lines = [f"{kind}: {entry['error']}" for kind, entry in entries.items() if "error" in entry]
     for kind, entry in entries.items():
-        lines += [f"{kind}: check={name}: {entry[name]['error']}" for name in names() if "error" in entry.get(name, {})]
+        lines += [
+            f"{kind}: check={name}: {entry[name]['error']}" for name in names() if "error" in (entry.get(name) or {})
+        ]
     return lines

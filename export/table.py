@@ -39,7 +39,7 @@ def print_files(entries: dict[str, dict[str, Any]], metrics: TaskMetrics, baseli
         "worst Δp",
         "ms p50",
         "ms p90",
-        *(["ARM as here"] if any("arm" in entry for entry in entries.values()) else []),
+        *(["ARM as here"] if any(entry.get("arm") for entry in entries.values()) else []),
     ):
         table.add_column(name, justify="right")
     for name, entry in entries.items():
@@ -83,13 +83,13 @@ def _row(entry: dict[str, Any], names: list[str]) -> list[str]:
 
 def arm_share(entry: Mapping[str, Any]) -> str:
     """How often a file answers on ARM as here, a cell of the table; empty where it was not checked."""
-    share = entry.get("arm", {}).get("agreement")
+    share = (entry.get("arm") or {}).get("agreement")
     return "" if share is None else f"{100 * share:.1f} %"
 
 
 def arm_words(arm: Mapping[str, Any] | None, metrics: TaskMetrics) -> str:
     """What `check=arm` found of a file, in words; empty where it was not asked."""
-    if arm is None:
+    if not arm:
         return ""
     if "error" in arm:
         return f"check=arm: {arm['error']}"

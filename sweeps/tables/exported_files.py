@@ -51,7 +51,7 @@ def file_rows(run: str, record: Record) -> list[dict[str, Any]]:
         figures = {name: value for name, value in entry.items() if "/" in name and isinstance(value, int | float)}
         known = {"file": file, "size_bytes": entry["size_bytes"], "same": entry["agreement"]}
         known |= {"checkpoint": entry.get("checkpoint", ""), "marked": entry.get("marked", "")}
-        arm = entry.get("arm", {})
+        arm = entry.get("arm") or {}
         known |= {"arm_same": arm.get("agreement", np.nan), "arm_machine": arm.get("machine", "")}
         known |= table_columns(entry.get("against_baseline"), metrics)
         for timed in entry.get("latency") or [{}]:
