@@ -41,13 +41,18 @@ class FileComparison(ABC):
 
     @staticmethod
     @abstractmethod
-    def answer(head: Any, logits: "Tensor") -> "tuple[Tensor, ...]":
-        """A head and logits → the file's outputs, in torch."""
+    def answer(head: Any, logits: "Tensor") -> "dict[str, Tensor]":
+        """A head and logits → the file's outputs by name, in torch."""
 
     @property
     def span(self) -> float:
         """What a difference of answers is measured by; a task whose answers have a unit says its range."""
         return 1.0
+
+    @property
+    def cuts(self) -> list[float] | None:
+        """Above which probability an answer is a yes, one for each label or for all; None where the largest of them counts."""
+        return None
 
     @classmethod
     @abstractmethod

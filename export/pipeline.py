@@ -32,8 +32,10 @@ Latency = Callable[[bytes], Iterable[Entry]]
 
 PARITY = 1e-4
 """Largest difference of a probability, or of a number as a share of its range, that float32 may have from torch."""
-FORMAT_VERSION = 1
-"""Raised when the meaning of the metadata changes."""
+LEAST_AGREEMENT = 0.98
+"""Share of answers that float32 must give as torch does."""
+FORMAT_VERSION = 2
+"""Raised when the meaning of the metadata or of the outputs changes; 1 had a grade as int32, and masks as bits."""
 
 
 class ExportError(ValueError):
@@ -150,7 +152,7 @@ class Export:
         """The network as it ships, for the size that the data has."""
         height, width = self.samples.shape(self.resolution)
         shipped = deployable(module, (height, width), self.comparison.answer)
-        return to_onnx(shipped, (height, width), self.comparison.model.outputs)
+        return to_onnx(shipped, (height, width), shipped.outputs)
 
     def retrain(self, epochs: int, lr: float) -> FloatFile:
         """The float32 file of the network tuned under int8's rounding, for the same calibration part."""
@@ -182,6 +184,11 @@ class Export:
         except ValueError as error:
             return {"error": one_line(error)}, None
         figures, answers = torch_says.judge(model, self.metrics, most_lost=self.max_accuracy_drop)
+        if made is source.data and figures["agreement"] < LEAST_AGREEMENT:
+            raise ExportError(
+                f"{self.folder}: the converted float32 file answers {100 * figures['agreement']:.1f} % as torch does; want "
+                f"{100 * LEAST_AGREEMENT:g} %"
+            )
         scored: dict[str, Any] = {"against_baseline": by_part(answers, self.record.get("baseline", {}), self.metrics)}
         if self.promise is not None:
             figures = self.agreement_alone(figures)

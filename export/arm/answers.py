@@ -63,8 +63,9 @@ class ArmCheck:
         part, places = self._chosen(comparison)
         fewer = comparison.of_rows(places)
         span = float(comparison.span)
-        rule = {"thresholds": comparison.described.get("thresholds"), "span": span}
         model: Any = fewer.model(data)
+        steps = {name: list(map(float, one)) for name, one in model.steps.items() if one[0]}
+        rule = {"thresholds": comparison.cuts, "span": span, "steps": steps}
         guest = find_guest(self.folder)
         with Emulated.started(guest, self.cpu, there or data, rule, self.timeout_s) as arm:
             model.run = arm.beside(model.run)

@@ -72,7 +72,7 @@ class Comparison:
     """Answers of two processors to the same pictures, picture by picture.
 
     Args:
-        rule: `thresholds` of labels or None, and `span`, the range of numbers.
+        rule: `thresholds` of labels or None; `span`, the range of numbers; `steps`, scale and zero point of each quantised output.
 
     """
 
@@ -83,6 +83,7 @@ class Comparison:
 
     def add(self, here: Arrays, there: Arrays) -> None:
         """One picture's outputs, name → array with a batch axis; both must have the same names and shapes."""
+        here, there = self._numbers(here), self._numbers(there)
         for name, one in here.items():
             if one.dtype.kind == "f":
                 change = float(np.max(np.abs(one.astype(np.float64) - there[name]), initial=0.0))
@@ -96,6 +97,14 @@ class Comparison:
             same = ours == theirs
         self.same.append(float(np.mean(same)))
         self.alike += bool(np.all(same))
+
+    def _numbers(self, outputs: Arrays) -> Arrays:
+        """Quantised outputs as the numbers that they stand for; others as they are."""
+        steps = self.rule.get("steps", {})
+        return {
+            name: (one.astype(np.float32) - steps[name][1]) * np.float32(steps[name][0]) if name in steps else one
+            for name, one in outputs.items()
+        }
 
     def found(self) -> dict[str, Any]:
         """cells, cells_alike (whole ones), agreement, differences (the largest of each float output) and max_probability_difference."""

@@ -4,8 +4,12 @@ import numpy as np
 import pandas as pd
 
 from export.arm.answers import ArmCheck
+from export.convert import to_float32, to_onnx
+from export.deployable import deployable
 from tasks.grading_files import GradeComparison, GradeModel
+from tasks.segmentation_files import MaskComparison, mask_answer
 from tests.export.made import converted, pictures, random_module
+from tests.export.test_mask_files import marking_module
 
 SIDE = 48
 
@@ -32,3 +36,16 @@ def comparison(data, count=24, val=16):
 
 def check(folder, **settings):
     return ArmCheck(str(folder), **{"timeout_s": 250.0} | settings)
+
+
+def marked(count=8, val=5):
+    """A file that marks pixels, and drawn pictures; the first `val` are the validation set."""
+    module = marking_module("plain_unet", classes=2, size=(32, 32))
+    shipped = deployable(module, (32, 32), mask_answer)
+    images = pictures(count, 32)
+    given = np.zeros((count, 32, 32), np.uint8)
+    columns = pd.DataFrame({"sample": [f"{at}" for at in range(count)], "source_id": "s", "group": ""}).assign(
+        part=["val"] * val + ["test"] * (count - val)
+    )
+    samples = MaskComparison(columns, images, given, given, 2, np.zeros((count, 32, 32, 2)), 0.5)
+    return to_float32(to_onnx(shipped, (32, 32), shipped.outputs)), samples

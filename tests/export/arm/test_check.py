@@ -16,7 +16,7 @@ from export.check import CheckError, all_ready, checked, problems
 from export.table import print_files
 from jobs.config_hash import HASH_EXCLUDED_KEYS
 from metrics.lookup import metrics_of
-from tests.export.arm.made_checks import check, comparison, file_and_changed
+from tests.export.arm.made_checks import check, comparison, file_and_changed, marked
 
 register()
 
@@ -49,6 +49,15 @@ def test_answers_are_held_against_each_other_where_the_guest_runs(here, files, m
     assert other["val/accuracy"] == other["agreement"]  # labels are the first file's grades
     few = check(tmp_path, max_cells=5)(data, samples, metrics_of("grading"))
     assert (few["cells"], few["cells_of"]) == (5, 16)
+
+
+def test_pixels_are_decided_by_their_threshold(here, tmp_path, monkeypatch):
+    monkeypatch.setattr(answers, "MACHINE", __import__("platform").machine())
+    data, samples = marked()
+    found = check(tmp_path, max_cells=3)(data, samples, metrics_of("segmentation"))
+    assert (found["cells"], found["cells_of"], found["agreement"]) == (3, 5, 1)
+    assert found["max_probability_difference"] == 0
+    assert "val/dice_pooled" in found
 
 
 def test_a_guest_that_is_no_arm_proves_nothing(here, files, tmp_path, monkeypatch):

@@ -78,6 +78,15 @@ def test_numbers_are_the_same_within_a_hundredth_of_their_range():
     assert comparison.found()["max_probability_difference"] == pytest.approx(0.012)
 
 
+def test_quantised_answers_are_held_against_each_other_as_numbers():
+    comparison = Comparison(PLAIN | {"steps": {"probabilities": [1 / 256, 0.0]}})
+    comparison.add(
+        {"probabilities": np.array([[192, 64]], np.uint8)}, {"probabilities": np.array([[128, 127]], np.uint8)}
+    )
+    found = comparison.found()
+    assert (found["agreement"], found["max_probability_difference"]) == (1, 0.25)
+
+
 def test_a_pixel_is_a_share_of_a_picture():
     comparison = Comparison(PLAIN)
     comparison.add({"mask": np.array([[1, 1, 0, 0]], np.int32)}, {"mask": np.array([[1, 1, 0, 1]], np.int32)})
