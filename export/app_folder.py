@@ -16,6 +16,7 @@ from export.runtime import FileModel
 from metrics.base import TaskMetrics
 from metrics.figures import figure_text
 from storage.whole_file import write_whole
+from sweeps.analysis.recommendation import advised_kind
 from sweeps.records.run_record import Record
 
 TEMPLATES = Path(__file__).parent / "app_templates"
@@ -29,22 +30,24 @@ VECTORS = 20
 
 
 def write_app_folder(
-    target: Path, record: Record, kind: str, model_of: Callable[[bytes], FileModel], images: npt.NDArray[np.uint8],
-    about: Mapping[str, Any], metrics: TaskMetrics,
+    target: Path, record: Record, model_of: Callable[[bytes], FileModel], images: npt.NDArray[np.uint8],
+    metadata: Callable[[str], Mapping[str, Any]], metrics: TaskMetrics,
 ) -> None:  # fmt: skip
-    """Writes the folder anew for one kind of a run's files.
+    """Writes the folder anew, for the kind of a run's files that is taken where none is named; nothing where there is no such file.
 
     Args:
         target: the run's `export`, where `<kind>.tflite` lies.
         record: the run's, with the file's entry.
-        kind: of the file.
         model_of: bytes → how a file is called.
         images: evaluated pictures `(N, H, W, 3)`, from which the vectors are taken.
-        about: the file's metadata.
+        metadata: of a kind's file.
         metrics: by which the card says how good it is.
 
     """
-    folder, entry = target / "app", record["exports"][kind]
+    kind = advised_kind(record)
+    if kind is None or not (target / f"{kind}.tflite").exists():
+        return
+    folder, entry, about = target / "app", record["exports"][kind], metadata(kind)
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "vectors").mkdir(parents=True)
     model = model_of((target / f"{kind}.tflite").read_bytes())

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tqdm import tqdm
 
 from datamodules.base.samples import Samples
 from export.app_folder import write_app_folder
+from export.check import Check, all_ready, checked, names
 from export.comparison import FileComparison
 from export.convert import to_onnx
 from export.deployable import deployable
@@ -25,7 +27,6 @@ from lightning_modules.base import TaskModule
 from metrics.against_baseline import by_part
 from metrics.base import TaskMetrics
 from storage.whole_file import replaced, write_whole
-from sweeps.analysis.recommendation import advised_kind
 from sweeps.records.run_record import Record, one_line, update_record
 
 Quantization = Callable[[FloatFile], bytes]
@@ -70,6 +71,7 @@ class Export:
     format: Format
     quantizations: Mapping[str, Quantization]
     latencies: Mapping[str, Latency]
+    checks: Mapping[str, Check]
     training_data: Callable[[], Any]
     promise: Callable[[str], dict[str, Any]] | None = None
 
@@ -87,8 +89,9 @@ class Export:
         """Makes, checks, scores and times every file; returns what the record now says under `exports`.
 
         A kind that cannot be made is entered with its error while the others are made. Raises ExportError when the
-        float32 file does not agree with torch: nothing is entered then.
+        float32 file does not agree with torch, and CheckError where a check cannot be made here: nothing is entered then.
         """
+        all_ready(self.checks)
         self.target.mkdir(parents=True, exist_ok=True)
         with tqdm(total=2 + len(self.quantizations), unit="file", leave=False, disable=None) as bar:
             bar.set_description("torch")
@@ -109,25 +112,20 @@ class Export:
             whole.to_parquet(file, index=False)
 
         def entered(old: Record) -> Record:
-            """Timings and scores of a file that came out the same stay, those of phones above all."""
+            """Timings, scores and checks of a file that came out the same stay, those of phones above all."""
             known = old.get("exports", {})
             for name, entry in entries.items():
                 before = known.get(name, {})
                 if "path" in entry and before.get("sha256") == entry["sha256"]:
                     entry["latency"] = merged(before.get("latency", []), entry["latency"])
                     entry["scores"] = before.get("scores", [])
+                    entry |= {check: before[check] for check in names() if check in before and check not in entry}
             return {key: value for key, value in old.items() if key != "later_error"} | {"exports": known | entries}
 
         updated = update_record(self.folder, entered)
-        self.write_app_folder(updated, torch_says)
+        about = partial(self.metadata, torch_says=torch_says)
+        write_app_folder(self.target, updated, torch_says.model, torch_says.images, about, self.metrics)
         return entries
-
-    def write_app_folder(self, record: Record, torch_says: FileComparison) -> None:
-        """Of the kind that would be taken where none is named."""
-        kind = advised_kind(record)
-        if kind and (self.target / f"{kind}.tflite").exists():
-            about = self.metadata(kind, torch_says)
-            write_app_folder(self.target, record, kind, torch_says.model, torch_says.images, about, self.metrics)
 
     def earlier_predictions(self, entries: Mapping[str, Any]) -> pd.DataFrame | None:
         """Those of the kinds that the record has and that were not made just now."""
@@ -211,6 +209,7 @@ class Export:
             **self.format.facts(data),
             **figures,
             **scored,
+            **checked(data, self.checks, torch_says, self.metrics),
             "latency": timed(data, self.latencies),
         }
         return entry, answers.assign(file=name)

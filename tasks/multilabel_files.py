@@ -70,6 +70,18 @@ class LabelComparison(FileComparison):
 
     @property
     @override
+    def cuts(self) -> list[float]:
+        return self.thresholds
+
+    @override
+    def of_rows(self, places: npt.NDArray[np.intp]) -> "LabelComparison":
+        """With the thresholds of the whole validation set."""
+        fewer = super().of_rows(places)
+        fewer.__dict__["thresholds"] = self.thresholds
+        return fewer
+
+    @property
+    @override
     def described(self) -> dict[str, Any]:
         return {"thresholds": self.thresholds}
 

@@ -91,6 +91,11 @@ class MaskComparison(FileComparison):
 
     @property
     @override
+    def cuts(self) -> list[float]:
+        return [self.threshold]
+
+    @property
+    @override
     def few(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
         return some(len(self.images)), self.probabilities
 

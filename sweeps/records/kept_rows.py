@@ -15,7 +15,7 @@ from pyarrow import parquet
 from storage.identity import identity
 from storage.whole_file import replaced
 
-VERSION = "1"
+VERSION = "2"
 """Raised when what is kept means something else."""
 CHUNK = 500
 """Records whose rows are held as dictionaries at once."""

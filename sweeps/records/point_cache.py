@@ -10,7 +10,7 @@ from typing import Any
 from storage.identity import identity
 from storage.whole_file import write_whole
 
-VERSION = 2
+VERSION = 3
 """Raised when what is kept means something else."""
 MANY = 200
 """Runs of a sweep from which on what its records say is kept beside them."""

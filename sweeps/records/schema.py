@@ -24,11 +24,17 @@ class _Open(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
 
+class _Arm(_Open):
+    agreement: float | None = None
+    machine: str | None = None
+
+
 class _Export(_Open):
     path: Within | None = None
     sha256: str | None = None
     checkpoint: Literal[KEPT] | None = None  # type: ignore[valid-type]
     latency: list[dict[str, Any]] | None = None
+    arm: _Arm | None = None
 
 
 class _Shipped(_Open):

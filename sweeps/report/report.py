@@ -174,6 +174,8 @@ def _rows(done: pd.DataFrame, files: pd.DataFrame, axes: list[str], metrics: Tas
     """The sortable table: a row per finished run, and per file of it; of many runs the best."""
     figures = shown_figures(done)
     columns = [*axes, "initial_weights", "file", *figures, "beats_baseline", "same", "kB", "ms", "device"]
+    if len(files) and files.arm_same.notna().any():
+        columns.insert(columns.index("same") + 1, "arm_same")
     rows = []
     shown = best(done, f"val/{metrics.main}", MOST_ROWS, falling=metrics.direction == "min")
     files = files[files.run.isin(shown.run)] if len(files) else files
@@ -183,9 +185,12 @@ def _rows(done: pd.DataFrame, files: pd.DataFrame, axes: list[str], metrics: Tas
         for _, file in files[files.run == run.run].iterrows() if len(files) else ():
             own = {name: file.get(name) for name in [*figures, *TABLE_COLUMNS] if name in file}
             costs = {"kB": file.size_bytes / 1000, "ms": file.latency_ms, "device": file.device}
-            rows.append(base | {"file": file.file, "same": file.same, "marked": file.marked} | own | costs)
+            shares = {"same": file.same, "arm_same": file.arm_same}
+            rows.append(base | {"file": file.file, "marked": file.marked} | shares | own | costs)
     baselines = sorted({str(row["baseline"]) for row in rows if row.get("baseline")})
-    return {"columns": columns, "rows": rows, "baselines": baselines, "runs": len(shown), "of": len(done)}
+    machines = ", ".join(sorted({str(one) for one in files.arm_machine if one})) if len(files) else ""
+    about = {"baselines": baselines, "runs": len(shown), "of": len(done), "arm_machines": machines}
+    return {"columns": columns, "rows": rows} | about
 
 
 def _effects(done: pd.DataFrame, axes: list[str]) -> dict[str, list[Effect]]:

@@ -21,6 +21,8 @@ def files_shown(files: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
         for lost, low, high in zip(files.lost, files.lost_low, files.lost_high, strict=True)
     ]
     shown["as torch"] = files.same.map("{:.1%}".format)
+    if files.arm_same.notna().any():
+        shown["ARM as here"] = ["–" if np.isnan(share) else f"{share:.1%}" for share in files.arm_same]
     shown["beats_baseline"] = files.beats_baseline
     shown["kB"] = (files.size_bytes / 1000).map("{:.0f}".format)
     shown["ms"] = files.latency_ms_p50.map("{:.2f}".format)

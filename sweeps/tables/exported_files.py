@@ -30,6 +30,8 @@ FILE_COLUMNS = (
     "latency_ms",
     "latency_ms_mean",
     "marked",
+    "arm_same",
+    "arm_machine",
     *TABLE_COLUMNS,
 )
 """What `collect_files` says of a file beside its run, its axes and its metrics."""
@@ -52,6 +54,8 @@ def file_rows(run: str, record: Record) -> list[dict[str, Any]]:
         figures = {name: value for name, value in entry.items() if "/" in name and isinstance(value, int | float)}
         known = {"file": file, "size_bytes": entry["size_bytes"], "same": entry["agreement"]}
         known |= {"checkpoint": entry.get("checkpoint", ""), "marked": entry.get("marked", "")}
+        arm = entry.get("arm") or {}
+        known |= {"arm_same": arm.get("agreement", np.nan), "arm_machine": arm.get("machine", "")}
         known |= table_columns(entry.get("against_baseline"), metrics)
         for timed in entry.get("latency") or [{}]:
             where = {name: timed.get(name) for name in ("device", "threads", "delegate")}
@@ -67,7 +71,8 @@ def file_rows(run: str, record: Record) -> list[dict[str, Any]]:
 
 def collect_files(sweep: Path) -> pd.DataFrame:
     """One row per run, exported file and device that it was timed on: run, the axes, initial_weights, FILE_COLUMNS (latency_ms
-    is the p50, latency_ms_mean the mean, same the share of answers that are torch's), and every scalar metric of the file. Runs without files, and files
+    is the p50, latency_ms_mean the mean, same the share of answers that are torch's, arm_same that of answers on ARM that are those here, where
+    it was checked, arm_machine what that processor calls itself), and every scalar metric of the file. Runs without files, and files
     that could not be made, are left out.
     """
     rows: list[dict[str, Any]] = []
@@ -86,7 +91,7 @@ def pooled_files(sweep: Path, files: pd.DataFrame | None = None) -> pd.DataFrame
     files, by their task accuracy and macro_f1, or dice, dice_pooled and subset_accuracy; lost (torch's accuracy, or Dice,
     less the files', in points) with `lost_low` and `lost_high`, a paired 95 % bootstrap over sources; same, the share of
     cells that torch grades alike, of pixels that it marks alike; baseline, beats_baseline and doubt (see
-    `metrics.against_baseline.table_columns`); size_bytes (mean) and latency_ms_p50 (median over the runs of the first
+    `metrics.against_baseline.table_columns`); arm_same (mean over the runs that were checked on ARM); size_bytes (mean) and latency_ms_p50 (median over the runs of the first
     measurement).
 
     Args:
@@ -123,7 +128,11 @@ def _rows(sweep: Path, runs: list[str], files: pd.DataFrame, at: npt.NDArray[np.
     for file, cells in everything[everything.part == part].groupby("file", sort=False):
         own = point[point.file == file]
         known = [name for name in metrics.pooled_files if own.get(f"{part}/{name}", pd.Series([np.nan])).notna().any()]
-        costs = {"size_bytes": own.size_bytes.mean(), "latency_ms_p50": own.latency_ms.median()}
+        costs = {
+            "size_bytes": own.size_bytes.mean(),
+            "latency_ms_p50": own.latency_ms.median(),
+            "arm_same": own.arm_same.mean(),
+        }
         beside = beside_baseline(cells, records, metrics)
         rows.append({"file": file, "runs": len(own)} | _figures(cells, metrics, known) | beside | costs)
     return rows
