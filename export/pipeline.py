@@ -35,7 +35,7 @@ Latency = Callable[[bytes], Iterable[Entry]]
 PARITY = 1e-4
 """Largest difference of a probability, or of a number as a share of its range, that float32 may have from torch."""
 LEAST_AGREEMENT = 0.98
-"""Share of answers that float32 must give as torch does."""
+"""Of its answers with torch's."""
 FORMAT_VERSION = 2
 """Raised when the meaning of the metadata or of the outputs changes; 1 had a grade as int32, and masks as bits."""
 

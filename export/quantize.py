@@ -177,8 +177,9 @@ def _int8(source: FloatFile, estimator: str, per_channel: bool, float_edges: boo
     image = flatbuffer.tensor_name(model, int(flatbuffer.graph(model).inputs[0]))
     rank = {flatbuffer.tensor_name(model, index): len(tensor.shape) for index, tensor in enumerate(tensors)}
     ranges = {}
-    # pixels, whatever the calibration images show of them
-    for name, (low, high) in (source.ranges(estimator) | {image: (0.0, 255.0)}).items():
+    for name, (low, high) in (
+        source.ranges(estimator) | {image: (0.0, 255.0)}
+    ).items():  # pixels, whatever was seen of them
         shape = (1,) * rank[name]
         ranges[name] = {"min": np.full(shape, low, np.float32), "max": np.full(shape, high, np.float32)}
     return _quantized(source.data, rules, ranges)

@@ -57,7 +57,7 @@ def test_a_job_exports_quietly(exported):
     assert done.stderr == ""
     assert "exported, val/macro_f1 of float32 0." in done.stdout
     made = {path.name for path in (folder / "export").iterdir()}
-    assert made == {"model.onnx", "predictions.parquet", *(f"{kind}.tflite" for kind in KINDS)}
+    assert made == {"app", "model.onnx", "predictions.parquet", *(f"{kind}.tflite" for kind in KINDS)}
 
 
 def test_the_record_says_all_of_each_file(exported):
