@@ -13,18 +13,21 @@ import pandas as pd
 from tqdm import tqdm
 
 from datamodules.base.samples import Samples
+from export.app_folder import write_app_folder
 from export.check import Check, all_ready, checked, names
 from export.comparison import FileComparison
 from export.convert import to_onnx
 from export.deployable import deployable
 from export.formats.base import Format
 from export.latency.result import Entry, merged, timed
+from export.made_files import earlier_predictions
 from export.quantization_aware import quantization_aware
 from export.quantize import FloatFile
 from lightning_modules.base import TaskModule
 from metrics.against_baseline import by_part
 from metrics.base import TaskMetrics
 from storage.whole_file import replaced, write_whole
+from sweeps.analysis.recommendation import advised_kind
 from sweeps.records.run_record import Record, one_line, update_record
 
 Quantization = Callable[[FloatFile], bytes]
@@ -104,7 +107,7 @@ class Export:
                 entries[name], frame = self.make(name, quantization, source, torch_says)
                 frames.append(frame)
                 bar.update()
-        frames.append(self.earlier_predictions(entries))
+        frames.append(earlier_predictions(self.target, self.record, entries))
         whole = pd.concat([frame for frame in frames if frame is not None] or [pd.DataFrame()])
         with replaced(self.target / "predictions.parquet") as file:
             whole.to_parquet(file, index=False)
@@ -120,17 +123,16 @@ class Export:
                     entry |= {check: before[check] for check in names() if check in before and check not in entry}
             return {key: value for key, value in old.items() if key != "later_error"} | {"exports": known | entries}
 
-        update_record(self.folder, entered)
+        updated = update_record(self.folder, entered)
+        self.write_app_folder(updated, torch_says)
         return entries
 
-    def earlier_predictions(self, entries: Mapping[str, Any]) -> pd.DataFrame | None:
-        """Those of the kinds that the record has and that were not made just now."""
-        path = self.target / "predictions.parquet"
-        known = self.record.get("exports", {}).keys() - entries.keys()
-        if not known or not path.exists():
-            return None
-        old = pd.read_parquet(path)
-        return old[old.file.isin(known)]
+    def write_app_folder(self, record: Record, torch_says: FileComparison) -> None:
+        """Of the kind that would be taken where none is named."""
+        kind = advised_kind(record)
+        if kind and (self.target / f"{kind}.tflite").exists():
+            about = self.metadata(kind, torch_says)
+            write_app_folder(self.target, record, kind, torch_says.model, torch_says.images, about, self.metrics)
 
     def convert(self, torch_says: FileComparison) -> FloatFile:
         """Writes model.onnx and gives the float32 file, held against torch."""

@@ -92,9 +92,11 @@ def dynamic(source: FloatFile) -> bytes:
     """int8 weights of the larger layers; activations are quantised while it runs, each by its own range.
 
     A fully connected layer has one scale: runtimes before 2.17 know no more, and a scale per channel agrees with torch no better.
+    Depthwise convolutions stay in float: they are a sliver of the weights, and XNNPACK leaves hybrid ones to slower kernels.
     """
     connected = _rule(".*", activations=False, per_channel=False) | {"operation": "FULLY_CONNECTED"}
-    return _quantized(source.data, [_rule(".*", activations=False), connected], {})
+    rules = [_rule(".*", activations=False), connected, _left_alone(".*", "DEPTHWISE_CONV_2D")]
+    return _quantized(source.data, rules, {})
 
 
 def int8(
