@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from datamodules.base.samples import Samples
 from export.check import Check, checked
 from export.runtime import of_file
@@ -59,3 +61,13 @@ def check_files(
             update_record(folder, entered)
     entries = read_record(folder)["exports"]
     return {kind: entries[kind] for kind in kinds}
+
+
+def earlier_predictions(target: Path, record: Record, entries: Mapping[str, Any]) -> pd.DataFrame | None:
+    """The files' answers in `target` of the kinds that the record has and that were not made just now, `entries`."""
+    path = target / "predictions.parquet"
+    known = record.get("exports", {}).keys() - entries.keys()
+    if not known or not path.exists():
+        return None
+    old = pd.read_parquet(path)
+    return old[old.file.isin(known)]

@@ -21,6 +21,7 @@ from export.convert import to_onnx
 from export.deployable import deployable
 from export.formats.base import Format
 from export.latency.result import Entry, merged, timed
+from export.made_files import earlier_predictions
 from export.quantization_aware import quantization_aware
 from export.quantize import FloatFile
 from lightning_modules.base import TaskModule
@@ -106,7 +107,7 @@ class Export:
                 entries[name], frame = self.make(name, quantization, source, torch_says)
                 frames.append(frame)
                 bar.update()
-        frames.append(self.earlier_predictions(entries))
+        frames.append(earlier_predictions(self.target, self.record, entries))
         whole = pd.concat([frame for frame in frames if frame is not None] or [pd.DataFrame()])
         with replaced(self.target / "predictions.parquet") as file:
             whole.to_parquet(file, index=False)
@@ -126,15 +127,6 @@ class Export:
         about = partial(self.metadata, torch_says=torch_says)
         write_app_folder(self.target, updated, torch_says.model, torch_says.images, about, self.metrics)
         return entries
-
-    def earlier_predictions(self, entries: Mapping[str, Any]) -> pd.DataFrame | None:
-        """Those of the kinds that the record has and that were not made just now."""
-        path = self.target / "predictions.parquet"
-        known = self.record.get("exports", {}).keys() - entries.keys()
-        if not known or not path.exists():
-            return None
-        old = pd.read_parquet(path)
-        return old[old.file.isin(known)]
 
     def convert(self, torch_says: FileComparison) -> FloatFile:
         """Writes model.onnx and gives the float32 file, held against torch."""
