@@ -1,12 +1,14 @@
 """What is asked of a made file beside its scores and its time: a choice of the `check` axis."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from choices import names_of
-from export.comparison import FileComparison
 from metrics.base import TaskMetrics
 from sweeps.records.run_record import one_line
+
+if TYPE_CHECKING:
+    from export.comparison import FileComparison
 
 
 class CheckError(ValueError):
@@ -19,7 +21,7 @@ class Check(Protocol):
     def ready(self) -> None:
         """Raises CheckError where the check cannot be made on this machine; asked before any file is made."""
 
-    def __call__(self, data: bytes, comparison: FileComparison, metrics: TaskMetrics) -> dict[str, Any]:
+    def __call__(self, data: bytes, comparison: "FileComparison", metrics: TaskMetrics) -> dict[str, Any]:
         """What there is to say of a file, for its entry.
 
         Args:
@@ -42,7 +44,7 @@ def all_ready(checks: Mapping[str, Check]) -> None:
 
 
 def checked(
-    data: bytes, checks: Mapping[str, Check], comparison: FileComparison, metrics: TaskMetrics
+    data: bytes, checks: Mapping[str, Check], comparison: "FileComparison", metrics: TaskMetrics
 ) -> dict[str, dict[str, Any]]:
     """What every check says of a file, by its name; of one that failed its `error`."""
     found: dict[str, dict[str, Any]] = {}

@@ -9,7 +9,6 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from export.check import problems
-from export.made_files import samples_of
 from jobs.trusted_config import trusted_config
 from metrics.base import TaskMetrics
 from metrics.figures import figure_text
@@ -66,6 +65,8 @@ def export_run(folder: Path, cfg: DictConfig, *, root: str | None = None, cache:
     checkpoint = checkpoint_file(folder, record, cfg.export.checkpoint)
     if not checkpoint.exists():
         raise RecordError(f"{checkpoint}: no such checkpoint")
+    from export.made_files import samples_of
+
     samples = samples_of(record, root, cache)
     promise: Callable[[str], Record] | None = None
     if "whole_fit" in record:
