@@ -1,10 +1,15 @@
 """What delegates leave to the CPU: told by operator; float files are one piece for XNNPACK and whole on graphics chips."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from export.convert import to_float32, to_onnx
 from export.delegates import left_to_cpu, xnnpack_partitions
 from export.deployable import deployable
+from export.formats.tflite import TFLite
+from export.lint import main
 from tests.export.made import files_of_kinds, random_module
 
 
@@ -16,6 +21,21 @@ def test_files_are_one_piece_for_xnnpack(kind: str) -> None:
     assert left["xnnpack"] == {}
     assert left["gpu"] == left["webgpu"] == {}
     assert set(left["edge_tpu"]) >= {"LOGISTIC"}
+
+
+def test_the_table_says_what_is_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "int8.tflite"
+    about = {"task": "grading", "labels": list("abcde"), "size": [64, 64], "resolution": 64}
+    path.write_bytes(TFLite().finish(files_of_kinds()["int8"], json.dumps(about).encode()))
+    main([f"file={path}"])
+    said = capsys.readouterr().out
+    assert "1 piece" in said
+    assert "1.14.0" in said
+    assert "of 68 operators" in said
+    for words, code in ((["file=/nowhere.tflite"], 1), (["odd"], 2), ([], 2), ([f"run={tmp_path}"], 1)):
+        with pytest.raises(SystemExit) as stop:
+            main(words)
+        assert (stop.value.code if isinstance(stop.value.code, int) else 1) == code
 
 
 def test_an_integer_grade_is_named() -> None:

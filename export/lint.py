@@ -1,0 +1,89 @@
+"""`python -m export check run=<run>`: which operators each delegate would leave to the CPU, before a phone is at hand."""
+
+import os
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from cli.arguments import refuse
+from export.delegates import left_to_cpu, xnnpack_partitions
+from export.flatbuffer import FileError, graph, unpack
+from export.operator_versions import runtime_of
+from export.runtime import of_file
+from export.trial import try_out
+from sweeps.records.environment import processor
+from sweeps.records.run_record import RecordError, read_record
+
+COLUMNS = {"gpu": "GPU", "webgpu": "WebGPU", "edge_tpu": "Edge TPU"}
+MOST_NAMED = 5
+FAST_INT8 = {"avx512_vnni": "VNNI", "avx_vnni": "VNNI", "asimddp": "dot products"}
+"""Flags of a processor that has instructions for int8, as Linux names them."""
+
+
+def main(words: list[str]) -> None:
+    """Prints a row per file. Exits with 2 for words that do not fit, with 1 where a file cannot be read."""
+    given = dict(word.split("=", 1) for word in words if "=" in word)
+    if odd := [word for word in words if "=" not in word] + [key for key in given if key not in ("run", "file")]:
+        refuse(f"{odd[0]}: want run=<a run's folder> or file=<a .tflite file>")
+    if len(given) != 1:
+        refuse("want run=<a run's folder> or file=<a .tflite file>")
+    try:
+        print_delegates([Path(given["file"])] if "file" in given else files_of(Path(given["run"])))
+    except (RecordError, FileError, OSError) as error:
+        sys.exit(f"error: {error}")
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The .tflite files that the run's record has. Raises RecordError where there is none."""
+    exports = read_record(folder).get("exports", {})
+    found = [
+        folder / "export" / f"{kind}.tflite"
+        for kind, entry in exports.items()
+        if str(entry.get("path", "")).endswith(".tflite")
+    ]
+    if not found:
+        raise RecordError(f"{folder}: it has no files yet; python -m export run={folder} makes them")
+    return found
+
+
+def print_delegates(files: list[Path]) -> None:
+    """A table of the files: oldest runtime, pieces of XNNPACK here, and what each delegate leaves to the CPU."""
+    console = Console(width=None if Console().is_terminal else 160)
+    table = Table()
+    table.add_column("file", no_wrap=True)
+    table.add_column("runtime", justify="right")
+    table.add_column("XNNPACK", justify="right")
+    table.add_column("it leaves")
+    for title in COLUMNS.values():
+        table.add_column(f"{title} leaves")
+    for path in files:
+        data = path.read_bytes()
+        with of_file(path):  # it may come from elsewhere
+            try_out(data)
+            left, count = left_to_cpu(data), len(graph(unpack(data)).operators)
+            pieces = xnnpack_partitions(data)
+        table.add_row(
+            path.name, runtime_of(data) or "–", f"{pieces} piece{'s' * (pieces != 1)}", _listed(left["xnnpack"], count),
+            *(_listed(left[name], count) for name in COLUMNS),
+        )  # fmt: skip
+    console.print(table)
+    print(f"XNNPACK was asked here: {processor()}, {fast_int8()}; the others are judged by what they are known to take")
+
+
+def fast_int8() -> str:
+    """Whether this processor multiplies int8 by instructions of its own, in words."""
+    try:
+        flags = set(Path("/proc/cpuinfo").read_text().split())
+    except OSError:
+        return f"{os.uname().machine}: instructions for int8 unknown"
+    found = {name for flag, name in FAST_INT8.items() if flag in flags}
+    return f"int8 by {' and '.join(sorted(found))}" if found else "no instructions of its own for int8"
+
+
+def _listed(left: dict[str, int], count: int) -> str:
+    """Operators by name, where they are few kinds of all `count`."""
+    if len(left) > MOST_NAMED:
+        return f"{sum(left.values())} of {count} operators"
+    return ", ".join(f"{many} {name}" for name, many in left.items()) or "nothing"
