@@ -8,6 +8,7 @@ import secrets
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -19,6 +20,7 @@ from typing import Any
 import uvicorn
 from filelock import FileLock
 
+from export.delegates import left_to_cpu
 from export.flatbuffer import read_metadata
 from export.latency.host import LOCK
 from export.latency.result import Entry, LatencyError
@@ -35,8 +37,8 @@ class OneFile:
 
     def __init__(self, data: bytes) -> None:
         self.data = data
-        self.told: queue.Queue[Entry | list[str]] = queue.Queue()
-        """Timings, then what went wrong, a line each."""
+        self.told: queue.Queue[Entry | tuple[list[str], list[str]]] = queue.Queue()
+        """Timings, then what went wrong and what a graphics chip refused, a line each."""
         self.metadata: dict[str, Any] = json.loads(read_metadata(data)[METADATA])
 
     def about(self) -> dict[str, Any]:
@@ -47,7 +49,7 @@ class OneFile:
             "sha256": hashlib.sha256(self.data).hexdigest(), "resolution": known["resolution"], "labels": known["labels"],
             "size": known.get("size") or [known["resolution"]] * 2, "figure": "", "share": True,
             "preprocessing": {"crop": "none", "grid": None}, "initial_weights": known.get("initial_weights", ""), "accuracy": None, "cells": 0,
-            "described": known, "timings": [], "scores": [],
+            "described": known, "timings": [], "scores": [], "left_by_gpu": left_to_cpu(self.data)["webgpu"],
         }  # fmt: skip
 
     @property
@@ -98,9 +100,12 @@ def measure(data: bytes, *, browser: str | None = None, timeout_s: float = 600.0
                 if time.monotonic() > until:
                     raise LatencyError(f"{found}: the page did not finish within {timeout_s:g} s") from None
                 continue
-            if isinstance(told, list):
-                if told:
-                    raise LatencyError(f"{found}: {'; '.join(told)}")
+            if isinstance(told, tuple):
+                failed, refused = told
+                if failed:
+                    raise LatencyError(f"{found}: {'; '.join(failed)}")
+                for line in refused:
+                    print(f"note: {line}", file=sys.stderr)
                 return
             yield told
 
@@ -109,7 +114,9 @@ def measure(data: bytes, *, browser: str | None = None, timeout_s: float = 600.0
 def _served(file: OneFile) -> Iterator[str]:
     """The page's address while the app runs on a free port of this machine."""
     token = secrets.token_urlsafe(12)
-    app = create_app([file], token, version=runtime_version(), when_done=file.told.put)
+    app = create_app(
+        [file], token, version=runtime_version(), when_done=lambda failed, refused: file.told.put((failed, refused))
+    )
     with socket.create_server(("127.0.0.1", 0)) as free:
         server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [free]}, daemon=True)

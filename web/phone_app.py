@@ -42,10 +42,14 @@ class Timing(Where):
     initialisation_ms: Ms
 
 
+Lines = Annotated[list[Annotated[str, Field(max_length=500)]], Field(max_length=100)]
+
+
 class Done(BaseModel, extra="forbid"):
     """A page that measured by itself."""
 
-    failed: Annotated[list[Annotated[str, Field(max_length=500)]], Field(max_length=100)] = []
+    failed: Lines = []
+    refused: Lines = []
 
 
 class Score(Where):
@@ -84,7 +88,7 @@ def create_app(
     *,
     version: str,
     rules: Sequence[Mapping[str, Any]] = (),
-    when_done: Callable[[list[str]], None] | None = None,
+    when_done: Callable[[list[str], list[str]], None] | None = None,
 ) -> FastAPI:
     """The app for these files.
 
@@ -93,7 +97,7 @@ def create_app(
         token: every address but the first wants it, as `?token=` once and as a cookie from then on.
         version: of the runtime that the pages use, for the records.
         rules: from the grades of a device's cells to the device's, see conf/rules.
-        when_done: called when a page that measures by itself has finished, with what went wrong.
+        when_done: called when a page that measures by itself has finished, with what went wrong and what a graphics chip refused.
 
     """
     app = FastAPI(title="gridlite", docs_url=None, redoc_url=None, openapi_url=None)
@@ -183,7 +187,7 @@ def create_app(
     @app.post("/api/done")
     def done(told: Done) -> JSONResponse:
         if when_done is not None:
-            when_done(told.failed)
+            when_done(told.failed, told.refused)
         return JSONResponse({})
 
     for name in ("", "bench", "live", "grade"):

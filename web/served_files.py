@@ -94,6 +94,7 @@ class ServedFile:
             "graded": self.rules_hold,
             "cells": _images(record),
             "described": entry.get("described", {}),
+            "left_by_gpu": entry.get("left_to_cpu", {}).get("webgpu", {}),
             "timings": timings,
             "scores": entry.get("scores", []),
         }

@@ -6,6 +6,7 @@ from typing import Any
 from export import flatbuffer
 from export.app_metadata import with_app_metadata
 from export.convert import to_float32
+from export.delegates import left_to_cpu
 from export.operator_versions import runtime_of, with_versions
 from export.runtime import METADATA
 
@@ -25,9 +26,10 @@ class TFLite:
         return with_app_metadata(named, json.loads(metadata))
 
     def facts(self, data: bytes) -> dict[str, Any]:
-        """Tensors by type, operators that int8 does not reach, and the oldest runtime that has all operators."""
+        """Tensors by type, operators that int8 does not reach, the oldest runtime that has all, and what delegates leave."""
         return {
             "tensors": flatbuffer.tensors_by_type(data),
             "operators_outside_int8": flatbuffer.operators_outside_int8(data),
             "runtime": runtime_of(data),
+            "left_to_cpu": left_to_cpu(data),
         }
