@@ -14,6 +14,7 @@ from metrics.lookup import metrics_of_frame
 from sweeps.analysis.pareto import points
 from sweeps.records.run_record import Record, read_record
 from sweeps.tables.exported_files import file_rows
+from sweeps.tables.foreign_files import FOREIGN, foreign_answers
 from sweeps.tables.naming import REPEATS
 
 
@@ -36,7 +37,7 @@ class Advice:
     images: int
     """Of the test set."""
     path: str
-    """The file, relative to the sweep's folder; of several runs the one that is best on val."""
+    """The file, relative to the sweep's folder; of several runs the one that is best on val. Of one from elsewhere what is known of it."""
     others: dict[str, float]
     """The task's other figures, on the test set, or where there is none on the validation set."""
     baseline: str
@@ -66,7 +67,12 @@ def advise(sweep: Path, table: pd.DataFrame, files: pd.DataFrame, axes: list[str
         for name in keys:
             same &= files[name].isna() if pd.isna(point[name]) else files[name] == point[name]
         runs = files[same].drop_duplicates("run").sort_values(figure, ascending=metrics.direction == "min")
-        answers = _answers([sweep / str(run) for run in runs.run], str(point.file))
+        foreign = point.file == FOREIGN
+        answers = (
+            foreign_answers(sweep, list(runs.run))
+            if foreign
+            else _answers([sweep / str(run) for run in runs.run], str(point.file))
+        )
         tested = answers[answers.part == "test"] if len(answers) else answers
         test, low, high = None, np.nan, np.nan
         if len(tested):
@@ -75,7 +81,7 @@ def advise(sweep: Path, table: pd.DataFrame, files: pd.DataFrame, axes: list[str
             test = main[metrics.main](truth, given)
             low, high = bootstrap_interval(truth, given, tested.source_id.to_numpy(str), main)[metrics.main]
         shown = tested if len(tested) else answers
-        records = [read_record(sweep / str(run)) for run in runs.run]
+        records = [read_record(sweep / str(run).rpartition("/")[2]) for run in runs.run]
         beside = table_columns(None, None)
         others: dict[str, float] = {}
         if len(shown):
@@ -84,10 +90,11 @@ def advise(sweep: Path, table: pd.DataFrame, files: pd.DataFrame, axes: list[str
             others = {name: metrics.figures[name](*arrays) for name in metrics.file_columns if name in metrics.figures}
             others.pop(metrics.main, None)
         sound = runs[runs.marked.fillna("") == ""] if "marked" in runs else runs
-        path = f"{sound.iloc[0].run}/export/{point.file}.tflite"
+        path = f"{sound.iloc[0].run}.json" if foreign else f"{sound.iloc[0].run}/export/{point.file}.tflite"
         found.append(
             Advice(str(point["name"]), float(point.latency_ms), float(point.size_bytes), float(point[figure]), test, low,
-                   high, len(tested), path, others, beside["baseline"], whole_fit_command(records), beside["doubt"])
+                   high, len(tested), path, others, beside["baseline"],
+                   "" if foreign else whole_fit_command(records), beside["doubt"])
         )  # fmt: skip
     return found
 

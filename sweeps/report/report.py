@@ -22,6 +22,7 @@ from sweeps.records.run_record import Record, RecordError, Status, find_runs, re
 from sweeps.report.sections import embedded, inside_of, pooled_seeds, repeats_of
 from sweeps.report.svg import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Front, curve, draw_front
 from sweeps.report.whole_fits import whole_fits
+from sweeps.tables.foreign_files import FOREIGN
 from sweeps.tables.naming import REPEATS, called, telling
 from sweeps.tables.pooled import figures_with_intervals, pooled
 from sweeps.tables.published import Beside, beside
@@ -80,7 +81,7 @@ def gather(sweep: Path) -> dict[str, Any]:
         judged = done[done[main].notna()]
         known = set(judged.run)
         records = {run: record for run, record in records.items() if run in known}
-        files = files[files.run.isin(judged.run)] if len(files) else files
+        files = files[files.run.str.rpartition("/")[2].isin(judged.run)] if len(files) else files
     fronts = _fronts(files, axes)
     tables = beside(done, files) if len(done) else []
     return {
@@ -182,6 +183,9 @@ def _rows(done: pd.DataFrame, files: pd.DataFrame, axes: list[str]) -> dict[str,
             own = {name: file.get(name) for name in [*figures, *TABLE_COLUMNS] if name in file}
             costs = {"kB": file.size_bytes / 1000, "ms": file.latency_ms, "device": file.device}
             rows.append(base | {"file": file.file, "same": file.same, "marked": file.marked} | own | costs)
+    for _, file in files[files.file == FOREIGN].iterrows() if len(files) else ():
+        own = {name: file.get(name) for name in [*axes, *figures] if name in file}
+        rows.append(own | {"file": FOREIGN, "kB": file.size_bytes / 1000, "ms": file.latency_ms, "device": file.device})
     baselines = sorted({str(row["baseline"]) for row in rows if row.get("baseline")})
     return {"columns": columns, "rows": rows, "baselines": baselines}
 

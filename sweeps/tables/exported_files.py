@@ -15,6 +15,7 @@ from metrics.lookup import metrics_of, metrics_of_frame
 from sweeps.records.latency import typical_ms
 from sweeps.records.point_cache import PointCache
 from sweeps.records.run_record import Record, RecordError, find_runs, read_record
+from sweeps.tables.foreign_files import foreign_rows
 
 FILE_COLUMNS = (
     "file",
@@ -65,7 +66,7 @@ def file_rows(run: str, record: Record) -> list[dict[str, Any]]:
 def collect_files(sweep: Path) -> pd.DataFrame:
     """One row per run, exported file and device that it was timed on: run, the axes, initial_weights, FILE_COLUMNS (latency_ms
     is the p50, latency_ms_mean the mean, same the share of answers that are torch's), and every scalar metric of the file. Runs without files, and files
-    that could not be made, are left out.
+    that could not be made, are left out. Behind them the files from elsewhere, see `foreign_files.foreign_rows`.
     """
     rows: list[dict[str, Any]] = []
     for folder in find_runs(sweep):
@@ -73,7 +74,7 @@ def collect_files(sweep: Path) -> pd.DataFrame:
             rows += file_rows(folder.name, read_record(folder))
         except RecordError:
             continue
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows + foreign_rows(sweep))
 
 
 def pooled_files(sweep: Path, files: pd.DataFrame | None = None) -> pd.DataFrame:

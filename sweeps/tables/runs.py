@@ -16,6 +16,7 @@ from sweeps.records.checkpoints import shipped_checkpoint
 from sweeps.records.point_cache import PointCache
 from sweeps.records.run_record import Record, RecordError, Status, find_runs, is_live, read_record
 from sweeps.tables.exported_files import file_rows
+from sweeps.tables.foreign_files import foreign_rows
 
 MANY = 200
 """Runs of a sweep from which on what its records say is kept beside them."""
@@ -35,7 +36,7 @@ def read_sweep(sweep: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         files += made
     if cache is not None:
         cache.keep()
-    return _by_axes(rows), pd.DataFrame(files)
+    return _by_axes(rows), pd.DataFrame(files + foreign_rows(sweep))
 
 
 def _rows_of(folder: Path) -> list[dict[str, Any]]:
