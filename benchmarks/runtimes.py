@@ -5,7 +5,8 @@ files of every kind. A runtime must answer as the one that gridlite pins does, o
 
 XNNPACK and a runtime's own kernels round int8 sums differently, and a random network makes much of it. So an answer may also be
 that of the pinned runtime without XNNPACK; and what is like neither *rounds* where it is as near to the float32 file's
-probabilities as the pinned runtime's answers are.
+probabilities as the pinned runtime's answers are. Where the pinned runtime's int8 answers are themselves far from float32's, as of
+some random networks, *rounds* says little: the share of pictures answered alike, which is printed, says more.
 
 The runtimes lie in virtual environments of their own under `.cache/runtimes`, made with `uv` when they are first needed.
 """
