@@ -1,6 +1,8 @@
 """The photos of a folder: what there is to annotate, and what is left out with the reason."""
 
+import os
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -63,15 +65,19 @@ class Photos:
         """Takes in photos that were added since."""
         with self._lock:
             known = {file.path for file in self.files.values()} | self._refused
-            for path in sorted(self.base.rglob("*")):
-                wanted = path.suffix.lower() in SUFFIXES | UNREADABLE
-                if wanted and path not in known and path.is_file() and not self._hidden(path):
+            for path in sorted(self._candidates()):
+                if path not in known and path.is_file():
                     self._take(path)
 
-    def _hidden(self, path: Path) -> bool:
-        inner = path.relative_to(self.base)
+    def _candidates(self) -> Iterator[Path]:
+        """Files with the suffix of a photo, links among them; not those in hidden folders, in links to folders, and in the cells' own."""
         beside = self.base == self.root.resolve()
-        return any(part.startswith(".") for part in inner.parts) or (beside and inner.parts[0] == "cells")
+        for place, folders, names in os.walk(self.base):
+            own = beside and place == str(self.base)
+            folders[:] = [name for name in folders if not name.startswith(".") and not (own and name == "cells")]
+            for name in names:
+                if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES | UNREADABLE:  # noqa: PTH122
+                    yield Path(place, name)
 
     def _take(self, path: Path) -> None:
         name = path.relative_to(self.base).as_posix()
@@ -89,7 +95,7 @@ class Photos:
             self._stems[photo_stem(name)] = name
 
     def _problem(self, name: str, path: Path) -> str:
-        if not path.resolve().is_relative_to(self.base):
+        if path.is_symlink() and not path.resolve().is_relative_to(self.base):
             return "a link to somewhere outside the folder"
         if not name.isprintable():  # line breaks, and bytes that are no UTF-8
             return "its name holds letters that a table cannot"

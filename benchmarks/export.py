@@ -125,7 +125,7 @@ def convert(case: str, folder: Path) -> None:
 
     side = CASES[case][2]
     images, model = pictures(side), deployable(our_module(case), (side, side), grade_answer)
-    (folder / "model.onnx").write_bytes(to_onnx(model, (side, side), GradeModel.outputs))
+    (folder / "model.onnx").write_bytes(to_onnx(model, (side, side), model.outputs))
     import onnx2tf  # noqa: F401
 
     began = time.perf_counter()
@@ -188,7 +188,7 @@ def our_files(case: str, folder: Path) -> None:
 
     side = CASES[case][2]
     data = to_float32(
-        to_onnx(deployable(our_module(case), (side, side), grade_answer), (side, side), GradeModel.outputs)
+        to_onnx(shipped := deployable(our_module(case), (side, side), grade_answer), (side, side), shipped.outputs)
     )
     source = quantize.FloatFile(data, pictures(side)[:20], GradeModel)
     (folder / "ours float32.tflite").write_bytes(data)

@@ -90,6 +90,8 @@ class ExportRunConfig:
     """Kinds of files that are exported, one or a list."""
     latency: Any = MISSING
     """Where exported files are timed, one or a list."""
+    check: dict[str, Any] = field(default_factory=dict)
+    """What else is asked of exported files: check=arm, or left out and nothing is."""
     paths: Any = MISSING
     """Folders: paths.runs, paths.data, paths.weights, paths.cache."""
 
@@ -104,8 +106,12 @@ class BenchConfig:
     """A sweep's folder: the files on its front, one run of each point; None and no run: the latest sweep's."""
     files: list[str] | None = None
     """Kinds of files, such as int8; None takes all."""
+    root: str | None = None
+    """Where the runs' data lies now, for a check; None takes the folder that their records name."""
     latency: Any = MISSING
     """Where exported files are timed, one or a list."""
+    check: dict[str, Any] = field(default_factory=dict)
+    """What else is asked of exported files: check=arm, or left out and nothing is."""
     paths: Any = MISSING
     """Folders: paths.runs, paths.data, paths.weights, paths.cache."""
 

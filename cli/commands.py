@@ -73,7 +73,11 @@ COMMANDS = {
     "export": Command(
         "python -m export",
         "Makes phone files of a trained run, checks them against torch, scores and times them.",
-        ("python -m export run=runs/adhoc/<job>", "python -m export run=runs/adhoc/<job> quantization=int8_plain"),
+        (
+            "python -m export run=runs/adhoc/<job>",
+            "python -m export run=runs/adhoc/<job> quantization=int8_plain",
+            "python -m export run=runs/adhoc/<job> latency=arm",
+        ),
         "ExportRunConfig",
     ),
     "score": Command(

@@ -89,6 +89,8 @@ class TrainConfig:
     """Kinds of files that are exported, one or a list."""
     latency: Any = MISSING
     """Where exported files are timed, one or a list."""
+    check: dict[str, Any] = field(default_factory=dict)
+    """What else is asked of exported files: check=arm, or left out and nothing is."""
     paths: Any = MISSING
     """Folders: paths.runs, paths.data, paths.weights, paths.cache."""
     resolution: int | None = None

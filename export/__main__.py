@@ -14,6 +14,7 @@ from cli.arguments import HELP
 from cli.command_line import run_cli, stop_or_report
 from cli.help import help_page
 from cli.train_schema import register
+from export.check import problems
 from export.run import best_of_latest, export_run
 from sweeps.records.run_record import hold, read_record
 from sweeps.records.wandb_export import update_wandb_run
@@ -39,7 +40,7 @@ def main(cfg: DictConfig) -> None:
         record = read_record(folder)
         print_files(entries, metrics_of_record(record), record.get("baseline", {}))
         print(f"files: {folder / 'export'}")
-        if any("error" in entry for entry in entries.values()):
+        if problems(entries):
             sys.exit(1)
 
 

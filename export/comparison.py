@@ -2,8 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -41,13 +41,18 @@ class FileComparison(ABC):
 
     @staticmethod
     @abstractmethod
-    def answer(head: Any, logits: "Tensor") -> "tuple[Tensor, ...]":
-        """A head and logits → the file's outputs, in torch."""
+    def answer(head: Any, logits: "Tensor") -> "dict[str, Tensor]":
+        """A head and logits → the file's outputs by name, in torch."""
 
     @property
     def span(self) -> float:
         """What a difference of answers is measured by; a task whose answers have a unit says its range."""
         return 1.0
+
+    @property
+    def cuts(self) -> list[float] | None:
+        """Above which probability an answer is a yes, one for each label or for all; None where the largest of them counts."""
+        return None
 
     @classmethod
     @abstractmethod
@@ -79,6 +84,21 @@ class FileComparison(ABC):
             loses too much of; and its answers, a row per sample.
 
         """
+
+    def of_rows(self, places: npt.NDArray[np.intp]) -> Self:
+        """The same of some of the samples: of whatever has a row for each, these rows.
+
+        Held against the truth they are right; differences from torch that a task takes from the `few` are not.
+        """
+        whole = len(self.columns)
+        own: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, pd.DataFrame):
+                own[field.name] = value.iloc[places].reset_index(drop=True)
+            elif isinstance(value, np.ndarray) and len(value) == whole:
+                own[field.name] = value[places]
+        return replace(self, **own)
 
     def compare(
         self,

@@ -7,13 +7,14 @@ from typing import Any
 import torch
 from timm.layers import Conv2dSame
 from torch import Tensor, nn
+from torch.nn import functional
 
 from heads.base import Head
 from lightning_modules.base import TaskModule
 from lightning_modules.networks.classifier import Network
 
-Answer = Callable[[Any, Tensor], tuple[Tensor, ...]]
-"""A head and logits → the outputs of a file."""
+Answer = Callable[[Any, Tensor], dict[str, Tensor]]
+"""A head and logits → the outputs of a file by name, floats all."""
 
 
 class Deployable(nn.Module):
@@ -27,6 +28,8 @@ class Deployable(nn.Module):
     """
 
     head: Any
+    outputs: tuple[str, ...]
+    """Names of what `forward` gives; known once it has been called."""
 
     def __init__(self, network: Network, head: Head, answer: Answer) -> None:
         super().__init__()
@@ -34,7 +37,9 @@ class Deployable(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Raw RGB 0..255, float `(B, H, W, 3)` → the outputs."""
-        return self.answer(self.head, self.network(image.permute(0, 3, 1, 2)))
+        given = self.answer(self.head, self.network(image.permute(0, 3, 1, 2)))
+        self.outputs = tuple(given)
+        return tuple(given.values())
 
 
 def deployable(module: TaskModule, size: tuple[int, int], answer: Answer) -> Deployable:
@@ -45,9 +50,35 @@ def deployable(module: TaskModule, size: tuple[int, int], answer: Answer) -> Dep
     model = Deployable(deepcopy(module.network), deepcopy(module.head), answer)
     model = model.cpu().eval().to(memory_format=torch.contiguous_format)
     example = torch.zeros(1, *size, 3)
+    decompose_activations(model)
     fold_scale(model, example)
     fix_padding(model, example)
     return model.eval()
+
+
+class HardSigmoid(nn.Module):
+    """`relu6(x + 3) / 6`, which every delegate takes: HARD_SWISH in int8 and RELU_0_TO_1 are left to slow kernels, or refused."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Any shape → the same."""
+        return functional.relu6(values + 3) * (1 / 6)
+
+
+class HardSwish(HardSigmoid):
+    """`x * relu6(x + 3) / 6`."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Any shape → the same."""
+        return values * super().forward(values)
+
+
+def decompose_activations(model: nn.Module) -> None:
+    """Replaces activations that TFLite has as one operator by the same in plain ones."""
+    plain = {nn.Hardsigmoid: HardSigmoid, nn.Hardswish: HardSwish}
+    for parent in list(model.modules()):
+        for name, layer in list(parent.named_children()):
+            if type(layer) in plain:
+                setattr(parent, name, plain[type(layer)]())
 
 
 class Centred(nn.Module):

@@ -167,7 +167,7 @@ def half_precision(data: bytes) -> bytes:
     """
     model = unpack(data)
     subgraph = graph(model)
-    code = _operator_code(model, schema.BuiltinOperator.DEQUANTIZE)
+    code = operator_code(model, schema.BuiltinOperator.DEQUANTIZE)
     heads = []
     for operator in subgraph.operators:
         for place, index in enumerate(operator.inputs):
@@ -203,7 +203,7 @@ def _halved(model: Model, index: int, values: npt.NDArray[np.float32]) -> tuple[
     return len(tensors) - 2, len(tensors) - 1
 
 
-def _operator_code(model: Model, builtin: int) -> int:
+def operator_code(model: Model, builtin: int) -> int:
     """Index of an operator code, added where the model has none."""
     for place, code in enumerate(model.operatorCodes):
         if max(code.builtinCode, code.deprecatedBuiltinCode) == builtin:

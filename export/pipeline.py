@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,14 @@ import pandas as pd
 from tqdm import tqdm
 
 from datamodules.base.samples import Samples
+from export.app_folder import write_app_folder
+from export.check import Check, all_ready, checked, names
 from export.comparison import FileComparison
 from export.convert import to_onnx
 from export.deployable import deployable
 from export.formats.base import Format
 from export.latency.result import Entry, merged, timed
+from export.made_files import earlier_predictions
 from export.quantization_aware import quantization_aware
 from export.quantize import FloatFile
 from lightning_modules.base import TaskModule
@@ -31,8 +35,10 @@ Latency = Callable[[bytes], Iterable[Entry]]
 
 PARITY = 1e-4
 """Largest difference of a probability, or of a number as a share of its range, that float32 may have from torch."""
-FORMAT_VERSION = 1
-"""Raised when the meaning of the metadata changes."""
+LEAST_AGREEMENT = 0.98
+"""Of its answers with torch's."""
+FORMAT_VERSION = 2
+"""Raised when the meaning of the metadata or of the outputs changes; 1 had a grade as int32, and masks as bits."""
 
 
 class ExportError(ValueError):
@@ -66,6 +72,7 @@ class Export:
     format: Format
     quantizations: Mapping[str, Quantization]
     latencies: Mapping[str, Latency]
+    checks: Mapping[str, Check]
     training_data: Callable[[], Any]
     promise: Callable[[str], dict[str, Any]] | None = None
 
@@ -83,8 +90,9 @@ class Export:
         """Makes, checks, scores and times every file; returns what the record now says under `exports`.
 
         A kind that cannot be made is entered with its error while the others are made. Raises ExportError when the
-        float32 file does not agree with torch: nothing is entered then.
+        float32 file does not agree with torch, and CheckError where a check cannot be made here: nothing is entered then.
         """
+        all_ready(self.checks)
         self.target.mkdir(parents=True, exist_ok=True)
         with tqdm(total=2 + len(self.quantizations), unit="file", leave=False, disable=None) as bar:
             bar.set_description("torch")
@@ -99,32 +107,26 @@ class Export:
                 entries[name], frame = self.make(name, quantization, source, torch_says)
                 frames.append(frame)
                 bar.update()
-        frames.append(self.earlier_predictions(entries))
+        frames.append(earlier_predictions(self.target, self.record, entries))
         whole = pd.concat([frame for frame in frames if frame is not None] or [pd.DataFrame()])
         with replaced(self.target / "predictions.parquet") as file:
             whole.to_parquet(file, index=False)
 
         def entered(old: Record) -> Record:
-            """Timings and scores of a file that came out the same stay, those of phones above all."""
+            """Timings, scores and checks of a file that came out the same stay, those of phones above all."""
             known = old.get("exports", {})
             for name, entry in entries.items():
                 before = known.get(name, {})
                 if "path" in entry and before.get("sha256") == entry["sha256"]:
                     entry["latency"] = merged(before.get("latency", []), entry["latency"])
                     entry["scores"] = before.get("scores", [])
+                    entry |= {check: before[check] for check in names() if check in before and check not in entry}
             return {key: value for key, value in old.items() if key != "later_error"} | {"exports": known | entries}
 
-        update_record(self.folder, entered)
+        updated = update_record(self.folder, entered)
+        about = partial(self.metadata, torch_says=torch_says)
+        write_app_folder(self.target, updated, torch_says.model, torch_says.images, about, self.metrics)
         return entries
-
-    def earlier_predictions(self, entries: Mapping[str, Any]) -> pd.DataFrame | None:
-        """Those of the kinds that the record has and that were not made just now."""
-        path = self.target / "predictions.parquet"
-        known = self.record.get("exports", {}).keys() - entries.keys()
-        if not known or not path.exists():
-            return None
-        old = pd.read_parquet(path)
-        return old[old.file.isin(known)]
 
     def convert(self, torch_says: FileComparison) -> FloatFile:
         """Writes model.onnx and gives the float32 file, held against torch."""
@@ -146,7 +148,7 @@ class Export:
         """The network as it ships, for the size that the data has."""
         height, width = self.samples.shape(self.resolution)
         shipped = deployable(module, (height, width), self.comparison.answer)
-        return to_onnx(shipped, (height, width), self.comparison.model.outputs)
+        return to_onnx(shipped, (height, width), shipped.outputs)
 
     def retrain(self, epochs: int, lr: float) -> FloatFile:
         """The float32 file of the network tuned under int8's rounding, for the same calibration part."""
@@ -178,6 +180,11 @@ class Export:
         except ValueError as error:
             return {"error": one_line(error)}, None
         figures, answers = torch_says.judge(model, self.metrics, most_lost=self.max_accuracy_drop)
+        if made is source.data and figures["agreement"] < LEAST_AGREEMENT:
+            raise ExportError(
+                f"{self.folder}: the converted float32 file answers {100 * figures['agreement']:.1f} % as torch does; want "
+                f"{100 * LEAST_AGREEMENT:g} %"
+            )
         scored: dict[str, Any] = {"against_baseline": by_part(answers, self.record.get("baseline", {}), self.metrics)}
         if self.promise is not None:
             figures = self.agreement_alone(figures)
@@ -194,6 +201,7 @@ class Export:
             **self.format.facts(data),
             **figures,
             **scored,
+            **checked(data, self.checks, torch_says, self.metrics),
             "latency": timed(data, self.latencies),
         }
         return entry, answers.assign(file=name)

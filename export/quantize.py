@@ -89,8 +89,14 @@ def float16(source: FloatFile) -> bytes:
 
 
 def dynamic(source: FloatFile) -> bytes:
-    """int8 weights of the larger layers; activations are quantised while it runs, each by its own range."""
-    return _quantized(source.data, [_rule(".*", activations=False)], {})
+    """int8 weights of the larger layers; activations are quantised while it runs, each by its own range.
+
+    A fully connected layer has one scale: runtimes before 2.17 know no more, and a scale per channel agrees with torch no better.
+    Depthwise convolutions stay in float: they are a sliver of the weights, and XNNPACK leaves hybrid ones to slower kernels.
+    """
+    connected = _rule(".*", activations=False, per_channel=False) | {"operation": "FULLY_CONNECTED"}
+    rules = [_rule(".*", activations=False), connected, _left_alone(".*", "DEPTHWISE_CONV_2D")]
+    return _quantized(source.data, rules, {})
 
 
 def int8(
@@ -168,9 +174,12 @@ def _int8(source: FloatFile, estimator: str, per_channel: bool, float_edges: boo
     rules += [_left_alone(f"^{re.escape(name)};?$") for name in outside]
     model = flatbuffer.unpack(source.data)
     tensors = flatbuffer.graph(model).tensors
+    image = flatbuffer.tensor_name(model, int(flatbuffer.graph(model).inputs[0]))
     rank = {flatbuffer.tensor_name(model, index): len(tensor.shape) for index, tensor in enumerate(tensors)}
     ranges = {}
-    for name, (low, high) in source.ranges(estimator).items():
+    for name, (low, high) in (
+        source.ranges(estimator) | {image: (0.0, 255.0)}
+    ).items():  # pixels, whatever was seen of them
         shape = (1,) * rank[name]
         ranges[name] = {"min": np.full(shape, low, np.float32), "max": np.full(shape, high, np.float32)}
     return _quantized(source.data, rules, ranges)

@@ -8,6 +8,8 @@ from typing import Any
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from export.check import problems
+from export.made_files import samples_of
 from jobs.trusted_config import trusted_config
 from metrics.base import TaskMetrics
 from metrics.figures import figure_text
@@ -15,7 +17,7 @@ from metrics.lookup import metrics_of
 from sweeps.records.checkpoints import check_checkpoint, checkpoint_file
 from sweeps.records.run_record import Record, RecordError, Status, exported_bytes, find_runs, read_record
 from tasks.base import metrics_of_record, task_of_record
-from training.finished_run import load_run, load_samples
+from training.finished_run import load_run
 
 
 def best_of_latest(runs: Path) -> Path:
@@ -49,10 +51,10 @@ def export_run(folder: Path, cfg: DictConfig, *, root: str | None = None, cache:
 
     Args:
         folder: the run's; the caller holds its lock.
-        cfg: with `export`, `quantization` and `latency`.
+        cfg: with `export`, `quantization`, `latency` and `check`.
         root, cache: where the data lies now, None for where the record says.
 
-    Raises RecordError for a run that is not done, CheckpointError, DataError or ExportError.
+    Raises RecordError for a run that is not done, CheckpointError, DataError, CheckError or ExportError.
 
     """
     record = read_record(folder)
@@ -64,13 +66,12 @@ def export_run(folder: Path, cfg: DictConfig, *, root: str | None = None, cache:
     checkpoint = checkpoint_file(folder, record, cfg.export.checkpoint)
     if not checkpoint.exists():
         raise RecordError(f"{checkpoint}: no such checkpoint")
-    samples = load_samples(record, root, cache)
+    samples = samples_of(record, root, cache)
     promise: Callable[[str], Record] | None = None
     if "whole_fit" in record:
         from jobs.whole_fit import folds_of_record, networks_of
         from sweeps.analysis.expected import expected_of_file, rivals
 
-        samples.merge_parts(keep_test=record["whole_fit"]["own_test_set"])
         methods = rivals(folds_of_record(folder, record))
         members = networks_of(record["whole_fit"])
 
@@ -84,6 +85,7 @@ def export_run(folder: Path, cfg: DictConfig, *, root: str | None = None, cache:
         folder, load_run(record, checkpoint), record, samples, checkpoint.stem,
         task_of_record(record).file_comparison, metrics_of_record(record), cfg.export.max_accuracy_drop,
         instantiate(cfg.format), instantiate(cfg.quantization), instantiate(cfg.latency),
+        instantiate(cfg.check),
         lambda: build_data(OmegaConf.create(trusted_config(record)), samples), promise,
     )  # fmt: skip
     return export.run()
@@ -109,11 +111,10 @@ def export_within(folder: Path, cfg: DictConfig) -> None:
     missing = [str(name) for name in cfg.quantization if cfg.overwrite or name not in there]
     if not missing:
         return
-    wanted = OmegaConf.create({name: cfg[name] for name in ("export", "format", "latency", "paths")})
+    wanted = OmegaConf.create({name: cfg[name] for name in ("export", "format", "latency", "check", "paths")})
     wanted.quantization = OmegaConf.masked_copy(cfg.quantization, missing)
     entries = export_run(folder, wanted, root=cfg.datamodule.get("root"), cache=cfg.paths.cache)
-    wrong = [f"{name}: {entry['error']}" for name, entry in entries.items() if "error" in entry]
-    if wrong:
+    if wrong := problems(entries):
         raise RecordError("; ".join(wrong))
     main = f"val/{metrics_of_record(record).main}" if "whole_fit" not in record else "agreement"
     shown = ", ".join(f"{name} {figure_text(main, entry[main])}" for name, entry in entries.items())

@@ -70,7 +70,9 @@ class FileModel:
     """
 
     outputs: ClassVar[tuple[str, ...]]
-    """Names of what a file answers."""
+    """Names of what a file must answer."""
+    axes: ClassVar[int]
+    """Of the first of them, the batch among them."""
 
     def __init__(self, data: bytes, threads: int = 2) -> None:
         flatbuffer.unpack(data)
@@ -79,6 +81,13 @@ class FileModel:
         if not set(self.outputs) <= given:
             raise flatbuffer.FileError(f"it lacks the outputs {' and '.join(self.outputs)}; it gives {_listed(given)}")
         self.run = self.interpreter.get_signature_runner()
+        self.input_type = self.interpreter.get_input_details()[0]["dtype"]
+        self.steps = {name: one["quantization"] for name, one in self.run.get_output_details().items()}
+        shape = tuple(map(int, self.run.get_output_details()[self.outputs[0]]["shape"]))
+        if len(shape) != self.axes:
+            raise flatbuffer.FileError(
+                f"its {self.outputs[0]} are of shape {shape}: want {self.axes} axes, it is of another task"
+            )
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -87,9 +96,19 @@ class FileModel:
 
     def answers(self, images: Iterable[npt.NDArray[np.uint8]]) -> Iterator[tuple[npt.NDArray[Any], ...]]:
         """Raw RGB images `(H, W, 3)` → what the file says of each, in the order of `outputs`, without the batch axis."""
+        for given in self.named_answers(images):
+            yield tuple(given[name] for name in self.outputs)
+
+    def named_answers(self, images: Iterable[npt.NDArray[np.uint8]]) -> Iterator[dict[str, npt.NDArray[Any]]]:
+        """As `answers`, all that the file gives, by name."""
         for image in images:
-            given = self.run(image=image[None].astype(np.float32))
-            yield tuple(given[name][0].copy() for name in self.outputs)
+            given = self.run(image=image[None].astype(self.input_type))
+            yield {name: self._float(name, value[0]) for name, value in given.items()}
+
+    def _float(self, name: str, value: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """A quantised output as the numbers that it stands for; others as they are."""
+        scale, zero_point = self.steps[name]
+        return (value.astype(np.float32) - zero_point) * np.float32(scale) if scale else value.copy()
 
     def probabilities(self, images: Iterable[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
         """What two files are held against each other by: the first output of each image, `(N, …)`."""

@@ -13,7 +13,8 @@ from sweeps.analysis.expected import expected_text
 
 
 def print_files(entries: dict[str, dict[str, Any]], metrics: TaskMetrics, baseline: Mapping[str, Any]) -> None:
-    """A row per file: size, figures of each part, agreement with torch, latency; then what is wrong, a line each.
+    """A row per file: size, figures of each part, agreement with torch, latency, and how often it answers alike on ARM where that was
+    checked; then what there is to say of files, a line each.
 
     Args:
         entries: a record's `exports`.
@@ -38,11 +39,12 @@ def print_files(entries: dict[str, dict[str, Any]], metrics: TaskMetrics, baseli
         "worst Δp",
         "ms p50",
         "ms p90",
+        *(["ARM as here"] if any(entry.get("arm") for entry in entries.values()) else []),
     ):
         table.add_column(name, justify="right")
     for name, entry in entries.items():
         if "error" not in entry:
-            table.add_row(f"{name}.tflite", *_row(entry, shown))
+            table.add_row(f"{name}.tflite", *_row(entry, shown), arm_share(entry))
     if baseline:
         table.add_section()
         figures = [figure_text(one, baseline.get(one)) for one in shown]
@@ -51,7 +53,14 @@ def print_files(entries: dict[str, dict[str, Any]], metrics: TaskMetrics, baseli
     said: dict[str, list[str]] = {}
     for name, entry in entries.items():
         promise = f"to be expected: {expected_text(entry['expected'], metrics)}" if "expected" in entry else ""
-        for complaint in (entry.get("error"), promise, entry.get("marked"), doubt_of_record(entry, metrics)):
+        doubt = doubt_of_record(entry, metrics)
+        for complaint in (
+            entry.get("error"),
+            promise,
+            entry.get("marked"),
+            doubt,
+            arm_words(entry.get("arm"), metrics),
+        ):
             if complaint:
                 said.setdefault(complaint, []).append(name)
     for complaint, names in said.items():
@@ -70,3 +79,23 @@ def _row(entry: dict[str, Any], names: list[str]) -> list[str]:
         f"{entry['max_probability_difference']:.1e}",
         *times,
     ]
+
+
+def arm_share(entry: Mapping[str, Any]) -> str:
+    """How often a file answers on ARM as here, a cell of the table; empty where it was not checked."""
+    share = (entry.get("arm") or {}).get("agreement")
+    return "" if share is None else f"{100 * share:.1f} %"
+
+
+def arm_words(arm: Mapping[str, Any] | None, metrics: TaskMetrics) -> str:
+    """What `check=arm` found of a file, in words; empty where it was not asked."""
+    if not arm:
+        return ""
+    if "error" in arm:
+        return f"check=arm: {arm['error']}"
+    where = f"on {arm['machine']} ({arm['runtime']}, {arm['delegate']}, {arm['emulator']})"
+    few = "" if arm["cells"] == arm["cells_of"] else f", drawn from {arm['cells_of']}"
+    alike = f"{arm['cells_alike']} of {arm['cells']} samples ({arm['part']}{few}) answered as here"
+    shown = [f"val/{one}" for one in metrics.file_columns if f"val/{one}" in arm]
+    figures = "".join(f", {metrics.title(one)} {figure_text(one, arm[one])}" for one in shown)
+    return f"{where}: {alike}, largest difference {arm['max_probability_difference']:.1e}{figures}"

@@ -1,10 +1,12 @@
 """CORAL: Cao, Mirjalili, Raschka, "Rank consistent ordinal regression", Pattern Recognition Letters 2020."""
 
+from typing import override
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from heads.grades import GradeHead, exceedance, from_exceedance, running, scan
+from heads.grades import GradeHead, exceedance, from_exceedance, one_hot_scan, running, scan
 
 
 class Coral(GradeHead):
@@ -29,7 +31,8 @@ class Coral(GradeHead):
 
     def levels(self, scores: Tensor) -> Tensor:
         """Scores `(B, 1)` → logits of P(grade > i), `(B, K - 1)`."""
-        return scores + self.bias
+        # one column for each: WebGPU adds a single column to the first bias alone, without a word
+        return torch.cat([scores] * len(self.bias), dim=1) + self.bias
 
     def encode(self, labels: Tensor) -> Tensor:
         """Grade 2 of 5 → [1, 1, 0, 0]. `(B, K - 1)`."""
@@ -49,6 +52,10 @@ class Coral(GradeHead):
     def decode(self, logits: Tensor) -> Tensor:
         """How many P(grade > i) from the start exceed one half, `(B,)`."""
         return scan(self.levels(logits), 0.0)
+
+    @override
+    def decision(self, logits: Tensor) -> Tensor:
+        return one_hot_scan(self.levels(logits), 0.0)
 
     def mean_logits(self, logits: Tensor) -> Tensor:
         """Raises ValueError: see `Head`."""

@@ -2,11 +2,13 @@
 probabilities", Pattern Analysis and Applications 2023.
 """
 
+from typing import override
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from heads.grades import GradeHead, exceedance, from_exceedance, logits_of_steps, running, scan
+from heads.grades import GradeHead, exceedance, from_exceedance, logits_of_steps, one_hot_scan, running, scan
 
 
 class Corn(GradeHead):
@@ -45,6 +47,10 @@ class Corn(GradeHead):
     def decode(self, logits: Tensor) -> Tensor:
         """How many products exceed one half, `(B,)`."""
         return scan(running(torch.mul, logits.sigmoid()), 0.5)
+
+    @override
+    def decision(self, logits: Tensor) -> Tensor:
+        return one_hot_scan(running(torch.mul, logits.sigmoid()), 0.5)
 
     def mean_logits(self, logits: Tensor) -> Tensor:
         """Steps whose products are the mean P(grade > i), `(B, K - 1)`."""

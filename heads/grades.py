@@ -15,6 +15,9 @@ from torch.nn import functional
 
 from heads.base import SMALLEST, Head, check_sample_weights, log_odds
 
+STEEP, TINY = 6e4, 1e-7
+"""What is above a threshold by the least that half precision has, times the one, is far more than the other."""
+
 
 class GradeHead(Head):
     """Turns grades into targets and logits into answers.
@@ -42,6 +45,13 @@ class GradeHead(Head):
     @abstractmethod
     def decode(self, logits: Tensor) -> Tensor:
         """Logits `(B, O)` → grades `(B,)`, int64. Not always the argmax of `probabilities`."""
+
+    def decision(self, logits: Tensor) -> Tensor | None:
+        """Logits `(B, O)` → `(B, K)`, 1 at the grade that `decode` gives and 0 elsewhere, for exported files.
+
+        None where the largest probability is that grade. No integers: delegates of phones and browsers take floats alone.
+        """
+        return None
 
     @override
     def softened(self, logits: Tensor, temperature: float) -> Tensor:
@@ -121,7 +131,10 @@ def exceedance(distributions: Tensor) -> Tensor:
 
 def from_exceedance(exceeds: Tensor) -> Tensor:
     """P(grade > i), not increasing in i, `(B, K - 1)` → class probabilities `(B, K)` by differences."""
-    return functional.pad(exceeds, (1, 0), value=1.0) - functional.pad(exceeds, (0, 1))
+    inner = [exceeds[:, :-1] - exceeds[:, 1:]] if exceeds.shape[1] > 1 else []
+    return torch.cat(
+        [1 - exceeds[:, :1], *inner, exceeds[:, -1:]], dim=1
+    )  # graphics chips refuse a padding of two axes
 
 
 def running(combine: Callable[[Tensor, Tensor], Tensor], values: Tensor) -> Tensor:
@@ -134,8 +147,8 @@ def running(combine: Callable[[Tensor, Tensor], Tensor], values: Tensor) -> Tens
 
 def logits_of_steps(exceeds: Tensor) -> Tensor:
     """P(grade > i) `(B, K - 1)` → logits of P(grade > i | grade > i - 1), of the same shape."""
-    before = functional.pad(exceeds[:, :-1], (1, 0), value=1.0).clamp(min=SMALLEST)
-    return log_odds(exceeds / before)
+    later = [exceeds[:, 1:] / exceeds[:, :-1].clamp(min=SMALLEST)] if exceeds.shape[1] > 1 else []
+    return log_odds(torch.cat([exceeds[:, :1], *later], dim=1))
 
 
 def scan(levels: Tensor, threshold: float) -> Tensor:
@@ -145,3 +158,9 @@ def scan(levels: Tensor, threshold: float) -> Tensor:
     """
     stops = (levels <= threshold).to(levels.dtype)
     return functional.pad(stops, (0, 1), value=1.0).argmax(dim=1)  # argmax names the first of equals
+
+
+def one_hot_scan(levels: Tensor, threshold: float) -> Tensor:
+    """What `scan` gives, as 1 at that place and 0 elsewhere: `(B, L)` → `(B, L + 1)`."""
+    above = functional.relu6((levels - threshold) * STEEP)
+    return from_exceedance(running(torch.minimum, above / (above + TINY)))

@@ -1,10 +1,12 @@
 """The thesis's ordinal encoding (section 4.1.4, Table 4.4, equations 4.3 and 4.4), after Cheng 2008."""
 
+from typing import override
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from heads.grades import GradeHead, exceedance, from_exceedance, logits_of_steps, running, scan
+from heads.grades import GradeHead, exceedance, from_exceedance, logits_of_steps, one_hot_scan, running, scan
 
 
 class Ordinal(GradeHead):
@@ -45,6 +47,10 @@ class Ordinal(GradeHead):
     def decode(self, logits: Tensor) -> Tensor:
         """The scan over sigmoid(logits), `(B,)`."""
         return scan(logits.sigmoid(), self.threshold)
+
+    @override
+    def decision(self, logits: Tensor) -> Tensor:
+        return one_hot_scan(logits.sigmoid(), self.threshold)
 
     def mean_logits(self, logits: Tensor) -> Tensor:
         """Steps whose products are the mean P(grade > i), `(B, K - 1)`."""

@@ -19,7 +19,7 @@ HASH_EXCLUDED_KEYS = frozenset(
         "task.metrics", "task.targets", "encoding.targets", "encoding.needs_ordered_classes", "encoding.output_per_class",
         "encoding.weights_in_head",
         "method.teacher", "method.temperatures",
-        "export", "quantization", "format", "latency", "backbone.spec", "backbone.weights", "hydra", "experiment", "sweep",
+        "export", "quantization", "format", "latency", "check", "backbone.spec", "backbone.weights", "hydra", "experiment", "sweep",
         "finalist",
     }
 )  # fmt: skip

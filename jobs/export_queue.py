@@ -38,7 +38,7 @@ def queue_active(cfg: DictConfig) -> bool:
 
 def enqueue(folder: Path, cfg: DictConfig) -> None:
     """Asks for the files of a run, whose lock the job holds no more; one that is not done by then gets none."""
-    kept = OmegaConf.masked_copy(cfg, ["export", "format", "quantization", "latency", "paths", "overwrite"])
+    kept = OmegaConf.masked_copy(cfg, ["export", "format", "quantization", "latency", "check", "paths", "overwrite"])
     root = cfg.datamodule.get("root")
     line = {"folder": str(folder), "root": root, "cfg": OmegaConf.to_container(kept, resolve=True)}
     with Path(os.environ[VARIABLE]).open("a") as file:

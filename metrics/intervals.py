@@ -15,9 +15,9 @@ def t_interval(values: Any) -> tuple[float, float]:
     values = np.asarray(values, float)
     if len(values) < 2:
         return float("nan"), float("nan")
-    from scipy import stats  # 0.7 seconds, which a command that shows no interval can spare
+    from scipy.special import stdtrit  # what scipy.stats.t asks; a second less to import
 
-    spread = stats.sem(values) * stats.t.ppf(0.975, len(values) - 1)
+    spread = values.std(ddof=1) / np.sqrt(len(values)) * stdtrit(len(values) - 1, 0.975)
     return float(values.mean() - spread), float(values.mean() + spread)
 
 
@@ -40,7 +40,7 @@ def bootstrap_interval(
     if counted(figures, labels, grades):
         found = drawn_figures(labels, grades, source_ids, figures, source_counts(source_ids, repeats, seed))
         return {
-            name: _percentiles(list(values), len(np.unique(source_ids)), share=is_share(name))
+            name: _percentiles(values, len(np.unique(source_ids)), share=is_share(name))
             for name, values in found.items()
         }
     draws: dict[str, list[float]] = {name: [] for name in figures}
@@ -48,7 +48,7 @@ def bootstrap_interval(
         for name, figure in figures.items():
             draws[name].append(figure(labels[chosen], grades[chosen]))
     sources = len(np.unique(source_ids))
-    return {name: _percentiles(values, sources, share=is_share(name)) for name, values in draws.items()}
+    return {name: _percentiles(np.array(values), sources, share=is_share(name)) for name, values in draws.items()}
 
 
 def resampled_sources(source_ids: npt.NDArray[np.str_], repeats: int, seed: int = 0) -> Iterator[npt.NDArray[np.intp]]:
@@ -64,14 +64,14 @@ def resampled_sources(source_ids: npt.NDArray[np.str_], repeats: int, seed: int 
         yield places[np.repeat(starts[drawn] - (ends - sizes), sizes) + np.arange(ends[-1])]
 
 
-def _percentiles(values: list[float], sources: int, *, share: bool) -> tuple[float, float]:
-    values = [value for value in values if not np.isnan(value)]  # a draw without damaged cells misses none of them
-    if not values:
+def _percentiles(values: npt.NDArray[np.float64], sources: int, *, share: bool) -> tuple[float, float]:
+    values = values[~np.isnan(values)]  # a draw without damaged cells misses none of them
+    if not len(values):
         return float("nan"), float("nan")
     least = 0.025 ** (1 / sources)
-    if share and min(values) == 1:
+    if share and values.min() == 1:
         return least, 1.0
-    if share and max(values) == 0:
+    if share and values.max() == 0:
         return 0.0, 1 - least
     low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)

@@ -52,6 +52,16 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def write_changed(path: Path, data: bytes) -> None:
+    """`write_whole`, where the file does not say so already: what is there needs no time on the disk."""
+    try:
+        same = path.stat().st_size == len(data) and not path.is_symlink() and path.read_bytes() == data
+    except OSError:
+        same = False
+    if not same:
+        write_whole(path, data)
+
+
 def _to_disk(path: Path) -> None:
     place = os.open(path, os.O_RDONLY)
     try:

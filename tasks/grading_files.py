@@ -22,26 +22,34 @@ if TYPE_CHECKING:
 
 
 class GradeModel(FileModel):
-    """A file that grades."""
+    """A file that grades: by its `grade`, where it has one, else by the largest probability."""
 
-    outputs = ("probabilities", "grade")
+    outputs = ("probabilities",)
+    axes = 2
 
     def grade(self, images: Iterable[npt.NDArray[np.uint8]]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
         """Raw RGB images `(S, S, 3)` → grades `(N,)` and probabilities `(N, K)`."""
-        found = list(self.answers(images))
-        return np.array([grade for _, grade in found], np.int64), np.array([share for share, _ in found], np.float32)
+        grades, probabilities = [], []
+        for given in self.named_answers(images):
+            decided = given.get("grade", given["probabilities"])
+            # files of format 1 name the class itself
+            grades.append(int(decided) if decided.ndim == 0 else int(decided.argmax()))
+            probabilities.append(given["probabilities"])
+        return np.array(grades, np.int64), np.array(probabilities, np.float32)
 
 
-def grade_answer(head: Any, logits: "Tensor") -> "tuple[Tensor, ...]":
-    """Logits `(B, O)` → probabilities `(B, K)` and grade, int32 `(B,)`."""
-    return head.probabilities(logits), head.decode(logits).int()
+def grade_answer(head: Any, logits: "Tensor") -> "dict[str, Tensor]":
+    """Logits `(B, O)` → `probabilities` `(B, K)`, and `grade`, 1 at the grade, where that may not be the likeliest class."""
+    decided = head.decision(logits)
+    # first, for runtimes that show the first answer of a file
+    return ({} if decided is None else {"grade": decided}) | {"probabilities": head.probabilities(logits)}
 
 
 @dataclass(frozen=True)
 class GradeComparison(FileComparison):
     """Cells and pictures that are graded; `columns` has the labels too."""
 
-    outputs = "probabilities: float32, 1 x labels; grade: int32, index into labels"
+    outputs = "probabilities: float32, 1 x labels; grade, of ordinal encodings: float32, 1 x labels, 1 at the grade"
     model = GradeModel
 
     grades: npt.NDArray[np.int64]
@@ -53,7 +61,7 @@ class GradeComparison(FileComparison):
 
     @staticmethod
     @override
-    def answer(head: Any, logits: "Tensor") -> "tuple[Tensor, ...]":
+    def answer(head: Any, logits: "Tensor") -> "dict[str, Tensor]":
         return grade_answer(head, logits)
 
     @classmethod

@@ -25,6 +25,7 @@ class LabelModel(FileModel):
     """A file that answers with a probability for each label."""
 
     outputs = ("probabilities",)
+    axes = 2
 
     @override
     def probabilities(self, images: Iterable[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
@@ -44,8 +45,8 @@ class LabelComparison(FileComparison):
 
     @staticmethod
     @override
-    def answer(head: Any, logits: "Tensor") -> "tuple[Tensor, ...]":
-        return (head.probabilities(logits),)
+    def answer(head: Any, logits: "Tensor") -> "dict[str, Tensor]":
+        return {"probabilities": head.probabilities(logits)}
 
     @classmethod
     @override
@@ -66,6 +67,18 @@ class LabelComparison(FileComparison):
         """Of each label, chosen by torch's answers to the validation set; the file's are the same."""
         val = (self.columns.part == "val").to_numpy()
         return best_thresholds(self.truth[val], self.chances[val])
+
+    @property
+    @override
+    def cuts(self) -> list[float]:
+        return self.thresholds
+
+    @override
+    def of_rows(self, places: npt.NDArray[np.intp]) -> "LabelComparison":
+        """With the thresholds of the whole validation set."""
+        fewer = super().of_rows(places)
+        fewer.__dict__["thresholds"] = self.thresholds
+        return fewer
 
     @property
     @override

@@ -28,6 +28,7 @@ class NumberModel(FileModel):
     """A file that answers with a number."""
 
     outputs = ("number",)
+    axes = 1
 
     def numbers(self, images: Iterable[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float64]:
         """Raw RGB images `(H, W, 3)` → numbers in their unit `(N,)`."""
@@ -45,9 +46,9 @@ class NumberModel(FileModel):
         return float(np.abs(after - before).mean() / max(float(np.ptp(before)), 1e-12))
 
 
-def number_answer(head: Any, logits: "Tensor") -> "tuple[Tensor, ...]":
-    """Logits `(B, 1)` → number in its unit, float `(B,)`."""
-    return (head.decode(logits)[:, 0],)
+def number_answer(head: Any, logits: "Tensor") -> "dict[str, Tensor]":
+    """Logits `(B, 1)` → `number` in its unit, float `(B,)`."""
+    return {"number": head.decode(logits)[:, 0]}
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class NumberComparison(FileComparison):
 
     @staticmethod
     @override
-    def answer(head: Any, logits: "Tensor") -> "tuple[Tensor, ...]":
+    def answer(head: Any, logits: "Tensor") -> "dict[str, Tensor]":
         return number_answer(head, logits)
 
     @classmethod

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 class MaskModel(FileModel):
     """A file that marks pixels."""
 
-    outputs = ("probabilities", "mask")
+    outputs = ("probabilities",)
+    axes = 4
 
     @staticmethod
     @override
@@ -37,20 +38,16 @@ class MaskModel(FileModel):
         return float(np.abs(after - before).sum() / max(float((after + before).sum()), 1e-12))
 
 
-def mask_answer(head: Any, logits: "Tensor") -> "tuple[Tensor, ...]":
-    """Logits `(B, K, H, W)` → probabilities `(B, H, W, K)` and mask, int32 `(B, H, W)`: bit k says whether a pixel is of class k."""
-    import torch
-
-    masks = head.decode(logits).float()
-    bits = (masks * torch.tensor([2.0**place for place in range(masks.shape[1])]).view(1, -1, 1, 1)).sum(dim=1)
-    return head.probabilities(logits).permute(0, 2, 3, 1), bits.int()
+def mask_answer(head: Any, logits: "Tensor") -> "dict[str, Tensor]":
+    """Logits `(B, K, H, W)` → `probabilities` `(B, H, W, K)`: a pixel is of a class where that is above the threshold."""
+    return {"probabilities": head.probabilities(logits).permute(0, 2, 3, 1)}
 
 
 @dataclass(frozen=True)
 class MaskComparison(FileComparison):
     """Images in which pixels are marked, a bit per class."""
 
-    outputs = "probabilities: float32, 1 x height x width x labels; mask: int32, 1 x height x width, bit k for label k"
+    outputs = "probabilities: float32, 1 x height x width x labels; a pixel is of a class above its threshold"
     model = MaskModel
 
     given: npt.NDArray[np.uint8]
@@ -60,10 +57,12 @@ class MaskComparison(FileComparison):
     """K."""
     probabilities: npt.NDArray[np.float64]
     """Of the few, `(n, H, W, K)`."""
+    threshold: float
+    """A pixel whose probability is above belongs to the class."""
 
     @staticmethod
     @override
-    def answer(head: Any, logits: "Tensor") -> "tuple[Tensor, ...]":
+    def answer(head: Any, logits: "Tensor") -> "dict[str, Tensor]":
         return mask_answer(head, logits)
 
     @classmethod
@@ -79,7 +78,21 @@ class MaskComparison(FileComparison):
         sure = [chances for _, chances in predict_masks(module, in_batches(images[some(len(images))], 16))]
         probabilities = torch.cat(sure).permute(0, 2, 3, 1).double().numpy()
         columns = table[["sample", "source_id", "group", "part"]]
-        return cls(columns, images, given, samples.masks(resolution)[chosen], len(samples.class_names), probabilities)
+        threshold = float(module.head.threshold)  # type: ignore[arg-type]
+        return cls(
+            columns,
+            images,
+            given,
+            samples.masks(resolution)[chosen],
+            len(samples.class_names),
+            probabilities,
+            threshold,
+        )
+
+    @property
+    @override
+    def cuts(self) -> list[float]:
+        return [self.threshold]
 
     @property
     @override
@@ -99,8 +112,8 @@ class MaskComparison(FileComparison):
         """
         places = {int(at): place for place, at in enumerate(self.few[0])}
         masks, change = [], []
-        for at, (chances, mask) in enumerate(model.answers(self.images)):
-            masks.append(mask.astype(np.uint8))
+        for at, (chances,) in enumerate(model.answers(self.images)):
+            masks.append(packed((chances > np.float32(self.threshold)).transpose(2, 0, 1)))
             if at in places:
                 change.append(np.abs(chances - self.probabilities[places[at]]))
         given = np.stack(masks)

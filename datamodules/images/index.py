@@ -16,7 +16,7 @@ from datamodules.images.decoding import SUFFIXES, check_file, decode
 from datamodules.images.near_duplicates import Look, duplicate_groups, look_of
 from storage.whole_file import write_whole
 
-INDEX_VERSION = 3
+INDEX_VERSION = 4
 """Raised when the index of a folder is made differently, so that old ones are not read."""
 
 

@@ -1,9 +1,12 @@
 """TensorFlow Lite's flatbuffer, which LiteRT runs."""
 
+import json
 from typing import Any
 
 from export import flatbuffer
+from export.app_metadata import with_app_metadata
 from export.convert import to_float32
+from export.operator_versions import runtime_of, with_versions
 from export.runtime import METADATA
 
 
@@ -18,11 +21,13 @@ class TFLite:
 
     def finish(self, data: bytes, metadata: bytes) -> bytes:
         """See `Format`."""
-        return flatbuffer.with_metadata(data, {METADATA: metadata})
+        named = flatbuffer.with_metadata(with_versions(data), {METADATA: metadata})
+        return with_app_metadata(named, json.loads(metadata))
 
     def facts(self, data: bytes) -> dict[str, Any]:
-        """Tensors by type, and operators that int8 does not reach."""
+        """Tensors by type, operators that int8 does not reach, and the oldest runtime that has all operators."""
         return {
             "tensors": flatbuffer.tensors_by_type(data),
             "operators_outside_int8": flatbuffer.operators_outside_int8(data),
+            "runtime": runtime_of(data),
         }

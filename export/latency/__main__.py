@@ -1,6 +1,7 @@
-"""Times exported files: `python -m export.latency latency=adb run=<folder>`, or the front of a sweep."""
+"""Times exported files: `python -m export.latency latency=adb run=<folder>`, or the front of a sweep; `latency=arm` checks them."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import hydra
@@ -11,6 +12,7 @@ from tqdm import tqdm
 from choices import CONF
 from cli.command_line import run_cli, stop_or_report
 from cli.train_schema import register
+from export.check import Check, all_ready, problems
 from export.latency.selection import files_to_time, keep
 from sweeps.records.run_record import exported_bytes
 from sweeps.records.wandb_export import update_wandb_run
@@ -20,8 +22,10 @@ register()
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="bench")
 def main(cfg: DictConfig) -> None:
-    """Measures file after file and enters each timing at once; prints all of them, also when one fails."""
+    """Measures file after file and enters each timing at once; prints all of them, also when one fails. Then come checks."""
     with stop_or_report(Path(cfg.run or cfg.pareto_of or cfg.paths.runs)):
+        checks = instantiate(cfg.check)
+        all_ready(checks)
         chosen = files_to_time(cfg.run, cfg.pareto_of, cfg.paths.runs, cfg.files)
 
         from export.latency.result import LatencyError
@@ -31,7 +35,7 @@ def main(cfg: DictConfig) -> None:
 
         measured, problem = [], ""
         try:
-            for folder, kind in tqdm(chosen, unit="file", leave=False, disable=None):
+            for folder, kind in tqdm(chosen if cfg.latency else [], unit="file", leave=False, disable=None):
                 data = exported_bytes(folder, kind)
                 with of_file(folder / "export" / f"{kind}.tflite"):  # the run may come from elsewhere
                     try_out(data)
@@ -41,13 +45,35 @@ def main(cfg: DictConfig) -> None:
                         measured.append((folder.name, kind, entry))
         except LatencyError as error:
             problem = f"error: {error}"
-        for folder in dict.fromkeys(folder for folder, _ in chosen):
+        folders = list(dict.fromkeys(folder for folder, _ in chosen))
+        for folder in folders:
             update_wandb_run(folder)
         if measured:
             print_timings(measured)
         if problem:
             print(problem, file=sys.stderr)
             sys.exit(1)
+        if checks and not _passed(
+            {folder: [kind for of, kind in chosen if of == folder] for folder in folders}, checks, cfg
+        ):
+            sys.exit(1)
+
+
+def _passed(files: Mapping[Path, list[str]], checks: Mapping[str, Check], cfg: DictConfig) -> bool:
+    """Checks files run by run and prints what was found; False where a check could not be made."""
+    from export.made_files import check_files
+    from export.table import print_files
+    from sweeps.records.run_record import read_record
+    from tasks.base import metrics_of_record
+
+    whole = True
+    for folder, kinds in tqdm(files.items(), unit="run", leave=False, disable=None):
+        entries = check_files(folder, kinds, checks, root=cfg.root, cache=cfg.paths.cache)
+        record = read_record(folder)
+        print(f"{folder}:")
+        print_files(entries, metrics_of_record(record), record.get("baseline", {}))
+        whole = whole and not problems(entries)
+    return whole
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """What a choice does, all else equal: paired differences between runs, with intervals over repetitions."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from metrics.figures import main_figure
 from metrics.intervals import t_interval
+from sweeps.tables.grouping import groups
 from sweeps.tables.naming import REPEATS
 
 
@@ -59,8 +61,9 @@ def main_effects(runs: pd.DataFrame, axes: list[str], figure: str | None = None)
         if axis in REPEATS or len(choices) < 2:
             continue
         against = choices[0]
+        alike, across = _tables(runs, axes, axis, figure)
         for choice in sorted(choices[1:], key=_natural):
-            effect = paired_effect(runs, axes, axis, choice, against, figure)
+            effect = _effect(alike, across, axis, choice, against, figure)
             if effect is not None:
                 effects.append(effect)
     return effects
@@ -69,34 +72,62 @@ def main_effects(runs: pd.DataFrame, axes: list[str], figure: str | None = None)
 def paired_effect(
     runs: pd.DataFrame, axes: list[str], axis: str, choice: str, against: str, figure: str
 ) -> Effect | None:
+    """The mean difference of runs that are equal but for one axis; None where there are none, see `_effect`."""
+    return _effect(*_tables(runs, axes, axis, figure), axis, choice, against, figure)
+
+
+Figures = dict[str, dict[int, tuple[tuple[Any, ...], float]]]
+"""Choice → which of the points that are equal but for the axis → its repetition and its figure; of several runs the first."""
+
+
+def _tables(runs: pd.DataFrame, axes: list[str], axis: str, figure: str) -> tuple[Figures, Figures]:
+    """Of points with the same initial weights, and of all."""
+    others = [name for name in {*axes, *REPEATS, "initial_weights"} if name != axis and name in runs]
+    across = [name for name in others if name != "initial_weights"]
+    return _by_choice(runs, others, axis, figure), _by_choice(runs, across, axis, figure)
+
+
+def _by_choice(runs: pd.DataFrame, others: list[str], axis: str, figure: str) -> Figures:
+    words = runs[[*others, axis]].astype(str)
+    repeats = words[[name for name in REPEATS if name in others]].to_numpy(object)
+    values, choices = runs[figure].to_numpy(float, na_value=np.nan), words[axis].to_numpy(object)
+    found: Figures = {}
+    for number, (_, at) in enumerate(groups(words, others)):
+        for place in at:
+            found.setdefault(choices[place], {}).setdefault(number, (tuple(repeats[place]), values[place]))
+    return found
+
+
+def _effect(alike: Figures, across: Figures, axis: str, choice: str, against: str, figure: str) -> Effect | None:
     """The mean difference of runs that are equal but for one axis; None where there are none.
 
     Runs that start pretrained are not held against runs that start at random: where there are no others, the effect has
     no figure and a note. Differences are first averaged within each repetition (seed and fold), so that points which share a split and a
     seed do not pass for independent ones.
     """
-    others = [name for name in {*axes, *REPEATS, "initial_weights"} if name != axis and name in runs]
-    difference = _differences(runs, others, axis, choice, against, figure)
-    if not len(difference):
-        across = _differences(
-            runs, [name for name in others if name != "initial_weights"], axis, choice, against, figure
-        )
+    difference = _differences(alike, choice, against)
+    if not difference:
         nan, note = float("nan"), "not compared: pretrained against random start"
-        return Effect(axis, choice, against, figure, nan, nan, nan, 0, 0, note) if len(across) else None
-    repeats = [name for name in REPEATS if name in others]
-    means = difference.groupby(level=repeats).mean() if repeats else difference
-    low, high = t_interval(means.to_numpy())
+        known = _differences(across, choice, against)
+        return Effect(axis, choice, against, figure, nan, nan, nan, 0, 0, note) if known else None
+    means = np.array([np.mean(values) for _, values in sorted(_by_repetition(difference).items(), key=str)])
+    low, high = t_interval(means)
     return Effect(axis, choice, against, figure, float(means.mean()), low, high, len(difference), len(means))
 
 
-def _differences(
-    runs: pd.DataFrame, others: list[str], axis: str, choice: str, against: str, figure: str
-) -> "pd.Series[float]":
-    """Of runs that agree in the other columns, indexed by these; one of each where several agree."""
-    keyed = runs.assign(**{name: runs[name].astype(str) for name in [*others, axis]})
-    one, other = (keyed[keyed[axis] == value].set_index(others)[figure] for value in (choice, against))
-    one, other = one[~one.index.duplicated()], other[~other.index.duplicated()]
-    return (one - other).dropna()
+def _differences(figures: Figures, choice: str, against: str) -> list[tuple[tuple[Any, ...], float]]:
+    """Of each pair its repetition and the choice's figure less the other's."""
+    one, other = figures.get(choice, {}), figures.get(against, {})
+    pairs = ((one[number][0], one[number][1] - other[number][1]) for number in one if number in other)
+    return [(repetition, gap) for repetition, gap in pairs if not np.isnan(gap)]
+
+
+def _by_repetition(difference: list[tuple[tuple[Any, ...], float]]) -> dict[Any, list[float]]:
+    """Where there are no repetitions every pair stands for itself."""
+    found: dict[Any, list[float]] = {}
+    for number, (repetition, gap) in enumerate(difference):
+        found.setdefault(repetition or number, []).append(gap)
+    return found
 
 
 def _natural(choice: str) -> tuple[int, float, str]:

@@ -10,6 +10,7 @@ from metrics.figures import main_figure
 from metrics.intervals import t_interval
 from metrics.lookup import metrics_of_frame
 from sweeps.records.run_record import RecordError
+from sweeps.tables.grouping import groups, mean
 from sweeps.tables.naming import REPEATS
 
 EQUAL = 0.01
@@ -41,28 +42,33 @@ def points(files: pd.DataFrame, axes: list[str], figure: str | None = None) -> p
         the axes, file, initial_weights, device; of all runs of the point, timed there or not: runs, figure with `_low` and `_high`
         (95 %, Student's t over repetitions), size_bytes, same (share of answers that are torch's); of those timed on the
         device, in the setting that is fastest for the file: latency_ms (median over the runs), setting; left_out, why the file
-        is never on the front (see `_left_out`), empty for most; front; by latency.
+        is never on the front (see `_marked`, `_left_out`), empty for most; front; by latency.
 
     """
     metrics = metrics_of_frame(files)
     figure = figure or f"val/{metrics.main}"
     keys = [name for name in [*axes, "file", "initial_weights"] if name in files and name not in REPEATS]
+    run, (device, devices) = pd.factorize(files.run)[0], pd.factorize(files.device, sort=True)
+    numbers = {
+        name: files[name].to_numpy(float, na_value=np.nan) for name in (figure, "size_bytes", "same", "latency_ms")
+    }
+    marked = files.marked.fillna("").to_numpy(object) if "marked" in files else np.full(len(files), "", object)
+    setting = [files[name].to_numpy(object) for name in ("threads", "delegate")]
     rows = []
-    for values, group in files.groupby(keys, dropna=False, sort=False):
-        scored = group.drop_duplicates("run")
-        low, high = t_interval(scored[figure])
-        point = dict(zip(keys, values if isinstance(values, tuple) else (values,), strict=True))
-        point |= {"runs": len(scored), figure: scored[figure].mean(), f"{figure}_low": low, f"{figure}_high": high}
-        point |= {"size_bytes": scored.size_bytes.mean(), "same": scored.same.mean()}
-        point["left_out"] = _marked(scored)
-        rows += [
-            point | {"device": device} | _fastest(there) for device, there in group.groupby("device", dropna=False)
-        ]
+    for values, at in groups(files, keys):
+        scored = at[np.sort(np.unique(run[at], return_index=True)[1])]
+        worth = numbers[figure][scored]
+        low, high = t_interval(worth)
+        point = values | {"runs": len(scored), figure: mean(worth), f"{figure}_low": low, f"{figure}_high": high}
+        point |= {name: mean(numbers[name][scored]) for name in ("size_bytes", "same")}
+        point["left_out"] = _marked(marked[scored])
+        for here in sorted(set(device[at]), key=lambda code: (code < 0, code)):
+            there = at[device[at] == here]
+            timed = _fastest(setting[0][there], setting[1][there], numbers["latency_ms"][there])
+            rows.append(point | {"device": devices[here] if here >= 0 else np.nan} | timed)
     table = pd.DataFrame(rows)
     table["worth"] = metrics.signed(table[figure])
-    for _, same_network in table.groupby([name for name in [*keys, "device"] if name != "file"], dropna=False):
-        slower, reason = _slower_for_nothing(same_network)
-        table.loc[table.index.isin(slower) & (table.left_out == ""), "left_out"] = reason
+    table["left_out"] = _left_out(table, [name for name in [*keys, "device"] if name != "file"])
     table["front"] = False
     for _, same_device in table[table.left_out == ""].groupby("device", dropna=False):
         table.loc[same_device.index, "front"] = pareto(
@@ -72,32 +78,45 @@ def points(files: pd.DataFrame, axes: list[str], figure: str | None = None) -> p
     return table.sort_values("latency_ms", ignore_index=True)
 
 
-def _marked(files: pd.DataFrame) -> str:
-    """What is wrong with the files of a point, a row per run, where half of them or more are marked."""
-    if "marked" not in files:
-        return ""
-    marked = files.marked.fillna("")
-    return str(marked[marked != ""].iloc[0]) if (marked != "").mean() >= 0.5 else ""
+def _marked(marked: npt.NDArray[np.object_]) -> str:
+    """What is wrong with the files of a point, a word per run, where half of them or more are marked."""
+    wrong = [word for word in marked if word]
+    return str(wrong[0]) if len(wrong) >= len(marked) / 2 and wrong else ""
 
 
-def _slower_for_nothing(files: pd.DataFrame) -> tuple["pd.Index[Any]", str]:
-    """Of the files of one network on one device, a row per kind: the rows that are slower than float32 and no better, and the reason."""
-    plain = files[files.file == "float32"]
-    if not len(plain):
-        return plain.index, ""
-    slower = (files.latency_ms > plain.latency_ms.iloc[0]) & (files.worth < plain.worth.iloc[0] + EQUAL)
-    reason = f"slower than float32 ({plain.latency_ms.iloc[0]:.3g} ms) and no better"
-    return files.index[slower], reason
+def _left_out(table: pd.DataFrame, network: list[str]) -> list[str]:
+    """Why a point is left out; of the files of one network on one device, those that are slower than float32 and no better."""
+    kind, latency, worth = table.file.to_numpy(object), table.latency_ms.to_numpy(float), table.worth.to_numpy(float)
+    reasons = list(table.left_out)
+    for _, at in groups(table, network):
+        plain = next((place for place in at if kind[place] == "float32"), None)
+        if plain is None:
+            continue
+        slower = (latency[at] > latency[plain]) & (worth[at] < worth[plain] + EQUAL)
+        for place in at[slower]:
+            reasons[place] = reasons[place] or f"slower than float32 ({latency[plain]:.3g} ms) and no better"
+    return reasons
 
 
-def _fastest(timed: pd.DataFrame) -> dict[str, object]:
-    """Of one file's timings on one device: the setting with the lowest latency, and that latency."""
-    settings = timed.groupby(["threads", "delegate"], dropna=False).latency_ms.median().sort_values()
-    (threads, delegate), latency = settings.index[0], settings.iloc[0]
-    known = pd.notna(threads) and pd.notna(delegate)
+def _fastest(
+    threads: npt.NDArray[np.object_], delegates: npt.NDArray[np.object_], latency: npt.NDArray[np.float64]
+) -> dict[str, object]:
+    """Of one file's timings on one device: the setting with the lowest median latency, and that latency."""
+    settings: dict[tuple[Any, Any], list[float]] = {}
+    for thread, delegate, timed in zip(threads, delegates, latency, strict=True):
+        known = (None if pd.isna(thread) else thread, None if pd.isna(delegate) else delegate)
+        settings.setdefault(known, []).extend([] if np.isnan(timed) else [timed])
+    medians = {known: float(np.median(timed)) if timed else np.nan for known, timed in settings.items()}
+
+    def order(known: tuple[Any, Any]) -> tuple[Any, ...]:
+        value = medians[known]
+        return np.isnan(value), 0.0 if np.isnan(value) else value, *((one is None, one or 0) for one in known)
+
+    threads_of, delegate_of = fastest = min(medians, key=order)
+    whole = threads_of is not None and delegate_of is not None
     return {
-        "latency_ms": latency,
-        "setting": f"{threads:g} thread{'s' * bool(threads > 1)}, {delegate}" if known else "",
+        "latency_ms": medians[fastest],
+        "setting": f"{threads_of:g} thread{'s' * bool(threads_of > 1)}, {delegate_of}" if whole else "",
     }
 
 

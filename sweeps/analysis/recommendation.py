@@ -1,17 +1,23 @@
 """Which file to take for which budget: the front of a device, read from the person's end."""
 
+import hashlib
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from metrics.against_baseline import beside_baseline, table_columns
+from metrics.base import TaskMetrics
 from metrics.intervals import bootstrap_interval
 from metrics.lookup import metrics_of_frame
 from sweeps.analysis.pareto import points
+from sweeps.records.answers import read_answers
+from sweeps.records.point_cache import PointCache
 from sweeps.records.run_record import Record, read_record
 from sweeps.tables.exported_files import file_rows
 from sweeps.tables.foreign_files import FOREIGN, foreign_answers
@@ -59,44 +65,63 @@ def advise(sweep: Path, table: pd.DataFrame, files: pd.DataFrame, axes: list[str
 
     """
     metrics = metrics_of_frame(files)
-    figure = f"val/{metrics.main}"
+    figure, device = f"val/{metrics.main}", str(table.device.iloc[0])
     keys = [name for name in [*axes, "file", "initial_weights"] if name in files and name not in REPEATS]
+    cache = PointCache(sweep / (".advice." + hashlib.blake2b(device.encode(), digest_size=4).hexdigest() + ".json"))
     found = []
     for _, point in table[table.front].iterrows():
         same = pd.Series(data=True, index=files.index)
         for name in keys:
             same &= files[name].isna() if pd.isna(point[name]) else files[name] == point[name]
         runs = files[same].drop_duplicates("run").sort_values(figure, ascending=metrics.direction == "min")
-        foreign = point.file == FOREIGN
-        answers = (
-            foreign_answers(sweep, list(runs.run))
-            if foreign
-            else _answers([sweep / str(run) for run in runs.run], str(point.file))
-        )
-        tested = answers[answers.part == "test"] if len(answers) else answers
-        test, low, high = None, np.nan, np.nan
-        if len(tested):
-            truth, given = metrics.truth_and_answers(tested)
-            main = {metrics.main: metrics.figures[metrics.main]}
-            test = main[metrics.main](truth, given)
-            low, high = bootstrap_interval(truth, given, tested.source_id.to_numpy(str), main)[metrics.main]
-        shown = tested if len(tested) else answers
-        records = [read_record(sweep / str(run).rpartition("/")[2]) for run in runs.run]
-        beside = table_columns(None, None)
-        others: dict[str, float] = {}
-        if len(shown):
-            beside = beside_baseline(shown, records, metrics)
-            arrays = metrics.truth_and_answers(shown)
-            others = {name: metrics.figures[name](*arrays) for name in metrics.file_columns if name in metrics.figures}
-            others.pop(metrics.main, None)
+        folders, kind = [sweep / str(run).rpartition("/")[2] for run in runs.run], str(point.file)
+        foreign = kind == FOREIGN
+        if foreign:
+            known = _judged(foreign_answers(sweep, list(runs.run)), folders, metrics) | {"command": ""}
+        else:
+            (known,) = cache.rows(
+                [folder.name for folder in folders], f"{metrics.main} {kind}", partial(_of_runs, folders, kind, metrics)
+            )
         sound = runs[runs.marked.fillna("") == ""] if "marked" in runs else runs
         path = f"{sound.iloc[0].run}.json" if foreign else f"{sound.iloc[0].run}/export/{point.file}.tflite"
         found.append(
-            Advice(str(point["name"]), float(point.latency_ms), float(point.size_bytes), float(point[figure]), test, low,
-                   high, len(tested), path, others, beside["baseline"],
-                   "" if foreign else whole_fit_command(records), beside["doubt"])
+            Advice(name=str(point["name"]), latency_ms=float(point.latency_ms), size_bytes=float(point.size_bytes),
+                   val=float(point[figure]), path=path, **known)
         )  # fmt: skip
+    cache.keep()
     return found
+
+
+def _of_runs(folders: list[Path], kind: str, metrics: TaskMetrics) -> list[dict[str, Any]]:
+    """What is judged of one kind of some runs' files, as the one row of a cache."""
+    return [_judged(_answers(folders, kind), folders, metrics)]
+
+
+def _judged(answers: pd.DataFrame, folders: list[Path], metrics: TaskMetrics) -> dict[str, Any]:
+    """What a point's answers on the test set, or where there is none on the validation set, say; `record` in them: the place of its run."""
+    tested = answers[answers.part == "test"] if len(answers) else answers
+    test, low, high = None, np.nan, np.nan
+    if len(tested):
+        truth, given = metrics.truth_and_answers(tested)
+        main = {metrics.main: metrics.figures[metrics.main]}
+        test = main[metrics.main](truth, given)
+        low, high = bootstrap_interval(truth, given, tested.source_id.to_numpy(str), main)[metrics.main]
+    shown = tested if len(tested) else answers
+    records = [_of_record(read_record(folder)) for folder in folders]
+    beside = table_columns(None, None)
+    others: dict[str, float] = {}
+    if len(shown):
+        beside = beside_baseline(shown, records, metrics)
+        arrays = metrics.truth_and_answers(shown)
+        others = {name: metrics.figures[name](*arrays) for name in metrics.file_columns if name in metrics.figures}
+        others.pop(metrics.main, None)
+    told = {"baseline": beside["baseline"], "command": whole_fit_command(records), "doubt": beside["doubt"]}
+    return {"test": test, "low": low, "high": high, "images": len(tested), "others": others} | told
+
+
+def _of_record(record: Record) -> Record:
+    """What is asked of a record: a point may have thousands of runs."""
+    return {name: record[name] for name in ("axes", "baseline", "overrides") if name in record}
 
 
 def whole_fit_command(records: Sequence[Record]) -> str:
@@ -111,13 +136,11 @@ def whole_fit_command(records: Sequence[Record]) -> str:
 
 def _answers(runs: list[Path], file: str) -> pd.DataFrame:
     """All answers of one kind of file; column `record`: the place of its run."""
-    found = []
-    for at, run in enumerate(runs):
-        path = run / "export" / "predictions.parquet"
-        if path.is_file():
-            answers = pd.read_parquet(path)
-            found.append(answers[answers.file == file].assign(record=at))
-    return pd.concat(found) if found else pd.DataFrame()
+    known = {at: path for at, run in enumerate(runs) if (path := run / "export" / "predictions.parquet").is_file()}
+    if not known:
+        return pd.DataFrame()
+    answers = read_answers(list(known.values()), file=[file] * len(known))
+    return answers.assign(record=np.array(list(known))[answers.record])
 
 
 def advised_kind(record: Record) -> str | None:

@@ -2,16 +2,18 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from storage.identity import identity
 from storage.whole_file import write_whole
 
-VERSION = 1
+VERSION = 3
 """Raised when what is kept means something else."""
+MANY = 200
+"""Runs of a sweep from which on what its records say is kept beside them."""
 FILES = ("record.json", "predictions.parquet", "export/predictions.parquet")
 Rows = list[dict[str, Any]]
 
@@ -20,22 +22,25 @@ class PointCache:
     """Rows by the names, sizes and times of the files that they come from.
 
     Args:
-        path: of the JSON file; one that cannot be read is as if there were none.
+        path: of the JSON file in the sweep's folder; one that cannot be read is as if there were none.
         files: those of a run that the rows come from.
 
     """
 
     def __init__(self, path: Path, files: Sequence[str] = FILES) -> None:
-        self.path, self.files = path, files
+        self.path, self.sweep, self.files = path, str(path.parent), files
         self.before: dict[str, Rows] = {}
-        with suppress(OSError, ValueError):
-            known = json.loads(path.read_text())
-            self.before = known["rows"] if known["version"] == VERSION else {}
+        with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
+            known = json.loads(path.read_bytes())
+            if known["version"] == VERSION:
+                self.before = {
+                    key: rows for key, rows in known["rows"].items() if all(type(row) is dict for row in rows)
+                }
         self.now: dict[str, Rows] = {}
 
-    def rows(self, runs: Sequence[Path], about: str, make: Callable[[], Rows]) -> Rows:
-        """What `make` gives for these runs, or gave before. `about` is what else the rows depend on."""
-        seen = [(run.name, *(_stat(f"{run}/{name}") for name in self.files)) for run in runs]
+    def rows(self, runs: Sequence[str], about: str, make: Callable[[], Rows]) -> Rows:
+        """What `make` gives for the runs of these names, or gave before. `about` is what else the rows depend on."""
+        seen = [(run, *(identity(f"{self.sweep}/{run}/{name}") for name in self.files)) for run in runs]
         key = hashlib.blake2b(json.dumps([about, seen]).encode(), digest_size=12).hexdigest()
         if key not in self.now:
             self.now[key] = self.before[key] if key in self.before else make()
@@ -47,11 +52,3 @@ class PointCache:
             text = json.dumps({"version": VERSION, "rows": self.now}, default=float)
             with suppress(OSError):
                 write_whole(self.path, text)
-
-
-def _stat(path: str) -> tuple[int, int]:
-    try:
-        found = os.stat(path)  # noqa: PTH116  three for each of 10,000 runs
-    except OSError:
-        return 0, 0
-    return found.st_mtime_ns, found.st_size

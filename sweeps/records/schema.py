@@ -1,7 +1,6 @@
 """What a record may say where it names files or what is looked up: checked whenever one is read. Other keys are free."""
 
 import reprlib
-from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
@@ -11,7 +10,7 @@ KEPT = ("best", "last")
 
 
 def _within(name: str) -> str:
-    if "\0" in name or PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+    if "\0" in name or name.startswith("/") or ".." in name.split("/"):
         raise ValueError("want a name within the run's folder")
     return name
 
@@ -25,11 +24,17 @@ class _Open(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
 
+class _Arm(_Open):
+    agreement: float | None = None
+    machine: str | None = None
+
+
 class _Export(_Open):
     path: Within | None = None
     sha256: str | None = None
     checkpoint: Literal[KEPT] | None = None  # type: ignore[valid-type]
     latency: list[dict[str, Any]] | None = None
+    arm: _Arm | None = None
 
 
 class _Shipped(_Open):

@@ -18,15 +18,17 @@ from sweeps.analysis.main_effects import Effect, main_effects
 from sweeps.analysis.pareto import points
 from sweeps.analysis.recommendation import advise
 from sweeps.records import cross_results
-from sweeps.records.run_record import Record, RecordError, Status, find_runs, read_record
-from sweeps.report.sections import embedded, inside_of, pooled_seeds, repeats_of
-from sweeps.report.svg import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Front, curve, draw_front
+from sweeps.records.run_record import Status, read_record
+from sweeps.report.curves import best_first, curve_top, curves
+from sweeps.report.sections import MOST_ROWS, embedded, inside_of, pooled_seeds, repeats_of
+from sweeps.report.svg import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Front, draw_front
 from sweeps.report.whole_fits import whole_fits
+from sweeps.tables.console import best
 from sweeps.tables.foreign_files import FOREIGN
 from sweeps.tables.naming import REPEATS, called, telling
 from sweeps.tables.pooled import figures_with_intervals, pooled
 from sweeps.tables.published import Beside, beside
-from sweeps.tables.runs import axis_columns, read_sweep
+from sweeps.tables.runs import axis_columns, read_tables
 from sweeps.tables.seeds import repeat_text
 from sweeps.tables.status import Progress, progress
 
@@ -34,7 +36,8 @@ CLASS_COLOURS = ("#ff4d4f", "#40a9ff", "#fadb14", "#73d13d", "#b37feb", "#ff922e
 """Of the outlines in a run's mistakes.jpg."""
 MOST_DETAILS = 6
 """Runs of which confusion and mistakes are shown, the best ones."""
-MOST_CURVES = 60
+MOST_EFFECTS = 100
+"""Lines of the table of effects, of each figure."""
 
 
 @dataclass(frozen=True)
@@ -67,49 +70,55 @@ def write_report(sweep: Path) -> Path:
 
 def gather(sweep: Path) -> dict[str, Any]:
     """Everything that the template writes down."""
-    runs, files = read_sweep(sweep)
+    found = read_tables(sweep)
+    runs, files, facts = found.runs, found.files, found.facts
     whole = whole_fits(sweep, runs)
     runs, files = (
         table[~table.run.isin([one.run for one in whole])] if len(table) else table for table in (runs, files)
     )
     done = runs[runs.status == Status.DONE] if len(runs) else runs
     axes = telling(done) if len(done) else []
-    records = _records(sweep, done)
     metrics = metrics_of_frame(done)
     main = f"val/{metrics.main}"
+    facts = facts[facts.run.isin(done.run)] if len(done) else pd.DataFrame()
     if main in done:  # runs of another task, as runs/adhoc may have some, stand in the table of all runs alone
         judged = done[done[main].notna()]
-        known = set(judged.run)
-        records = {run: record for run, record in records.items() if run in known}
+        facts = facts[facts.run.isin(judged.run)]
         files = files[files.run.str.rpartition("/")[2].isin(judged.run)] if len(files) else files
     fronts = _fronts(files, axes)
     tables = beside(done, files) if len(done) else []
+    folds = pooled(sweep, runs)
+    folds = folds[folds.group == "all"].reset_index(drop=True) if len(folds) else folds
     return {
         "name": sweep.name,
         "written": datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
         "progress": progress(sweep),
         "status": Status,
-        "data": _data(records),
+        "data": _data(sweep, runs, facts),
         "starts": sorted(set(done.initial_weights)) if len(done) else [],
-        "processors": sorted({record.get("device", {}).get("processor", "") for record in records.values()} - {""}),
+        "processors": sorted({*facts.processor} - {""}) if len(facts) else [],
         "fronts": fronts,
-        "advice": [(device, advise(sweep, table, files, axes)) for device, table, _ in fronts],
-        "pooled": (rows := _pooled_rows(sweep, runs, axes)),
-        "pooled_seeds": pooled_seeds(rows, axes),
+        "advice": [(device, advise(sweep, table, files, axes)) for device, table, *_ in fronts],
+        "pooled": _pooled_rows(folds, axes, metrics),
+        "pooled_count": len(folds),
+        "pooled_seeds": pooled_seeds(folds, axes, metrics),
         "whole": whole,
-        "rows": _rows(done, files, axes) if len(done) else {"columns": [], "rows": [], "baselines": []},
-        **repeats_of(runs, axes),
+        "rows": _rows(done, files, axes, metrics)
+        if len(done)
+        else {"columns": [], "rows": [], "baselines": [], "runs": 0, "of": 0},
+        **repeats_of(runs, axes, metrics),
         **inside_of(sweep, done, axes),
         "crosses": cross_results.tables(cross_results.read(sweep)),
         "effects": _effects(
             done, [name for name in axis_columns(done) if name != "initial_weights"] if len(done) else []
         ),
-        "curves": _curves(records, done, axes, metrics),
-        "curve_top": _curve_top(records, metrics),
-        "details": _details(sweep, records, done, axes),
+        "curves": curves(sweep, facts, done, axes, metrics),
+        "curve_top": curve_top(facts, metrics),
+        "details": _details(sweep, done, axes),
         "tables": [table for table in tables if table.known],
         "unmatched": sorted({table.number for table in tables} - {table.number for table in tables if table.known}),
         "size": {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP},
+        "most": {"rows": MOST_ROWS, "effects": MOST_EFFECTS, "troubled": MOST_ROWS},
         "np": np,
         "figure_text": figure_text,
         "mixed_starts": mixed_starts,
@@ -124,70 +133,68 @@ def gather(sweep: Path) -> dict[str, Any]:
     }
 
 
-def _records(sweep: Path, done: pd.DataFrame) -> dict[str, Record]:
-    """Records of the finished runs by folder name."""
-    found = {}
-    known = set(done.run) if len(done) else set()
-    for folder in find_runs(sweep):
-        if folder.name in known:
-            try:
-                found[folder.name] = read_record(folder)
-            except RecordError:
-                continue
-    return found
-
-
-def _data(records: dict[str, Record]) -> list[dict[str, Any]]:
+def _data(sweep: Path, runs: pd.DataFrame, facts: pd.DataFrame) -> list[dict[str, Any]]:
     """The different data sets: name, fingerprint, class names and counts per part."""
     seen: dict[str, dict[str, Any]] = {}
-    for record in records.values():
-        data = record.get("data", {})
+    known = [name for name in ("datamodule", "fold") if name in runs]
+    if not len(facts):
+        return []
+    about = runs[runs.run.isin(facts.run)].sort_values("run")
+    for run in about.drop_duplicates(known).run if known else about.run:
+        record = read_record(sweep / run)
         name = f"{record['axes'].get('datamodule')} fold {record['axes'].get('fold')}"
-        seen.setdefault(name, {"name": name, **data})
+        seen.setdefault(name, {"name": name, **record.get("data", {})})
     return list(seen.values())
 
 
-def _fronts(files: pd.DataFrame, axes: list[str]) -> list[tuple[str, pd.DataFrame, Front]]:
-    """One drawing per device that files were timed on."""
+def _fronts(files: pd.DataFrame, axes: list[str]) -> list[tuple[str, pd.DataFrame, Front, int]]:
+    """One drawing per device that files were timed on, of the front and the best others; and how many there are of all."""
     if not len(files) or files.latency_ms.isna().all():
         return []
     figure = main_figure(files)
     table = points(files[files.latency_ms.notna()], axes, figure)
-    table["name"] = [f"{called(row, axes)} · {row.file}" for _, row in table.iterrows()]
     found = []
     for device, group in table.groupby("device", sort=False):
-        here = group.reset_index(drop=True)
-        found.append((str(device), here, draw_front(here, list(here.name), figure)))
+        kept = best(group, figure, MOST_ROWS, falling=metrics_of_frame(files).direction == "min").index
+        here = group[group.front | group.index.isin(kept)].reset_index(drop=True)
+        here["name"] = [f"{called(row, axes)} · {row.file}" for _, row in here.iterrows()]
+        found.append((str(device), here, draw_front(here, list(here.name), figure), len(group)))
     return found
 
 
-def _pooled_rows(sweep: Path, runs: pd.DataFrame, axes: list[str]) -> pd.DataFrame:
-    table = pooled(sweep, runs)
-    if not len(table):
-        return table
-    whole = table[table.group == "all"].reset_index(drop=True)
-    seeds = "seed" in whole and whole.seed.nunique() > 1
-    names = [called(row, axes) + (f" seed {row.seed}" if seeds else "") for _, row in whole.iterrows()]
-    return whole.assign(name=names)
+def _pooled_rows(folds: pd.DataFrame, axes: list[str], metrics: TaskMetrics) -> pd.DataFrame:
+    if not len(folds):
+        return folds
+    shown = best(folds, metrics.main, MOST_ROWS, falling=metrics.direction == "min")
+    seeds = "seed" in folds and folds.seed.nunique() > 1
+    names = [called(row, axes) + (f" seed {row.seed}" if seeds else "") for _, row in shown.iterrows()]
+    return shown.assign(name=names)
 
 
-def _rows(done: pd.DataFrame, files: pd.DataFrame, axes: list[str]) -> dict[str, Any]:
-    """The sortable table: a row per finished run, and per file of it."""
+def _rows(done: pd.DataFrame, files: pd.DataFrame, axes: list[str], metrics: TaskMetrics) -> dict[str, Any]:
+    """The sortable table: a row per finished run, and per file of it; of many runs the best."""
     figures = shown_figures(done)
     columns = [*axes, "initial_weights", "file", *figures, "beats_baseline", "same", "kB", "ms", "device"]
+    if len(files) and files.arm_same.notna().any():
+        columns.insert(columns.index("same") + 1, "arm_same")
     rows = []
-    for _, run in done.iterrows():
+    shown = best(done, f"val/{metrics.main}", MOST_ROWS, falling=metrics.direction == "min")
+    files = files[files.run.isin(shown.run) | (files.file == FOREIGN)] if len(files) else files
+    for _, run in shown.iterrows():
         base = {name: run.get(name) for name in [*axes, "initial_weights", *figures, *TABLE_COLUMNS] if name in run}
         rows.append(base | {"file": "torch"})
         for _, file in files[files.run == run.run].iterrows() if len(files) else ():
             own = {name: file.get(name) for name in [*figures, *TABLE_COLUMNS] if name in file}
             costs = {"kB": file.size_bytes / 1000, "ms": file.latency_ms, "device": file.device}
-            rows.append(base | {"file": file.file, "same": file.same, "marked": file.marked} | own | costs)
+            shares = {"same": file.same, "arm_same": file.arm_same}
+            rows.append(base | {"file": file.file, "marked": file.marked} | shares | own | costs)
     for _, file in files[files.file == FOREIGN].iterrows() if len(files) else ():
         own = {name: file.get(name) for name in [*axes, *figures] if name in file}
         rows.append(own | {"file": FOREIGN, "kB": file.size_bytes / 1000, "ms": file.latency_ms, "device": file.device})
     baselines = sorted({str(row["baseline"]) for row in rows if row.get("baseline")})
-    return {"columns": columns, "rows": rows, "baselines": baselines}
+    machines = ", ".join(sorted({str(one) for one in files.arm_machine if one})) if len(files) else ""
+    about = {"baselines": baselines, "runs": len(shown), "of": len(done), "arm_machines": machines}
+    return {"columns": columns, "rows": rows} | about
 
 
 def _effects(done: pd.DataFrame, axes: list[str]) -> dict[str, list[Effect]]:
@@ -195,56 +202,14 @@ def _effects(done: pd.DataFrame, axes: list[str]) -> dict[str, list[Effect]]:
     return {figure: found for figure in figures if (found := main_effects(done, axes, figure))}
 
 
-def _curves(
-    records: dict[str, Record], done: pd.DataFrame, axes: list[str], metrics: TaskMetrics
-) -> list[dict[str, Any]]:
-    """Learning curves of the best runs, as small drawings of 150 x 70."""
-    drawn = []
-    main = f"val/{metrics.main}"
-    best = _best_first(done, metrics).head(MOST_CURVES) if main in done else done
-    top = _curve_top(records, metrics)
-    for _, run in best.iterrows():
-        history = records.get(run.run, {}).get("history", [])
-        parts = {part: [epoch.get(f"{part}/{metrics.curve}") for epoch in history] for part in ("train", "val")}
-        repeats = ", ".join(f"{name} {run[name]}" for name in REPEATS if name in axes)
-        baseline = records.get(run.run, {}).get("baseline", {}).get(f"val/{metrics.curve}")
-        drawn.append(
-            {"baseline": "" if baseline is None else curve([min(baseline, top)] * len(history), 150, 70, 0.0, top)}
-            | {
-                part: curve([value if value is None else min(value, top) for value in values], 150, 70, 0.0, top)
-                for part, values in parts.items()
-            }
-            | {
-                "name": called(run, axes),
-                "repeats": repeats,
-                "best": run.get(main, np.nan),
-                "epochs": len(history),
-            }
-        )
-    return drawn
-
-
-def _best_first(done: pd.DataFrame, metrics: TaskMetrics) -> pd.DataFrame:
-    main = f"val/{metrics.main}"
-    return done.dropna(subset=main).sort_values(main, ascending=metrics.direction == "min")
-
-
-def _curve_top(records: dict[str, Record], metrics: TaskMetrics) -> float:
-    """Where all drawings end: 1, or of errors a little above what the baseline costs at most."""
-    if metrics.curve not in metrics.own_unit:
-        return 1.0
-    known = [record.get("baseline", {}).get(f"val/{metrics.curve}") or 0.0 for record in records.values()]
-    return 1.2 * max(known, default=0.0) or 1.0
-
-
-def _details(sweep: Path, records: dict[str, Record], done: pd.DataFrame, axes: list[str]) -> list[Detail]:
+def _details(sweep: Path, done: pd.DataFrame, axes: list[str]) -> list[Detail]:
     metrics = metrics_of_frame(done)
     main = f"val/{metrics.main}"
     if main not in done:
         return []
     found = []
-    for _, run in _best_first(done, metrics).head(MOST_DETAILS).iterrows():
-        record = records[run.run]
+    for _, run in best_first(done, metrics).head(MOST_DETAILS).iterrows():
+        record = read_record(sweep / run.run)
         own = {name[4:]: value for name, value in record.get("metrics", {}).items() if name.startswith("val/")}
         picture = sweep / run.run / "mistakes.jpg"
         mistakes = record.get("mistakes", []) if picture.exists() else []

@@ -146,7 +146,7 @@ def place_labels(marks: list[dict[str, Any]], line: list[tuple[float, float]]) -
     taken += [
         (min(x, u) - 1, min(y, v) - 1, max(x, u) + 1, max(y, v) + 1) for (x, y), (u, v) in itertools.pairwise(line)
     ]
-    for mark in sorted(marks, key=lambda mark: not mark["front"]):
+    for mark in sorted((mark for mark in marks if mark["label"]), key=lambda mark: not mark["front"]):
         width = 5.7 * len(mark["label"])
         best: tuple[float, Any] | None = None
         for distance in (0, 13, 26, 39):
@@ -161,8 +161,7 @@ def place_labels(marks: list[dict[str, Any]], line: list[tuple[float, float]]) -
         assert best is not None
         mark["lx"], mark["ly"], mark["anchor"], box = best[1]
         mark["far"] = abs(mark["ly"] - mark["y"]) > 24
-        if mark["label"]:
-            taken.append(box)
+        taken.append(box)
 
 
 def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> float:

@@ -1,5 +1,6 @@
 """Exported files, pooled over folds and held against the torch networks that they came from."""
 
+import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -12,10 +13,12 @@ import pandas as pd
 from metrics.against_baseline import TABLE_COLUMNS, beside_baseline, table_columns
 from metrics.base import TaskMetrics
 from metrics.lookup import metrics_of, metrics_of_frame
+from sweeps.records.answers import read_answers
 from sweeps.records.latency import typical_ms
 from sweeps.records.point_cache import PointCache
 from sweeps.records.run_record import Record, RecordError, find_runs, read_record
-from sweeps.tables.foreign_files import foreign_rows
+from sweeps.tables.foreign_files import with_foreign
+from sweeps.tables.grouping import groups
 
 FILE_COLUMNS = (
     "file",
@@ -28,6 +31,8 @@ FILE_COLUMNS = (
     "latency_ms",
     "latency_ms_mean",
     "marked",
+    "arm_same",
+    "arm_machine",
     *TABLE_COLUMNS,
 )
 """What `collect_files` says of a file beside its run, its axes and its metrics."""
@@ -50,6 +55,8 @@ def file_rows(run: str, record: Record) -> list[dict[str, Any]]:
         figures = {name: value for name, value in entry.items() if "/" in name and isinstance(value, int | float)}
         known = {"file": file, "size_bytes": entry["size_bytes"], "same": entry["agreement"]}
         known |= {"checkpoint": entry.get("checkpoint", ""), "marked": entry.get("marked", "")}
+        arm = entry.get("arm") or {}
+        known |= {"arm_same": arm.get("agreement", np.nan), "arm_machine": arm.get("machine", "")}
         known |= table_columns(entry.get("against_baseline"), metrics)
         for timed in entry.get("latency") or [{}]:
             where = {name: timed.get(name) for name in ("device", "threads", "delegate")}
@@ -65,7 +72,8 @@ def file_rows(run: str, record: Record) -> list[dict[str, Any]]:
 
 def collect_files(sweep: Path) -> pd.DataFrame:
     """One row per run, exported file and device that it was timed on: run, the axes, initial_weights, FILE_COLUMNS (latency_ms
-    is the p50, latency_ms_mean the mean, same the share of answers that are torch's), and every scalar metric of the file. Runs without files, and files
+    is the p50, latency_ms_mean the mean, same the share of answers that are torch's, arm_same that of answers on ARM that are those here, where
+    it was checked, arm_machine what that processor calls itself), and every scalar metric of the file. Runs without files, and files
     that could not be made, are left out. Behind them the files from elsewhere, see `foreign_files.foreign_rows`.
     """
     rows: list[dict[str, Any]] = []
@@ -74,7 +82,7 @@ def collect_files(sweep: Path) -> pd.DataFrame:
             rows += file_rows(folder.name, read_record(folder))
         except RecordError:
             continue
-    return pd.DataFrame(rows + foreign_rows(sweep))
+    return with_foreign(sweep, pd.DataFrame(rows))
 
 
 def pooled_files(sweep: Path, files: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -84,7 +92,7 @@ def pooled_files(sweep: Path, files: pd.DataFrame | None = None) -> pd.DataFrame
     files, by their task accuracy and macro_f1, or dice, dice_pooled and subset_accuracy; lost (torch's accuracy, or Dice,
     less the files', in points) with `lost_low` and `lost_high`, a paired 95 % bootstrap over sources; same, the share of
     cells that torch grades alike, of pixels that it marks alike; baseline, beats_baseline and doubt (see
-    `metrics.against_baseline.table_columns`); size_bytes (mean) and latency_ms_p50 (median over the runs of the first
+    `metrics.against_baseline.table_columns`); arm_same (mean over the runs that were checked on ARM); size_bytes (mean) and latency_ms_p50 (median over the runs of the first
     measurement).
 
     Args:
@@ -94,61 +102,66 @@ def pooled_files(sweep: Path, files: pd.DataFrame | None = None) -> pd.DataFrame
     files = collect_files(sweep) if files is None else files
     if not len(files):
         return files
-    scored = [run for run in files.run.unique() if _has_both(sweep / run)]
+    scored = [run for run in files.run.unique() if _has_both(f"{sweep}/{run}")]
     files = files[files.run.isin(scored)]
     firsts = files.drop_duplicates(["run", "file"])  # of several devices the first
     axes = [str(name) for name in files if name not in (*FILE_COLUMNS, "run", "fold") and "/" not in str(name)]
     rows: list[dict[str, Any]] = []
     cache = PointCache(sweep / ".pooled_files.json")
-    for values, point in firsts.groupby(axes, dropna=False, sort=False):
-        metrics = metrics_of_frame(point)
-        runs = list(point.groupby("run", sort=False))
-        folders = [sweep / str(run) for run, _ in runs]
-        about = " ".join(sorted(set(point.file)))
-        found = cache.rows(folders, about, partial(_rows, folders, [here for _, here in runs], point, metrics))
-        rows.extend(dict(zip(axes, values, strict=True)) | row for row in found)
+    names, kinds = firsts.run.to_numpy(object), firsts.file.to_numpy(object)
+    for values, at in groups(firsts, axes):
+        runs = list(dict.fromkeys(names[at]))
+        about = " ".join(sorted(set(kinds[at])))
+        rows.extend(values | row for row in cache.rows(runs, about, partial(_rows, sweep, runs, firsts, at)))
     cache.keep()
     return pd.DataFrame(rows)
 
 
-def _rows(
-    folders: list[Path], made: list[pd.DataFrame], point: pd.DataFrame, metrics: TaskMetrics
-) -> list[dict[str, Any]]:
-    """Of one point: a row for each kind of file."""
+def _rows(sweep: Path, runs: list[str], files: pd.DataFrame, at: npt.NDArray[np.int64]) -> list[dict[str, Any]]:
+    """Of one point, whose files stand at these places: a row for each kind of file."""
+    folders = [sweep / run for run in runs]
+    point = files.iloc[at]
+    metrics = metrics_of_frame(point)
     records = [read_record(folder) for folder in folders]
-    everything = pd.concat(
-        [
-            _beside_torch(folder, here, metrics).assign(record=at)
-            for at, (folder, here) in enumerate(zip(folders, made, strict=True))
-        ]
-    )
+    everything = _beside_torch(folders, point, metrics)
     part = "test" if (everything.part == "test").any() else "val"
     rows = []
     for file, cells in everything[everything.part == part].groupby("file", sort=False):
         own = point[point.file == file]
         known = [name for name in metrics.pooled_files if own.get(f"{part}/{name}", pd.Series([np.nan])).notna().any()]
-        costs = {"size_bytes": own.size_bytes.mean(), "latency_ms_p50": own.latency_ms.median()}
+        costs = {
+            "size_bytes": own.size_bytes.mean(),
+            "latency_ms_p50": own.latency_ms.median(),
+            "arm_same": own.arm_same.mean(),
+        }
         beside = beside_baseline(cells, records, metrics)
         rows.append({"file": file, "runs": len(own)} | _figures(cells, metrics, known) | beside | costs)
     return rows
 
 
-def _has_both(run: Path) -> bool:
+def _has_both(run: str) -> bool:
     """Whether its files' answers and torch's are there; of a run that was trained on all data torch has none."""
-    return all((run / name).exists() for name in ("predictions.parquet", "export/predictions.parquet"))
+    return all(os.path.exists(f"{run}/{name}") for name in ("predictions.parquet", "export/predictions.parquet"))  # noqa: PTH110
 
 
-def _beside_torch(folder: Path, made: pd.DataFrame, metrics: TaskMetrics) -> pd.DataFrame:
+def _beside_torch(folders: list[Path], point: pd.DataFrame, metrics: TaskMetrics) -> pd.DataFrame:
     """The files' predictions with what torch's answer by the same checkpoint is worth, column `torch`, and `same`."""
-    torch_says = pd.read_parquet(folder / "predictions.parquet")
-    files = pd.read_parquet(folder / "export" / "predictions.parquet")
-    files["checkpoint"] = files.file.map(dict(zip(made.file, made.checkpoint, strict=True)))
+    torch_says = read_answers([folder / "predictions.parquet" for folder in folders])
+    files = read_answers([folder / "export" / "predictions.parquet" for folder in folders])
+    place = {folder.name: at for at, folder in enumerate(folders)}
+    told = {
+        (place[run], file): (checkpoint, share)
+        for run, file, checkpoint, share in zip(point.run, point.file, point.checkpoint, point.same, strict=True)
+    }
+    known = [told.get(key, (None, np.nan)) for key in zip(files.record, files.file, strict=True)]
+    files["checkpoint"] = pd.Series([checkpoint for checkpoint, _ in known], dtype="str")
+    files["of_file"] = [share for _, share in known]
     files["worth"], torch_says["torch"] = metrics.worth(files), metrics.worth(torch_says)
-    keys = ["sample", "part", "checkpoint"]
+    keys = ["record", "sample", "part", "checkpoint"]
     answers = {name: f"torch_{name}" for name in torch_says if name not in (*keys, "torch", "source_id", "group")}
     merged = files.merge(torch_says.drop(columns=["source_id", "group"]).rename(columns=answers), on=keys)
     same = metrics.same(merged)
-    return merged.assign(same=merged.file.map(dict(zip(made.file, made.same, strict=True))) if same is None else same)
+    return merged.assign(same=merged.of_file if same is None else same)
 
 
 def _figures(answers: pd.DataFrame, metrics: TaskMetrics, names: Sequence[str]) -> dict[str, Any]:

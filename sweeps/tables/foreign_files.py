@@ -62,9 +62,17 @@ def foreign_rows(sweep: Path) -> list[dict[str, Any]]:
         figures = {name: value for name, value in entry.items() if "/" in name and isinstance(value, int | float)}
         about = {"run": foreign_run(path.parent.name, path.stem), **entry["axes"], "initial_weights": ""}
         about |= {"file": FOREIGN, "size_bytes": entry["size_bytes"], "same": entry.get("agreement", np.nan)}
-        about |= {"checkpoint": "", "marked": "", **table_columns(None, None)}
+        about |= {"checkpoint": "", "marked": "", "arm_same": np.nan, "arm_machine": "", **table_columns(None, None)}
         for timed in entry["latency"] or [{}]:
             where = {name: timed.get(name) for name in ("device", "threads", "delegate")}
             cost = {"latency_ms": typical_ms(timed), "latency_ms_mean": timed.get("latency_ms_mean", np.nan)}
             rows.append(about | where | cost | figures)
     return rows
+
+
+def with_foreign(sweep: Path, files: pd.DataFrame) -> pd.DataFrame:
+    """The table of the runs' own files, and behind them the files from elsewhere."""
+    rows = foreign_rows(sweep)
+    if not rows:
+        return files
+    return pd.concat([files, pd.DataFrame(rows)], ignore_index=True) if len(files) else pd.DataFrame(rows)

@@ -5,16 +5,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from metrics.against_baseline import beside_baseline
 from metrics.base import TaskMetrics
 from metrics.figures import BOOKKEEPING
 from metrics.intervals import bootstrap_interval
-from metrics.lookup import metrics_of_frame
+from metrics.lookup import metrics_by_names, metrics_of
+from sweeps.records.answers import read_answers
 from sweeps.records.point_cache import PointCache
 from sweeps.records.run_record import Status, read_record
+from sweeps.tables.grouping import groups, repeat
 from sweeps.tables.runs import collect
 
 POOLED_OVER = ("fold",)
@@ -37,32 +38,33 @@ def pooled(sweep: Path, table: pd.DataFrame | None = None) -> pd.DataFrame:
     done = table[table.status == Status.DONE] if len(table) else table
     if not len(done) or "fold" not in done:
         return pd.DataFrame()
-    known = {*BOOKKEEPING, *POOLED_OVER}
-    keys = [str(name) for name in done if name not in known and "/" not in str(name)]
+    told = {*BOOKKEEPING, *POOLED_OVER}
+    keys = [str(name) for name in done if name not in told and "/" not in str(name)]
     rows: list[dict[str, Any]] = []
     cache = PointCache(sweep / ".pooled.json")
-    several = done.groupby(keys, dropna=False).run.transform("size") > 1
-    for values, runs in done[several].groupby(keys, dropna=False, sort=False):
-        if runs.fold.nunique() < 2 or runs.fold.duplicated().any():
+    folds, names, shipped = (done[name].to_numpy(object) for name in ("fold", "run", "shipped"))
+    known = {name: done[name].notna().to_numpy() for name in done if str(name).startswith("val/")}
+    for axes, at in groups(done, keys):
+        if not repeat(folds[at]):
             continue
-        metrics = metrics_of_frame(runs)
-        figures = [name for name in metrics.figures if runs.get(f"val/{name}", pd.Series([np.nan])).notna().all()]
-        axes = dict(zip(keys, values, strict=True)) | {"folds": len(runs)}
-        folders = [sweep / run for run in runs.run]
-        about = " ".join([*figures, *runs.shipped])
-        found = cache.rows(folders, about, partial(_rows, folders, list(runs.shipped), metrics, figures))
-        rows.extend(axes | row for row in found)
+        task = axes.get("task")
+        metrics = metrics_of(task) if isinstance(task, str) else metrics_by_names(done.columns)
+        figures = [name for name in metrics.figures if f"val/{name}" in known and known[f"val/{name}"][at].all()]
+        point = list(names[at])
+        about = " ".join([*figures, *shipped[at]])
+        found = cache.rows(point, about, partial(_rows, sweep, point, list(shipped[at]), metrics, figures))
+        rows.extend(axes | {"folds": len(at)} | row for row in found)
     cache.keep()
     return pd.DataFrame(rows)
 
 
-def _rows(folders: list[Path], shipped: list[str], metrics: TaskMetrics, figures: list[str]) -> list[dict[str, Any]]:
+def _rows(
+    sweep: Path, runs: list[str], shipped: list[str], metrics: TaskMetrics, figures: list[str]
+) -> list[dict[str, Any]]:
     """Of one point: all cells, then each group."""
+    folders = [sweep / run for run in runs]
     records = [read_record(folder) for folder in folders]
-    everything = pd.concat(
-        [_shipped_answers(folder, name) for folder, name in zip(folders, shipped, strict=True)],
-        keys=range(len(records)), names=["record"],
-    ).reset_index(level="record")  # fmt: skip
+    everything = read_answers([folder / "predictions.parquet" for folder in folders], checkpoint=shipped)
     part = "test" if (everything.part == "test").any() else "val"
     chosen = everything[everything.part == part]
     by = " or ".join(sorted(chosen.checkpoint.unique())) + " epoch"
@@ -73,11 +75,6 @@ def _rows(folders: list[Path], shipped: list[str], metrics: TaskMetrics, figures
         {"graded_by": by, "group": name} | beside_baseline(cells, records, metrics) | summary(cells, metrics, figures)
         for name, cells in groups
     ]
-
-
-def _shipped_answers(folder: Path, checkpoint: str) -> pd.DataFrame:
-    answers = pd.read_parquet(folder / "predictions.parquet")
-    return answers[answers.checkpoint == checkpoint]
 
 
 def summary(cells: pd.DataFrame, metrics: TaskMetrics, names: Sequence[str]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Records → one table, a row per run."""
 
 import hashlib
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,39 +13,60 @@ from metrics.against_baseline import table_columns
 from metrics.figures import BOOKKEEPING
 from metrics.lookup import metrics_of
 from sweeps.records.checkpoints import shipped_checkpoint
-from sweeps.records.point_cache import PointCache
+from sweeps.records.point_cache import MANY
 from sweeps.records.run_record import Record, RecordError, Status, find_runs, is_live, read_record
 from sweeps.tables.exported_files import file_rows
-from sweeps.tables.foreign_files import foreign_rows
+from sweeps.tables.foreign_files import with_foreign
 
-MANY = 200
-"""Runs of a sweep from which on what its records say is kept beside them."""
+
+@dataclass(frozen=True)
+class SweepTables:
+    """What all records of a sweep say."""
+
+    runs: pd.DataFrame
+    """As `collect` has it."""
+    files: pd.DataFrame
+    """As `collect_files` has it."""
+    facts: pd.DataFrame
+    """A row per run that can be read, by their folders' names: run, processor, and per figure what the baseline comes to."""
+
+
+TABLES = ("runs", "files", "facts")
+
+
+def read_tables(sweep: Path) -> SweepTables:
+    """All tables in one pass over the records; of a large sweep a record is read again once it has changed."""
+    folders = find_runs(sweep)
+    if len(folders) >= MANY:
+        from sweeps.records.kept_rows import kept_tables
+
+        found = kept_tables(sweep / ".runs.parquet", folders, TABLES, _rows_of)
+    else:
+        made = [_rows_of(folder) for folder in folders]
+        found = {name: pd.DataFrame([row for rows in made for row in rows.get(name, ())]) for name in TABLES}
+    runs = found["runs"]
+    if len(runs):
+        for at in np.flatnonzero(runs.status == Status.RUNNING):
+            if not is_live(sweep / runs.run.iloc[at]):
+                runs.loc[runs.index[at], "status"] = str(Status.INTERRUPTED)
+    return SweepTables(_by_axes(runs), with_foreign(sweep, found["files"]), found["facts"])
 
 
 def read_sweep(sweep: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`collect` and `collect_files` in one pass over the records; of a large sweep a record is read again once it has changed."""
-    rows: list[dict[str, Any]] = []
-    files: list[dict[str, Any]] = []
-    folders = find_runs(sweep)
-    cache = PointCache(sweep / ".runs.json", ["record.json"]) if len(folders) >= MANY else None
-    for folder in folders:
-        make = partial(_rows_of, folder)
-        row, *made = make() if cache is None else cache.rows([folder], "", make)
-        running = row["status"] == Status.RUNNING
-        rows.append(row | {"status": str(Status.INTERRUPTED)} if running and not is_live(folder) else row)
-        files += made
-    if cache is not None:
-        cache.keep()
-    return _by_axes(rows), pd.DataFrame(files + foreign_rows(sweep))
+    """`collect` and `collect_files` in one pass over the records."""
+    found = read_tables(sweep)
+    return found.runs, found.files
 
 
-def _rows_of(folder: Path) -> list[dict[str, Any]]:
-    """Of the table of runs one row, then those of the table of files."""
+def _rows_of(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """A run's row of the table of runs, its rows of the table of files, and what else is told of it."""
     try:
         record = read_record(folder)
     except RecordError as error:
-        return [{"run": folder.name, "status": "unreadable", "error": str(error)}]
-    return [_row(folder, record), *file_rows(folder.name, record)]
+        return {"runs": [{"run": folder.name, "status": "unreadable", "error": str(error)}]}
+    baseline = {name: value for name, value in record.get("baseline", {}).items() if type(value) in (int, float)}
+    facts = {"run": folder.name, "processor": record.get("device", {}).get("processor", ""), **baseline}
+    return {"runs": [_row(folder, record)], "files": file_rows(folder.name, record), "facts": [facts]}
 
 
 def collect(sweep: Path) -> pd.DataFrame:
@@ -103,8 +124,7 @@ def _recipe(config: dict[str, Any]) -> str:
     return hashlib.blake2b(words, digest_size=6).hexdigest()
 
 
-def _by_axes(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    table = pd.DataFrame(rows)
+def _by_axes(table: pd.DataFrame) -> pd.DataFrame:
     axes = axis_columns(table) if len(table) and "backbone" in table else []
     return table.sort_values(axes, key=_sortable, ignore_index=True) if axes else table
 

@@ -1,8 +1,11 @@
 """A point trained with several seeds: means of its figures with Student's t intervals, and what was printed of it."""
 
+from collections.abc import Hashable, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import yaml
 
@@ -10,7 +13,11 @@ from metrics.figures import BOOKKEEPING, is_share, main_figure
 from metrics.intervals import t_interval
 from metrics.lookup import all_metrics
 from sweeps.records.run_record import Status
+from sweeps.tables.grouping import groups, mean, repeat
 from sweeps.tables.published import PUBLISHED
+
+OF_A_RUN = ("weights", "teacher_weights", "temperature", "soft_share")
+"""Columns that are no axes and that a point's row is made of."""
 
 
 def repeated_figures(table: pd.DataFrame) -> list[str]:
@@ -35,20 +42,27 @@ def repeated(runs: pd.DataFrame) -> pd.DataFrame:
     keys = [*axes, *(name for name in ("fingerprint", "recipe") if name in done)]
     told = yaml.safe_load(PUBLISHED.read_text())["students"]
     rows = []
-    for values, group in done.groupby(keys, dropna=False, sort=False):
-        if group.seed.nunique() < 2 or group.seed.duplicated().any():
+    names = list(dict.fromkeys(name for one in all_metrics() for name in one.repeated))
+    known, seeds = done.notna().to_numpy(), done.seed.to_numpy(object)
+    about = done[[name for name in OF_A_RUN if name in done]].to_dict("records")
+    figures: dict[str, npt.NDArray[np.float64]] = {}
+    for values, at in groups(done, keys):
+        if not repeat(seeds[at]):
             continue
-        known = dict(zip(keys, values, strict=True))
-        row: dict[str, Any] = {name: known[name] for name in axes} | {"runs": len(group)} | _weights(group)
-        tested = main_figure(group.columns[group.notna().any()]).replace("val/", "test/")
-        row["part"] = "test" if tested in group and group[tested].notna().all() else "val"
-        for name in dict.fromkeys(name for one in all_metrics() for name in one.repeated):
+        counts = known[at].sum(axis=0).tolist()
+        tested = _tested(tuple(name for name, count in zip(done, counts, strict=True) if count))
+        whole = {name: count == len(at) for name, count in zip(done, counts, strict=True)}
+        row: dict[str, Any] = {name: values[name] for name in axes} | {"runs": len(at)} | _weights(about[at[0]])
+        row["part"] = "test" if whole.get(tested) else "val"
+        for name in names:
             column = f"{row['part']}/{name}"
-            if column in group and group[column].notna().all():
-                found = group[column].to_numpy(float)
+            if whole.get(column):
+                if column not in figures:
+                    figures[column] = done[column].to_numpy(float, na_value=np.nan)
+                found = figures[column][at]
                 low, high = t_interval(found)
                 row |= {name: found.mean(), f"{name}_low": low, f"{name}_high": high, f"{name}_sd": found.std(ddof=1)}
-        rows.append(row | _printed(row, group.iloc[0], told))
+        rows.append(row | _printed(row, about[at[0]], told))
     table = pd.DataFrame(rows)
     return table.assign(printed_ci95=np.nan) if "printed" in table and "printed_ci95" not in table else table
 
@@ -69,13 +83,14 @@ def pooled_over_seeds(folds: pd.DataFrame) -> pd.DataFrame:
     told = {*figures, *(f"{name}_{end}" for name in figures for end in ("low", "high"))}
     keys = [str(name) for name in folds if name not in {*told, *BOOKKEEPING, "seed", "folds"}]
     rows = []
-    for values, group in folds.groupby(keys, dropna=False, sort=False):
-        if group.seed.nunique() < 2 or group.seed.duplicated().any():
+    seeds, numbers = folds.seed.to_numpy(object), {name: folds[name].to_numpy(float) for name in figures}
+    for values, at in groups(folds, keys):
+        if not repeat(seeds[at]):
             continue
-        row: dict[str, Any] = dict(zip(keys, values, strict=True)) | {"seeds": len(group)}
-        for name in figures:
-            low, high = t_interval(group[name])
-            row |= {name: group[name].mean(), f"{name}_low": low, f"{name}_high": high}
+        row = values | {"seeds": len(at)}
+        for name, column in numbers.items():
+            low, high = t_interval(column[at])
+            row |= {name: mean(column[at]), f"{name}_low": low, f"{name}_high": high}
         rows.append(row)
     table = pd.DataFrame(rows)
     if not len(table):
@@ -85,13 +100,14 @@ def pooled_over_seeds(folds: pd.DataFrame) -> pd.DataFrame:
     return table[kept]
 
 
-def shown_repeats(table: pd.DataFrame) -> pd.DataFrame:
-    """The columns of `repeated` for people, shares in percent."""
+def shown_repeats(table: pd.DataFrame, whole: pd.DataFrame | None = None) -> pd.DataFrame:
+    """The columns of `repeated` for people, shares in percent: some rows, with the axes in which those of the whole table differ."""
+    whole = table if whole is None else whole
     own = list(table.columns[table.columns.get_loc("runs") :])
-    axes = [name for name in table if name not in own and (name == "backbone" or table[name].astype(str).nunique() > 1)]
+    axes = [name for name in table if name not in own and (name == "backbone" or whole[name].astype(str).nunique() > 1)]
     shown = table[axes].assign(runs=table.runs)
     for name in ("weights", "compression"):
-        if table[name].notna().any():
+        if whole[name].notna().any():
             words = "{:,.0f}" if name == "weights" else "{:.2%}"
             shown[name] = [words.format(value) if pd.notna(value) else "–" for value in table[name]]
     for name in repeated_figures(table):
@@ -109,13 +125,19 @@ def repeat_text(name: str, mean: float, high: float) -> str:
     return f"{100 * mean:.2f} ± {100 * (high - mean):.2f}" if is_share(name) else f"{mean:.4g} ± {high - mean:.2g}"
 
 
-def _weights(group: pd.DataFrame) -> dict[str, float]:
+@cache
+def _tested(columns: tuple[Hashable, ...]) -> str:
+    """The main figure on the test set of runs that have these columns."""
+    return main_figure(columns).replace("val/", "test/")
+
+
+def _weights(run: Mapping[str, Any]) -> dict[str, float]:
     """Of the network, and how much smaller it is than its teachers; not a number where records do not say."""
-    own, teachers = (float(group[name].iloc[0]) if name in group else np.nan for name in ("weights", "teacher_weights"))
+    own, teachers = (float(run.get(name, np.nan)) for name in ("weights", "teacher_weights"))
     return {"weights": own, "compression": 1 - own / teachers if teachers > 0 else np.nan}
 
 
-def _printed(row: dict[str, Any], run: "pd.Series[Any]", told: dict[str, Any]) -> dict[str, float]:
+def _printed(row: dict[str, Any], run: Mapping[str, Any], told: dict[str, Any]) -> dict[str, float]:
     """The accuracy that the thesis printed for this network on this data, as a share; nothing where it did not."""
     one = told["networks"].get(row.get("backbone"))
     if row.get("datamodule") != told["datamodule"] or one is None:

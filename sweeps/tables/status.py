@@ -3,15 +3,19 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from sweeps.records.journal import Command, commands_of
-from sweeps.records.run_record import RecordError, Status, find_runs, read_record, status_of
+from sweeps.records.point_cache import MANY, PointCache
+from sweeps.records.run_record import RecordError, Status, find_runs, is_live, read_record
 
+UNREADABLE = "unreadable"
 ORDER = [
     Status.DONE,
     Status.RUNNING,
@@ -19,8 +23,9 @@ ORDER = [
     Status.FAILED,
     Status.PRUNED,
     Status.NOT_APPLICABLE,
-    "unreadable",
+    UNREADABLE,
 ]
+TROUBLE = (Status.FAILED, Status.PRUNED, UNREADABLE)
 
 
 @dataclass(frozen=True)
@@ -57,25 +62,43 @@ class Progress:
 
 
 def progress(sweep: Path) -> Progress:
-    """Reads every record of the sweep once."""
+    """Reads every record of the sweep once; of a large sweep again only those that have changed since the last time."""
     counts: Counter[str] = Counter()
     running, troubled, seconds = [], [], []
-    for folder in find_runs(sweep):
-        try:
-            record = read_record(folder)
-            status: str = status_of(folder, record)
-        except (RecordError, ValueError) as error:
-            counts["unreadable"] += 1
-            troubled.append((folder.name, "unreadable", str(error)))
-            continue
-        counts[str(status)] += 1
+    folders = find_runs(sweep)
+    cache = PointCache(sweep / ".status.json", ["record.json"]) if len(folders) >= MANY else None
+    for folder in folders:
+        make = partial(_said, folder)
+        (said,) = make() if cache is None else cache.rows([folder.name], "", make)
+        status = said["status"]
+        if status == Status.RUNNING and not is_live(folder):
+            status = str(Status.INTERRUPTED)
+        counts[status] += 1
         if status == Status.RUNNING:
-            running.append((folder.name, str(record.get("updated", "")), int(record.get("together", 1))))
-        elif status in (Status.FAILED, Status.PRUNED):
-            troubled.append((folder.name, str(status), str(record.get("error", ""))))
+            running.append((folder.name, said["updated"], said["together"]))
+        elif status in TROUBLE:
+            troubled.append((folder.name, status, said["error"]))
         elif status == Status.DONE:
-            seconds.append(sum(value for value in record.get("seconds", {}).values()))
+            seconds.append(said["seconds"])
+    if cache is not None:
+        cache.keep()
     return Progress(dict(counts), running, troubled, seconds, list(commands_of(sweep)))
+
+
+def _said(folder: Path) -> list[dict[str, Any]]:
+    """What of a record the progress of its sweep is made of."""
+    try:
+        record = read_record(folder)
+        found: dict[str, Any] = {"status": str(record["status"])}
+        if found["status"] == Status.RUNNING:
+            found |= {"updated": str(record.get("updated", "")), "together": int(record.get("together", 1))}
+        elif found["status"] == Status.DONE:
+            found["seconds"] = sum(record.get("seconds", {}).values())
+        else:
+            found["error"] = str(record.get("error", ""))
+    except (RecordError, ValueError) as error:
+        return [{"status": UNREADABLE, "error": str(error)}]
+    return [found]
 
 
 def print_status(sweep: Path, most: int = 20) -> None:

@@ -1,5 +1,7 @@
 """All tables of a sweep, written beside its runs and shown on the terminal."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -11,8 +13,8 @@ from rich.console import Console
 from metrics.against_baseline import TABLE_COLUMNS
 from metrics.figures import figure_text, mixed_starts, shown_figures
 from metrics.lookup import metrics_of_frame
-from storage.whole_file import replaced
-from sweeps.tables.console import files_shown, show
+from storage.whole_file import write_changed
+from sweeps.tables.console import best, files_shown, left_out, show
 from sweeps.tables.exported_files import collect_files, pooled_files
 from sweeps.tables.pooled import figures_with_intervals, pooled
 from sweeps.tables.runs import axis_columns
@@ -20,6 +22,8 @@ from sweeps.tables.seeds import pooled_over_seeds, repeated, shown_repeats
 
 MOST_BASELINES = 5
 """Of different folds, below the table of runs."""
+Words = Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]
+"""Rows of a table, and all of it → what people are shown of them."""
 CSV = pyarrow.csv.WriteOptions(quoting_style="needed")
 
 
@@ -45,43 +49,49 @@ def print_table(table: pd.DataFrame, sweep: Path, files: pd.DataFrame | None = N
         *known,
         "seconds",
     ]
-    shown = table[[name for name in names if name in table]]
-    show(console, shown.head(most), f"{sweep}: {len(table)} runs")
+    metrics = metrics_of_frame(table)
+    falling, main = metrics.direction == "min", metrics.main
+    shown = best(table, f"val/{main}", most, falling=falling)
+    show(console, shown[[name for name in names if name in table]], f"{sweep}: {len(table)} runs")
+    _write(table, sweep / "table")
+    left_out(console, len(table), most, sweep / "table.csv")
     for baseline in table.baseline[table.baseline != ""].unique()[:MOST_BASELINES]:
         console.print(f"baseline: {baseline}", markup=False, soft_wrap=True)
-    _write(table, sweep / "table")
+
+    def show_best(rows: pd.DataFrame, words: Words, title: str, file: str) -> None:
+        _write_csv(rows, sweep / file)
+        show(console, words(best(rows, main, most, falling=falling), rows), title)
+        left_out(console, len(rows), most, sweep / file)
+
     folds = pooled(sweep, table)
     if len(folds):
-        _write_csv(folds, sweep / "pooled.csv")
-        show(console, _with_intervals(folds), _pooled_title(folds))
+        show_best(folds, _with_intervals, _pooled_title(folds), "pooled.csv")
         seeds = pooled_over_seeds(folds)
         if len(seeds):
-            _write_csv(seeds, sweep / "pooled_repeats.csv")
-            show(console, _with_intervals(seeds), "the same, each seed's folds pooled first: 95 % over seeds")
+            title = "the same, each seed's folds pooled first: 95 % over seeds"
+            show_best(seeds, _with_intervals, title, "pooled_repeats.csv")
     again = repeated(table)
     if len(again):
-        _write_csv(again, sweep / "repeats.csv")
-        show(
-            console,
-            shown_repeats(again),
-            f"repeated with several seeds, {' or '.join(sorted(set(again.part)))} set: mean ± 95 %, Student's t",
-        )
+        parts = " or ".join(sorted(set(again.part)))
+        title = f"repeated with several seeds, {parts} set: mean ± 95 %, Student's t"
+        show_best(again, shown_repeats, title, "repeats.csv")
     files = collect_files(sweep) if files is None else files
     if len(files):
         _write(files, sweep / "files")
     losses = pooled_files(sweep, files)
     if len(losses):
-        _write_csv(losses, sweep / "pooled_files.csv")
-        what = metrics_of_frame(losses).drop_unit
-        show(console, files_shown(losses), f"exported files, all folds pooled: {what} against torch")
+        title = f"exported files, all folds pooled: {metrics_of_frame(losses).drop_unit} against torch"
+        show_best(losses, files_shown, title, "pooled_files.csv")
     if "initial_weights" in table and mixed_starts(table.initial_weights):
         console.print("note: some runs start pretrained and some at random (column start); they do not compare.")
-    for _, run in table[table.error.fillna("") != ""].iterrows():
-        console.print(f"{run.status}: {run.run}: {run.error}", markup=False, soft_wrap=True)
-    for _, run in table[table.beats_baseline == "no"].iterrows():
-        console.print(f"{run.doubt}: {run.run}", markup=False, soft_wrap=True)
-    more = f" (the first {most} rows are shown)" if len(table) > most else ""
-    print(f"table: {sweep / 'table.csv'}{more}")
+    failed, doubtful = table[table.error.fillna("") != ""], table[table.beats_baseline == "no"]
+    lines = [f"{run.status}: {run.run}: {run.error}" for run in failed.head(most).itertuples()]
+    lines += [f"and {len(failed) - most} more, column error of table.csv"] * (len(failed) > most)
+    lines += [f"{run.doubt}: {run.run}" for run in doubtful.head(most).itertuples()]
+    lines += [f"and {len(doubtful) - most} more, column doubt of table.csv"] * (len(doubtful) > most)
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)
+    print(f"table: {sweep / 'table.csv'}")
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:
@@ -89,18 +99,17 @@ def _write(table: pd.DataFrame, path: Path) -> None:
     mixed = [name for name in table if table[name].dtype == object]
     plain = table.assign(**{str(name): table[name].astype("string") for name in mixed})
     columns = pyarrow.Table.from_pandas(plain, preserve_index=False)
-    with (
-        replaced(path.with_suffix(".csv")) as unfinished,
-        pyarrow.csv.CSVWriter(unfinished, columns.schema, write_options=CSV) as file,
-    ):
+    written = pyarrow.BufferOutputStream()
+    with pyarrow.csv.CSVWriter(written, columns.schema, write_options=CSV) as file:
         file.write_table(columns)
-    with replaced(path.with_suffix(".parquet")) as unfinished:
-        parquet.write_table(columns, unfinished)
+    write_changed(path.with_suffix(".csv"), written.getvalue().to_pybytes())
+    written = pyarrow.BufferOutputStream()
+    parquet.write_table(columns, written)
+    write_changed(path.with_suffix(".parquet"), written.getvalue().to_pybytes())
 
 
 def _write_csv(table: pd.DataFrame, path: Path) -> None:
-    with replaced(path) as unfinished:
-        table.to_csv(unfinished, index=False)
+    write_changed(path, table.to_csv(index=False, lineterminator=os.linesep).encode())
 
 
 def _pooled_title(folds: pd.DataFrame) -> str:
@@ -110,8 +119,10 @@ def _pooled_title(folds: pd.DataFrame) -> str:
     )
 
 
-def _with_intervals(folds: pd.DataFrame) -> pd.DataFrame:
-    names = [name for name in folds if name in axis_columns(folds) or name in ("initial_weights",)]
+def _with_intervals(folds: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
+    """Some rows with the columns in which those of the whole table differ."""
+    names = [*axis_columns(whole), *(["initial_weights"] if "initial_weights" in folds else [])]
+    names = [name for name in folds if name in names]
     known = figures_with_intervals(folds)
     figures = {*known, *(f"{name}_{end}" for name in known for end in ("low", "high"))}
     known_columns = figures | {"folds", "seeds", "group", "cells", *TABLE_COLUMNS}
@@ -124,6 +135,6 @@ def _with_intervals(folds: pd.DataFrame) -> pd.DataFrame:
             for value, low, high in zip(folds[name], folds[f"{name}_low"], folds[f"{name}_high"], strict=True)
         ]
     for name in ("baseline", "beats_baseline"):
-        if name in folds and (folds[name] != "").any():
+        if name in folds and (whole[name] != "").any():
             shown[name] = folds[name]
     return shown

@@ -128,7 +128,7 @@ def test_a_mistake_in_a_training_is_one_line(line, wanted, answer):
         ("predict", ["run=${oc.env:NO_SUCH_VARIABLE}"], "the environment has no NO_SUCH_VARIABLE"),
         ("study", ["std=nosuch"], "did you mean study?"),
         ("predict", ["speed=3"], "speed: no such key"),
-        ("export", ["latency=nosuch"], "latency=nosuch: no such choice; want one of adb, browser, host"),
+        ("export", ["latency=nosuch"], "latency=nosuch: no such choice; want one of adb, arm, browser, host"),
         ("export", ["checkpoint=last"], "did you mean export.checkpoint?"),
         ("bench", ["pareto=x"], "did you mean pareto_of?"),
         ("web", ["port=abc"], "port: Value 'abc'"),

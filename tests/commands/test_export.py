@@ -57,7 +57,7 @@ def test_a_job_exports_quietly(exported):
     assert done.stderr == ""
     assert "exported, val/macro_f1 of float32 0." in done.stdout
     made = {path.name for path in (folder / "export").iterdir()}
-    assert made == {"model.onnx", "predictions.parquet", *(f"{kind}.tflite" for kind in KINDS)}
+    assert made == {"app", "model.onnx", "predictions.parquet", *(f"{kind}.tflite" for kind in KINDS)}
 
 
 def test_the_record_says_all_of_each_file(exported):
@@ -293,3 +293,19 @@ def test_a_grid_makes_only_the_files_that_are_missing(exported, place):
     run(place, "-m", *SMALL, "encoding=ordinal", "export=all", "sweep_name=grid", check=0)
     after = {kind: (folder / "export" / f"{kind}.tflite").stat().st_mtime_ns for kind in KINDS}
     assert {kind for kind in KINDS if before[kind] != after[kind]} == {"dynamic"}
+
+
+def test_the_app_folder_says_how_to_call_the_file_and_what_it_answers(exported):
+    folder = exported[1] / "export" / "app"
+    labels = (folder / "labels.txt").read_text().splitlines()
+    vectors = json.loads((folder / "vectors" / "vectors.json").read_text())
+    assert len(vectors["answers"]) >= 10
+    assert "| labels | " + ", ".join(labels) in (folder / "README.md").read_text()
+    assert "beside its baseline (always " in (folder / "README.md").read_text()
+    for one in vectors["answers"][:3]:
+        done = run_warm(folder / "litert.py", folder / "vectors" / one["picture"])
+        assert done.returncode == 0, done.stderr
+        name, chance = done.stdout.strip().rsplit(", ", 1)
+        grade = int(np.argmax(one.get("grade", one["probabilities"])))
+        assert name == labels[grade]
+        assert float(chance) == pytest.approx(one["probabilities"][grade], abs=1e-3)

@@ -79,7 +79,8 @@ def test_a_file_of_the_sweep_needs_no_words(folder):
     [
         (["file=nowhere.tflite"], "nowhere.tflite: no such file"),
         (["file=README.md"], "README.md: want a file that ends in .tflite, .onnx, .keras"),
-        (["file={theirs}"], "does not name its classes: want labels=<["),
+        (["file={theirs}"], "2 outputs may be the classes': want output=<one of grade, probabilities>"),
+        (["file={theirs}", "output=probabilities"], "does not name its classes: want labels=<["),
         (["file={theirs}", "{labels}", "output=probabilities"], "want scaling=<one of 0..255"),
     ],
 )

@@ -1,5 +1,7 @@
 """Networks and files that the export tests share."""
 
+from functools import cache
+
 import numpy as np
 import torch
 from hydra import compose, initialize_config_dir
@@ -7,12 +9,14 @@ from omegaconf import OmegaConf
 
 from choices import ROOT
 from cli.train_schema import register
+from export import quantize
 from export.convert import to_float32, to_onnx
 from export.deployable import deployable
 from lightning_modules.backbones.spec import BackboneSpec, InitialWeights
 from tasks.grading_files import GradeModel, grade_answer
 from training.build import build_module
 
+PLAIN = {"estimator": "min_max", "per_channel": True, "float_edges": True, "bias_correction": False, "float_layers": 0}
 CONF = str(ROOT / "conf")
 register()
 
@@ -50,11 +54,22 @@ def pictures(count, resolution, seed=0):
 def converted(module, resolution):
     """Its deployable torch model and its float32 file."""
     model = deployable(module, (resolution, resolution), grade_answer)
-    return model, to_float32(to_onnx(model, (resolution, resolution), GradeModel.outputs))
+    return model, to_float32(to_onnx(model, (resolution, resolution), model.outputs))
 
 
 def torch_answers(model, images):
     """Grades and probabilities by the deployable torch model."""
     with torch.inference_mode():
-        probabilities, grades = model(torch.from_numpy(images.astype(np.float32)))
-    return grades.numpy(), probabilities.numpy()
+        answers = model(torch.from_numpy(images.astype(np.float32)))
+    given = dict(zip(model.outputs, answers, strict=True))
+    return given.get("grade", given["probabilities"]).argmax(dim=1).numpy(), given["probabilities"].numpy()
+
+
+@cache
+def files_of_kinds():
+    """A small network's files by kind, as the quantisers make them."""
+    module = random_module("mobilenet", width=0.25, encoding="ordinal")
+    data = converted(module, 64)[1]
+    source = quantize.FloatFile(data, pictures(30, 64), GradeModel)
+    made = {"float32": data, "float16": quantize.float16(source), "dynamic": quantize.dynamic(source)}
+    return made | {"int8": quantize.int8(source, **PLAIN)}

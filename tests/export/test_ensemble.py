@@ -33,7 +33,7 @@ def test_its_file_answers_as_its_members_do():
         wanted = torch.stack([one.network(pixels).softmax(dim=1) for one in members]).mean(dim=0).numpy()
     whole = members[0]
     whole.network = EnsembleNetwork([one.network for one in members], whole.head.mean_logits)
-    data = to_float32(to_onnx(deployable(whole, (64, 64), grade_answer), (64, 64), GradeModel.outputs))
+    data = to_float32(to_onnx(shipped := deployable(whole, (64, 64), grade_answer), (64, 64), shipped.outputs))
     grades, probabilities = GradeModel(data).grade(images)
     np.testing.assert_allclose(probabilities, wanted, atol=1e-4)
     np.testing.assert_array_equal(grades, wanted.argmax(axis=1))

@@ -18,11 +18,10 @@ from export.runtime import read_file
 from tasks.grading_files import GradeModel, grade_answer
 from tests.backbones import NAMES
 from tests.contracts.test_configs import spec_of
-from tests.export.made import CONF, converted, pictures, random_module, torch_answers
+from tests.export.made import CONF, PLAIN, converted, pictures, random_module, torch_answers
 from training.build import NON_HEAD_KEYS, partial_from_config
 
 ENCODINGS = sorted(path.stem for path in (Path(CONF) / "encoding").glob("*.yaml") if "[grades]" in path.read_text())
-PLAIN = {"estimator": "min_max", "per_channel": True, "float_edges": True, "bias_correction": False, "float_layers": 0}
 
 
 class Logits(nn.Module):
@@ -55,8 +54,11 @@ def test_the_file_decodes_as_python_does(encoding, classes):
         network.convolution.bias.copy_(1.5 - 127.5 * network.convolution.weight.sum(dim=(1, 2, 3)))
     model = Deployable(network, head, grade_answer).eval()
     images = pictures(200, 32)
-    grades, probabilities = torch_answers(model, images)
-    given, chances = GradeModel(to_float32(to_onnx(model, (32, 32), GradeModel.outputs))).grade(images)
+    decided, probabilities = torch_answers(model, images)
+    with torch.inference_mode():
+        grades = head.decode(network(torch.from_numpy(images.astype(np.float32)).permute(0, 3, 1, 2))).numpy()
+    np.testing.assert_array_equal(decided, grades)
+    given, chances = GradeModel(to_float32(to_onnx(model, (32, 32), model.outputs))).grade(images)
     assert len(np.unique(grades)) >= max(2, classes - 1)
     np.testing.assert_array_equal(given, grades)
     np.testing.assert_allclose(chances, probabilities, atol=1e-5)
@@ -210,9 +212,10 @@ def test_half_precision_rounds_each_constant_once(small):
 
 def test_metadata_travels_in_the_file(small, tmp_path):
     path = tmp_path / "some.tflite"
-    path.write_bytes(flatbuffer.with_metadata(small.data, {"gridlite": json.dumps({"labels": ["a"]}).encode()}))
+    about = {"task": "grading", "labels": ["a"], "size": [32, 32], "resolution": 32}
+    path.write_bytes(flatbuffer.with_metadata(small.data, {"gridlite": json.dumps(about).encode()}))
     data, described = read_file(path)
-    assert described == {"labels": ["a"]}
+    assert described == about
     again = flatbuffer.with_metadata(data, {"gridlite": b'{"labels": ["b"]}'})
     assert flatbuffer.read_metadata(again)["gridlite"] == b'{"labels": ["b"]}'
     np.testing.assert_array_equal(

@@ -317,6 +317,22 @@ def test_the_scan_is_not_the_argmax_of_the_probabilities() -> None:
     assert head.decode(logits).tolist() == [4]
 
 
+@every_encoding
+@every_size
+def test_a_file_decides_without_integers_as_the_head_decodes(encoding: str, classes: int) -> None:
+    head = head_of(encoding, classes)
+    rng = torch.Generator().manual_seed(classes)
+    logits = torch.randn((5000, head.num_outputs), generator=rng) * 4
+    logits[:1000] *= 1e-6  # hardly above one half, or below
+    logits[1000:1100] = 0
+    decided = head.decision(logits)
+    if decided is None:
+        told = logits[1100:]  # a softmax rounds what hardly differs to one value
+        assert torch.equal(head.probabilities(told).argmax(dim=1), head.decode(told))
+    else:
+        torch.testing.assert_close(decided, functional.one_hot(head.decode(logits), classes).float(), atol=1e-3, rtol=0)
+
+
 @pytest.mark.parametrize("threshold", [0.0, 1.0, -0.1, 1.5])
 def test_a_threshold_that_is_no_probability_is_refused(threshold: float) -> None:
     with pytest.raises(ValueError, match="threshold"):

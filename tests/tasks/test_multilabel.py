@@ -13,10 +13,10 @@ from tests.warm import run_warm
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     place = tmp_path_factory.mktemp("place")
-    draw_labelled(place / "pictures", count=120, side=32)
+    draw_labelled(place / "pictures", count=150, side=32)
     done = run_warm(
         "train.py", "task=multilabel", f"datamodule.root={place}/pictures", "backbone=mobilenet", "width=0.25", "resolution=32",
-        "batch_size=16", "trainer.max_epochs=12", "optimizer.lr=0.003", "augmentation=none", "backbone.weights=none", "autotune=plain",
+        "batch_size=16", "trainer.max_epochs=20", "optimizer.lr=0.003", "augmentation=none", "backbone.weights=none", "autotune=plain",
         "encoding=focal", "export=all", "quantization=[float32,int8]", f"paths.runs={place}/runs", f"paths.cache={place}/cache",
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
@@ -39,7 +39,7 @@ def test_files_are_scored_like_all_others_and_carry_thresholds(folder):
         record["metrics"]["test/mean_average_precision"]
     )
     assert exports["int8"]["agreement"] > 0.9
-    assert exports["int8"]["described"]["thresholds"] == record["thresholds"]["last"]
+    assert exports["int8"]["described"]["thresholds"] == pytest.approx(record["thresholds"]["last"], abs=1e-5)
 
 
 def test_run_and_file_predict_alike(folder):

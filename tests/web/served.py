@@ -49,17 +49,18 @@ FLAGS = ("--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-fo
 
 
 @contextmanager
-def phone(browser: str, *, trusted: Path | None = None, **settings: Any) -> Iterator[Any]:
+def phone(browser: str, *, trusted: Path | None = None, more: tuple[str, ...] = (), **settings: Any) -> Iterator[Any]:
     """A page of 412 × 915 points, unless the settings say otherwise, in headless Chromium, with a camera that shows a
     moving disc.
 
     Args:
         browser: the command.
         trusted: a certificate whose key counts as trusted, as after its authority was installed.
+        more: flags of the browser.
         settings: of the browser's context.
 
     """
-    flags = list(FLAGS)
+    flags = [*FLAGS, *more]
     if trusted is not None:
         from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
         from cryptography.x509 import load_pem_x509_certificates

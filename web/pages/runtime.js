@@ -72,8 +72,13 @@ export async function viewOf(file) {
   return views.get(address);
 }
 
-export const floats = (outputs) => Float32Array.from(outputs.find((one) => one.dtype !== 'int32').values);
-export const readGrades = (outputs) => ({ probabilities: floats(outputs), grade: outputs.find((one) => one.dtype === 'int32').values[0] });
+const largest = (values) => values.indexOf(values.reduce((one, other) => Math.max(one, other)));
+export const floats = (outputs) => Float32Array.from(outputs.filter((one) => one.dtype !== 'int32').at(-1).values);
+// Files give `grade`, 1 at the grade, before `probabilities`, or these alone; those of format 1 an index, int32.
+export function readGrades(outputs) {
+  const index = outputs.find((one) => one.dtype === 'int32');
+  return { probabilities: floats(outputs), grade: index ? index.values[0] : largest(Float32Array.from(outputs[0].values)) };
+}
 
 // A compiled file. delegate: wasm or webgpu; threads count for wasm.
 export class Runner {

@@ -166,3 +166,21 @@ def test_published_tables_have_a_printed_figure_for_every_cell():
         run = {name: values[0] for name, values in document["of"].items()}
         for table in beside(pd.DataFrame([run | {"run": "a"}]), pd.DataFrame()):
             assert [len(row) for row in table.printed] == [len(row) for row in table.ours], table.title
+
+
+def test_what_arm_answered_stands_in_the_report(sweep):
+    assert "ARM as here" not in write_report(sweep).read_text()
+    folder = next(sweep.glob("*/record.json")).parent
+
+    def with_arm(record):
+        arm = {"machine": "aarch64", "agreement": 0.975, "cells": 40, "cells_of": 40}
+        return record | {"exports": record["exports"] | {"int8": record["exports"]["int8"] | {"arm": arm}}}
+
+    update_record(folder, with_arm)
+    files = collect_files(sweep)
+    assert files.arm_same.dropna().tolist() == [0.975]
+    assert set(files.arm_machine) == {"", "aarch64"}
+    page = write_report(sweep).read_text()
+    assert "<th>ARM as here</th>" in page
+    assert "<td>0.975</td>" in page
+    assert "an emulated ARM processor (aarch64)" in page

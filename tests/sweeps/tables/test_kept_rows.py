@@ -1,7 +1,5 @@
 """What a large sweep keeps of its records is what they say."""
 
-import json
-
 import pandas as pd
 import pytest
 
@@ -29,7 +27,7 @@ def test_rows_are_read_again_once_a_record_has_changed(sweep, monkeypatch):
     plain = read_sweep(sweep)
     monkeypatch.setattr(runs, "MANY", 2)
     same(read_sweep(sweep), plain)
-    assert (sweep / ".runs.json").is_file()
+    assert (sweep / ".runs.parquet").is_file()
     monkeypatch.setattr(runs, "read_record", lambda _: pytest.fail("it was read again"))
     same(read_sweep(sweep), plain)
     monkeypatch.undo()
@@ -37,8 +35,7 @@ def test_rows_are_read_again_once_a_record_has_changed(sweep, monkeypatch):
     first = next(sweep.glob("*/record.json")).parent
     update_record(first, lambda record: record | {"status": Status.RUNNING})
     assert list(read_sweep(sweep)[0].set_index("run").status[[first.name]]) == [Status.INTERRUPTED]
-    assert json.loads((sweep / ".runs.json").read_text())["version"]
-    (sweep / ".runs.json").write_text("no JSON")
+    (sweep / ".runs.parquet").write_text("no Parquet")
     assert len(read_sweep(sweep)[0]) == 3
 
 
