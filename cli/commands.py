@@ -14,7 +14,7 @@ class Command:
     examples: tuple[str, ...]
     """Whole command lines."""
     schema: str | None = None
-    """The class in command_schemas.py or train_schema.py that lists its settings; None where argparse does."""
+    """The class in command_schemas.py, file_schemas.py or train_schema.py that lists its settings; None where argparse does."""
 
 
 ROOMS = {
@@ -79,6 +79,24 @@ COMMANDS = {
             "python -m export run=runs/adhoc/<job> latency=arm",
         ),
         "ExportRunConfig",
+    ),
+    "score": Command(
+        "python -m export score",
+        "Scores and times somebody else's file on the data of a run, and shows it beside the sweep's own.",
+        (
+            "python -m export score file=theirs.tflite run=runs/first/<job>",
+            "python -m export score file=theirs.onnx run=runs/first/<job> scaling=imagenet labels=[good,cracked] output=logits",
+        ),
+        "ScoreConfig",
+    ),
+    "diff": Command(
+        "python -m export diff",
+        "Holds a new file against an old one, picture by picture; exit code 1 where it is worse.",
+        (
+            "python -m export diff old.tflite new.tflite data=runs/first/<job>",
+            "python -m export diff old.tflite new.tflite data=<folder of class folders> max_loss=0.02",
+        ),
+        "DiffConfig",
     ),
     "bench": Command(
         "python -m export.latency",

@@ -11,7 +11,7 @@ from typing import Any
 
 from choices import names_of
 
-SCHEMAS = ("command_schemas.py", "train_schema.py")
+SCHEMAS = ("command_schemas.py", "file_schemas.py", "train_schema.py")
 TYPES = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
 REQUIRED = "???"
 """The default of a setting that has none, as OmegaConf writes it."""
@@ -45,7 +45,8 @@ def classes() -> dict[str, list[Setting]]:
     for name in SCHEMAS:
         for node in ast.parse((Path(__file__).parent / name).read_text()).body:
             if isinstance(node, ast.ClassDef):
-                found[node.name] = _fields(node)
+                inherited = [one for base in node.bases for one in found.get(ast.unparse(base), [])]
+                found[node.name] = inherited + _fields(node)
     return found
 
 

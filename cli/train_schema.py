@@ -6,7 +6,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
-from cli import command_schemas
+from cli import command_schemas, file_schemas
 from cli.command_schemas import ExportConfig
 from cli.machine import jobs_at_once
 
@@ -140,6 +140,8 @@ def register() -> None:
     store.store(name="inspect_schema", node=command_schemas.InspectConfig)
     store.store(name="export_schema", node=command_schemas.ExportRunConfig)
     store.store(name="bench_schema", node=command_schemas.BenchConfig)
+    store.store(name="score_schema", node=file_schemas.ScoreConfig)
+    store.store(name="diff_schema", node=file_schemas.DiffConfig)
     store.store(name="web_schema", node=command_schemas.WebConfig)
     store.store(name="annotate_schema", node=command_schemas.AnnotateConfig)
     store.store(name="grade_schema", node=command_schemas.GradeConfig)

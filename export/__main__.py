@@ -1,4 +1,7 @@
-"""Phone files of a trained run: `python -m export run=<folder>`; without `run`, of the latest sweep's best one."""
+"""Phone files of a trained run: `python -m export run=<folder>`; without `run`, of the latest sweep's best one.
+
+`python -m export score` and `python -m export diff` judge files that are there already.
+"""
 
 import sys
 from pathlib import Path
@@ -7,7 +10,9 @@ import hydra
 from omegaconf import DictConfig
 
 from choices import CONF
+from cli.arguments import HELP
 from cli.command_line import run_cli, stop_or_report
+from cli.help import help_page
 from cli.train_schema import register
 from export.check import problems
 from export.run import best_of_latest, export_run
@@ -39,5 +44,22 @@ def main(cfg: DictConfig) -> None:
             sys.exit(1)
 
 
+def start() -> None:
+    """Hands the command line to the command that its first word names."""
+    name = sys.argv[1] if len(sys.argv) > 1 and sys.argv[1] in ("score", "diff") else "export"
+    if name == "export":
+        run_cli(main, name)
+        return
+    del sys.argv[1]
+    if not set(HELP).isdisjoint(sys.argv):
+        print(help_page(name))
+        return
+    from export.foreign import diff, score
+
+    if name == "diff":
+        sys.argv[1:] = diff.both_words(sys.argv[1:])
+    run_cli((diff if name == "diff" else score).main, name)
+
+
 if __name__ == "__main__":
-    run_cli(main, "export")
+    start()

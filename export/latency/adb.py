@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from export.latency.benchmark_model import OutputError, RefusedError, Timings, command, operators, parse
+from export.latency.benchmark_model import TOOL_LINK, OutputError, RefusedError, Timings, command, operators, parse
 from export.latency.phone import Phone, find_phone, reason
-from export.latency.result import Entry, LatencyError, entry
+from export.latency.result import PARTIAL, Entry, LatencyError, entry
 
 DELEGATES = ("xnnpack", "gpu", "none")
 FOLDER = "/data/local/tmp/gridlite"
@@ -102,16 +102,19 @@ def _measured(
                     return _called(phone, line, abi, delegate)
 
                 try:
-                    timings, steady = _rounds(call, delegate, runs, max_rounds, max_spread, cooldown_s)
-                    kinds = operators(call(profiled=True)) if profile else []
+                    timings, steady = _rounds(call, delegate, count, runs, max_rounds, max_spread, cooldown_s)
+                    known = "enable_op_profiling" not in timings.unknown_flags
+                    kinds = operators(call(profiled=True)) if profile and known else []
                 except RefusedError as error:
                     print(f"{about['device']}: {delegate} left out: {error}", file=sys.stderr)
                     continue
+                took = timings.delegation
                 yield entry(
-                    **about, runtime="TensorFlow Lite benchmark_model", delegate=delegate, threads=count,
+                    **about, runtime=timings.tool, threads=count,
+                    delegate=delegate + PARTIAL if delegate == "gpu" and took.partial else delegate,
                     warmup_runs=warmup_runs, runs=timings.runs, times=timings.times,
                     initialisation_ms=timings.initialisation_ms, peak_memory_bytes=timings.peak_memory_bytes,
-                    steady=steady, operators=kinds,
+                    steady=steady, operators=kinds, partial=took.partial, cpu_operators=took.cpu_operators,
                 )  # fmt: skip
     finally:
         phone.run("shell", f"rm -f {FOLDER}/model.tflite")
@@ -121,7 +124,7 @@ def _binary(path: str | None) -> Path:
     """The tool's binary. Raises LatencyError where there is none."""
     if path is None:
         raise LatencyError(
-            "latency.adb.benchmark_model=<file>: name the binary for the phone; README says where to get it"
+            f"latency.adb.benchmark_model=<file>: name the binary for the phone; README says where to get it ({TOOL_LINK})"
         )
     if not Path(path).is_file():
         raise LatencyError(f"latency.adb.benchmark_model={path}: no such file")
@@ -142,9 +145,18 @@ def _called(phone: Phone, line: str, abi: str, delegate: str) -> str:
 
 
 def _rounds(
-    call: Callable[..., str], delegate: str, runs: int, max_rounds: int, max_spread: float, cooldown_s: float
+    call: Callable[..., str],
+    delegate: str,
+    threads: int,
+    runs: int,
+    max_rounds: int,
+    max_spread: float,
+    cooldown_s: float,
 ) -> tuple[Timings, bool]:
-    """Calls until two in a row agree; the call with the median mean, and whether any two did."""
+    """Calls until two in a row agree; the call with the median mean, and whether any two did.
+
+    Raises RefusedError where the tool or the delegate does not do what was asked for.
+    """
     found: list[Timings] = []
     for _ in range(max_rounds):
         time.sleep(cooldown_s)
@@ -152,6 +164,7 @@ def _rounds(
             found.append(parse(call(profiled=False), delegate=delegate))
         except OutputError as error:
             raise LatencyError(str(error)) from None
+        _must_know(found[-1], delegate, threads)
         if found[-1].runs not in (0, runs):
             raise LatencyError(f"benchmark_model made {found[-1].runs} runs instead of {runs}")
         means = [_mean(one) for one in found[-2:]]
@@ -159,6 +172,14 @@ def _rounds(
             return found[-1], True
     middle = int(np.argsort([_mean(one) for one in found])[len(found) // 2])
     return found[middle], False
+
+
+def _must_know(timings: Timings, delegate: str, threads: int) -> None:
+    """Raises RefusedError where the tool did not know a flag that this setting wants; LiteRT's takes XNNPACK by itself."""
+    wanted = {"gpu": {"use_gpu"}, "none": {"use_xnnpack"}}.get(delegate, set())
+    wanted |= {"num_threads"} if threads != 1 and delegate != "gpu" else set()
+    if missing := sorted(wanted & timings.unknown_flags):
+        raise RefusedError(f"{timings.tool} does not know --{' --'.join(missing)}")
 
 
 def _mean(timings: Timings) -> float:

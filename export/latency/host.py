@@ -4,10 +4,13 @@ import os
 import platform
 import tempfile
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from filelock import FileLock
 
 from export.latency.result import Entry, entry, times_of
@@ -38,26 +41,37 @@ def measure(data: bytes, *, warmup_runs: int, runs: int, threads: int) -> list[E
         source = interpreter.get_input_details()[0]
         pixels = np.random.default_rng(0).integers(0, 256, source["shape"]).astype(source["dtype"])
         interpreter.set_tensor(source["index"], pixels)
-        for _ in range(warmup_runs):
-            interpreter.invoke()
-        times_ms = np.empty(runs)
-        for run in range(runs):
-            started = time.perf_counter()
-            interpreter.invoke()
-            times_ms[run] = 1e3 * (time.perf_counter() - started)
+        times_ms = _times(interpreter.invoke, warmup_runs, runs)
     # The interpreter applies XNNPACK by itself; it shows as DELEGATE among the operators that it runs.
     delegated = any(operator["op_name"] == "DELEGATE" for operator in interpreter._get_ops_details())
     return [
-        entry(
-            device=f"{processor()}, {os.cpu_count()} cores",
-            processor=processor(),
-            os=f"{platform.system()} {platform.release().partition('-')[0]}",
-            runtime=f"LiteRT {version('ai-edge-litert')}",
-            delegate="xnnpack" if delegated else "none",
-            threads=threads,
-            warmup_runs=warmup_runs,
-            runs=runs,
-            times=times_of(times_ms),
-            initialisation_ms=1e3 * (ready - began),
+        _entry(
+            times_ms, runtime=f"LiteRT {version('ai-edge-litert')}", delegate="xnnpack" if delegated else "none",
+            threads=threads, warmup_runs=warmup_runs, runs=runs, initialisation_ms=1e3 * (ready - began),
         )
-    ]
+    ]  # fmt: skip
+
+
+def measure_calls(call: Callable[[], Any], *, runtime: str, warmup_runs: int, runs: int, threads: int) -> Entry:
+    """Times whatever a call does with one image, on this machine, by a runtime of that name; an entry, see `result.entry`."""
+    with FileLock(LOCK, mode=0o666):
+        times_ms = _times(call, warmup_runs, runs)
+    return _entry(times_ms, runtime=runtime, delegate="none", threads=threads, warmup_runs=warmup_runs, runs=runs)
+
+
+def _times(call: Callable[[], Any], warmup_runs: int, runs: int) -> npt.NDArray[np.float64]:
+    """Of single calls, ms."""
+    for _ in range(warmup_runs):
+        call()
+    times_ms = np.empty(runs)
+    for run in range(runs):
+        started = time.perf_counter()
+        call()
+        times_ms[run] = 1e3 * (time.perf_counter() - started)
+    return times_ms
+
+
+def _entry(times_ms: npt.NDArray[np.float64], **about: Any) -> Entry:
+    system = f"{platform.system()} {platform.release().partition('-')[0]}"
+    device = f"{processor()}, {os.cpu_count()} cores"
+    return entry(device=device, processor=processor(), os=system, times=times_of(times_ms), **about)

@@ -1,7 +1,7 @@
 """One form for every measured latency, wherever it was measured: an entry of `latency` in a file's record."""
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 Entry = dict[str, Any]
+PARTIAL = " (partial)"
+"""Behind the name of a GPU that takes a part of the operators alone: it is no plain `gpu`."""
 SETTING = ("device", "runtime", "delegate", "threads")
 """Entries that agree in these are measurements of the same thing: the later one counts."""
 
@@ -28,6 +30,8 @@ def entry(
     peak_memory_bytes: int | None = None,
     steady: bool | None = None,
     operators: list[dict[str, Any]] | None = None,
+    partial: bool | None = None,
+    cpu_operators: Sequence[str] = (),
 ) -> Entry:
     """The entry of one file on one device in one setting, dated now.
 
@@ -36,7 +40,7 @@ def entry(
         processor: its chip.
         os: with version.
         runtime: with version.
-        delegate: xnnpack, gpu, webgpu, or none.
+        delegate: xnnpack, gpu, webgpu, or none; `gpu (partial)` where some operators are left to the CPU.
         threads: of the runtime.
         warmup_runs, runs: not counted and counted.
         times: ms per image: mean, p50, p90, std, min, None where the runtime does not tell.
@@ -44,14 +48,18 @@ def entry(
         peak_memory_bytes: of the runtime's process, None where unknown.
         steady: whether repeated rounds agreed, None where there was one.
         operators: time by kind of operator: operator, count, ms, share.
+        partial: whether the delegate leaves some operators to the CPU's own kernels, None where unknown.
+        cpu_operators: kinds of operators that it leaves, as far as the runtime names them.
 
     """
     what = {"device": device, "processor": processor, "os": os, "runtime": runtime, "delegate": delegate}
     how = {"threads": threads, "warmup_runs": warmup_runs, "runs": runs}
     known = {f"latency_ms_{name}": times.get(name) for name in ("mean", "p50", "p90", "std", "min")}
     rest = {"initialisation_ms": initialisation_ms, "peak_memory_bytes": peak_memory_bytes, "steady": steady}
+    told = {"partial": partial} if partial is not None else {}
+    left = {"cpu_operators": list(cpu_operators)} if cpu_operators else {}
     when = {"at": datetime.now(UTC).isoformat(timespec="seconds")}
-    return what | how | known | rest | ({"operators": operators} if operators else {}) | when
+    return what | how | known | rest | told | left | ({"operators": operators} if operators else {}) | when
 
 
 def timed(data: bytes, places: Mapping[str, Callable[[bytes], Iterable[Entry]]]) -> list[Entry]:
@@ -82,7 +90,13 @@ def times_of(times_ms: npt.NDArray[np.float64]) -> dict[str, float | None]:
 
 def merged(before: Iterable[Entry], now: Iterable[Entry]) -> list[Entry]:
     """Earlier entries, each in its place; those that were measured again replaced, new settings behind them."""
-    kept = {tuple(one.get(name) for name in SETTING): one for one in before}
+    kept = {_setting(one): one for one in before}
     for one in now:
-        kept[tuple(one.get(name) for name in SETTING)] = one  # where it stood before, else at the end
+        kept[_setting(one)] = one  # where it stood before, else at the end
     return list(kept.values())
+
+
+def _setting(one: Entry) -> tuple[Any, ...]:
+    """What was measured; a delegate that turns out to take a part was asked for under the same name."""
+    whole = one | {"delegate": str(one.get("delegate")).removesuffix(PARTIAL)}
+    return tuple(whole.get(name) for name in SETTING)

@@ -35,10 +35,12 @@ def files_to_time(run: str | None, sweep: str | None, runs: str, kinds: list[str
 def _on_the_front(sweep: Path) -> list[tuple[Path, str]]:
     from sweeps.analysis.pareto import points
     from sweeps.tables.exported_files import collect_files
+    from sweeps.tables.foreign_files import FOREIGN
     from sweeps.tables.naming import REPEATS
     from sweeps.tables.runs import axis_columns, collect
 
     files, table = collect_files(sweep), collect(sweep)
+    files = files[files.file != FOREIGN] if len(files) else files
     if not len(files) or files.latency_ms.isna().all():
         return []
     axes = [name for name in axis_columns(table) if name in files and name not in (*REPEATS, "initial_weights")]

@@ -20,6 +20,7 @@ from sweeps.records.answers import read_answers
 from sweeps.records.point_cache import PointCache
 from sweeps.records.run_record import Record, read_record
 from sweeps.tables.exported_files import file_rows
+from sweeps.tables.foreign_files import FOREIGN, foreign_answers
 from sweeps.tables.naming import REPEATS
 
 
@@ -42,7 +43,7 @@ class Advice:
     images: int
     """Of the test set."""
     path: str
-    """The file, relative to the sweep's folder; of several runs the one that is best on val."""
+    """The file, relative to the sweep's folder; of several runs the one that is best on val. Of one from elsewhere what is known of it."""
     others: dict[str, float]
     """The task's other figures, on the test set, or where there is none on the validation set."""
     baseline: str
@@ -73,12 +74,16 @@ def advise(sweep: Path, table: pd.DataFrame, files: pd.DataFrame, axes: list[str
         for name in keys:
             same &= files[name].isna() if pd.isna(point[name]) else files[name] == point[name]
         runs = files[same].drop_duplicates("run").sort_values(figure, ascending=metrics.direction == "min")
-        folders, kind = [sweep / str(run) for run in runs.run], str(point.file)
-        (known,) = cache.rows(
-            [folder.name for folder in folders], f"{metrics.main} {kind}", partial(_judged, folders, kind, metrics)
-        )
+        folders, kind = [sweep / str(run).rpartition("/")[2] for run in runs.run], str(point.file)
+        foreign = kind == FOREIGN
+        if foreign:
+            known = _judged(foreign_answers(sweep, list(runs.run)), folders, metrics) | {"command": ""}
+        else:
+            (known,) = cache.rows(
+                [folder.name for folder in folders], f"{metrics.main} {kind}", partial(_of_runs, folders, kind, metrics)
+            )
         sound = runs[runs.marked.fillna("") == ""] if "marked" in runs else runs
-        path = f"{sound.iloc[0].run}/export/{point.file}.tflite"
+        path = f"{sound.iloc[0].run}.json" if foreign else f"{sound.iloc[0].run}/export/{point.file}.tflite"
         found.append(
             Advice(name=str(point["name"]), latency_ms=float(point.latency_ms), size_bytes=float(point.size_bytes),
                    val=float(point[figure]), path=path, **known)
@@ -87,9 +92,13 @@ def advise(sweep: Path, table: pd.DataFrame, files: pd.DataFrame, axes: list[str
     return found
 
 
-def _judged(folders: list[Path], kind: str, metrics: TaskMetrics) -> list[dict[str, Any]]:
-    """What a point's answers on the test set, or where there is none on the validation set, say of one kind of its files: one row."""
-    answers = _answers(folders, kind)
+def _of_runs(folders: list[Path], kind: str, metrics: TaskMetrics) -> list[dict[str, Any]]:
+    """What is judged of one kind of some runs' files, as the one row of a cache."""
+    return [_judged(_answers(folders, kind), folders, metrics)]
+
+
+def _judged(answers: pd.DataFrame, folders: list[Path], metrics: TaskMetrics) -> dict[str, Any]:
+    """What a point's answers on the test set, or where there is none on the validation set, say; `record` in them: the place of its run."""
     tested = answers[answers.part == "test"] if len(answers) else answers
     test, low, high = None, np.nan, np.nan
     if len(tested):
@@ -107,7 +116,7 @@ def _judged(folders: list[Path], kind: str, metrics: TaskMetrics) -> list[dict[s
         others = {name: metrics.figures[name](*arrays) for name in metrics.file_columns if name in metrics.figures}
         others.pop(metrics.main, None)
     told = {"baseline": beside["baseline"], "command": whole_fit_command(records), "doubt": beside["doubt"]}
-    return [{"test": test, "low": low, "high": high, "images": len(tested), "others": others} | told]
+    return {"test": test, "low": low, "high": high, "images": len(tested), "others": others} | told
 
 
 def _of_record(record: Record) -> Record:

@@ -24,6 +24,7 @@ from sweeps.report.sections import MOST_ROWS, embedded, inside_of, pooled_seeds,
 from sweeps.report.svg import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Front, draw_front
 from sweeps.report.whole_fits import whole_fits
 from sweeps.tables.console import best
+from sweeps.tables.foreign_files import FOREIGN
 from sweeps.tables.naming import REPEATS, called, telling
 from sweeps.tables.pooled import figures_with_intervals, pooled
 from sweeps.tables.published import Beside, beside
@@ -83,7 +84,7 @@ def gather(sweep: Path) -> dict[str, Any]:
     if main in done:  # runs of another task, as runs/adhoc may have some, stand in the table of all runs alone
         judged = done[done[main].notna()]
         facts = facts[facts.run.isin(judged.run)]
-        files = files[files.run.isin(judged.run)] if len(files) else files
+        files = files[files.run.str.rpartition("/")[2].isin(judged.run)] if len(files) else files
     fronts = _fronts(files, axes)
     tables = beside(done, files) if len(done) else []
     folds = pooled(sweep, runs)
@@ -178,7 +179,7 @@ def _rows(done: pd.DataFrame, files: pd.DataFrame, axes: list[str], metrics: Tas
         columns.insert(columns.index("same") + 1, "arm_same")
     rows = []
     shown = best(done, f"val/{metrics.main}", MOST_ROWS, falling=metrics.direction == "min")
-    files = files[files.run.isin(shown.run)] if len(files) else files
+    files = files[files.run.isin(shown.run) | (files.file == FOREIGN)] if len(files) else files
     for _, run in shown.iterrows():
         base = {name: run.get(name) for name in [*axes, "initial_weights", *figures, *TABLE_COLUMNS] if name in run}
         rows.append(base | {"file": "torch"})
@@ -187,6 +188,9 @@ def _rows(done: pd.DataFrame, files: pd.DataFrame, axes: list[str], metrics: Tas
             costs = {"kB": file.size_bytes / 1000, "ms": file.latency_ms, "device": file.device}
             shares = {"same": file.same, "arm_same": file.arm_same}
             rows.append(base | {"file": file.file, "marked": file.marked} | shares | own | costs)
+    for _, file in files[files.file == FOREIGN].iterrows() if len(files) else ():
+        own = {name: file.get(name) for name in [*axes, *figures] if name in file}
+        rows.append(own | {"file": FOREIGN, "kB": file.size_bytes / 1000, "ms": file.latency_ms, "device": file.device})
     baselines = sorted({str(row["baseline"]) for row in rows if row.get("baseline")})
     machines = ", ".join(sorted({str(one) for one in files.arm_machine if one})) if len(files) else ""
     about = {"baselines": baselines, "runs": len(shown), "of": len(done), "arm_machines": machines}

@@ -58,7 +58,8 @@ def draw_front(points: pd.DataFrame, labels: list[str], figure: str) -> Front:
         interval = f" [{low:.3f}, {high:.3f}]" if np.isfinite(low) else ""
         tip = (
             f"{label}{', random start' if mixed and at_random else ''}\n{figure_words(figure)} {point[figure]:.3f}{interval}, {int(point.runs)} run(s)\n"
-            f"{point.latency_ms:.2f} ms{f' ({point.setting})' if point.setting else ''}, {point.size_bytes / 1000:,.0f} kB, answers as torch {point.same:.1%}"
+            f"{point.latency_ms:.2f} ms{f' ({point.setting})' if point.setting else ''}, {point.size_bytes / 1000:,.0f} kB"
+            f"{f', answers as torch {point.same:.1%}' if np.isfinite(point.same) else ''}"
         )
         bars = {"low": y_of(low), "high": y_of(high)} if np.isfinite(low) else {"low": None, "high": None}
         place = {"x": x_of(point.latency_ms), "y": y_of(point[figure])}

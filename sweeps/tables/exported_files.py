@@ -17,6 +17,7 @@ from sweeps.records.answers import read_answers
 from sweeps.records.latency import typical_ms
 from sweeps.records.point_cache import PointCache
 from sweeps.records.run_record import Record, RecordError, find_runs, read_record
+from sweeps.tables.foreign_files import with_foreign
 from sweeps.tables.grouping import groups
 
 FILE_COLUMNS = (
@@ -73,7 +74,7 @@ def collect_files(sweep: Path) -> pd.DataFrame:
     """One row per run, exported file and device that it was timed on: run, the axes, initial_weights, FILE_COLUMNS (latency_ms
     is the p50, latency_ms_mean the mean, same the share of answers that are torch's, arm_same that of answers on ARM that are those here, where
     it was checked, arm_machine what that processor calls itself), and every scalar metric of the file. Runs without files, and files
-    that could not be made, are left out.
+    that could not be made, are left out. Behind them the files from elsewhere, see `foreign_files.foreign_rows`.
     """
     rows: list[dict[str, Any]] = []
     for folder in find_runs(sweep):
@@ -81,7 +82,7 @@ def collect_files(sweep: Path) -> pd.DataFrame:
             rows += file_rows(folder.name, read_record(folder))
         except RecordError:
             continue
-    return pd.DataFrame(rows)
+    return with_foreign(sweep, pd.DataFrame(rows))
 
 
 def pooled_files(sweep: Path, files: pd.DataFrame | None = None) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from sweeps.records.checkpoints import shipped_checkpoint
 from sweeps.records.point_cache import MANY
 from sweeps.records.run_record import Record, RecordError, Status, find_runs, is_live, read_record
 from sweeps.tables.exported_files import file_rows
+from sweeps.tables.foreign_files import with_foreign
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def read_tables(sweep: Path) -> SweepTables:
         for at in np.flatnonzero(runs.status == Status.RUNNING):
             if not is_live(sweep / runs.run.iloc[at]):
                 runs.loc[runs.index[at], "status"] = str(Status.INTERRUPTED)
-    return SweepTables(_by_axes(runs), found["files"], found["facts"])
+    return SweepTables(_by_axes(runs), with_foreign(sweep, found["files"]), found["facts"])
 
 
 def read_sweep(sweep: Path) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -111,7 +111,7 @@ def test_every_setting_has_a_meaning(schema):
 
 
 def test_settings_are_those_of_the_classes():
-    for module in ("cli.command_schemas", "cli.train_schema"):
+    for module in ("cli.command_schemas", "cli.file_schemas", "cli.train_schema"):
         for name, schema in vars(import_module(module)).items():
             if hasattr(schema, "__dataclass_fields__") and schema.__module__ == module:
                 assert [one.key for one in schema_docs.classes()[name]] == list(schema.__dataclass_fields__)

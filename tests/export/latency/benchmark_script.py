@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Stands for `benchmark_model` on a scripted phone: really runs the file, and words its figures as the real one does.
 
-`wording` beside it: new, old or older; `gpu` beside it: refuse, fall_back, or nothing, which lets it pass.
+`wording` beside it: new, old, older or litert; `gpu` beside it: refuse, fall_back, partial, or nothing, which lets it pass.
 """
 
 import sys
@@ -21,6 +21,15 @@ if flags["use_gpu"] == "true" and gpu == "refuse":
     sys.exit(1)
 if flags["use_gpu"] == "true" and gpu == "fall_back":
     print("INFO: Though GPU delegate is explicitly applied, the model graph will not be executed by the delegate.")
+if flags["use_gpu"] == "true" and gpu == "partial":
+    print("ERROR: Following operations are not supported by GPU delegate:\nARG_MAX: Operation is not supported.")
+    print("30 operations will run on the GPU, and the remaining 1 operations will run on the CPU.")
+    print("INFO: Explicitly applied GPU delegate, and the model graph will be partially executed by the delegate.")
+if wording == "litert":
+    unknown = " ".join(f"--{name}={flags[name]}" for name in ("use_xnnpack", "enable_op_profiling"))
+    print(f"WARN: Unconsumed cmdline flags: {unknown}\nINFO: [environment.cc:30] Creating LiteRT environment")
+    if flags["use_gpu"] == "true":
+        print("INFO: Replacing 31 out of 31 node(s) with delegate (LITERT_CL) node, yielding 1 partitions.")
 began = time.perf_counter()
 interpreter = Interpreter(flags["graph"], num_threads=int(flags["num_threads"]))
 interpreter.allocate_tensors()
@@ -56,10 +65,13 @@ if wording == "new":
           f"Warmup (avg): {warmup.mean():g}, Inference (avg): {runs.mean():g}")  # fmt: skip
     print("INFO: Note: as the benchmark tool itself affects memory footprint, the following is only APPROXIMATE.")
     print("INFO: Memory footprint delta from the start of the tool (MB): init=2.5 overall=4.25")
+elif wording == "litert":
+    print(f"========== BENCHMARK RESULTS ==========\nINFO: Model initialization: {init / 1e3:.2f} ms")
+    print(f"INFO: Inference (avg):      {runs.mean() / 1e3:.4f} ms ({len(runs)} runs)")
 else:
     name = "Inference" if wording == "old" else "no stats"
     print(f"Average inference timings in us: Warmup: {warmup.mean():g}, Init: {init:.0f}, {name}: {runs.mean():g}")
-if flags["enable_op_profiling"] == "true":
+if flags["enable_op_profiling"] == "true" and wording != "litert":
     print("""
 Number of nodes executed: 5
 ============================== Summary by node type ==============================

@@ -10,7 +10,8 @@ import pytest
 
 from export.latency.adb import FOLDER, measure
 from export.latency.phone import find_phone
-from export.latency.result import LatencyError
+from export.latency.result import LatencyError, merged
+from export.latency.table import print_timings
 from tests.export.latency.scripted_phone import ROOT, ScriptedPhone, adb
 from tests.export.made import converted, random_module
 
@@ -107,6 +108,30 @@ def test_older_wordings_are_read(plugged, binary, data, wording):
     assert one["latency_ms_p50"] is None
     assert one["latency_ms_std"] >= 0
     assert one["runs"] == 100
+
+
+def test_the_own_tool_of_litert_is_read(plugged, binary, data, capsys):
+    phone = plugged()
+    set_up(phone, wording="litert")
+    settings = QUICK | {"delegates": ["xnnpack", "none", "gpu"], "profile": True}
+    found = list(measure(data, benchmark_model=binary, max_spread=1e9, **settings))
+    assert [(one["delegate"], one["runtime"]) for one in found] == [
+        ("xnnpack", "LiteRT benchmark_model"), ("gpu", "LiteRT benchmark_model"),
+    ]  # fmt: skip
+    assert found[1]["partial"] is False
+    assert not any("operators" in one for one in found)
+    assert "none left out: LiteRT benchmark_model does not know --use_xnnpack" in capsys.readouterr().err
+    assert all("--enable_op_profiling=false" in line for line in phone.lines if "benchmark_model --" in line)
+
+
+def test_a_delegate_that_takes_a_part_is_no_plain_gpu(plugged, binary, data, capsys):
+    set_up(plugged(), gpu="partial")
+    (one,) = measure(data, benchmark_model=binary, max_spread=1e9, **QUICK | {"delegates": ["gpu"]})
+    assert (one["delegate"], one["partial"], one["cpu_operators"]) == ("gpu (partial)", True, ["ARG_MAX"])
+    print_timings([("run", "int8", one)])
+    assert "gpu (partial): CPU ARG_MAX" in capsys.readouterr().out
+    before = one | {"delegate": "gpu", "partial": None}
+    assert merged([before], [one]) == [one]
 
 
 def test_what_is_never_steady_says_so(plugged, binary, data):
