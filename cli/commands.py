@@ -98,6 +98,11 @@ COMMANDS = {
         ),
         "DiffConfig",
     ),
+    "check": Command(
+        "python -m export check",
+        "Says which operators of a run's files each delegate leaves to the CPU, and the oldest runtime of each.",
+        ("python -m export check run=runs/first/<job>", "python -m export check file=int8.tflite"),
+    ),
     "bench": Command(
         "python -m export.latency",
         "Times exported files: those of a run, or those on the front of a sweep.",

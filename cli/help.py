@@ -43,6 +43,11 @@ def room_page(room: str) -> str:
     )
 
 
+def check_page() -> str:
+    """The page of `python -m export check`, which takes a run or a file."""
+    return f"{_opening(COMMANDS['check'])}\n\nsettings:\n  run   a run's folder\n  file  a .tflite file"
+
+
 def choices_page(axes: list[str]) -> str:
     """The page of `python -m choices`, which takes names of axes."""
     return f"{_opening(COMMANDS['choices'])}\n\naxes (default: all of them):\n" + textwrap.fill(

@@ -1,6 +1,6 @@
 """Phone files of a trained run: `python -m export run=<folder>`; without `run`, of the latest sweep's best one.
 
-`python -m export score` and `python -m export diff` judge files that are there already.
+`python -m export score`, `python -m export diff` and `python -m export check` judge files that are there already.
 """
 
 import sys
@@ -46,11 +46,16 @@ def main(cfg: DictConfig) -> None:
 
 def start() -> None:
     """Hands the command line to the command that its first word names."""
-    name = sys.argv[1] if len(sys.argv) > 1 and sys.argv[1] in ("score", "diff") else "export"
+    name = sys.argv[1] if len(sys.argv) > 1 and sys.argv[1] in ("score", "diff", "check") else "export"
     if name == "export":
         run_cli(main, name)
         return
     del sys.argv[1]
+    if name == "check":
+        from export.lint import main as check
+
+        check(sys.argv[1:])
+        return
     if not set(HELP).isdisjoint(sys.argv):
         print(help_page(name))
         return

@@ -7,7 +7,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from cli.arguments import refuse
+from cli.arguments import HELP, refuse
+from cli.help import check_page
 from export.delegates import left_to_cpu, xnnpack_partitions
 from export.flatbuffer import FileError, graph, unpack
 from export.operator_versions import runtime_of
@@ -24,6 +25,9 @@ FAST_INT8 = {"avx512_vnni": "VNNI", "avx_vnni": "VNNI", "asimddp": "dot products
 
 def main(words: list[str]) -> None:
     """Prints a row per file. Exits with 2 for words that do not fit, with 1 where a file cannot be read."""
+    if not set(HELP).isdisjoint(words):
+        print(check_page())
+        return
     given = dict(word.split("=", 1) for word in words if "=" in word)
     if odd := [word for word in words if "=" not in word] + [key for key in given if key not in ("run", "file")]:
         refuse(f"{odd[0]}: want run=<a run's folder> or file=<a .tflite file>")
