@@ -24,14 +24,20 @@ def runtime() -> Any:
 
 
 def answers(module: Any, plain: bool, path: str, images: Any) -> dict[str, Any]:
-    """Every output by its name, `(N, …)` each. Raises RuntimeError or ValueError where the runtime refuses the file."""
+    """Every output by its name, `(N, …)` each, quantised ones as the numbers that they stand for. Raises RuntimeError or ValueError where the runtime refuses the file."""
     ways = module.OpResolverType
     way = ways.BUILTIN_WITHOUT_DEFAULT_DELEGATES if plain else ways.AUTO
     interpreter = module.Interpreter(model_path=path, num_threads=1, experimental_op_resolver_type=way)
     interpreter.allocate_tensors()
     run = interpreter.get_signature_runner()
-    found = [run(image=image[None].astype(np.float32)) for image in images]
-    return {name: np.concatenate([one[name] for one in found]) for name in found[0]}
+    taken = interpreter.get_input_details()[0]["dtype"]
+    found = [run(image=image[None].astype(taken)) for image in images]
+    steps = {name: one["quantization"] for name, one in run.get_output_details().items()}
+    return {name: _real(np.concatenate([one[name] for one in found]), *steps[name]) for name in found[0]}
+
+
+def _real(values: Any, scale: float, zero_point: int) -> Any:
+    return (values.astype(np.float32) - zero_point) * np.float32(scale) if scale else values
 
 
 def main() -> None:

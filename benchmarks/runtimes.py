@@ -1,39 +1,41 @@
-"""Files of every network and kind in older and newer TFLite runtimes: `python -m benchmarks.runtimes`.
+"""Files in older and newer TFLite runtimes: `python -m benchmarks.runtimes [runs=<a sweep's folder>] [root=] [only=] [kinds=]`.
 
-Every backbone with one encoding, and one backbone with every encoding of grades, all at random weights and low resolutions, as
-files of every kind. A runtime must answer as the one that gridlite pins does, or refuse the file itself; anything else is wrong.
+With `runs=` the exported files of its finished runs on their own validation pictures, see `trained_runtimes`; `root=` is where
+their data lies now. A trained network's answers are far apart, and its files are wanted to answer alike in every runtime.
+
+Without it, files of networks at random weights and low resolutions: every backbone with one encoding, and one backbone with every
+encoding of grades; `only=` takes those whose name has that part, `kinds=float32,dynamic` fewer kinds. A runtime must answer as the
+one that gridlite pins does, or refuse the file itself; anything else is wrong.
 
 XNNPACK and a runtime's own kernels round int8 sums differently, and a random network makes much of it. So an answer may also be
 that of the pinned runtime without XNNPACK; and what is like neither *rounds* where it is as near to the float32 file's
 probabilities as the pinned runtime's answers are. Where the pinned runtime's int8 answers are themselves far from float32's, as of
-some random networks, *rounds* says little: the share of pictures answered alike, which is printed, says more.
+some random networks, *rounds* says little: the table of trained networks says more.
 
 The runtimes lie in virtual environments of their own under `.cache/runtimes`, made with `uv` when they are first needed.
 """
 
-import argparse
-import json
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.runtime_answers import LEAST_AGREEMENT, Outputs, Verdict, alike_share, answered, distance_of
 from benchmarks.runtime_environments import RUNTIMES, MissingError
+from benchmarks.trained_runtimes import print_trained, trained
 from choices import CONF, names_of, read_choice
 
 KINDS = ("float32", "float16", "dynamic", "int8", "int8_plain")
-PICTURES, CALIBRATION, LEAST_AGREEMENT = 200, 32, 0.99
+PICTURES, CALIBRATION = 200, 32
 FURTHER = 1.25
 """An answer that is so many times as far from float32's as the pinned runtime's is wrong."""
 SPARE = 0.05
@@ -42,7 +44,6 @@ SMALL, SMALLEST = 64, 32
 """Pixels; the smaller one for networks of more than MANY weights at their usual width."""
 MANY = 1_000_000
 ONE_ENCODING, ONE_BACKBONE = "one_hot", "mobilenet"
-SECONDS = 1800
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,8 @@ def networks() -> list[Network]:
     return first + [Network(ONE_BACKBONE, name) for name in grades if name != ONE_ENCODING]
 
 
-def make_files(network: Network, folder: Path) -> dict[str, Path]:
-    """Kind → file, for a random network; writes `images.npy` beside them, uint8 `(N, S, S, 3)`."""
+def make_files(network: Network, folder: Path, kinds: Sequence[str] = KINDS) -> dict[str, Path]:
+    """Kind → file, for a random network, float32 always; writes `images.npy` beside them, uint8 `(N, S, S, 3)`."""
     from export.quantize import FloatFile
     from tasks.grading_files import GradeModel
 
@@ -79,26 +80,13 @@ def make_files(network: Network, folder: Path) -> dict[str, Path]:
     data = made.converted(module, resolution)[1]
     source = FloatFile(data, made.pictures(CALIBRATION, resolution, seed=1), GradeModel)
     np.save(folder / "images.npy", made.pictures(PICTURES, resolution))
-    files = {kind: folder / f"{kind}.tflite" for kind in KINDS}
+    files = {kind: folder / f"{kind}.tflite" for kind in dict.fromkeys(["float32", *kinds])}
     for kind, path in files.items():
         path.write_bytes(instantiate(OmegaConf.load(CONF / "quantization" / f"{kind}.yaml"))(source))
     return files
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What became of a file in a runtime."""
-
-    what: str
-    """One of WHAT."""
-    why: str = ""
-    difference: float = 0.0
-    """The largest of a probability, from the pinned runtime."""
-
-
 WHAT = ("agrees", "rounds", "refused", "wrong")
-Outputs = Mapping[str, npt.NDArray[Any]]
-"""A file's answers by name, `(N, K)` each, or `(N,)` for an index of a class; one of them is `probabilities`."""
 
 
 def verdict(given: Outputs, pinned: Sequence[Outputs], exact: Outputs) -> Verdict:
@@ -113,58 +101,16 @@ def verdict(given: Outputs, pinned: Sequence[Outputs], exact: Outputs) -> Verdic
     shares = given["probabilities"]
     if shares.shape != exact["probabilities"].shape or not np.isfinite(shares).all():
         return Verdict("wrong", f"probabilities of shape {shares.shape}, finite: {bool(np.isfinite(shares).all())}")
-    alike, difference = max(((_alike(given, one), _distance(given, one).max()) for one in pinned), key=lambda at: at[0])
-    far, wanted = _distance(given, exact).mean(), max(_distance(one, exact).mean() for one in pinned)
+    alike, difference = max(
+        ((alike_share(given, one), distance_of(given, one).max()) for one in pinned), key=lambda at: at[0]
+    )
+    far, wanted = distance_of(given, exact).mean(), max(distance_of(one, exact).mean() for one in pinned)
     why = f"{100 * alike:.1f} % alike, {far:.2g} from float32, pinned {wanted:.2g}"
     if alike >= LEAST_AGREEMENT:
         return Verdict("agrees", why, float(difference))
-    decided = _alike(given, exact) >= min(_alike(one, exact) for one in pinned) - SPARE
+    decided = alike_share(given, exact) >= min(alike_share(one, exact) for one in pinned) - SPARE
     rounds = far <= FURTHER * wanted and decided
     return Verdict("rounds" if rounds else "wrong", why, float(difference))
-
-
-def _alike(one: Outputs, other: Outputs) -> float:
-    """Share of pictures for which every output chooses the same class."""
-    same = [_chosen(values) == _chosen(other[name]) for name, values in one.items()]
-    return float(np.logical_and.reduce(same).mean())
-
-
-def _distance(one: Outputs, other: Outputs) -> npt.NDArray[np.float64]:
-    return np.abs(one["probabilities"].astype(np.float64) - other["probabilities"])
-
-
-def _chosen(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return values.argmax(axis=-1) if values.ndim > 1 else values
-
-
-def answered(
-    python: Path, files: Iterable[Path], folder: Path, *, plain: bool = False
-) -> dict[Path, Outputs | Verdict]:
-    """What an interpreter's runtime answers to `images.npy` beside each file; Verdict where it refuses the file or crashes.
-
-    Args:
-        python: the interpreter.
-        files: .tflite files with one input `image`.
-        folder: for answers.
-        plain: without XNNPACK.
-
-    """
-    found: dict[Path, Outputs | Verdict] = {}
-    left = list(files)
-    while left:
-        target = {path: folder / f"{path.stem}.npz" for path in left}
-        lines = "".join(f"{path}\t{path.parent / 'images.npy'}\t{target[path]}\n" for path in left)
-        worker = [str(python), str(Path(__file__).parent / "runtime_worker.py"), *(["plain"] if plain else [])]
-        done = subprocess.run(worker, input=lines, capture_output=True, text=True, check=False, timeout=SECONDS)
-        said = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-        for path, one in zip(left, said, strict=False):
-            found[path] = Verdict("refused", one["refused"]) if one else dict(np.load(target[path]))
-        left = left[len(said) :]
-        if left:
-            last = (done.stderr.strip().splitlines() or [""])[-1]
-            found[left[0]] = Verdict("wrong", f"the runtime ended with {done.returncode}: {last}")
-            left = left[1:]
-    return found
 
 
 def judged(files: Mapping[str, Path], pythons: Mapping[str, Path], folder: Path) -> dict[tuple[str, str], Verdict]:
@@ -188,19 +134,25 @@ def judged(files: Mapping[str, Path], pythons: Mapping[str, Path], folder: Path)
 
 def main() -> None:
     """Prints what became of each file, then how many of each kind in each runtime."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", help="networks whose name has this part")
-    arguments = parser.parse_args()
+    wanted = {"runs": "", "root": "", "only": "", "kinds": ",".join(KINDS)}
+    given = dict(word.split("=", 1) for word in sys.argv[1:] if "=" in word)
+    kinds = (wanted | given)["kinds"].split(",")
+    if len(given) < len(sys.argv) - 1 or set(given) - set(wanted) or set(kinds) - set(KINDS):
+        raise SystemExit(f"want {' '.join(f'[{name}=]' for name in wanted)}, of the kinds {', '.join(KINDS)}")
+    wanted |= given
     pythons: dict[str, Path] = {}
     for runtime in RUNTIMES:
         try:
             pythons[runtime.name] = runtime.interpreter()
         except MissingError as error:
             print(f"{runtime.name} left out: {error}")
+    if wanted["runs"]:
+        print_trained(trained(Path(wanted["runs"]), wanted["root"] or None, pythons), list(pythons))
+        return
     every: list[dict[tuple[str, str], Verdict]] = []
-    for network in (one for one in networks() if arguments.only in str(one)):
+    for network in (one for one in networks() if wanted["only"] in str(one)):
         with tempfile.TemporaryDirectory() as folder:
-            every.append(judged(make_files(network, Path(folder)), pythons, Path(folder)))
+            every.append(judged(make_files(network, Path(folder), kinds), pythons, Path(folder)))
         for (kind, name), one in every[-1].items():
             print(f"{network}, {kind}, {name}: {one.what} {one.why}, {one.difference:.2g}", flush=True)
     print_matrix(every, list(pythons))
@@ -209,7 +161,7 @@ def main() -> None:
 def print_matrix(every: list[dict[tuple[str, str], Verdict]], names: list[str]) -> None:
     """Kinds × runtimes: how many files of all agree, are refused, are wrong, and the largest difference of a probability."""
     table = Table("file", *names)
-    for kind in KINDS:
+    for kind in dict.fromkeys(kind for one in every for kind, _ in one):
         cells = []
         for name in names:
             those = [one[kind, name] for one in every]

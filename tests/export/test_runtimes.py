@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from benchmarks.runtime_answers import Verdict, answered
 from benchmarks.runtime_environments import RUNTIMES, MissingError
-from benchmarks.runtimes import Verdict, answered, judged, make_files, networks, verdict
+from benchmarks.runtimes import judged, make_files, networks, verdict
+from benchmarks.trained_runtimes import Answered, held, print_trained
 from export import flatbuffer
 from tests.export.made import converted, pictures, random_module
 
@@ -74,3 +76,26 @@ def test_what_is_wrong_and_what_rounds():
     decoded = [answers(pinned, grades)]
     assert verdict(answers(pinned, grades), decoded, answers(exact, grades)).what == "agrees"
     assert verdict(answers(pinned, 3 - grades), decoded, answers(exact, grades)).what == "wrong"
+
+
+def test_a_trained_networks_file_is_held_against_the_pinned_runtime(capsys):
+    shares = np.random.default_rng(0).dirichlet(np.ones(4), 200)
+    turned = shares.copy()
+    turned[:3] = turned[:3, ::-1]
+    alike, difference, kernels, refused = held(answers(turned), answers(shares), answers(turned))
+    assert (alike, kernels, refused) == (197 / 200, 1.0, "")
+    assert difference == np.abs(turned - shares).max()
+    assert held(answers(shares[:, :3]), answers(shares), answers(shares))[0] == 0
+    assert held(answers(shares * np.nan), answers(shares), answers(shares))[0] == 0
+    assert held(Verdict("wrong", "it crashed"), answers(shares), answers(shares))[0] == 0
+    assert np.isnan(held(Verdict("refused", "no such operator"), answers(shares), answers(shares))[0])
+    found = [
+        Answered("a", "int8", "old", 200, alike, difference, kernels, ""),
+        Answered("b", "int8", "old", 100, np.nan, np.nan, np.nan, "no such operator"),
+    ]
+    print_trained(found, ["old"])
+    printed = capsys.readouterr().out
+    assert "98.50 %, lowest 98.5 %" in printed
+    assert "1 refused" in printed
+    assert "refused: int8 by old: no such operator" in printed
+    assert "below 99 %: 1 of 1" in printed

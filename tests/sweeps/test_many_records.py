@@ -7,6 +7,7 @@ from benchmarks.many_records import FOLDS, change_one, make_sweep, measured
 from sweeps.records import answers, run_record
 from sweeps.report.curves import MOST_CURVES
 from sweeps.report.report import MOST_DETAILS, gather, write_report
+from sweeps.tables.foreign_files import FOREIGN, keep_foreign
 from sweeps.tables.runs import read_sweep
 from sweeps.tables.status import progress
 from sweeps.tables.sweep_tables import print_table
@@ -107,6 +108,24 @@ def test_a_folder_that_cannot_be_written_is_read(tmp_path, monkeypatch):
         pd.testing.assert_frame_equal(mine, theirs)
     assert progress(tmp_path).counts == {"done": 200}
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_file_from_elsewhere_stands_beside_what_is_kept(tmp_path):
+    make_sweep(tmp_path, 200)
+    first = next(path for path in sorted(tmp_path.glob("job*")))
+    own = run_record.read_record(first)
+    entry = dict(own["exports"]["int8"]) | {"axes": {"task": "grading", "fold": 0, "backbone": "foreign theirs"}}
+    entry |= {"val/macro_f1": 1.0, "val/accuracy": 1.0}
+    given = pd.read_parquet(first / "export" / "predictions.parquet").query("file == 'int8'")
+    keep_foreign(tmp_path, "theirs", first.name, entry, given.assign(file=FOREIGN, grade=given.label))
+    for _ in range(2):  # what is kept is of the runs alone
+        runs, files = read_sweep(tmp_path)
+        assert len(runs) == 200
+        assert list(files[files.file == FOREIGN].run) == [f"foreign/theirs/{first.name}"]
+        ((_, advice),) = gather(tmp_path)["advice"]
+        (theirs,) = [one for one in advice if one.path == f"foreign/theirs/{first.name}.json"]
+        assert (theirs.val, theirs.test, theirs.command) == (1.0, 1.0, "")
+    assert "foreign theirs" in write_report(tmp_path).read_text()
 
 
 @pytest.mark.slow
