@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
+from annotation.imported import Imported, LeftOut, merged
 from annotation.log import AnnotationError, Statement, csv_of
 from annotation.state import IMPORTED, UNUSABLE
 from annotation.store import Book
@@ -16,7 +17,7 @@ from storage.whole_file import replaced
 CELL = re.compile(r"(?P<photo>.+)_r(?P<row>\d+)_c(?P<col>\d+)")
 
 
-def from_table(book: Book, path: Path) -> list[Statement]:
+def from_table(book: Book, path: Path) -> Imported:
     """A csv with photo, row, col, label (a number or a class's name), and optional annotator and round."""
     said = []
     with csv_of(path) as file:
@@ -34,17 +35,14 @@ def from_table(book: Book, path: Path) -> list[Statement]:
             label = _label(book, (row["label"] or "").strip(), where)
             said.append(Statement(row.get("annotator") or IMPORTED, turn, row["photo"], "label", label, cell))
             checked(book, said[-1], where)
-    return said
+    return _once(said)
 
 
-def from_folders(book: Book, root: Path) -> tuple[list[Statement], list[str]]:
+def from_folders(book: Book, root: Path) -> Imported:
     """A folder per class: of cells named `<photo>_r<row>_c<col>`, or of whole photos that the annotated folder has too.
 
     A cell takes its folder's class. Of whole photos only the best class says something of every cell; the others become the
     photo's kind.
-
-    Returns:
-        what is said, and a line for each file that could not be placed.
 
     """
     stems = {Path(name).stem: name for name in book.photos.files}
@@ -52,7 +50,8 @@ def from_folders(book: Book, root: Path) -> tuple[list[Statement], list[str]]:
         if count > 1:
             del stems[stem]  # which of them is meant?
     stems |= {photo_stem(name): name for name in book.photos.files}
-    said, left = [], []
+    said: list[Statement] = []
+    left: list[LeftOut] = []
     folders = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
     if not folders:
         raise AnnotationError(f"{root}: no class folders in it")
@@ -61,7 +60,8 @@ def from_folders(book: Book, root: Path) -> tuple[list[Statement], list[str]]:
             found = CELL.fullmatch(path.stem)
             name = stems.get(found["photo"] if found else path.stem)
             if name is None:
-                left.append(f"{path}: {book.photos.root} has no photo {found['photo'] if found else path.stem}")
+                wanted = found["photo"] if found else path.stem
+                left.append(LeftOut(str(path), "", f"{book.photos.root} has no photo {wanted}"))
             elif found:
                 label = _label(book, folder.name, str(folder))
                 said.append(Statement(IMPORTED, 0, name, "label", label, (int(found["row"]), int(found["col"]))))
@@ -70,7 +70,15 @@ def from_folders(book: Book, root: Path) -> tuple[list[Statement], list[str]]:
                 said += [Statement(IMPORTED, 0, name, "label", "0", cell) for cell in book.cells]
             else:
                 said.append(Statement(IMPORTED, 0, name, "kind", folder.name))
-    return said, left
+    placed = _once(said)
+    placed.left = left
+    return placed
+
+
+def _once(said: list[Statement]) -> Imported:
+    said, different = merged(said)
+    words = f"{different} cells have several grades of one annotator and round, merged: each has the highest"
+    return Imported(said, notes=[words] if different else [])
 
 
 def to_table(book: Book, path: Path) -> int:

@@ -8,12 +8,14 @@ from datetime import datetime
 from pathlib import Path
 from threading import Lock
 
+import numpy as np
+import numpy.typing as npt
 from PIL import ExifTags
 
 from annotation.log import AnnotationError
 from datamodules.base.errors import DataError
 from datamodules.base.pixels import Image
-from datamodules.images.decoding import SUFFIXES, decode, opened
+from datamodules.images.decoding import SIDEWAYS, SUFFIXES, decode, opened
 from datamodules.screens.photo_folder import photo_file, photo_stem
 
 HELD_BYTES = 400_000_000
@@ -34,6 +36,8 @@ class PhotoFile:
     """Pixels, turned as its EXIF says."""
     taken: datetime | None
     """By its EXIF."""
+    orientation: int = 1
+    """EXIF's number for how the file's own pixels are turned."""
 
 
 class Photos:
@@ -134,7 +138,8 @@ def _looked_at(name: str, path: Path) -> PhotoFile:
     with opened(path) as picture:
         width, height = picture.size
         exif = picture.getexif()
-        if exif.get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8):
+        orientation = exif.get(ExifTags.Base.Orientation, 1)
+        if orientation in SIDEWAYS:
             width, height = height, width
         within = exif.get_ifd(ExifTags.IFD.Exif)
         given = within.get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)
@@ -142,4 +147,11 @@ def _looked_at(name: str, path: Path) -> PhotoFile:
         taken = datetime.strptime(str(given), "%Y:%m:%d %H:%M:%S") if given else None
     except ValueError:
         taken = None
-    return PhotoFile(name, path, width, height, taken)
+    return PhotoFile(name, path, width, height, taken, orientation)
+
+
+def upright(picture: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.uint8]:
+    """Pixels `(H, W, ...)` as they lie in a file, turned as its EXIF orientation says."""
+    turned = np.swapaxes(picture, 0, 1) if orientation in SIDEWAYS else picture
+    down, across = {2: (1, -1), 3: (-1, -1), 4: (-1, 1), 6: (1, -1), 7: (-1, -1), 8: (-1, 1)}.get(orientation, (1, 1))
+    return np.ascontiguousarray(turned[::down, ::across])
