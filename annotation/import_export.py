@@ -5,36 +5,35 @@ import re
 from collections import Counter
 from pathlib import Path
 
+from annotation.earlier_tables import PLACE
 from annotation.imported import Imported, LeftOut, merged
-from annotation.log import AnnotationError, Statement, csv_of
+from annotation.log import AnnotationError, Statement, table_of
 from annotation.state import IMPORTED, UNUSABLE
 from annotation.store import Book
+from datamodules.base.errors import DataError
+from datamodules.base.tables import hint_of, same_name, whole
 from datamodules.images.decoding import SUFFIXES
 from datamodules.screens.photo_folder import photo_stem
 from storage.spreadsheet import harmless
 from storage.whole_file import replaced
 
+ROUND = whole(-999, 999)
 CELL = re.compile(r"(?P<photo>.+)_r(?P<row>\d+)_c(?P<col>\d+)")
 
 
 def from_table(book: Book, path: Path) -> Imported:
     """A csv with photo, row, col, label (a number or a class's name), and optional annotator and round."""
     said = []
-    with csv_of(path) as file:
-        reader = csv.DictReader(file)
-        missing = {"photo", "row", "col", "label"} - set(reader.fieldnames or [])
-        if missing:
-            raise AnnotationError(f"{path}: no column {', '.join(sorted(missing))}; want photo,row,col,label")
-        for number, row in enumerate(reader, 2):
-            where = f"{path}, line {number}"
-            try:
-                cell = int(row["row"]), int(row["col"])
-                turn = int(row.get("round") or (1 if row.get("annotator") else 0))
-            except (TypeError, ValueError):
-                raise AnnotationError(f"{where}: row, col and round have to be whole numbers") from None
-            label = _label(book, (row["label"] or "").strip(), where)
-            said.append(Statement(row.get("annotator") or IMPORTED, turn, row["photo"], "label", label, cell))
-            checked(book, said[-1], where)
+    for where, row in table_of(path, ("photo", "row", "col", "label")):
+        try:
+            cell = PLACE.read(row, "row", where), PLACE.read(row, "col", where)
+            turn = ROUND.read(row, "round", where) if row.get("round") else (1 if row.get("annotator") else 0)
+        except DataError as error:
+            raise AnnotationError(str(error)) from None
+        label = _label(book, row["label"], where)
+        photo = same_name(row["photo"])
+        said.append(Statement(row.get("annotator") or IMPORTED, turn, photo, "label", label, cell))
+        checked(book, said[-1], where)
     return _once(said)
 
 
@@ -109,7 +108,7 @@ def _label(book: Book, text: str, where: str) -> str:
     if text in ("", "NA", UNUSABLE) or text in map(str, range(len(book.class_names))):
         return "" if text == "NA" else text
     raise AnnotationError(
-        f"{where}: label {text}: want 0 to {len(book.class_names) - 1}, or {', '.join(book.class_names)}"
+        f"{where}: label {text:.60}: want 0 to {len(book.class_names) - 1}, or {', '.join(book.class_names)}{hint_of(text)}"
     )
 
 

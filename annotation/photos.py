@@ -15,12 +15,13 @@ from PIL import ExifTags
 from annotation.log import AnnotationError
 from datamodules.base.errors import DataError
 from datamodules.base.pixels import Image
+from datamodules.base.tables import same_name
 from datamodules.images.decoding import SIDEWAYS, SUFFIXES, decode, opened
 from datamodules.screens.photo_folder import photo_file, photo_stem
 
 HELD_BYTES = 400_000_000
 """Of decoded photos that are kept in memory: the open one, its neighbours, and those of a few others at work."""
-UNREADABLE = frozenset({".heic", ".heif", ".avif", ".dng", ".cr2", ".nef", ".arw"})
+UNREADABLE = frozenset({".heic", ".heif", ".avif", ".dng", ".cr2", ".nef", ".arw"}) - SUFFIXES
 """What phones and cameras write and Pillow does not read."""
 
 
@@ -84,7 +85,7 @@ class Photos:
                     yield Path(place, name)
 
     def _take(self, path: Path) -> None:
-        name = path.relative_to(self.base).as_posix()
+        name = same_name(path.relative_to(self.base).as_posix())
         why = self._problem(name, path)
         if not why:
             try:
@@ -110,7 +111,7 @@ class Photos:
 
     def __getitem__(self, name: str) -> PhotoFile:
         """The photo of that name. Raises AnnotationError where it is none of this folder's."""
-        found = self.files.get(name)
+        found = self.files.get(same_name(name))
         if found is None:
             raise AnnotationError(f"{name}: no photo of {self.base}")
         return found

@@ -53,7 +53,7 @@ def test_a_table_brings_annotators_names_and_numbers(book, tmp_path):
     ("text", "wanted"),
     [
         ("photo,row,label\n", "no column col"),
-        ("photo,row,col,label\nphoto0.png,0,x,1\n", "line 2: row, col and round"),
+        ("photo,row,col,label\nphoto0.png,0,x,1\n", "line 2: col='x': want a whole number"),
         ("photo,row,col,label\nphoto0.png,0,0,awful\n", "line 2: label awful: want 0 to 4, or none, minor"),
         ("photo,row,col,label\nphoto9.png,0,0,1\n", "line 2: photo9.png: no photo of"),
         ("photo,row,col,label\nphoto0.png,5,0,1\n", "line 2: cell (5, 0)"),
