@@ -150,12 +150,13 @@ def _outline(book: Book, name: str) -> npt.NDArray[np.float64] | None:
     given = book.state[name].corners
     if given is not None:
         return np.array(given).reshape(4, 2)
-    from datamodules.screens.outline import OutlineError
+    from datamodules.screens.outline import OutlineError, from_upper_side
     from export.outline.find import find
 
     picture = book.photos.pixels(name)
     try:
-        return np.clip(find(picture).corners, 0, [picture.shape[1], picture.shape[0]])
+        found = from_upper_side(find(picture).corners, short=book.grid.columns <= book.grid.rows)
+        return np.clip(found, 0, [picture.shape[1], picture.shape[0]])
     except OutlineError:
         return None
 

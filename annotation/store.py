@@ -13,6 +13,8 @@ from threading import RLock
 from annotation.earlier_tables import KNOWN, check_outline, earlier_statements
 from annotation.log import AnnotationError, Log, Statement
 from annotation.photos import Photos
+from annotation.profile import FILE as PROFILE
+from annotation.profile import check_earlier, check_profile, write_profile
 from annotation.state import IMPORTED, PHOTO_FIELDS, UNUSABLE, Cell, PhotoState, State, plain_number
 from datamodules.base.tables import WHOLE
 from datamodules.screens.grid import Grid
@@ -45,21 +47,27 @@ class Book:
         self._lines: dict[str, tuple[str, str]] = {}
         self.extra: list[str] = []
         """Columns of an earlier photos.csv that are kept, though nothing here needs them."""
+        profiled = check_profile(photos.root, self.class_names, grid)
         if not writes:
-            self._take_in(
-                self.log.read()
-                if self.log.path.exists()
-                else earlier_statements(self.photos, self.extra, self.check, self.check_cell)
-            )
+            if self.log.path.exists():
+                self._take_in(self._checked_log(profiled))
+            else:
+                self._take_in(earlier_statements(self.photos, self.extra, self.check, self.check_cell))
             return
         try:
             with self._thread, self.log.held():
                 if not self.log.path.exists():
                     self._import_tables()
-                self._take_in(self.log.read())
+                self._take_in(self._checked_log(profiled))
                 self._write_tables()
         except OSError as error:
             raise AnnotationError(f"{photos.root}: cannot write here ({error.strerror})") from None
+
+    def _checked_log(self, profiled: bool) -> list[Statement]:
+        said = self.log.read()
+        if not profiled:
+            check_earlier(self.log.path, self.photos.root / "cells.csv", said, len(self.class_names), self.grid)
+        return said
 
     @contextmanager
     def reading(self) -> Iterator[State]:
@@ -151,6 +159,8 @@ class Book:
     def _write_tables(self) -> None:
         if not self.state.photos:
             return  # somebody only had a look
+        if not (self.photos.root / PROFILE).exists():
+            write_profile(self.photos.root, self.class_names, self.grid)
         rows = [self._lines_of(name) for name in self.state.photos if name in self.photos.files and self.complete(name)]
         header = ",".join((*KNOWN, *self.extra))
         _replace(self.photos.root / "photos.csv", "".join([header + "\n", *(photo for photo, _ in rows)]))
