@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from cli.command_line import require_keys, run_cli, stop_or_report
 from cli.train_schema import register
+from datamodules.base.errors import DataError
 from tasks.base import doubt_of, task_of
 
 register()
@@ -24,10 +25,14 @@ def main(cfg: DictConfig) -> None:
     with stop_or_report(folder):
         table = Path(cfg.output) if cfg.output else folder / f"predictions-{Path(cfg.input).resolve().name}.csv"
         predictor = task_of(given).predictor(given, cfg.checkpoint)
+        if cfg.pictures != "auto" and not predictor.preprocessing.get("grid"):
+            raise DataError(
+                f"pictures={cfg.pictures}: {given} answers whole pictures; want it for networks of cells alone"
+            )
         if words := doubt_of(given):
             print(f"note: {words}")
         table.parent.mkdir(parents=True, exist_ok=True)
-        print(predictor.predict_folder(Path(cfg.input), table, cfg.batch_size))
+        print(predictor.predict_folder(Path(cfg.input), table, cfg.batch_size, cfg.pictures))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,11 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from annotation import agreement, coco, import_export
+from annotation import agreement, import_export
+from annotation.coco import from_coco
+from annotation.coco_categories import Category, category
+from annotation.coco_export import to_coco
+from annotation.imported import told, without_lowering
 from annotation.label_errors import doubts, write_doubts
 from annotation.log import AnnotationError, LogError
 from annotation.photos import Photos
@@ -60,6 +64,14 @@ def _add_arguments(name: str, command: OneLineParser) -> None:
             "--category", action="append", default=[], metavar="NAME=GRADE",
             help="what a COCO category means: scratch=1,2@0.05 is grade 1, from 5 %% of a cell on grade 2",
         )  # fmt: skip
+        command.add_argument(
+            "--empty", choices=("leave", "no-damage"), default="leave",
+            help="a photo on which a COCO file has nothing drawn is left as it is, or has no damage",
+        )  # fmt: skip
+        command.add_argument(
+            "--earlier", choices=("keep", "replace"), default="keep",
+            help="a grade that the same annotator gave before and that is higher stays, or is replaced",
+        )  # fmt: skip
     elif name == "export":
         command.add_argument("--to", type=Path, required=True, help="a .csv or .json to write")
 
@@ -97,26 +109,40 @@ def _import(book: Book, arguments: argparse.Namespace) -> list[str]:
     source: Path = arguments.source
     if not source.exists():
         refuse(f"--from {source}: no such file or folder; want a csv, a COCO .json or a folder per class")
-    left: list[str] = []
     if source.is_dir():
-        said, left = import_export.from_folders(book, source)
-    elif source.suffix == ".json":
-        meaning = {}
-        for one in arguments.category:
-            name, equals, text = one.rpartition("=")
-            if not equals:
-                refuse(f"--category {one}: want NAME=GRADE, such as {one}=3 or {one}=3,4@0.3")
-            meaning[name] = coco.category(text)
-        said, left = coco.from_coco(book, source, meaning, lambda name: _outline(book, name))
+        found = import_export.from_folders(book, source)
+    elif source.suffix.lower() == ".json":
+        found = from_coco(
+            book, source, _categories(arguments.category), lambda name: _outline(book, name),
+            empty_undamaged=arguments.empty == "no-damage",
+        )  # fmt: skip
     else:
-        said = import_export.from_table(book, source)
+        found = import_export.from_table(book, source)
+    said, lower = without_lowering(book, found.said) if arguments.earlier == "keep" else (found.said, [])
     if said:
         book.say(said)
+    if lower:
+        found.notes.append(
+            f"{len(lower)} cells keep their earlier grade, which is higher than that of {source}, the first: {lower[0].cell} "
+            f"of {lower[0].photo}; --earlier replace takes the lower ones"
+        )
+    for line in (*(f"note: {note}" for note in found.notes), *told(found.left, book.photos.root)):
+        print(line)
+    if not found.said:
+        sys.exit(f"error: {source}: nothing in it could be placed ({len(found.left)} entries left out)")
     cells = sum(one.cell is not None for one in said)
-    return [
-        *(f"left out: {line}" for line in left),
-        f"{cells} cells of {len({one.photo for one in said})} photos: {book.log.path}",
-    ]
+    return [f"{cells} cells of {len({one.photo for one in said})} photos: {book.log.path}"]
+
+
+def _categories(words: list[str]) -> dict[str, Category]:
+    meaning: dict[str, Category] = {}
+    for one in words:
+        name, equals, text = one.rpartition("=")
+        if not equals or not name:
+            refuse(f"--category {one}: want NAME=GRADE, such as {one.strip('=')}=3 or {one.strip('=')}=3,4@0.3")
+        if meaning.setdefault(name, category(text)) != category(text):
+            refuse(f"--category {name}: is given twice; want it once")
+    return meaning
 
 
 def _outline(book: Book, name: str) -> npt.NDArray[np.float64] | None:
@@ -124,12 +150,13 @@ def _outline(book: Book, name: str) -> npt.NDArray[np.float64] | None:
     given = book.state[name].corners
     if given is not None:
         return np.array(given).reshape(4, 2)
-    from datamodules.screens.outline import OutlineError
+    from datamodules.screens.outline import OutlineError, from_upper_side
     from export.outline.find import find
 
     picture = book.photos.pixels(name)
     try:
-        return np.clip(find(picture).corners, 0, [picture.shape[1], picture.shape[0]])
+        found = from_upper_side(find(picture).corners, short=book.grid.columns <= book.grid.rows)
+        return np.clip(found, 0, [picture.shape[1], picture.shape[0]])
     except OutlineError:
         return None
 
@@ -139,7 +166,7 @@ def _export(book: Book, arguments: argparse.Namespace) -> list[str]:
     if target.suffix not in (".csv", ".json"):
         raise AnnotationError(f"--to {target}: want a name that ends with .csv or .json (COCO)")
     if target.suffix == ".json":
-        return [f"{coco.to_coco(book, target)} polygons: {target}"]
+        return [f"{to_coco(book, target)} polygons: {target}"]
     return [f"{import_export.to_table(book, target)} cells: {target}"]
 
 

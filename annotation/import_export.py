@@ -5,46 +5,43 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from annotation.log import AnnotationError, Statement, csv_of
+from annotation.earlier_tables import PLACE
+from annotation.imported import Imported, LeftOut, merged
+from annotation.log import AnnotationError, Statement, table_of
 from annotation.state import IMPORTED, UNUSABLE
 from annotation.store import Book
+from datamodules.base.errors import DataError
+from datamodules.base.tables import hint_of, same_name, whole
 from datamodules.images.decoding import SUFFIXES
 from datamodules.screens.photo_folder import photo_stem
 from storage.spreadsheet import harmless
 from storage.whole_file import replaced
 
+ROUND = whole(-999, 999)
 CELL = re.compile(r"(?P<photo>.+)_r(?P<row>\d+)_c(?P<col>\d+)")
 
 
-def from_table(book: Book, path: Path) -> list[Statement]:
+def from_table(book: Book, path: Path) -> Imported:
     """A csv with photo, row, col, label (a number or a class's name), and optional annotator and round."""
     said = []
-    with csv_of(path) as file:
-        reader = csv.DictReader(file)
-        missing = {"photo", "row", "col", "label"} - set(reader.fieldnames or [])
-        if missing:
-            raise AnnotationError(f"{path}: no column {', '.join(sorted(missing))}; want photo,row,col,label")
-        for number, row in enumerate(reader, 2):
-            where = f"{path}, line {number}"
-            try:
-                cell = int(row["row"]), int(row["col"])
-                turn = int(row.get("round") or (1 if row.get("annotator") else 0))
-            except (TypeError, ValueError):
-                raise AnnotationError(f"{where}: row, col and round have to be whole numbers") from None
-            label = _label(book, (row["label"] or "").strip(), where)
-            said.append(Statement(row.get("annotator") or IMPORTED, turn, row["photo"], "label", label, cell))
-            checked(book, said[-1], where)
-    return said
+    for where, row in table_of(path, ("photo", "row", "col", "label")):
+        try:
+            cell = PLACE.read(row, "row", where), PLACE.read(row, "col", where)
+            turn = ROUND.read(row, "round", where) if row.get("round") else (1 if row.get("annotator") else 0)
+        except DataError as error:
+            raise AnnotationError(str(error)) from None
+        label = _label(book, row["label"], where)
+        photo = same_name(row["photo"])
+        said.append(Statement(row.get("annotator") or IMPORTED, turn, photo, "label", label, cell))
+        checked(book, said[-1], where)
+    return _once(said)
 
 
-def from_folders(book: Book, root: Path) -> tuple[list[Statement], list[str]]:
+def from_folders(book: Book, root: Path) -> Imported:
     """A folder per class: of cells named `<photo>_r<row>_c<col>`, or of whole photos that the annotated folder has too.
 
     A cell takes its folder's class. Of whole photos only the best class says something of every cell; the others become the
     photo's kind.
-
-    Returns:
-        what is said, and a line for each file that could not be placed.
 
     """
     stems = {Path(name).stem: name for name in book.photos.files}
@@ -52,7 +49,8 @@ def from_folders(book: Book, root: Path) -> tuple[list[Statement], list[str]]:
         if count > 1:
             del stems[stem]  # which of them is meant?
     stems |= {photo_stem(name): name for name in book.photos.files}
-    said, left = [], []
+    said: list[Statement] = []
+    left: list[LeftOut] = []
     folders = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
     if not folders:
         raise AnnotationError(f"{root}: no class folders in it")
@@ -61,7 +59,8 @@ def from_folders(book: Book, root: Path) -> tuple[list[Statement], list[str]]:
             found = CELL.fullmatch(path.stem)
             name = stems.get(found["photo"] if found else path.stem)
             if name is None:
-                left.append(f"{path}: {book.photos.root} has no photo {found['photo'] if found else path.stem}")
+                wanted = found["photo"] if found else path.stem
+                left.append(LeftOut(str(path), "", f"{book.photos.root} has no photo {wanted}"))
             elif found:
                 label = _label(book, folder.name, str(folder))
                 said.append(Statement(IMPORTED, 0, name, "label", label, (int(found["row"]), int(found["col"]))))
@@ -70,7 +69,15 @@ def from_folders(book: Book, root: Path) -> tuple[list[Statement], list[str]]:
                 said += [Statement(IMPORTED, 0, name, "label", "0", cell) for cell in book.cells]
             else:
                 said.append(Statement(IMPORTED, 0, name, "kind", folder.name))
-    return said, left
+    placed = _once(said)
+    placed.left = left
+    return placed
+
+
+def _once(said: list[Statement]) -> Imported:
+    said, different = merged(said)
+    words = f"{different} cells have several grades of one annotator and round, merged: each has the highest"
+    return Imported(said, notes=[words] if different else [])
 
 
 def to_table(book: Book, path: Path) -> int:
@@ -101,7 +108,7 @@ def _label(book: Book, text: str, where: str) -> str:
     if text in ("", "NA", UNUSABLE) or text in map(str, range(len(book.class_names))):
         return "" if text == "NA" else text
     raise AnnotationError(
-        f"{where}: label {text}: want 0 to {len(book.class_names) - 1}, or {', '.join(book.class_names)}"
+        f"{where}: label {text:.60}: want 0 to {len(book.class_names) - 1}, or {', '.join(book.class_names)}{hint_of(text)}"
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from annotation.log import AnnotationError, csv_of
+from annotation.log import AnnotationError, table_of
 from annotation.state import UNUSABLE
 from annotation.store import Book
 from datamodules.screens.photo_folder import cell_name
@@ -110,8 +110,7 @@ def read_doubts(root: Path) -> list[dict[str, Any]]:
     path = root / FILE
     if not path.exists():
         return []
-    with csv_of(path) as file:
-        rows = list(csv.DictReader(file))
+    rows = [row for _, row in table_of(path, COLUMNS)]
     try:
         return [
             {"photo": row["photo"], "row": int(row["row"]), "col": int(row["col"]), "label": int(row["label"]),

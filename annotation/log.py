@@ -7,14 +7,16 @@ removed, so the log is also the history. Several processes may append to it at o
 import csv
 import io
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
 
 from filelock import FileLock, Timeout
+
+from datamodules.base.errors import DataError
+from datamodules.base.tables import Table, same_name
 
 COLUMNS = ("time", "annotator", "round", "photo", "row", "col", "field", "value")
 LOCK_S = 30.0
@@ -28,14 +30,13 @@ class LogError(RuntimeError):
     """The log cannot be used now: held by another process, or damaged. What was to be said has not been said."""
 
 
-@contextmanager
-def csv_of(path: Path) -> Iterator[TextIO]:
-    """A csv, open. Raises AnnotationError, within the block too, where it is none in UTF-8."""
+def table_of(path: Path, wanted: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Where each line of a csv stands, and its values by column. Raises AnnotationError for what is no such csv."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            yield file
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise AnnotationError(f"{path}: not a csv in UTF-8 ({error})") from None
+        for line, row in Table(path, wanted):
+            yield f"{path}, line {line}", row
+    except DataError as error:
+        raise AnnotationError(str(error)) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ class Log:
         time, annotator, number, photo, row, col, field, value = values
         try:
             cell = (int(row), int(col)) if row else None
-            said = Statement(annotator, int(number), photo, field, value, cell, time)
+            said = Statement(annotator, int(number), same_name(photo), field, value, cell, time)
             if field == "corners" and value:
                 _, *_ = map(float, value.split())
         except ValueError:

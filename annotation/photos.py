@@ -8,17 +8,20 @@ from datetime import datetime
 from pathlib import Path
 from threading import Lock
 
+import numpy as np
+import numpy.typing as npt
 from PIL import ExifTags
 
 from annotation.log import AnnotationError
 from datamodules.base.errors import DataError
 from datamodules.base.pixels import Image
-from datamodules.images.decoding import SUFFIXES, decode, opened
+from datamodules.base.tables import same_name
+from datamodules.images.decoding import SIDEWAYS, SUFFIXES, decode, opened
 from datamodules.screens.photo_folder import photo_file, photo_stem
 
 HELD_BYTES = 400_000_000
 """Of decoded photos that are kept in memory: the open one, its neighbours, and those of a few others at work."""
-UNREADABLE = frozenset({".heic", ".heif", ".avif", ".dng", ".cr2", ".nef", ".arw"})
+UNREADABLE = frozenset({".heic", ".heif", ".avif", ".dng", ".cr2", ".nef", ".arw"}) - SUFFIXES
 """What phones and cameras write and Pillow does not read."""
 
 
@@ -34,6 +37,8 @@ class PhotoFile:
     """Pixels, turned as its EXIF says."""
     taken: datetime | None
     """By its EXIF."""
+    orientation: int = 1
+    """EXIF's number for how the file's own pixels are turned."""
 
 
 class Photos:
@@ -80,7 +85,7 @@ class Photos:
                     yield Path(place, name)
 
     def _take(self, path: Path) -> None:
-        name = path.relative_to(self.base).as_posix()
+        name = same_name(path.relative_to(self.base).as_posix())
         why = self._problem(name, path)
         if not why:
             try:
@@ -106,7 +111,7 @@ class Photos:
 
     def __getitem__(self, name: str) -> PhotoFile:
         """The photo of that name. Raises AnnotationError where it is none of this folder's."""
-        found = self.files.get(name)
+        found = self.files.get(same_name(name))
         if found is None:
             raise AnnotationError(f"{name}: no photo of {self.base}")
         return found
@@ -134,7 +139,8 @@ def _looked_at(name: str, path: Path) -> PhotoFile:
     with opened(path) as picture:
         width, height = picture.size
         exif = picture.getexif()
-        if exif.get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8):
+        orientation = exif.get(ExifTags.Base.Orientation, 1)
+        if orientation in SIDEWAYS:
             width, height = height, width
         within = exif.get_ifd(ExifTags.IFD.Exif)
         given = within.get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)
@@ -142,4 +148,11 @@ def _looked_at(name: str, path: Path) -> PhotoFile:
         taken = datetime.strptime(str(given), "%Y:%m:%d %H:%M:%S") if given else None
     except ValueError:
         taken = None
-    return PhotoFile(name, path, width, height, taken)
+    return PhotoFile(name, path, width, height, taken, orientation)
+
+
+def upright(picture: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.uint8]:
+    """Pixels `(H, W, ...)` as they lie in a file, turned as its EXIF orientation says."""
+    turned = np.swapaxes(picture, 0, 1) if orientation in SIDEWAYS else picture
+    down, across = {2: (1, -1), 3: (-1, -1), 4: (-1, 1), 6: (1, -1), 7: (-1, -1), 8: (-1, 1)}.get(orientation, (1, 1))
+    return np.ascontiguousarray(turned[::down, ::across])

@@ -10,20 +10,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
 
-from annotation.log import AnnotationError, Log, Statement, csv_of
+from annotation.earlier_tables import KNOWN, check_outline, earlier_statements
+from annotation.log import AnnotationError, Log, Statement
 from annotation.photos import Photos
+from annotation.profile import FILE as PROFILE
+from annotation.profile import check_earlier, check_profile, write_profile
 from annotation.state import IMPORTED, PHOTO_FIELDS, UNUSABLE, Cell, PhotoState, State, plain_number
-from datamodules.screens.grid import Grid, check_corners
-from datamodules.screens.photo_folder import CORNER_COLUMNS, NO_LABEL, TRUE_WORDS
+from datamodules.base.tables import WHOLE
+from datamodules.screens.grid import Grid
+from datamodules.screens.photo_folder import CORNER_COLUMNS, FALSE_WORDS, NO_LABEL, TRUE_WORDS
 from storage.whole_file import write_whole
 
-KNOWN = ("photo", *PHOTO_FIELDS, "width", "height", *CORNER_COLUMNS)
 UNPRINTABLE = re.compile(r'[\x00-\x1f\x7f<>"]')
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-FALSE_WORDS = {"0", "false", "no"}
 MOST_ROUNDS = 99
-RESERVED = ("row", "col", "label", "settled", "votes", "corners", "turned")
-"""What statements are about: no further column of photos.csv may be called so."""
 
 
 class Book:
@@ -45,18 +45,29 @@ class Book:
         self.cells: list[Cell] = [(row, col) for row in range(grid.rows) for col in range(grid.columns)]
         self._thread = RLock()
         self._lines: dict[str, tuple[str, str]] = {}
-        self._extra: list[str] = []
+        self.extra: list[str] = []
+        """Columns of an earlier photos.csv that are kept, though nothing here needs them."""
+        profiled = check_profile(photos.root, self.class_names, grid)
         if not writes:
-            self._take_in(self.log.read() if self.log.path.exists() else self._tables())
+            if self.log.path.exists():
+                self._take_in(self._checked_log(profiled))
+            else:
+                self._take_in(earlier_statements(self.photos, self.extra, self.check, self.check_cell))
             return
         try:
             with self._thread, self.log.held():
                 if not self.log.path.exists():
                     self._import_tables()
-                self._take_in(self.log.read())
+                self._take_in(self._checked_log(profiled))
                 self._write_tables()
         except OSError as error:
             raise AnnotationError(f"{photos.root}: cannot write here ({error.strerror})") from None
+
+    def _checked_log(self, profiled: bool) -> list[Statement]:
+        said = self.log.read()
+        if not profiled:
+            check_earlier(self.log.path, self.photos.root / "cells.csv", said, len(self.class_names), self.grid)
+        return said
 
     @contextmanager
     def reading(self) -> Iterator[State]:
@@ -102,19 +113,20 @@ class Book:
         if said.field == "unusable" and said.value.strip().lower() not in ("", *TRUE_WORDS, *FALSE_WORDS):
             raise AnnotationError(f"unusable={said.value}: want 1, or nothing")
         if said.field in ("label", "settled", "votes"):
-            self._check_cell(said)
+            self.check_cell(said)
         elif said.field == "corners" and said.value:
-            _check_outline(said.value, file.width, file.height)
-        elif said.field not in ("corners", "turned", *PHOTO_FIELDS, *self._extra):
+            check_outline(said.value, file.width, file.height)
+        elif said.field not in ("corners", "turned", *PHOTO_FIELDS, *self.extra):
             raise AnnotationError(f"{said.field}: nothing that is said of photos; want {', '.join(PHOTO_FIELDS)}")
 
-    def _check_cell(self, said: Statement) -> None:
+    def check_cell(self, said: Statement) -> None:
+        """Raises AnnotationError for a cell that the grid lacks, or a label or votes that are none."""
         if said.cell not in self.cells:
             raise AnnotationError(f"cell {said.cell}: the grid has {self.grid.rows} rows of {self.grid.columns}")
         labels = [str(label) for label in range(len(self.class_names))]
         if said.field == "votes":
             counts = said.value.split()
-            if len(counts) != len(labels) or not all(count.isdecimal() for count in counts):
+            if len(counts) != len(labels) or not all(WHOLE.fullmatch(count) for count in counts):
                 raise AnnotationError(f"votes={said.value!r}: want {len(labels)} counts, one for each label")
         elif said.value not in ("", UNUSABLE, *labels):
             raise AnnotationError(f"{said.field}={said.value}: want {', '.join(labels)} or {UNUSABLE}")
@@ -134,7 +146,7 @@ class Book:
             self.photos.scan()  # another process knows photos that were added since
         for name in touched & self.photos.files.keys():
             columns = self.state[name].columns
-            self._extra += [key for key in columns if key not in KNOWN and key not in self._extra]
+            self.extra += [key for key in columns if key not in KNOWN and key not in self.extra]
             self._lines.pop(name, None)
 
     def _derive(self) -> None:
@@ -147,8 +159,10 @@ class Book:
     def _write_tables(self) -> None:
         if not self.state.photos:
             return  # somebody only had a look
+        if not (self.photos.root / PROFILE).exists():
+            write_profile(self.photos.root, self.class_names, self.grid)
         rows = [self._lines_of(name) for name in self.state.photos if name in self.photos.files and self.complete(name)]
-        header = ",".join((*KNOWN, *self._extra))
+        header = ",".join((*KNOWN, *self.extra))
         _replace(self.photos.root / "photos.csv", "".join([header + "\n", *(photo for photo, _ in rows)]))
         _replace(
             self.photos.root / "cells.csv", "".join(["photo,row,col,label,votes\n", *(cells for _, cells in rows)])
@@ -161,7 +175,7 @@ class Book:
             assert one.corners is not None
             known = {"photo": name, "width": file.width, "height": file.height, **one.columns}
             known |= dict(zip(CORNER_COLUMNS, map(plain_number, one.corners), strict=True))
-            photo = _csv([[known.get(key, "") for key in (*KNOWN, *self._extra)]])
+            photo = _csv([[known.get(key, "") for key in (*KNOWN, *self.extra)]])
             cells = [] if one.left_out else [[name, *cell, *self._label_and_votes(one, cell)] for cell in self.cells]
             self._lines[name] = photo, _csv(cells)
         return self._lines[name]
@@ -178,80 +192,13 @@ class Book:
         return NO_LABEL if label in ("", UNUSABLE) else label, " ".join(map(str, counts)) if any(counts) else ""
 
     def _import_tables(self) -> None:
-        said = self._tables()
+        said = earlier_statements(self.photos, self.extra, self.check, self.check_cell)
         for name in ("photos.csv", "cells.csv"):
             path = self.photos.root / name
             if path.exists():
                 shutil.copy2(path, path.with_name(f"{path.stem}.before{path.suffix}"))
         if said:
             self.log.append(said)
-
-    def _tables(self) -> list[Statement]:
-        """What photos.csv and cells.csv say that were there before."""
-        said: list[Statement] = []
-        for name, wanted, written in (
-            ("photos.csv", ("photo",), self._imported_photo), ("cells.csv", ("photo", "row", "col", "label"), self._imported_cell)
-        ):  # fmt: skip
-            path = self.photos.root / name
-            if not path.exists():
-                continue
-            with csv_of(path) as file:
-                reader = csv.DictReader(file)
-                if missing := [column for column in wanted if column not in (reader.fieldnames or [])]:
-                    raise AnnotationError(f"{path}: no column {', '.join(missing)}")
-                for number, row in enumerate(reader, 2):
-                    said += written({key: value or "" for key, value in row.items() if key}, f"{path}, line {number}")
-        return said
-
-    def _imported_photo(self, row: dict[str, str], where: str) -> list[Statement]:
-        name = row["photo"]
-        if name not in self.photos.files:
-            self.photos.left_out.append(f"{name or '(no name)'}: {where} lists it, and there is no such readable photo")
-        self._extra += [key for key in row if key not in (*KNOWN, *RESERVED, *self._extra)]
-        corners = [row.get(key, "").strip() for key in CORNER_COLUMNS]
-        said = [Statement(IMPORTED, 0, name, "corners", " ".join(corners))] if all(corners) else []
-        for key in (*PHOTO_FIELDS, *self._extra):
-            value = row.get(key, "")
-            if key == "unusable":
-                value = "1" if value.strip().lower() in TRUE_WORDS else ""
-            if value:
-                said.append(Statement(IMPORTED, 0, name, key, value))
-        return self._checked(said, where)
-
-    def _imported_cell(self, row: dict[str, str], where: str) -> list[Statement]:
-        try:
-            cell = int(row["row"]), int(row["col"])
-        except ValueError:
-            raise AnnotationError(f"{where}: row and col have to be whole numbers") from None
-        given = {"label": row["label"].strip(), "votes": row.get("votes", "").strip()}
-        if given["label"] == NO_LABEL:
-            given["label"] = ""
-        said = [Statement(IMPORTED, 0, row["photo"], field, value, cell) for field, value in given.items() if value]
-        return self._checked(said, where)
-
-    def _checked(self, said: list[Statement], where: str) -> list[Statement]:
-        """Of photos that are gone, what can be kept is kept: they may come back."""
-        try:
-            for one in said:
-                if one.photo in self.photos.files:
-                    self.check(one)
-                elif one.field == "corners":
-                    _check_outline(one.value, 10**6, 10**6)
-                elif one.cell is not None:
-                    self._check_cell(one)
-        except AnnotationError as error:
-            raise AnnotationError(f"{where}: {error}") from None
-        return said
-
-
-def _check_outline(text: str, width: int, height: int) -> None:
-    import numpy as np
-
-    try:
-        corners = np.array(text.split(), float).reshape(4, 2)
-        check_corners(corners, width, height)
-    except ValueError as error:
-        raise AnnotationError(f"corners: {error}") from None
 
 
 def _csv(rows: list[list[object]]) -> str:

@@ -27,7 +27,9 @@ class PredictConfig:
     run: str = MISSING
     """A run's folder, the one with record.json, or an exported .tflite file."""
     input: str = MISSING
-    """A folder of images, each one cell, or of phone photos (photos.csv and photos/)."""
+    """A folder of images, each one cell or a photo of a whole phone, or of phone photos (photos.csv and photos/)."""
+    pictures: str = "auto"
+    """What images without photos.csv are to a network of cells: cells, phones (outlines are found), or auto, by their looks."""
     output: str | None = None
     """The csv to write; None writes predictions.csv into the input folder's name under the run."""
     checkpoint: str = "shipped"

@@ -162,5 +162,5 @@ def _columns(header: Sequence[str]) -> list[str]:
 
 def _value(text: str) -> float:
     if text not in ("0", "1", "0.0", "1.0"):
-        raise ValueError(f"{text!r}; want 0 or 1")
+        raise ValueError(f"{text!r:.60}; want 0 or 1")
     return float(text)

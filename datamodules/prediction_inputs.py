@@ -11,7 +11,9 @@ from datamodules.base.errors import DataError
 from datamodules.base.pixels import Image, resize
 from datamodules.images.decoding import SUFFIXES, centre_square, decode
 from datamodules.screens.grid import Grid, cut_cells
+from datamodules.screens.outline import OutlineError
 from datamodules.screens.photo_folder import cell_name, checked_corners, read_photo_folder
+from datamodules.whole_photos import KINDS, Find, cut_whole, kinds_of
 
 Sample = tuple[dict[str, Any], Image]
 """Columns that say which it is, and pixels `(H, W, 3)`."""
@@ -33,8 +35,21 @@ class InputSpec(Protocol):
         """As `Samples.preprocessing` has it."""
 
 
-def read_samples(root: Path, grader: InputSpec, key: str = "input") -> Iterator[Sample]:
-    """Columns and pixels `(S, S, 3)` of every cell; unreadable loose images are named on stderr and left out."""
+def read_samples(
+    root: Path, grader: InputSpec, key: str = "input", *, find: Find | None = None, pictures: str = "auto"
+) -> Iterator[Sample]:
+    """Columns and pixels `(S, S, 3)` of every cell; unreadable loose images are named on stderr and left out.
+
+    Args:
+        root: the folder.
+        grader: what the cells are for.
+        key: of the command, for messages.
+        find: an outline in a photo; None takes every loose picture as one cell.
+        pictures: what loose pictures are to a network that grades cells: `cells`, `phones`, or `auto` by their looks.
+
+    Raises DataError where there is nothing to read.
+
+    """
     if not root.is_dir():
         raise DataError(f"{key}={root}: no such folder")
     if (root / "photos.csv").exists() and grader.preprocessing["grid"]:
@@ -45,17 +60,50 @@ def read_samples(root: Path, grader: InputSpec, key: str = "input") -> Iterator[
         raise DataError(
             f"{key}={root}: no images in it; want photos.csv with photos/, or {', '.join(sorted(SUFFIXES))}"
         )
-    for path in files:
+    yield from _loose(root, files, grader, key, find, pictures)
+
+
+def _loose(
+    root: Path, files: list[Path], grader: InputSpec, key: str, find: Find | None, pictures: str
+) -> Iterator[Sample]:
+    grid = Grid(**grader.preprocessing["grid"]) if grader.preprocessing["grid"] else None
+    if pictures not in KINDS:
+        raise DataError(f"pictures={pictures}: want {', '.join(KINDS)}")
+    if grid is None or find is None:
+        kinds = dict.fromkeys(files, "cell")
+    elif pictures == "auto":
+        kinds = kinds_of(files, find, key)
+    else:
+        kinds = dict.fromkeys(files, pictures.removesuffix("s"))
+    wrong: list[str] = []
+    any_cut = False
+    for path in kinds:
         try:
             picture = decode(path)
         except DataError as error:
             print(f"left out: {error}", file=sys.stderr)
             continue
-        columns: dict[str, Any] = {"file": str(path.relative_to(root))}
+        name = path.relative_to(root).as_posix()
+        if grid is not None and find is not None and kinds[path] == "phone":
+            try:
+                for columns, pixels in cut_whole(name, picture, grid, find):
+                    yield columns, preprocess(pixels, grader)
+                any_cut = True
+            except OutlineError as error:
+                wrong.append(f"{path}: {error}")
+                print(f"left out: {wrong[-1]}", file=sys.stderr)
+            continue
+        any_cut = True
+        columns = {"file": name}
         if root in path.parent.parents:  # a folder per class says what is right
-            name = path.parent.name
-            columns["label"] = grader.labels.index(name) if name in grader.labels else ""
+            folder = path.parent.name
+            columns["label"] = grader.labels.index(folder) if folder in grader.labels else ""
         yield columns, preprocess(picture, grader)
+    if wrong and not any_cut:
+        raise DataError(
+            f"{key}={root}: no phone whose outline can be trusted in any of its {len(wrong)} photos, the first: {wrong[0]}; want "
+            "photos.csv with the corners (make annotate), or pictures=cells where each picture is one cell"
+        )
 
 
 def _phone_cells(root: Path, grader: InputSpec) -> Iterator[Sample]:

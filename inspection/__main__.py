@@ -15,6 +15,7 @@ from cli.command_line import require_keys, run_cli, stop_or_report
 from cli.train_schema import register
 from datamodules.images.decoding import decode
 from datamodules.prediction_inputs import preprocess, read_samples
+from export.outline.find import find
 from storage.whole_file import replaced, write_whole
 from sweeps.records.checkpoints import check_checkpoint
 from sweeps.records.run_record import RecordError, Status, read_record
@@ -140,7 +141,9 @@ def _some(folder: Path, known: Any, most: int, key: str) -> list[tuple[str, Any]
     """Source and pixels of at most so many of a folder's images, each as likely as another (Vitter 1985, algorithm R)."""
     rng = np.random.default_rng(0)
     kept: list[tuple[str, Any]] = []
-    for number, (columns, pixels) in enumerate(read_samples(folder, known, key)):
+    for number, (columns, pixels) in enumerate(
+        read_samples(folder, known, key, find=lambda photo: find(photo).corners)
+    ):
         one = str(columns["file"]), pixels
         if number < most:
             kept.append(one)

@@ -85,7 +85,7 @@ def grade_photo(
         model = GradeModel(data)
     picture = decode(photo)
     began = time.perf_counter()
-    quad = _given(corners, picture.shape[1], picture.shape[0]) if corners is not None else _found(picture)
+    quad = _given(corners, picture.shape[1], picture.shape[0]) if corners is not None else _found(picture, grid)
     side = int(described["resolution"])
     cells = [resize(cell, (side, side)) for cell in cut_cells(picture, quad, grid)]
     grades, probabilities = model.grade(cells)
@@ -106,10 +106,11 @@ def grade_photo(
     }  # fmt: skip
 
 
-def _found(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+def _found(picture: npt.NDArray[np.uint8], grid: Grid) -> npt.NDArray[np.float64]:
+    from datamodules.screens.outline import from_upper_side
     from export.outline.find import find
 
-    return find(picture).corners
+    return from_upper_side(find(picture).corners, short=grid.columns <= grid.rows)
 
 
 def _given(corners: Sequence[float], width: int, height: int) -> npt.NDArray[np.float64]:

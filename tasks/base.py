@@ -37,8 +37,10 @@ class Predictor(Protocol):
     preprocessing: dict[str, Any]
     """As `Samples.preprocessing` has it."""
 
-    def predict_folder(self, root: Path, table: Path, batch_size: int) -> str:
+    def predict_folder(self, root: Path, table: Path, batch_size: int, pictures: str = "auto") -> str:
         """Writes a csv of answers to every image of a folder; says in a few words what was found, and where it lies.
+
+        A network that grades cells is given them as `pictures` says: see `datamodules.prediction_inputs.read_samples`.
 
         Raises DataError where no image can be read.
         """

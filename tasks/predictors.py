@@ -99,11 +99,11 @@ class FolderRows(ABC):
         """Of the columns that say which picture it is, those that are written."""
         return columns
 
-    def predict_folder(self, root: Path, table: Path, batch_size: int) -> str:
+    def predict_folder(self, root: Path, table: Path, batch_size: int, pictures: str = "auto") -> str:
         """See `tasks.base.Predictor`."""
         from tqdm import tqdm
 
-        samples: list[Sample] = list(read_samples(root, self))
+        samples: list[Sample] = list(read_samples(root, self, find=_found, pictures=pictures))
         if not samples:
             raise DataError(f"input={root}: none of its images can be read")
         starts = tqdm(range(0, len(samples), batch_size), desc="predicting", unit="batch", leave=False, disable=None)
@@ -112,7 +112,13 @@ class FolderRows(ABC):
         ]
         rows = [self.kept(columns) | row for (columns, _), row in zip(samples, answers, strict=True)]
         with replaced(table) as unfinished, unfinished.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
+            writer = csv.DictWriter(file, list(dict.fromkeys(name for row in rows for name in row)))
             writer.writeheader()
             writer.writerows({name: harmless(value) for name, value in row.items()} for row in rows)
         return f"{self.summary(rows)}: {table}"
+
+
+def _found(picture: Images) -> npt.NDArray[np.float64]:
+    from export.outline.find import find
+
+    return find(picture).corners

@@ -199,7 +199,7 @@ class RunSegmenter(RunPredictor):
         given = torch.cat([chances for _, chances in predict_masks(self.module, self.batches(images, 8))])
         return np.asarray(given.permute(0, 2, 3, 1).numpy(), np.float32)
 
-    def predict_folder(self, root: Path, table: Path, batch_size: int) -> str:
+    def predict_folder(self, root: Path, table: Path, batch_size: int, pictures: str = "auto") -> str:
         """See `tasks.base.Predictor`."""
         from tasks.segmentation_folder import mark_folder
 
@@ -225,7 +225,7 @@ class FileSegmenter(FilePredictor):
         found: npt.NDArray[np.float32] = self.model.probabilities(images)
         return found
 
-    def predict_folder(self, root: Path, table: Path, batch_size: int) -> str:
+    def predict_folder(self, root: Path, table: Path, batch_size: int, pictures: str = "auto") -> str:
         """See `tasks.base.Predictor`."""
         from tasks.segmentation_folder import mark_folder
 

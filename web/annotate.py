@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hydra
+import numpy as np
+import numpy.typing as npt
 from omegaconf import DictConfig
 
 from annotation.photos import Photos
@@ -18,7 +20,9 @@ from annotation.store import Book
 from choices import CONF
 from cli.command_line import require_keys, stop_or_report
 from cli.train_schema import register
+from datamodules.base.pixels import Image
 from datamodules.screens.grid import Grid
+from datamodules.screens.outline import from_upper_side
 from sweeps.records.checkpoints import checkpoint_file
 from sweeps.records.run_record import read_record
 
@@ -45,7 +49,10 @@ def main(cfg: DictConfig) -> None:
         from web.annotation_session import AnnotationSession
         from web.serving import serve
 
-        desk = AnnotationSession(book, lambda picture: find(picture).corners, proposals_of(cfg, book))
+        def outline(picture: Image) -> npt.NDArray[np.float64]:
+            return from_upper_side(find(picture).corners, short=book.grid.columns <= book.grid.rows)
+
+        desk = AnnotationSession(book, outline, proposals_of(cfg, book))
         propose_all(desk)
         token = secrets.token_urlsafe(12)
         app = create_annotation_app(desk, token, annotator=cfg.annotator, first_round=cfg.round)

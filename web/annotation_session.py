@@ -186,7 +186,7 @@ class AnnotationSession:
                 raise AnnotationError(str(error)) from None
             grid = self.book.grid
             longest = float(np.linalg.norm(np.roll(quad, -1, axis=0) - quad, axis=1).max())
-            cell = int(np.clip(round(longest / grid.rows), 80, MOST_PHONE_PX))
+            cell = int(np.clip(round(longest / max(grid.rows, grid.columns)), 80, MOST_PHONE_PX))
             shown = rectify(picture, quad, Grid(grid.columns, grid.rows, cell))
         data = io.BytesIO()
         PillowImage.fromarray(shown).save(data, "JPEG", quality=QUALITY)

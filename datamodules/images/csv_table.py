@@ -1,12 +1,11 @@
 """A csv beside images that says something of each one."""
 
-import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from datamodules.base.errors import DataError
+from datamodules.base.tables import Table, hint_of, on_disk, same_name
 from datamodules.images.index import NAMES_OF_PARTS
 from storage.inside import leads_out
 
@@ -49,19 +48,14 @@ def read_table(
     path = root / table
     if not root.is_dir():
         raise DataError(f"{root}: no such folder (datamodule.root): want images and {table} with {wanted}")
+    if not path.exists():
+        raise DataError(f"{path}: no such file (datamodule.table): want a csv with {wanted}")
+    given = Table(path)
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            header: Sequence[str] = reader.fieldnames or []
-            try:
-                columns = columns_of(header)
-            except ValueError as error:
-                raise DataError(f"{path}: {error}") from None
-            rows = [_row(one, path, reader.line_num, columns, value_of) for one in reader]
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file (datamodule.table): want a csv with {wanted}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: not a csv in UTF-8 ({error})") from None
+        columns = columns_of(given.columns)
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from None
+    rows = [_row(row, root, f"{path}: line {line}", line, columns, value_of) for line, row in given]
     if not rows:
         raise DataError(f"{path}: has no rows")
     _check_whole(path, rows)
@@ -72,9 +66,9 @@ def _check_whole(path: Path, rows: list[Row]) -> None:
     """Raises DataError for an image with two lines, and for columns that only some lines fill."""
     seen: set[str] = set()
     for row in rows:
-        if row.image in seen:
+        if same_name(row.image) in seen:
             raise DataError(f"{path}: line {row.line}: {row.image} has a line already; want one line for each image")
-        seen.add(row.image)
+        seen.add(same_name(row.image))
         for name in ("source_id", "part"):
             if bool(getattr(row, name)) != bool(getattr(rows[0], name)):
                 raise DataError(
@@ -82,9 +76,10 @@ def _check_whole(path: Path, rows: list[Row]) -> None:
                 )
 
 
-def _row(given: dict[str, Any], path: Path, line: int, columns: list[str], value_of: Callable[[str], float]) -> Row:
-    place = f"{path}: line {line}"
-    text = {name: (given.get(name) or "").strip() for name in (*OWN_COLUMNS, *columns)}
+def _row(
+    given: dict[str, str], root: Path, place: str, line: int, columns: list[str], value_of: Callable[[str], float]
+) -> Row:
+    text = {name: given.get(name, "").strip() for name in OWN_COLUMNS}
     if not text["image"]:
         raise DataError(f"{place}: image is empty; want a path in the folder")
     if leads_out(text["image"]):
@@ -92,10 +87,11 @@ def _row(given: dict[str, Any], path: Path, line: int, columns: list[str], value
     values = []
     for column in columns:
         try:
-            values.append(value_of(text[column]))
+            values.append(value_of(given[column]))
         except ValueError as error:
-            raise DataError(f"{place}: {column}={error}") from None
+            raise DataError(f"{place}: {column}={error}{hint_of(given[column])}") from None
+    image = on_disk(root, text["image"]).relative_to(root).as_posix()
     part = NAMES_OF_PARTS.get(text["part"].lower(), text["part"])
     if part not in ("", "train", "val", "test"):
         raise DataError(f"{place}: part={part}; want train, val or test")
-    return Row(line, Path(text["image"]).as_posix(), tuple(values), text["source_id"], text["group"], part)
+    return Row(line, image, tuple(values), text["source_id"], text["group"], part)

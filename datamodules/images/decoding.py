@@ -11,17 +11,20 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image as PillowImage
-from PIL import ImageOps, UnidentifiedImageError
+from PIL import ImageOps, UnidentifiedImageError, features
 
 from datamodules.base.errors import DataError
 from datamodules.base.pixels import Image, resize
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
+_AVIF = features.check("avif") is True
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"}) | (
+    {".avif"} if _AVIF else set()
+)
 """Names that image files end with, in small letters."""
 
 ORIENTATION, SIDEWAYS = 0x0112, (5, 6, 7, 8)
 """EXIF's tag, and those of its values that turn a picture by a quarter."""
-FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "WEBP", "TIFF")
+FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "WEBP", "TIFF", *(("AVIF",) if _AVIF else ()))
 """Of Pillow's readers those that files of these names want: it would hand an EPS that is called .jpg to Ghostscript."""
 MOST_PIXELS = 250_000_000
 """Of a picture: phones take 200 megapixels."""

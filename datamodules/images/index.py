@@ -23,7 +23,7 @@ INDEX_VERSION = 4
 NAMES_OF_PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val",
                   "test": "test", "testing": "test"}  # fmt: skip
 """What folders of parts are called, in small letters."""
-UNREAD = frozenset({".heic", ".heif", ".avif", ".jxl", ".jp2", ".dng", ".cr2", ".nef", ".arw", ".svg"})
+UNREAD = frozenset({".heic", ".heif", ".avif", ".jxl", ".jp2", ".dng", ".cr2", ".nef", ".arw", ".svg"}) - SUFFIXES
 """Names that images end with that are not read."""
 
 

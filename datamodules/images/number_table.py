@@ -4,7 +4,10 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from datamodules.base.tables import NUMBER
 from datamodules.images.csv_table import Row, read_table
+
+NO_NUMBERS = ("nan", "inf", "-inf")
 
 
 def read_numbers(root: Path, table: str, column: str, low: float, high: float) -> list[Row]:
@@ -19,12 +22,11 @@ def read_numbers(root: Path, table: str, column: str, low: float, high: float) -
         return [column]
 
     def value_of(text: str) -> float:
-        try:
-            number = float(text)
-        except ValueError:
-            raise ValueError(f"{text!r}; want a number") from None
+        if text.lower() not in NO_NUMBERS and not NUMBER.fullmatch(text):
+            raise ValueError(f"{text!r:.60}; want a number")
+        number = float(text)
         if not (math.isfinite(number) and low <= number <= high):
-            raise ValueError(f"{number:g}; want {low:g} to {high:g} (datamodule.low, datamodule.high)")
+            raise ValueError(f"{text:.60}; want {low:g} to {high:g} (datamodule.low, datamodule.high)")
         return number
 
     return read_table(root, table, f"image,{column}", columns_of, value_of)[1]

@@ -57,7 +57,7 @@ def rectify(photo: Image, corners: npt.NDArray[np.float64], grid: Grid) -> Image
     """
     width, height = grid.columns * grid.cell_px, grid.rows * grid.cell_px
     longest = float(np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1).max())
-    factor = max(1, math.ceil(longest / height - 1e-6))
+    factor = max(1, math.ceil(longest / max(width, height) - 1e-6))
     size = (width * factor, height * factor)
     target = np.array([[0, 0], [size[0], 0], size, [0, size[1]]], np.float32)
     # Pixel centres lie at whole numbers for OpenCV, while corners are edges of the picture plane: half a pixel apart.

@@ -217,10 +217,15 @@ def _angle(corners: Points, place: int) -> float:
 
 def _ordered(corners: Points) -> Points:
     """Clockwise as seen, starting with the short side whose middle is higher in the picture, or further left if level."""
-    if _area(corners) < 0:
-        corners = corners[::-1]
+    return from_upper_side(corners[::-1] if _area(corners) < 0 else corners, short=True)
+
+
+def from_upper_side(corners: Points, *, short: bool) -> Points:
+    """Clockwise corners `(4, 2)`, from the start of the short (or of the long) side whose middle is higher in the picture, or
+    further left where both are level.
+    """
     sides = np.hypot(*(np.roll(corners, -1, axis=0) - corners).T)
-    first = 0 if sides[0] + sides[2] <= sides[1] + sides[3] else 1
+    first = int((sides[0] + sides[2] <= sides[1] + sides[3]) != short)
     middles = 0.5 * (corners + np.roll(corners, -1, axis=0))
     one, other = middles[first], middles[(first + 2) % 4]
     level = abs(one[1] - other[1]) < 0.5 * abs(one[0] - other[0])

@@ -5,7 +5,6 @@ The photos lie in `photos/`, or beside photos.csv where there is no such folder.
 Nothing here needs torch: bad data is answered before it is imported.
 """
 
-import csv
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,11 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from datamodules.base.errors import DataError
+from datamodules.base.tables import WHOLE, Table, hint_of, number, on_disk, same_name, whole
 from datamodules.screens.grid import Grid, check_corners
 from storage.inside import leads_out
 
 CORNER_COLUMNS = ("x_tl", "y_tl", "x_tr", "y_tr", "x_br", "y_br", "x_bl", "y_bl")
 TRUE_WORDS = {"1", "true", "yes"}
+FALSE_WORDS = {"0", "false", "no"}
+PIXELS, SIDE = number("a number of pixels"), whole(1, 10**6)
 NO_LABEL = "NA"
 """In cells.csv: a cell that nobody could grade, or not yet."""
 MISSING = -2
@@ -85,38 +87,20 @@ def read_photo_folder(root: Path, grid: Grid, num_classes: int, *, labelled: boo
     return PhotoFolder(root, grid, photos, labels, votes, without, ready_cut, files)
 
 
-def _rows(path: Path, wanted: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
-    """The lines of a csv with their line numbers, after checking that the wanted columns are there."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in wanted if name not in (reader.fieldnames or [])]
-            if missing:
-                raise DataError(f"{path}: no column {', '.join(missing)}; want {','.join(wanted)}")
-            rows = [(reader.line_num, row) for row in reader]
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; want a csv with the columns {','.join(wanted)}") from None
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
-    except csv.Error as error:
-        raise DataError(f"{path}: not a csv ({error})") from None
-    short = next((line for line, row in rows if any(row[name] is None for name in wanted)), None)
-    if short is not None:
-        raise DataError(f"{path}, line {short}: fewer values than columns")
-    return rows
-
-
 def _read_photos(path: Path, ready_cut: bool) -> tuple[list[Photo], set[str]]:
     wanted = ("photo", "source_id") if ready_cut else ("photo", "source_id", *CORNER_COLUMNS)
     photos: list[Photo] = []
     unusable: set[str] = set()
     seen: set[str] = set()
-    for line, row in _rows(path, wanted):
-        name = row["photo"]
+    for line, row in Table(path, wanted):
+        name = same_name(row["photo"])
         if name in seen:
             raise DataError(f"{path}, line {line}: photo {name} is listed twice")
         seen.add(name)
-        if (row.get("unusable") or "").strip().lower() in TRUE_WORDS:
+        flag = row.get("unusable", "").strip().lower()
+        if flag not in ("", *TRUE_WORDS, *FALSE_WORDS):
+            raise DataError(f"{path}, line {line}: unusable={row['unusable']!r:.60}: want 1, or nothing")
+        if flag in TRUE_WORDS:
             unusable.add(name)
             continue
         if not row["source_id"].strip():
@@ -130,22 +114,13 @@ def _read_photos(path: Path, ready_cut: bool) -> tuple[list[Photo], set[str]]:
 
 
 def _corners(row: dict[str, str], where: str) -> npt.NDArray[np.float64]:
-    values = []
-    for name in CORNER_COLUMNS:
-        try:
-            values.append(float(row[name]))
-        except ValueError:
-            raise DataError(f"{where}: {name}={row[name]!r} is not a number of pixels") from None
-    return np.array(values).reshape(4, 2)
+    return np.array([PIXELS.read(row, name, where) for name in CORNER_COLUMNS]).reshape(4, 2)
 
 
 def _size(row: dict[str, str], where: str) -> tuple[int, int] | None:
     if not (row.get("width") and row.get("height")):
         return None
-    try:
-        return int(row["width"]), int(row["height"])
-    except ValueError:
-        raise DataError(f"{where}: width={row['width']!r}, height={row['height']!r}: want whole pixels") from None
+    return SIDE.read(row, "width", where), SIDE.read(row, "height", where)
 
 
 def _read_labels(
@@ -155,18 +130,19 @@ def _read_labels(
     labels = np.full((len(photos), grid.cells), MISSING, np.int64)
     votes = np.zeros((len(photos), grid.cells, num_classes), np.int64)
     voted = False
-    for line, row in _rows(path, ("photo", "row", "col", "label")):
+    in_rows, in_columns, grade = whole(0, grid.rows - 1), whole(0, grid.columns - 1), whole(0, num_classes - 1)
+    for line, row in Table(path, ("photo", "row", "col", "label")):
         where = f"{path}, line {line}"
-        if row["photo"] in unusable:
+        name = same_name(row["photo"])
+        if name in unusable:
             continue
-        if row["photo"] not in index:
-            raise DataError(f"{where}: photo {row['photo']} is not in photos.csv")
-        cell_row = _whole(row, "row", grid.rows, where)
-        cell_col = _whole(row, "col", grid.columns, where)
-        cell = index[row["photo"]], cell_row * grid.columns + cell_col
+        if name not in index:
+            raise DataError(f"{where}: photo {name} is not in photos.csv")
+        cell_row, cell_col = in_rows.read(row, "row", where), in_columns.read(row, "col", where)
+        cell = index[name], cell_row * grid.columns + cell_col
         if labels[cell] != MISSING:
-            raise DataError(f"{where}: cell ({cell_row}, {cell_col}) of {row['photo']} is labelled twice")
-        labels[cell] = -1 if row["label"].strip() == NO_LABEL else _whole(row, "label", num_classes, where)
+            raise DataError(f"{where}: cell ({cell_row}, {cell_col}) of {name} is labelled twice")
+        labels[cell] = -1 if row["label"] == NO_LABEL else grade.read(row, "label", where)
         if row.get("votes"):
             votes[cell] = _votes(row["votes"], num_classes, where)
             voted = True
@@ -181,19 +157,11 @@ def _read_labels(
 
 def _votes(text: str, num_classes: int, where: str) -> list[int]:
     counts = text.split()
-    if len(counts) != num_classes or not all(count.isdecimal() for count in counts):
-        raise DataError(f"{where}: votes={text!r}: want {num_classes} counts, one for each label, such as 0 2 1 0 0")
+    if len(counts) != num_classes or not all(WHOLE.fullmatch(count) and 0 <= int(count) < 10**9 for count in counts):
+        raise DataError(
+            f"{where}: votes={text!r:.60}: want {num_classes} counts, one for each label, such as 0 2 1 0 0{hint_of(text)}"
+        )
     return [int(count) for count in counts]
-
-
-def _whole(row: dict[str, str], name: str, limit: int, where: str) -> int:
-    try:
-        value = int(row[name])
-    except ValueError:
-        value = -1
-    if not 0 <= value < limit:
-        raise DataError(f"{where}: {name}={row[name]!r}: want a whole number from 0 to {limit - 1}")
-    return value
 
 
 def cell_name(photo: str, row: int, col: int) -> str:
@@ -222,7 +190,7 @@ def _image_files(root: Path, photos: list[Photo], grid: Grid, ready_cut: bool) -
     else:
         if away := next((photo.name for photo in photos if leads_out(photo.name)), None):
             raise DataError(f"{root / 'photos.csv'}: photo={away}: leads out of the folder; want a path within it")
-        files = [photo_file(root, photo.name) for photo in photos]
+        files = [on_disk(photo_file(root, ""), photo.name) for photo in photos]
     missing = next((file for file in files if not file.is_file()), None)
     if missing is not None:
         raise DataError(f"{missing}: no such file, though photos.csv lists it")

@@ -7,7 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from annotation.coco import LEAST_SHARE, category, from_coco, to_coco
+from annotation.coco import from_coco
+from annotation.coco_categories import LEAST_SHARE, category
+from annotation.coco_export import to_coco
 from annotation.import_export import from_folders, from_table, to_table
 from annotation.log import AnnotationError, Statement
 from annotation.state import IMPORTED, UNUSABLE
@@ -42,7 +44,7 @@ def test_a_table_brings_annotators_names_and_numbers(book, tmp_path):
     path.write_text(
         "photo,row,col,label,annotator,round\nphoto0.png,0,1,minor,anna,1\nphoto0.png,0,2,3,,\nphoto1.png,4,2,NA,bo,2\n"
     )
-    said = from_table(book, path)
+    said = from_table(book, path).said
     assert [(one.annotator, one.round, one.value, one.cell) for one in said] == [
         ("anna", 1, "1", (0, 1)), (IMPORTED, 0, "3", (0, 2)), ("bo", 2, "", (4, 2))]  # fmt: skip
 
@@ -51,7 +53,7 @@ def test_a_table_brings_annotators_names_and_numbers(book, tmp_path):
     ("text", "wanted"),
     [
         ("photo,row,label\n", "no column col"),
-        ("photo,row,col,label\nphoto0.png,0,x,1\n", "line 2: row, col and round"),
+        ("photo,row,col,label\nphoto0.png,0,x,1\n", "line 2: col='x': want a whole number"),
         ("photo,row,col,label\nphoto0.png,0,0,awful\n", "line 2: label awful: want 0 to 4, or none, minor"),
         ("photo,row,col,label\nphoto9.png,0,0,1\n", "line 2: photo9.png: no photo of"),
         ("photo,row,col,label\nphoto0.png,5,0,1\n", "line 2: cell (5, 0)"),
@@ -78,7 +80,8 @@ def test_class_folders_of_cells_and_of_photos(book, tmp_path):
     ):
         (tmp_path / "by_class" / name).parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(tmp_path / "by_class" / name), pixels)
-    said, left = from_folders(book, tmp_path / "by_class")
+    found = from_folders(book, tmp_path / "by_class")
+    said, left = found.said, [str(one) for one in found.left]
     assert labels([one for one in said if one.photo == "photo0.png"]) == {(3, 2): "3", (0, 0): "1"}
     assert labels([one for one in said if one.photo == "photo1.png"]) == all_cells("0")
     assert [(one.field, one.value) for one in said if one.photo == "photo2.png"] == [("kind", "broken")]
@@ -93,7 +96,8 @@ def test_polygons_fall_into_the_cells_that_they_cover(book, tmp_path):
     wide = {"bbox": [102, 172, 36, 20]}  # row 4, column 2
     path = coco(tmp_path / "drawn.json", [(1, crack), (0, thin), (0, wide)])
     meaning = {"crack": category("3"), "scratch": category("1,2@0.2")}
-    said, left = from_coco(book, path, meaning, lambda _: QUAD)
+    found = from_coco(book, path, meaning, lambda _: QUAD)
+    said, left = found.said, [str(one) for one in found.left]
     assert left == []
     assert labels(said) == all_cells("0") | {(1, 0): "3", (1, 1): "3", (4, 0): "1", (4, 2): "2"}
 
@@ -105,7 +109,7 @@ def test_run_length_masks_are_read_too(book, tmp_path):
     mask[12:48, 62:98] = 1  # row 0, column 1
     runs = encode(mask)
     shape = {"segmentation": {"size": [220, 160], "counts": runs["counts"].decode()}, "iscrowd": 1}
-    said, _ = from_coco(book, coco(tmp_path / "m.json", [(1, shape)]), {"crack": category("4")}, lambda _: QUAD)
+    said = from_coco(book, coco(tmp_path / "m.json", [(1, shape)]), {"crack": category("4")}, lambda _: QUAD).said
     assert labels(said) == all_cells("0") | {(0, 1): "4"}
     corners = [one.value for one in said if one.field == "corners"]
     assert [float(one) for one in corners[0].split()] == QUAD.ravel().tolist(), "an outline that was found is kept"
@@ -131,8 +135,9 @@ def test_a_bad_coco_file_is_refused(book, tmp_path, change, wanted):
     ("image", "wanted"), [({"file_name": "x.png"}, "no such photo"), ({"width": 320}, "320 x 220 pixels there")]
 )
 def test_images_that_cannot_be_placed_are_named(book, tmp_path, image, wanted):
-    path = coco(tmp_path / "drawn.json", [], **image)
-    said, left = from_coco(book, path, {}, lambda _: QUAD)
+    path = coco(tmp_path / "drawn.json", [(3, {"bbox": [25, 55, 60, 40]})], ("a", "b", "c", "crack"), **image)
+    found = from_coco(book, path, {"crack": category("3")}, lambda _: QUAD)
+    said, left = found.said, [str(one) for one in found.left]
     assert said == []
     assert wanted in left[0]
 
@@ -147,7 +152,8 @@ def test_what_goes_out_as_coco_comes_in_again(book, tmp_path):
     assert count == sum(value != "0" for value in wanted.values())
     other = book_of(draw_photos(tmp_path / "other"))
     quad = np.array(skewed.split(), float).reshape(4, 2)
-    said, left = from_coco(other, tmp_path / "out.json", {}, lambda _: quad)
+    found = from_coco(other, tmp_path / "out.json", {}, lambda _: quad)
+    said, left = found.said, [str(one) for one in found.left]
     assert (labels(said), left) == (wanted, [])
 
 

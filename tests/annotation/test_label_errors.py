@@ -75,7 +75,7 @@ def test_a_folder_is_judged_by_networks_that_did_not_see_it(tmp_path):
     with pytest.raises(AnnotationError, match="scored none"):
         doubts(book, tmp_path / "seen")
     path.write_text("photo,row\nx,1\n")
-    with pytest.raises(AnnotationError, match=r"doubtful\.csv: not a list"):
+    with pytest.raises(AnnotationError, match=r"doubtful\.csv: no column"):
         read_doubts(book.photos.root)
 
 

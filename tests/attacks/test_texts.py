@@ -155,13 +155,14 @@ def test_coco(tmp_path):
     code = f"""
 import numpy as np
 from pathlib import Path
-from annotation.coco import AnnotationError, from_coco
+from annotation.coco import from_coco
+from annotation.log import AnnotationError
 from tests.annotation.made import CORNERS, book_of
 book, corners = book_of(Path({str(root)!r})), np.array({CORNERS!r}.split(), float).reshape(4, 2)
 for number in range({len(COCO)}):
     try:
-        from_coco(book, Path({str(tmp_path)!r}) / f"{{number}}.json", {{}}, lambda _: corners)
-        print("read")
+        found = from_coco(book, path := Path({str(tmp_path)!r}) / f"{{number}}.json", {{}}, lambda _: corners)
+        print("read" if found.said else f"{{path}}: {{found.left[0]}}")
     except AnnotationError as error:
         print(error)
 """

@@ -2,6 +2,7 @@
 
 import json
 
+import cv2
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
@@ -18,6 +19,7 @@ from tests.trained import copy_of, grading
 from tests.warm import HERE, run_plain, run_warm
 
 LABELS = ["no damage", "minor scratches", "major scratches", "minor cracks", "major cracks"]
+PHOTOS = HERE.parent / "shared" / "data" / "phone_photos" / "photos"
 RULES = OmegaConf.to_container(OmegaConf.load(HERE / "conf" / "rules" / "default.yaml"))
 
 
@@ -131,3 +133,21 @@ def test_wrong_words_are_named(folder, photo, words, message):
     words = [word.replace("{run}", str(folder)).replace("{photo}", str(photo[0])) for word in words]
     done = grade(*words, check=1)
     assert done.stderr.startswith(message.replace("{run}", str(folder)))
+
+
+@pytest.mark.skipif(not PHOTOS.is_dir(), reason="needs shared/data/phone_photos")
+def test_predicting_loose_photos_grades_the_cells_of_the_phones_that_are_found(place, folder, tmp_path):
+    (tmp_path / "new").mkdir()
+    name = sorted(path.name for path in PHOTOS.glob("hand*"))[0]
+    picture = decode(PHOTOS / name)
+    small = resize(picture, (picture.shape[1] // 2, picture.shape[0] // 2))
+    cv2.imwrite(str(tmp_path / "new" / "mine.png"), np.ascontiguousarray(small[..., ::-1]))
+    words = ("predict.py", f"run={folder}", f"input={tmp_path}/new", f"output={tmp_path}/out.csv")
+    done = run_warm(*words)
+    assert done.returncode == 0, done.stderr
+    assert "15 graded" in done.stdout
+    assert "1 pictures are taken as photos of whole phones" in done.stderr
+    cv2.imwrite(str(tmp_path / "new" / "mine.png"), np.full((300, 200, 3), 120, np.uint8))
+    done = run_warm(*words)
+    assert done.returncode == 1
+    assert "no phone whose outline can be trusted" in done.stderr.splitlines()[-1]

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image as PillowImage
 
 from datamodules.base.errors import DataError
-from datamodules.images.decoding import centre_square, decode, size_of
+from datamodules.images.decoding import SUFFIXES, centre_square, decode, size_of
 
 
 def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
@@ -57,3 +57,13 @@ def test_a_size_is_what_decoding_gives(tmp_path: Path, turn: int) -> None:
     (tmp_path / "text.jpg").write_text("no picture")
     with pytest.raises(DataError, match=r"text.jpg: not a readable image"):
         size_of(tmp_path / "text.jpg")
+
+
+def test_avif_is_read_where_pillow_reads_it(tmp_path):
+    from PIL import features
+
+    if not features.check("avif"):
+        pytest.skip("this Pillow reads no AVIF")
+    PillowImage.new("RGB", (16, 12), (200, 10, 10)).save(tmp_path / "a.avif")
+    assert decode(tmp_path / "a.avif").shape == (12, 16, 3)
+    assert ".avif" in SUFFIXES

@@ -168,9 +168,13 @@ BAD_TABLES: dict[str, tuple[Change, list[str]]] = {
     "no label column": (drop_column("cells", "label"), ["/set/cells.csv: no column label"]),
     "short photo row": (shorten("photos", 4, 5), ["/set/photos.csv, line 4: fewer values than columns"]),
     "short cell row": (shorten("cells", 7, 3), ["/set/cells.csv, line 7: fewer values than columns"]),
+    "corner nan": (
+        photo_value(2, "x_tl", "nan"),
+        ["/set/photos.csv, line 4, photo photo2.png", "x_tl='nan': want a number"],
+    ),
     "corner in words": (
         photo_value(2, "y_tr", "left"),
-        ["/set/photos.csv, line 4, photo photo2.png", "y_tr='left' is not a number"],
+        ["/set/photos.csv, line 4, photo photo2.png", "y_tr='left': want a number"],
     ),
     "corner empty": (photo_value(2, "x_bl", ""), ["/set/photos.csv, line 4, photo photo2.png", "x_bl=''"]),
     "width in words": (photo_value(1, "width", "wide"), ["/set/photos.csv, line 3, photo photo1.png", "width='wide'"]),
@@ -244,7 +248,6 @@ BAD_PICTURES: dict[str, tuple[Change, list[str]]] = {
         ["/set/photos.csv, photo photo2.png", "bottom right corner (130, 151)", "120 x 160"],
     ),
     "corner above the photo": (photo_value(1, "y_tl", -40), ["/set/photos.csv, photo photo1.png", "top left corner"]),
-    "corner nan": (photo_value(2, "x_tl", "nan"), ["/set/photos.csv, photo photo2.png", "not a number"]),
     "crossed": (cross_corners, ["/set/photos.csv, photo photo2.png", "crossed or mirrored"]),
     "other width": (photo_value(3, "width", 240), ["photo3.png: is 120 x 160 pixels, photos.csv says 240 x 160"]),
     "sides swapped": (photo_value(3, "height", 120), ["photo3.png: is 120 x 160 pixels, photos.csv says 120 x 120"]),

@@ -1,0 +1,82 @@
+"""A folder remembers the grid and the grades that it is annotated in."""
+
+import json
+
+import pytest
+
+from annotation.log import AnnotationError
+from annotation.photos import Photos
+from annotation.store import Book
+from datamodules.screens.grid import Grid
+from tests.annotation.made import GRID, NAMES, all_cells, book_of, draw_photos, graded, outlined
+from tests.annotation.test_commands import CLASSES, annotation
+
+
+@pytest.fixture
+def root(tmp_path):
+    root = draw_photos(tmp_path / "set", 1)
+    book_of(root).say([*outlined("photo0.png"), *graded("photo0.png", all_cells("1"))])
+    return root
+
+
+def kept(root):
+    return {path.name: path.read_bytes() for path in root.glob("*.*")}
+
+
+@pytest.mark.parametrize("writes", [True, False])
+@pytest.mark.parametrize("profiled", [True, False])
+@pytest.mark.parametrize(
+    ("grid", "names", "wanted"),
+    [
+        (
+            Grid(4, 6, 40),
+            NAMES,
+            "3 columns x 5 rows, these settings say 4 x 6; want datamodule.columns=3 datamodule.rows=5",
+        ),
+        (Grid(5, 3, 40), NAMES, "these settings say 5"),
+        (Grid(2, 2, 40), NAMES, "these settings say 2"),
+        (GRID, (*NAMES[:-1], "gone"), "these settings say none, minor, major, crack, gone"),
+        (GRID, NAMES[:1], "these settings say "),
+    ],
+)
+def test_other_settings_are_refused_and_nothing_is_rewritten(root, grid, names, wanted, writes, profiled):
+    if not profiled:
+        (root / "profile.json").unlink()
+        if len(names) == len(NAMES) and grid == GRID:
+            pytest.skip("names are said nowhere else")
+    before = kept(root)
+    with pytest.raises(AnnotationError) as refusal:
+        Book(Photos(root), names, grid, writes=writes)
+    assert profiled <= (wanted in str(refusal.value))
+    assert "these settings say" in str(refusal.value)
+    assert str(root) in str(refusal.value)
+    assert kept(root) == before
+
+
+def test_the_same_settings_go_on_at_any_size_of_cells(root):
+    assert Book(Photos(root), NAMES, Grid(3, 5, 300)).state["photo0.png"].label((0, 0)) == "1"
+    assert json.loads((root / "profile.json").read_text())["class_names"] == list(NAMES)
+
+
+def test_who_only_looks_writes_no_profile(tmp_path):
+    root = draw_photos(tmp_path / "set", 1)
+    book_of(root)
+    assert not (root / "profile.json").exists()
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"version": 2}', '{"columns": 0, "rows": 5, "class_names": ["a"]}'])
+def test_a_broken_profile_is_named(root, text):
+    (root / "profile.json").write_text(text)
+    with pytest.raises(AnnotationError, match=r"profile\.json: .*want version, columns") as refusal:
+        book_of(root)
+    assert "\n" not in str(refusal.value)
+
+
+def test_commands_refuse_another_grid(root, tmp_path):
+    for words in (("export", "--to", tmp_path / "o.csv"), ("agreement",)):
+        done = annotation(
+            words[0], "--data", root, *words[1:], *CLASSES, "datamodule.columns=4", "datamodule.rows=6", check=2
+        )
+        assert "profile.json: the folder is annotated in 3 columns x 5 rows" in done.stderr
+        assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "o.csv").exists()
