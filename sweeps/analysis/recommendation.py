@@ -147,11 +147,14 @@ def advised_kind(record: Record) -> str | None:
     """The kind of a run's files that is taken where none is named: the fastest one that may be recommended (see `points`).
 
     By the timings of one device, this computer's where it has any; of files that nobody has timed int8, if it keeps its
-    accuracy, else float32. None for a run without files.
+    accuracy, else float32. Of a network that was trained on all data, which has no validation set, all files that are not marked
+    count as equally good. None for a run without files.
     """
     rows = pd.DataFrame(file_rows("", record))
     if not len(rows):
         return None
+    main = f"val/{metrics_of_frame(rows).main}"
+    rows = rows if main in rows else rows.assign(**{main: 0.0})
     timed = rows[rows.latency_ms.notna()]
     if not len(timed):
         kinds = list(rows[rows.marked == ""].file) or list(rows.file)

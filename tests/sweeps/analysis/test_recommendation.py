@@ -106,3 +106,15 @@ def test_the_faster_file_is_advised_and_without_timings_int8(tmp_path):
     edited(run, "int8", marked="loses")
     assert advised_kind(read_record(run)) == "float32"
     assert advised_kind(read_record(add_run(tmp_path, 0.7, files=(), width=1.0))) is None
+
+
+def test_of_a_network_without_a_validation_set_the_fastest_sound_file_is_taken(tmp_path):
+    run = add_run(tmp_path / "study", 0.8)
+    record = read_record(run)
+    for entry in record["exports"].values():
+        for name in [one for one in entry if one.startswith("val/")]:
+            del entry[name]
+    record["exports"]["int8"]["marked"] = ""
+    assert advised_kind(record) == "int8"  # twice as fast
+    record["exports"]["int8"]["marked"] = "answers 4.0 % unlike torch"
+    assert advised_kind(record) == "float32"
