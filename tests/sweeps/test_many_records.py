@@ -129,6 +129,7 @@ def test_a_file_from_elsewhere_stands_beside_what_is_kept(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 def test_ten_thousand_runs(tmp_path, monkeypatch):
     make_sweep(tmp_path, 10_000)
     for command in ("status", "table", "report"):
