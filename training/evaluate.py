@@ -12,6 +12,7 @@ from metrics.against_baseline import by_part
 from metrics.lookup import metrics_of
 from storage.whole_file import sha256_of
 from sweeps.records.run_record import Record
+from sweeps.records.schema import KEPT
 from tasks.base import Task
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ def evaluate(module: Any, data: Any, job: Job, samples: "Samples", history: list
     `checkpoints` holds the SHA-256 of each that the figures are of.
     """
     sizes: Record = {"weights": sum(one.numel() for part in (module.network, module.head) for one in part.parameters())}
-    sizes["checkpoints"] = {one.stem: sha256_of(one) for one in sorted((job.folder / "checkpoints").glob("[!.]*.ckpt"))}
+    files = [job.folder / "checkpoints" / f"{name}.ckpt" for name in KEPT]
+    sizes["checkpoints"] = {one.stem: sha256_of(one) for one in files if one.exists()}
     if (taught := module.distillation) is not None:
         sizes |= {"teacher_weights": taught.weights, "temperature": float(taught.temperature)}
     task: Task = instantiate(job.cfg.task)

@@ -166,7 +166,10 @@ def test_votes_of_real_cells_stand_beside_labels_of_painted_ones(painted):
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("screen0.png,phone0,nan,10,202,10,202,330,10,330", r"photos.csv, line 2, photo screen0.png: x_tl='nan': want a number of pixels"),
+        (
+            "screen0.png,phone0,nan,10,202,10,202,330,10,330",
+            r"photos.csv, line 2, photo screen0.png: x_tl='nan': want a number of pixels",
+        ),
         (
             "screen0.png,phone0,10,10,10,10,10,10,10,10",
             r"photos.csv, photo screen0.png: the outline is crossed or mirr",
