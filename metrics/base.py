@@ -58,6 +58,8 @@ class TaskMetrics(ABC):
     """Those of `figures` in which a network must be better than the baseline to be of use."""
     chooses_thresholds: ClassVar[bool] = False
     """Whether the answers need thresholds that the validation set chooses."""
+    unread: ClassVar[frozenset[str]] = frozenset()
+    """Columns of the predictions that no figure here is worked out of."""
     drop_figure: ClassVar[str]
     """A file that loses more than `export.max_accuracy_drop` of it against torch is marked."""
     drop_unit: ClassVar[str]

@@ -13,7 +13,7 @@ from cli.command_line import require_keys, run_cli, stop_or_report
 from cli.train_schema import register
 from storage.whole_file import write_whole
 from sweeps.analysis.recommendation import advised_kind
-from sweeps.records.run_record import RecordError, read_record
+from sweeps.records.run_record import RecordError, exported_bytes, read_record
 
 register()
 
@@ -43,7 +43,10 @@ def main(cfg: DictConfig) -> None:
 
 
 def file_of(run: Path, kind: str | None) -> Path:
-    """A .tflite file itself, or the named kind of a run's files; None takes the one that `advised_kind` gives."""
+    """A .tflite file itself, or the named kind of a run's files; None takes the one that `advised_kind` gives.
+
+    Raises RecordError where the run has no such file, or it is no longer the one that was scored.
+    """
     if run.suffix == ".tflite":
         return run
     record = read_record(run)
@@ -52,7 +55,8 @@ def file_of(run: Path, kind: str | None) -> Path:
     if wanted is None or wanted not in made:
         have = f"it has {', '.join(made)}" if made else "it has no files; `make export-tflite RUN=...` makes them"
         raise RecordError(f"{run}: no {wanted or 'int8'} file; {have}")
-    return run / "export" / f"{wanted}.tflite"
+    exported_bytes(run, wanted)
+    return run / str(record["exports"][wanted]["path"])
 
 
 def command() -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import platformdirs
 
+from storage.whole_file import write_whole
+
 
 def mark_of(text: str) -> str:
     """HMAC-SHA-256 under a key of this user, which is made at the first use. Raises OSError where it cannot be kept."""
-    return hmac.new(_key(), text.encode(), hashlib.sha256).hexdigest()
+    return _mark(text.encode())
 
 
 def is_own(text: str, mark: str) -> bool:
@@ -21,6 +23,24 @@ def is_own(text: str, mark: str) -> bool:
         return hmac.compare_digest(mark_of(text), mark)
     except OSError:
         return False
+
+
+def write_own(path: Path, data: bytes) -> None:
+    """Writes a file that `own_bytes` reads: a line with its mark, then the bytes. Raises OSError."""
+    write_whole(path, _mark(data).encode() + b"\n" + data)
+
+
+def own_bytes(path: Path) -> bytes | None:
+    """What `write_own` of this user was given; None for a file that is missing, damaged or somebody else's."""
+    try:
+        mark, _, data = path.read_bytes().partition(b"\n")
+        return data if hmac.compare_digest(_mark(data).encode(), mark) else None
+    except OSError:
+        return None
+
+
+def _mark(data: bytes) -> str:
+    return hmac.new(_key(), data, hashlib.sha256).hexdigest()
 
 
 def _key() -> bytes:

@@ -2,7 +2,7 @@
 
 import hashlib
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -67,7 +67,7 @@ def advise(sweep: Path, table: pd.DataFrame, files: pd.DataFrame, axes: list[str
     metrics = metrics_of_frame(files)
     figure, device = f"val/{metrics.main}", str(table.device.iloc[0])
     keys = [name for name in [*axes, "file", "initial_weights"] if name in files and name not in REPEATS]
-    cache = PointCache(sweep / (".advice." + hashlib.blake2b(device.encode(), digest_size=4).hexdigest() + ".json"))
+    cache = PointCache(sweep / (".advice." + hashlib.blake2b(device.encode(), digest_size=4).hexdigest() + ".kept"))
     found = []
     for _, point in table[table.front].iterrows():
         same = pd.Series(data=True, index=files.index)
@@ -94,7 +94,7 @@ def advise(sweep: Path, table: pd.DataFrame, files: pd.DataFrame, axes: list[str
 
 def _of_runs(folders: list[Path], kind: str, metrics: TaskMetrics) -> list[dict[str, Any]]:
     """What is judged of one kind of some runs' files, as the one row of a cache."""
-    return [_judged(_answers(folders, kind), folders, metrics)]
+    return [_judged(_answers(folders, kind, metrics.unread), folders, metrics)]
 
 
 def _judged(answers: pd.DataFrame, folders: list[Path], metrics: TaskMetrics) -> dict[str, Any]:
@@ -134,12 +134,12 @@ def whole_fit_command(records: Sequence[Record]) -> str:
     return f"python train.py {shlex.join([*words, 'fit=all', 'export=all'])}"
 
 
-def _answers(runs: list[Path], file: str) -> pd.DataFrame:
+def _answers(runs: list[Path], file: str, unread: Collection[str]) -> pd.DataFrame:
     """All answers of one kind of file; column `record`: the place of its run."""
     known = {at: path for at, run in enumerate(runs) if (path := run / "export" / "predictions.parquet").is_file()}
     if not known:
         return pd.DataFrame()
-    answers = read_answers(list(known.values()), file=[file] * len(known))
+    answers = read_answers(list(known.values()), unread, file=[file] * len(known))
     return answers.assign(record=np.array(list(known))[answers.record])
 
 

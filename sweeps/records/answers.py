@@ -1,6 +1,6 @@
 """The answers of several runs as one table."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +9,19 @@ import pyarrow as pa
 from pyarrow import compute, parquet
 
 
-def read_answers(paths: Sequence[Path], **wanted: Sequence[str]) -> pd.DataFrame:
+def read_answers(paths: Sequence[Path], unread: Collection[str] = (), **wanted: Sequence[str]) -> pd.DataFrame:
     """Rows of a predictions.parquet of each run, one below the other; column `record`: the place of its run.
 
     Args:
         paths: of the files.
+        unread: columns to leave out.
         wanted: by a column what it must be, for each run.
 
     """
     tables = []
     for at, path in enumerate(paths):
-        table = parquet.ParquetFile(path).read()
+        file = parquet.ParquetFile(path)
+        table = file.read([name for name in file.schema_arrow.names if name not in unread])
         for name, values in wanted.items():
             table = table.filter(compute.equal(table[name], values[at]))
         tables.append(table)

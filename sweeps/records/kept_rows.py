@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from storage.identity import identity
-from storage.whole_file import replaced
+from storage.own_mark import own_bytes, write_own
 
 VERSION = "2"
 """Raised when what is kept means something else."""
@@ -34,7 +34,7 @@ def kept_tables(
     """Tables as `pd.DataFrame` makes them of all rows of all runs, in the order of `folders`.
 
     Args:
-        path: of the Parquet file; one that cannot be read is as if there were none, one that cannot be written is left.
+        path: of the file; what this user's gridlite has not written is as if there were none, what cannot be written is left.
         folders: of the runs.
         names: of the tables.
         make: reads a run's rows, one or more.
@@ -42,25 +42,20 @@ def kept_tables(
     """
     stamps = {folder.name: identity(f"{folder}/record.json") for folder in folders}
     before = _read(path)
-    try:
-        table, read = _brought_up_to_date(before, folders, stamps, names, make)
-        found = {name: _frame(table, at) for at, name in enumerate(names)}
-    except (pa.ArrowException, ValueError, LookupError, TypeError):  # a file that somebody else has written
-        if before is None:
-            raise
-        table, read = _brought_up_to_date(None, folders, stamps, names, make)
-        found = {name: _frame(table, at) for at, name in enumerate(names)}
+    table, read = _brought_up_to_date(before, folders, stamps, names, make)
     if read or before is None or len(table) != len(before):
-        with suppress(OSError), replaced(path) as unfinished:
-            parquet.write_table(table, unfinished)
-    return found
+        written = pa.BufferOutputStream()
+        parquet.write_table(table, written)
+        with suppress(OSError):
+            write_own(path, written.getvalue().to_pybytes())
+    return {name: _frame(table, at) for at, name in enumerate(names)}
 
 
 def _read(path: Path) -> pa.Table | None:
-    try:
-        table = parquet.ParquetFile(path).read()
-    except (OSError, pa.ArrowException, ValueError):
+    data = own_bytes(path)
+    if data is None:
         return None
+    table = parquet.ParquetFile(pa.BufferReader(data)).read()
     about = table.schema.metadata or {}
     return table if about.get(b"version") == VERSION.encode() else None
 

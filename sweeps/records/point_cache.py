@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.identity import identity
-from storage.whole_file import write_whole
+from storage.own_mark import own_bytes, write_own
 
 VERSION = 3
 """Raised when what is kept means something else."""
@@ -22,20 +22,15 @@ class PointCache:
     """Rows by the names, sizes and times of the files that they come from.
 
     Args:
-        path: of the JSON file in the sweep's folder; one that cannot be read is as if there were none.
+        path: of the file in the sweep's folder; one that this user's gridlite has not written is as if there were none.
         files: those of a run that the rows come from.
 
     """
 
     def __init__(self, path: Path, files: Sequence[str] = FILES) -> None:
         self.path, self.sweep, self.files = path, str(path.parent), files
-        self.before: dict[str, Rows] = {}
-        with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
-            known = json.loads(path.read_bytes())
-            if known["version"] == VERSION:
-                self.before = {
-                    key: rows for key, rows in known["rows"].items() if all(type(row) is dict for row in rows)
-                }
+        known = json.loads(own_bytes(path) or "{}")
+        self.before: dict[str, Rows] = known["rows"] if known.get("version") == VERSION else {}
         self.now: dict[str, Rows] = {}
 
     def rows(self, runs: Sequence[str], about: str, make: Callable[[], Rows]) -> Rows:
@@ -51,4 +46,4 @@ class PointCache:
         if self.now.keys() != self.before.keys():
             text = json.dumps({"version": VERSION, "rows": self.now}, default=float)
             with suppress(OSError):
-                write_whole(self.path, text)
+                write_own(self.path, text.encode())

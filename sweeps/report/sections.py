@@ -1,13 +1,13 @@
 """Sections of the report that a sweep has only where somebody asked for more: several seeds, looks inside."""
 
 import base64
-import json
 import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import BaseModel, Field
 
 from metrics.base import TaskMetrics
 from metrics.figures import is_share
@@ -21,6 +21,27 @@ MOST_ROWS = 200
 """Of a table, and files in a drawing; what is left out is told, and where it is."""
 MOST_INSIDE = 4
 """Pictures of what is seen inside; each is some 300 kB."""
+
+
+class LayerGap(BaseModel):
+    """How far apart the features of one layer are between two sets of images."""
+
+    layer: str
+    mmd: float
+    low: float
+    high: float
+    p_value: float
+    told_apart: float
+    a_distance: float
+
+
+class Gap(BaseModel):
+    """A file of `python -m inspection … set=… against=…`."""
+
+    set: str
+    against: str
+    images: list[int] = Field(min_length=2, max_length=2)
+    layers: list[LayerGap]
 
 
 def repeats_of(runs: pd.DataFrame, axes: list[str], metrics: TaskMetrics) -> dict[str, Any]:
@@ -60,8 +81,7 @@ def inside_of(sweep: Path, done: pd.DataFrame, axes: list[str]) -> dict[str, Any
     for run, name in named.items():
         for path in sorted((sweep / run / "inspection").glob("gap-*.json")):
             with suppress(ValueError):
-                told = json.loads(path.read_text())
-                gaps += [{"name": name, **told}] if "against" in told else []
+                gaps.append({"name": name} | Gap.model_validate_json(path.read_bytes()).model_dump())
     return {"inside": pictures, "gaps": gaps}
 
 

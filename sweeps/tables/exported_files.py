@@ -107,7 +107,7 @@ def pooled_files(sweep: Path, files: pd.DataFrame | None = None) -> pd.DataFrame
     firsts = files.drop_duplicates(["run", "file"])  # of several devices the first
     axes = [str(name) for name in files if name not in (*FILE_COLUMNS, "run", "fold") and "/" not in str(name)]
     rows: list[dict[str, Any]] = []
-    cache = PointCache(sweep / ".pooled_files.json")
+    cache = PointCache(sweep / ".pooled_files.kept")
     names, kinds = firsts.run.to_numpy(object), firsts.file.to_numpy(object)
     for values, at in groups(firsts, axes):
         runs = list(dict.fromkeys(names[at]))
@@ -146,8 +146,8 @@ def _has_both(run: str) -> bool:
 
 def _beside_torch(folders: list[Path], point: pd.DataFrame, metrics: TaskMetrics) -> pd.DataFrame:
     """The files' predictions with what torch's answer by the same checkpoint is worth, column `torch`, and `same`."""
-    torch_says = read_answers([folder / "predictions.parquet" for folder in folders])
-    files = read_answers([folder / "export" / "predictions.parquet" for folder in folders])
+    torch_says = read_answers([folder / "predictions.parquet" for folder in folders], metrics.unread)
+    files = read_answers([folder / "export" / "predictions.parquet" for folder in folders], metrics.unread)
     place = {folder.name: at for at, folder in enumerate(folders)}
     told = {
         (place[run], file): (checkpoint, share)

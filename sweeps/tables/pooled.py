@@ -41,7 +41,7 @@ def pooled(sweep: Path, table: pd.DataFrame | None = None) -> pd.DataFrame:
     told = {*BOOKKEEPING, *POOLED_OVER}
     keys = [str(name) for name in done if name not in told and "/" not in str(name)]
     rows: list[dict[str, Any]] = []
-    cache = PointCache(sweep / ".pooled.json")
+    cache = PointCache(sweep / ".pooled.kept")
     folds, names, shipped = (done[name].to_numpy(object) for name in ("fold", "run", "shipped"))
     known = {name: done[name].notna().to_numpy() for name in done if str(name).startswith("val/")}
     for axes, at in groups(done, keys):
@@ -64,7 +64,9 @@ def _rows(
     """Of one point: all cells, then each group."""
     folders = [sweep / run for run in runs]
     records = [read_record(folder) for folder in folders]
-    everything = read_answers([folder / "predictions.parquet" for folder in folders], checkpoint=shipped)
+    everything = read_answers(
+        [folder / "predictions.parquet" for folder in folders], metrics.unread, checkpoint=shipped
+    )
     part = "test" if (everything.part == "test").any() else "val"
     chosen = everything[everything.part == part]
     by = " or ".join(sorted(chosen.checkpoint.unique())) + " epoch"

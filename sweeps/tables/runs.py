@@ -40,7 +40,7 @@ def read_tables(sweep: Path) -> SweepTables:
     if len(folders) >= MANY:
         from sweeps.records.kept_rows import kept_tables
 
-        found = kept_tables(sweep / ".runs.parquet", folders, TABLES, _rows_of)
+        found = kept_tables(sweep / ".runs.kept", folders, TABLES, _rows_of)
     else:
         made = [_rows_of(folder) for folder in folders]
         found = {name: pd.DataFrame([row for rows in made for row in rows.get(name, ())]) for name in TABLES}

@@ -66,7 +66,7 @@ def progress(sweep: Path) -> Progress:
     counts: Counter[str] = Counter()
     running, troubled, seconds = [], [], []
     folders = find_runs(sweep)
-    cache = PointCache(sweep / ".status.json", ["record.json"]) if len(folders) >= MANY else None
+    cache = PointCache(sweep / ".status.kept", ["record.json"]) if len(folders) >= MANY else None
     for folder in folders:
         make = partial(_said, folder)
         (said,) = make() if cache is None else cache.rows([folder.name], "", make)

@@ -115,7 +115,7 @@ def test_without_the_packages_name_nothing_of_its_record_is_run(package, runs):
     (folder, _) = find_runs(runs / "own")
     done = run_warm("predict.py", f"run={folder}", f"input={runs.parent}/pictures", env={"PYTHONPATH": str(package[1])})
     assert done.returncode == 1
-    assert "task=sets: no such choice" in done.stderr
+    assert "has to be named in GRIDLITE_PACKAGES" in done.stderr
 
 
 @pytest.mark.slow

@@ -113,6 +113,17 @@ def test_the_command_prints_a_grid_and_writes_the_json(folder, photo, tmp_path):
     assert len(found["cells"]) == 15
 
 
+def test_a_file_that_was_changed_after_it_was_scored_grades_nothing(folder, photo):
+    file = folder / "export" / f"{advised_kind(read_record(folder))}.tflite"
+    whole = file.read_bytes()
+    try:
+        file.write_bytes(whole + b"\0")
+        done = grade(f"photo={photo[0]}", f"run={folder}", check=1)
+    finally:
+        file.write_bytes(whole)
+    assert done.stderr == f"error: {file}: not the file that the record has scored; export it again\n"
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

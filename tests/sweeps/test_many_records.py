@@ -13,7 +13,7 @@ from sweeps.tables.status import progress
 from sweeps.tables.sweep_tables import print_table
 
 MOST_MB = 500
-KEPT = {".advice.*.json", ".pooled.json", ".pooled_files.json", ".runs.parquet", ".status.json"}
+KEPT = {".advice.*.kept", ".pooled.kept", ".pooled_files.kept", ".runs.kept", ".status.kept"}
 
 
 class Reads:
@@ -47,7 +47,7 @@ def tables(sweep):
 
 def check_reads(sweep, reads):
     """Nothing is read twice, and of a change only what it touches."""
-    kept = 1  # .runs.parquet itself
+    kept = 1  # .runs.kept itself
     progress(sweep)
     tables(sweep)
     write_report(sweep)
@@ -102,8 +102,8 @@ def test_a_folder_that_cannot_be_written_is_read(tmp_path, monkeypatch):
     def refuse(*_):
         raise PermissionError(13, "no")
 
-    monkeypatch.setattr("sweeps.records.kept_rows.replaced", refuse)
-    monkeypatch.setattr("sweeps.records.point_cache.write_whole", refuse)
+    monkeypatch.setattr("sweeps.records.kept_rows.write_own", refuse)
+    monkeypatch.setattr("sweeps.records.point_cache.write_own", refuse)
     for mine, theirs in zip(read_sweep(tmp_path), before, strict=True):
         pd.testing.assert_frame_equal(mine, theirs)
     assert progress(tmp_path).counts == {"done": 200}

@@ -1,5 +1,6 @@
 """One page that needs nothing else and shows whatever state a sweep is in."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ import pytest
 import yaml
 
 from choices import ROOT
-from sweeps.records.run_record import read_record, update_record
+from sweeps.records.run_record import find_runs, read_record, update_record
 from sweeps.report.report import gather, write_report
 from sweeps.tables.exported_files import collect_files
 from sweeps.tables.published import PUBLISHED, beside
@@ -184,3 +185,15 @@ def test_what_arm_answered_stands_in_the_report(sweep):
     assert "<th>ARM as here</th>" in page
     assert "<td>0.975</td>" in page
     assert "an emulated ARM processor (aarch64)" in page
+
+
+def test_of_files_that_look_inside_only_whole_ones_are_shown(sweep):
+    row = {"layer": "stem", "mmd": 0.25, "low": 0.1, "high": 0.3, "p_value": 0.01, "told_apart": 0.9, "a_distance": 1.6}
+    whole = {"set": "dark", "against": "bright", "images": [8, 9], "layers": [row]}
+    folder = find_runs(sweep)[0] / "inspection"
+    folder.mkdir()
+    (folder / "gap-whole.json").write_text(json.dumps(whole))
+    for number, odd in enumerate([3, {"against": 3}, whole | {"images": 1}, whole | {"layers": [{"mmd": "x"}]}]):
+        (folder / f"gap-{number}.json").write_text(json.dumps(odd))
+    page = write_report(sweep).read_text()
+    assert page.count("images of") == page.count("8 images of dark against 9 of bright") == 1

@@ -1,8 +1,12 @@
 """What a large sweep keeps of its records is what they say."""
 
+from io import BytesIO
+
 import pandas as pd
 import pytest
+from pyarrow import parquet
 
+from sweeps.records.point_cache import PointCache
 from sweeps.records.run_record import Status, update_record
 from sweeps.tables import runs
 from sweeps.tables.pooled import pooled
@@ -27,7 +31,7 @@ def test_rows_are_read_again_once_a_record_has_changed(sweep, monkeypatch):
     plain = read_sweep(sweep)
     monkeypatch.setattr(runs, "MANY", 2)
     same(read_sweep(sweep), plain)
-    assert (sweep / ".runs.parquet").is_file()
+    assert (sweep / ".runs.kept").is_file()
     monkeypatch.setattr(runs, "read_record", lambda _: pytest.fail("it was read again"))
     same(read_sweep(sweep), plain)
     monkeypatch.undo()
@@ -35,8 +39,26 @@ def test_rows_are_read_again_once_a_record_has_changed(sweep, monkeypatch):
     first = next(sweep.glob("*/record.json")).parent
     update_record(first, lambda record: record | {"status": Status.RUNNING})
     assert list(read_sweep(sweep)[0].set_index("run").status[[first.name]]) == [Status.INTERRUPTED]
-    (sweep / ".runs.parquet").write_text("no Parquet")
+    (sweep / ".runs.kept").write_text("no Parquet")
     assert len(read_sweep(sweep)[0]) == 3
+
+
+def test_what_somebody_else_has_kept_is_not_read(sweep, monkeypatch):
+    monkeypatch.setattr(runs, "MANY", 2)
+    plain = read_sweep(sweep)
+    path = sweep / ".runs.kept"
+    mark, _, data = path.read_bytes().partition(b"\n")
+    table = parquet.read_table(BytesIO(data))
+    forged = BytesIO()
+    names = ["=val/macro_f1" if name.endswith("status") else name for name in table.column_names]
+    parquet.write_table(table.rename_columns(names), forged)
+    path.write_bytes(mark + b"\n" + forged.getvalue())
+    same(read_sweep(sweep), plain)
+    cache = PointCache(sweep / ".pooled.kept")
+    assert cache.rows(["run"], "", lambda: [{"accuracy": 0.5}]) == [{"accuracy": 0.5}]
+    cache.keep()
+    (sweep / ".pooled.kept").write_bytes((sweep / ".pooled.kept").read_bytes().replace(b"0.5", b"1.0"))
+    assert PointCache(sweep / ".pooled.kept").rows(["run"], "", lambda: [{"accuracy": 0.4}]) == [{"accuracy": 0.4}]
 
 
 def test_pooled_rows_are_those_of_the_answers_now(tmp_path):
