@@ -248,8 +248,8 @@ def interleaved(data: dict[str, bytes], rounds: int, runs: int = 30) -> dict[str
     """Median ms of `runs` runs of every file in every round, after a warm-up round, under the machine-wide lock."""
     from filelock import FileLock
 
+    from export.interpreter import interpreter_of
     from export.latency.host import LOCK
-    from export.runtime import interpreter_of
 
     interpreters = {name: interpreter_of(one, threads=1) for name, one in data.items()}
     for interpreter in interpreters.values():

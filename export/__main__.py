@@ -35,10 +35,11 @@ def main(cfg: DictConfig) -> None:
             entries = export_run(folder, cfg, root=cfg.root, cache=cfg.paths.cache)
             update_wandb_run(folder)
 
+        from export.pipeline import UNSCORED
         from export.table import print_files
 
         record = read_record(folder)
-        print_files(entries, metrics_of_record(record), record.get("baseline", {}))
+        print_files(entries, metrics_of_record(record), record.get("baseline", {}), record.get(UNSCORED, {}))
         print(f"files: {folder / 'export'}")
         if problems(entries):
             sys.exit(1)

@@ -82,7 +82,7 @@ def _words(
     """What the templates speak of."""
     height, width = map(int, about["size"])
     config, task = record["config"], str(about["task"])
-    outputs = list(model.steps)
+    outputs = list(model.backend.outputs)
     shape = f"Array({height}) {{ Array({width}) {{ FloatArray({len(about['labels'])}) }} }}"
     kotlin = {
         "segmentation": f'"probabilities" to Array(1) {{ {shape} }}',
@@ -90,7 +90,7 @@ def _words(
     }.get(task, f'"probabilities" to Array(1) {{ FloatArray({len(about["labels"])}) }}')
     return {
         "file": f"{kind}.tflite", "task": task, "labels": [str(one) for one in about["labels"]], "height": height, "width": width,
-        "outputs": outputs, "has_grade": "grade" in outputs, "integer": model.input_type == np.uint8, "kotlin_output": kotlin,
+        "outputs": outputs, "has_grade": "grade" in outputs, "integer": model.backend.dtype == np.uint8, "kotlin_output": kotlin,
         "threshold": about.get("threshold") or 0.5, "thresholds": about.get("thresholds", []), "meaning": about["outputs"],
         "has_mediapipe": task in BY_MEDIAPIPE, "title": f"{record['axes']['backbone']} for {record['axes']['datamodule']}",
         "entry": {"runtime": ""} | dict(entry), "day": datetime.now(UTC).date().isoformat(), "backbone": record["axes"]["backbone"],

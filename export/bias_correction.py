@@ -12,8 +12,8 @@ from ai_edge_litert import schema_py_generated as schema
 
 from export import flatbuffer
 from export.flatbuffer import Model
+from export.interpreter import interpreter_of
 from export.ranges import Floats
-from export.runtime import interpreter_of
 
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 

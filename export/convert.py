@@ -29,7 +29,7 @@ def to_onnx(model: torch.nn.Module, size: tuple[int, int], outputs: Sequence[str
 
     stream = io.BytesIO()
     example = torch.zeros(1, *size, 3)
-    with _silence(), torch.inference_mode():
+    with silence(), torch.inference_mode():
         torch.onnx.export(
             model, (example,), cast(str, stream), dynamo=False, opset_version=OPSET,
             input_names=[INPUT], output_names=list(outputs),
@@ -49,7 +49,7 @@ def to_float32(onnx_model: bytes) -> bytes:
     """
     import onnx2tf
 
-    with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch), _silence():
+    with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch), silence():
         Path("model.onnx").write_bytes(onnx_model)
         sample = np.zeros((20, 128, 128, 3), np.float32)
         np.save("calibration_image_sample_data_20x128x128x3_float32.npy", sample)
@@ -63,7 +63,7 @@ def to_float32(onnx_model: bytes) -> bytes:
 
 
 @contextlib.contextmanager
-def _silence() -> Iterator[None]:
+def silence() -> Iterator[None]:
     """Nothing that the converters say of a conversion that works."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     level = logging.root.manager.disable

@@ -11,7 +11,7 @@ from typing import Any
 from ai_edge_litert import schema_py_generated as schema
 
 from export.flatbuffer import constant, graph, operator_name, unpack
-from export.runtime import interpreter_of
+from export.interpreter import interpreter_of
 
 GPU = {
     "ABS", "ADD", "AVERAGE_POOL_2D", "CONCATENATION", "CONV_2D", "COS", "DEPTHWISE_CONV_2D", "DEQUANTIZE", "DIV", "ELU", "EXP", "FULLY_CONNECTED", "GELU",

@@ -31,9 +31,14 @@ class FileError(ValueError):
     """Bytes that are no TFLite model."""
 
 
+def is_tflite(data: bytes) -> bool:
+    """Whether it begins like a TFLite file."""
+    return data[4:8] == IDENTIFIER
+
+
 def unpack(data: bytes) -> Model:
     """The object tree of a file's bytes. Raises FileError when they are none."""
-    if data[4:8] != IDENTIFIER:
+    if not is_tflite(data):
         raise FileError("not a TFLite file: the identifier TFL3 is missing")
     try:
         model = schema.ModelT.InitFromPackedBuf(data, 0)

@@ -17,9 +17,11 @@ from datamodules.base.samples import Samples
 from export.app_folder import write_app_folder
 from export.check import Check, all_ready, checked, names
 from export.comparison import FileComparison
-from export.convert import to_onnx
-from export.deployable import deployable
-from export.formats.base import Format
+from export.convert import to_float32, to_onnx
+from export.deployable import Deployable, deployable
+from export.file_metadata import metadata_of
+from export.flatbuffer import is_tflite
+from export.formats.base import Format, Quantization
 from export.latency.result import Entry, merged, timed
 from export.made_files import earlier_predictions
 from export.quantization_aware import quantization_aware
@@ -30,15 +32,16 @@ from metrics.base import TaskMetrics
 from storage.whole_file import replaced, write_whole
 from sweeps.records.run_record import Record, one_line, update_record
 
-Quantization = Callable[[FloatFile], bytes]
 Latency = Callable[[bytes], Iterable[Entry]]
 
 PARITY = 1e-4
 """Largest difference of a probability, or of a number as a share of its range, that float32 may have from torch."""
 LEAST_AGREEMENT = 0.98
 """Of its answers with torch's."""
-FORMAT_VERSION = 2
-"""Raised when the meaning of the metadata or of the outputs changes; 1 had a grade as int32, and masks as bits."""
+
+
+UNSCORED = "unscored_files"
+"""Where a record has the files that nothing here runs, apart from its `exports`, which are what tables say."""
 
 
 class ExportError(ValueError):
@@ -69,7 +72,7 @@ class Export:
     comparison: type[FileComparison]
     metrics: TaskMetrics
     max_accuracy_drop: float
-    format: Format
+    formats: Mapping[str, Format]
     quantizations: Mapping[str, Quantization]
     latencies: Mapping[str, Latency]
     checks: Mapping[str, Check]
@@ -94,23 +97,27 @@ class Export:
         """
         all_ready(self.checks)
         self.target.mkdir(parents=True, exist_ok=True)
-        with tqdm(total=2 + len(self.quantizations), unit="file", leave=False, disable=None) as bar:
+        wanted = [(f, *one) for f in self.formats.values() for one in f.kinds(self.quantizations).items()]
+        with tqdm(total=2 + len(wanted), unit="file", leave=False, disable=None) as bar:
             bar.set_description("torch")
             torch_says = self.comparison.by(self.module, self.samples, self.resolution)
             bar.update()
             bar.set_description("float32 from ONNX")
             source = self.convert(torch_says)
             bar.update()
-            entries, frames = {}, []
-            for name, quantization in self.quantizations.items():
+            entries: dict[str, dict[str, Any]] = {}
+            frames: list[pd.DataFrame | None] = []
+            for form, name, quantization in wanted:
                 bar.set_description(name)
-                entries[name], frame = self.make(name, quantization, source, torch_says)
+                entries[name], frame = self.make(form, name, quantization, source, torch_says)
                 frames.append(frame)
                 bar.update()
         frames.append(earlier_predictions(self.target, self.record, entries))
         whole = pd.concat([frame for frame in frames if frame is not None] or [pd.DataFrame()])
         with replaced(self.target / "predictions.parquet") as file:
             whole.to_parquet(file, index=False)
+
+        unscored = {name: entries.pop(name) for name in list(entries) if "unscored" in entries[name]}
 
         def entered(old: Record) -> Record:
             """Timings, scores and checks of a file that came out the same stay, those of phones above all."""
@@ -121,10 +128,12 @@ class Export:
                     entry["latency"] = merged(before.get("latency", []), entry["latency"])
                     entry["scores"] = before.get("scores", [])
                     entry |= {check: before[check] for check in names() if check in before and check not in entry}
-            return {key: value for key, value in old.items() if key != "later_error"} | {"exports": known | entries}
+            kept = {key: value for key, value in old.items() if key not in ("later_error", UNSCORED)}
+            written = old.get(UNSCORED, {}) | unscored
+            return kept | {"exports": known | entries} | ({UNSCORED: written} if written else {})
 
         updated = update_record(self.folder, entered)
-        about = partial(self.metadata, torch_says=torch_says)
+        about = partial(self.described, torch_says=torch_says)
         write_app_folder(self.target, updated, torch_says.model, torch_says.images, about, self.metrics)
         return entries
 
@@ -132,7 +141,7 @@ class Export:
         """Writes model.onnx and gives the float32 file, held against torch."""
         onnx_model = self.onnx(self.module)
         write_whole(self.target / "model.onnx", onnx_model)
-        data = self.format.convert(onnx_model)
+        data = to_float32(onnx_model)
         few, wanted = torch_says.few
         worst = (
             float(np.abs(torch_says.model(data).probabilities(torch_says.images[few]) - wanted).max()) / torch_says.span
@@ -142,10 +151,14 @@ class Export:
                 f"{self.folder}: the converted float32 file differs from torch by {worst:.2g} in {torch_says.measured}, "
                 f"more than {PARITY:g}"
             )
-        return FloatFile(data, self.calibration_images, torch_says.model, self.retrain)
+        return FloatFile(data, self.calibration_images, torch_says.model, onnx_model, self.shipped, self.retrain)
+
+    def shipped(self) -> Deployable:
+        """The network as it ships, for the size that the data has."""
+        return deployable(self.module, self.samples.shape(self.resolution), self.comparison.answer)
 
     def onnx(self, module: TaskModule) -> bytes:
-        """The network as it ships, for the size that the data has."""
+        """A network of the run as it would ship."""
         height, width = self.samples.shape(self.resolution)
         shipped = deployable(module, (height, width), self.comparison.answer)
         return to_onnx(shipped, (height, width), shipped.outputs)
@@ -160,7 +173,7 @@ class Export:
                 yield loader
 
         tuned = quantization_aware(self.module, passes(), steps=epochs * len(loader), lr=lr)
-        return FloatFile(self.format.convert(self.onnx(tuned)), self.calibration_images, self.comparison.model)
+        return FloatFile(to_float32(self.onnx(tuned)), self.calibration_images, self.comparison.model)
 
     @property
     def calibration_images(self) -> npt.NDArray[np.uint8]:
@@ -170,17 +183,20 @@ class Export:
         return np.asarray(images)
 
     def make(
-        self, name: str, quantization: Quantization, source: FloatFile, torch_says: FileComparison
+        self, form: Format, name: str, quantization: Quantization, source: FloatFile, torch_says: FileComparison
     ) -> tuple[dict[str, Any], pd.DataFrame | None]:
-        """One file: its entry in the record and its predictions."""
-        about = self.metadata(name, torch_says)
+        """One file: its entry in the record and its predictions, None where nothing here runs it."""
+        about = self.described(name, torch_says)
         try:
             made = quantization(source)
-            model = torch_says.model(self.format.finish(made, json.dumps(about).encode()))
+            data = form.finish(made, json.dumps(about).encode())
+            if form.opened is None:
+                return self.written(form, name, data) | {"unscored": "no runtime of it here: not verified"}, None
+            model = torch_says.model(data, opened=form.opened)
         except ValueError as error:
             return {"error": one_line(error)}, None
         figures, answers = torch_says.judge(model, self.metrics, most_lost=self.max_accuracy_drop)
-        if made is source.data and figures["agreement"] < LEAST_AGREEMENT:
+        if (made is source.data or made is source.onnx) and figures["agreement"] < LEAST_AGREEMENT:
             raise ExportError(
                 f"{self.folder}: the converted float32 file answers {100 * figures['agreement']:.1f} % as torch does; want "
                 f"{100 * LEAST_AGREEMENT:g} %"
@@ -189,22 +205,32 @@ class Export:
         if self.promise is not None:
             figures = self.agreement_alone(figures)
             scored = {"expected": self.promise(name)}
-        data = self.format.finish(made, json.dumps(about | self.figures_of(figures) | scored).encode())
-        path = self.target / f"{name}{self.format.suffix}"
-        write_whole(path, data)
+        data = form.finish(made, json.dumps(about | self.figures_of(figures) | scored).encode())
         entry = {
+            **self.written(form, name, data),
+            "described": torch_says.described,
+            **figures,
+            **scored,
+            **checked(data, self.checks if is_tflite(data) else {}, torch_says, self.metrics),
+            "latency": timed(data, self.latencies),
+        }
+        return entry, answers.assign(file=name)
+
+    def written(self, form: Format, name: str, data: bytes) -> dict[str, Any]:
+        """Writes a file; what its entry says of its bytes."""
+        path = self.target / form.file_name(name)
+        write_whole(path, data)
+        return {
             "path": str(path.relative_to(self.folder)),
             "size_bytes": len(data),
             "sha256": hashlib.sha256(data).hexdigest(),
             "checkpoint": self.checkpoint,
-            "described": torch_says.described,
-            **self.format.facts(data),
-            **figures,
-            **scored,
-            **checked(data, self.checks, torch_says, self.metrics),
-            "latency": timed(data, self.latencies),
+            **form.facts(data),
         }
-        return entry, answers.assign(file=name)
+
+    def described(self, name: str, torch_says: FileComparison) -> dict[str, Any]:
+        """The metadata of a kind of file."""
+        return metadata_of(self.record, self.samples, self.checkpoint, name, torch_says)
 
     def figures_of(self, figures: Mapping[str, Any]) -> dict[str, Any]:
         """What the file itself says of its answers to the validation set, and to a test set."""
@@ -217,28 +243,3 @@ class Export:
         words = f"answers {100 * unlike:.1f} % unlike torch" if unlike > self.max_accuracy_drop else ""
         own = {name: value for name, value in figures.items() if not name.startswith("train/")}
         return own | {"marked": words}
-
-    def metadata(self, name: str, torch_says: FileComparison) -> dict[str, Any]:
-        """What a phone needs to know of the file."""
-        config = self.record["config"]
-        height, width = self.samples.shape(self.resolution)
-        return {
-            "format_version": FORMAT_VERSION,
-            "task": self.record["axes"]["task"],
-            "labels": self.record["data"]["class_names"],
-            **self.samples.preprocessing,
-            "resolution": self.resolution,
-            "size": [height, width],
-            "resize": "area average when both sides shrink, bilinear otherwise",
-            "input": "image: RGB 0..255, float32, 1 x height x width x 3",
-            "outputs": self.comparison.outputs,
-            "threshold": config["encoding"].get("threshold"),
-            "quantization": name,
-            "axes": self.record["axes"],
-            "config_hash": self.record["config_hash"],
-            "width": config["width"],
-            "initial_weights": self.record["initial_weights"]["origin"],
-            "checkpoint": self.checkpoint,
-            "versions": self.record["versions"],
-            **torch_says.described,
-        }

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,9 @@ from export import flatbuffer
 from export.bias_correction import CONVOLUTIONS, convolution_outputs, correct_biases, float_means
 from export.ranges import ESTIMATORS, Range, Seen, observe
 from export.runtime import FileModel
+
+if TYPE_CHECKING:
+    from export.deployable import Deployable
 
 Recipe = list[dict[str, Any]]
 
@@ -40,6 +43,10 @@ class FloatFile:
     """The calibration part, `(n, H, W, 3)`."""
     kind: type[FileModel]
     """How it is read."""
+    onnx: bytes = field(default=b"", repr=False)
+    """The network as ONNX, from which `data` was converted."""
+    network: "Callable[[], Deployable] | None" = field(default=None, repr=False)
+    """The deployable network itself, on the processor."""
     retrain: "Callable[[int, float], FloatFile] | None" = field(default=None, repr=False)
     """(epochs, rate) → the float32 file of the network tuned under rounding, see `quantization_aware`."""
     _ranges: dict[str, dict[str, Range]] = field(default_factory=dict, repr=False)

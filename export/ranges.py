@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from export.flatbuffer import constant, graph, tensor_name, unpack
-from export.runtime import interpreter_of
+from export.interpreter import interpreter_of
 
 Range = tuple[float, float]
 """Smallest and largest value that is represented; always holds 0."""

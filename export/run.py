@@ -92,8 +92,14 @@ def export_run(folder: Path, cfg: DictConfig, *, root: str | None = None, cache:
     return export.run()
 
 
-def _is_scored(folder: Path, kind: str) -> bool:
-    """Whether a file is there and what the record has scored: a kill may have come between the two."""
+def kinds_of(cfg: DictConfig) -> dict[str, str]:
+    """The kinds of files that `format` and `quantization` ask for: kind → its format."""
+    formats = instantiate(cfg.format)
+    return {str(kind): str(name) for name, form in formats.items() for kind in form.kinds(cfg.quantization)}
+
+
+def _is_whole(folder: Path, kind: str) -> bool:
+    """Whether a file is there and what the record has of it: a kill may have come between the two."""
     try:
         exported_bytes(folder, kind)
     except RecordError:
@@ -107,13 +113,17 @@ def export_within(folder: Path, cfg: DictConfig) -> None:
     Raises ExportError naming the kinds that could not be made.
     """
     record = read_record(folder)
-    made, checkpoint = record.get("exports", {}), checkpoint_file(folder, record, cfg.export.checkpoint).stem
-    there = {name for name, entry in made.items() if entry.get("checkpoint") == checkpoint and _is_scored(folder, name)}
-    missing = [str(name) for name in cfg.quantization if cfg.overwrite or name not in there]
+    checkpoint = checkpoint_file(folder, record, cfg.export.checkpoint).stem
+    made = record.get("exports", {}) | record.get("unscored_files", {})
+    there = {name for name, entry in made.items() if entry.get("checkpoint") == checkpoint and _is_whole(folder, name)}
+    missing = {kind: form for kind, form in kinds_of(cfg).items() if cfg.overwrite or kind not in there}
     if not missing:
         return
-    wanted = OmegaConf.create({name: cfg[name] for name in ("export", "format", "latency", "check", "paths")})
-    wanted.quantization = OmegaConf.masked_copy(cfg.quantization, missing)
+    wanted = OmegaConf.create({name: cfg[name] for name in ("export", "latency", "check", "paths")})
+    wanted.format = OmegaConf.masked_copy(cfg.format, list(set(missing.values())))
+    wanted.quantization = OmegaConf.masked_copy(
+        cfg.quantization, [kind for kind in missing if kind in cfg.quantization]
+    )
     entries = export_run(folder, wanted, root=cfg.datamodule.get("root"), cache=cfg.paths.cache)
     if wrong := problems(entries):
         raise RecordError("; ".join(wrong))

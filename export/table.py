@@ -1,6 +1,7 @@
 """A run's files as a table on the terminal."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -12,7 +13,9 @@ from metrics.figures import figure_text
 from sweeps.analysis.expected import expected_text
 
 
-def print_files(entries: dict[str, dict[str, Any]], metrics: TaskMetrics, baseline: Mapping[str, Any]) -> None:
+def print_files(
+    entries: dict[str, dict[str, Any]], metrics: TaskMetrics, baseline: Mapping[str, Any], unscored: Mapping[str, Any]
+) -> None:
     """A row per file: size, figures of each part, agreement with torch, latency, and how often it answers alike on ARM where that was
     checked; then what there is to say of files, a line each.
 
@@ -20,6 +23,7 @@ def print_files(entries: dict[str, dict[str, Any]], metrics: TaskMetrics, baseli
         entries: a record's `exports`.
         metrics: of the record's task.
         baseline: the record's.
+        unscored: its entries of files that nothing here runs.
 
     """
     parts = [part for part in ("val", "test") if any(f"{part}/{metrics.main}" in entry for entry in entries.values())]
@@ -32,6 +36,7 @@ def print_files(entries: dict[str, dict[str, Any]], metrics: TaskMetrics, baseli
         for name in (f"{part}/{figure}" for figure in metrics.file_columns)
         if any(name in entry for entry in entries.values())  # a part without damage misses none
     ]
+    on_arm = any(entry.get("arm") for entry in entries.values())
     for name in (
         "kB",
         *(f"{name.partition('/')[0]} {metrics.title(name)}" for name in shown),
@@ -39,12 +44,12 @@ def print_files(entries: dict[str, dict[str, Any]], metrics: TaskMetrics, baseli
         "worst Δp",
         "ms p50",
         "ms p90",
-        *(["ARM as here"] if any(entry.get("arm") for entry in entries.values()) else []),
+        *(["ARM as here"] if on_arm else []),
     ):
         table.add_column(name, justify="right")
-    for name, entry in entries.items():
+    for entry in entries.values():
         if "error" not in entry:
-            table.add_row(f"{name}.tflite", *_row(entry, shown), arm_share(entry))
+            table.add_row(Path(entry["path"]).name, *_row(entry, shown), *([arm_share(entry)] if on_arm else []))
     if baseline:
         table.add_section()
         figures = [figure_text(one, baseline.get(one)) for one in shown]
@@ -63,6 +68,10 @@ def print_files(entries: dict[str, dict[str, Any]], metrics: TaskMetrics, baseli
         ):
             if complaint:
                 said.setdefault(complaint, []).append(name)
+    for entry in unscored.values():
+        said.setdefault(f"{entry['size_bytes'] / 1000:.0f} kB, {entry['unscored']}", []).append(
+            Path(entry["path"]).name
+        )
     for complaint, names in said.items():
         console.print(f"{', '.join(names)}: {complaint}", markup=False, soft_wrap=True)
 

@@ -33,7 +33,7 @@ def main() -> None:
     """Answers for the file on stdin."""
     import numpy as np
 
-    from export.runtime import interpreter_of
+    from export.interpreter import interpreter_of
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))

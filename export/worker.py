@@ -51,12 +51,14 @@ def time_files(folder: Path, wish: dict[str, Any]) -> None:
 
     from export.latency.result import timed
     from export.latency.selection import keep
+    from export.run import kinds_of
     from sweeps.records.run_record import exported_bytes, read_record
 
     cfg = OmegaConf.create(wish["cfg"])
     places = instantiate(cfg.latency)
+    kinds = kinds_of(cfg)
     for kind, entry in read_record(folder).get("exports", {}).items():
-        if kind in cfg.quantization and "path" in entry and (cfg.overwrite or not entry["latency"]):
+        if kind in kinds and "path" in entry and (cfg.overwrite or not entry["latency"]):
             keep(folder, kind, timed(exported_bytes(folder, kind), places))
 
 

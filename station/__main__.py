@@ -12,7 +12,7 @@ from cli.arguments import check_environment, room_command
 from cli.command_line import require_keys, run_cli, stop_or_report
 from cli.train_schema import register
 from storage.whole_file import write_whole
-from sweeps.analysis.recommendation import advised_kind
+from sweeps.analysis.recommendation import advised_kind, in_apps
 from sweeps.records.run_record import RecordError, exported_bytes, read_record
 
 register()
@@ -50,7 +50,7 @@ def file_of(run: Path, kind: str | None) -> Path:
     if run.suffix == ".tflite":
         return run
     record = read_record(run)
-    made = [name for name, entry in record.get("exports", {}).items() if "path" in entry]
+    made = [name for name in record.get("exports", {}) if in_apps(record, name)]
     wanted = kind or advised_kind(record)
     if wanted is None or wanted not in made:
         have = f"it has {', '.join(made)}" if made else "it has no files; `make export-tflite RUN=...` makes them"

@@ -12,7 +12,8 @@ from choices import CONF
 from cli.command_line import run_cli, stop_or_report
 from cli.train_schema import register
 from export.latency.selection import files_to_time
-from sweeps.records.run_record import read_record
+from sweeps.analysis.recommendation import in_apps
+from sweeps.records.run_record import RecordError, read_record
 from training.finished_run import load_samples
 
 register()
@@ -22,7 +23,10 @@ register()
 def main(cfg: DictConfig) -> None:
     """Serves until it is stopped."""
     with stop_or_report(Path(cfg.run or cfg.pareto_of or cfg.paths.runs)):
-        chosen = files_to_time(cfg.run, cfg.pareto_of, cfg.paths.runs, cfg.files)
+        known = files_to_time(cfg.run, cfg.pareto_of, cfg.paths.runs, cfg.files)
+        chosen = [(folder, kind) for folder, kind in known if in_apps(read_record(folder), kind)]
+        if not chosen:
+            raise RecordError(f"{', '.join(kind for _, kind in known)}: the phone page runs .tflite files alone")
 
         from web.phone_app import create_app
         from web.runtime import fetch_runtime, runtime_version

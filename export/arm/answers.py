@@ -2,6 +2,7 @@
 
 import math
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,11 +65,11 @@ class ArmCheck:
         fewer = comparison.of_rows(places)
         span = float(comparison.span)
         model: Any = fewer.model(data)
-        steps = {name: list(map(float, one)) for name, one in model.steps.items() if one[0]}
+        steps = {name: list(map(float, one)) for name, one in model.backend.steps.items()}
         rule = {"thresholds": comparison.cuts, "span": span, "steps": steps}
         guest = find_guest(self.folder)
         with Emulated.started(guest, self.cpu, there or data, rule, self.timeout_s) as arm:
-            model.run = arm.beside(model.run)
+            model.backend = replace(model.backend, run=arm.beside(model.backend.run))
             figures, _ = fewer.judge(model, metrics, most_lost=math.inf)
             found = arm.end()
         if arm.about["machine"] != MACHINE:

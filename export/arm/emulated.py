@@ -83,7 +83,7 @@ class Emulated:
         """The guest's answer in the place of that of `run`, which is sent along to be held against it there."""
 
         def both(image: npt.NDArray[np.float32]) -> inside.Arrays:
-            inside.put(self.to, image=image, **run(image=image))
+            inside.put(self.to, image=image, **run(image))
             return inside.get(self.by)
 
         return both

@@ -83,7 +83,7 @@ class Comparison:
 
     def add(self, here: Arrays, there: Arrays) -> None:
         """One picture's outputs, name → array with a batch axis; both must have the same names and shapes."""
-        here, there = self._numbers(here), self._numbers(there)
+        here, there = self.numbers(here), self.numbers(there)
         for name, one in here.items():
             if one.dtype.kind == "f":
                 change = float(np.max(np.abs(one.astype(np.float64) - there[name]), initial=0.0))
@@ -98,11 +98,13 @@ class Comparison:
         self.same.append(float(np.mean(same)))
         self.alike += bool(np.all(same))
 
-    def _numbers(self, outputs: Arrays) -> Arrays:
+    def numbers(self, outputs: Arrays) -> Arrays:
         """Quantised outputs as the numbers that they stand for; others as they are."""
         steps = self.rule.get("steps", {})
         return {
-            name: (one.astype(np.float32) - steps[name][1]) * np.float32(steps[name][0]) if name in steps else one
+            name: (one.astype(np.float32) - steps[name][1]) * np.float32(steps[name][0])
+            if name in steps and one.dtype.kind in "iu"
+            else one
             for name, one in outputs.items()
         }
 
@@ -140,7 +142,7 @@ def main() -> None:
     put(told, about=json.dumps(about).encode())
     comparison = Comparison(json.loads(first["rule"].tobytes()))
     while message := get(ours):
-        answers = run(image=message.pop("image"))
+        answers = comparison.numbers(run(image=message.pop("image")))
         comparison.add(message, answers)
         put(told, **answers)
     put(told, found=json.dumps(comparison.found()).encode())

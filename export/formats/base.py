@@ -1,16 +1,28 @@
 """What a format of deployable files is: a choice of conf/format; kinds of quantisation stand beside it."""
 
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
+
+from export.backends import Opened
+from export.quantize import FloatFile
+
+Quantization = Callable[[FloatFile], bytes]
 
 
 class Format(Protocol):
-    """From a network as ONNX to a file that carries gridlite's metadata."""
+    """Files of one kind of runtime, which carry gridlite's metadata."""
 
-    suffix: str
-    """Of its files, with the dot."""
+    opened: Opened | None
+    """What runs its files here; None where no runtime on this machine does: such files are neither scored nor timed."""
 
-    def convert(self, onnx_model: bytes) -> bytes:
-        """The float32 file that every kind of quantisation starts from."""
+    def kinds(self, quantizations: Mapping[str, Quantization]) -> Mapping[str, Quantization]:
+        """Its files by the name that records and tables have for them; `quantizations` are the ones of TFLite that are wanted.
+
+        Building one raises ValueError where it cannot be made.
+        """
+
+    def file_name(self, kind: str) -> str:
+        """Of the file of that kind."""
 
     def finish(self, data: bytes, metadata: bytes) -> bytes:
         """A file with gridlite's metadata, UTF-8 JSON, in it. Raises ValueError for bytes that are no such file."""

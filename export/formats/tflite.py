@@ -1,12 +1,13 @@
 """TensorFlow Lite's flatbuffer, which LiteRT runs."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
-from export import flatbuffer
+from export import backends, flatbuffer
 from export.app_metadata import with_app_metadata
-from export.convert import to_float32
 from export.delegates import left_to_cpu
+from export.formats.base import Quantization
 from export.operator_versions import runtime_of, with_versions
 from export.runtime import METADATA
 
@@ -14,11 +15,15 @@ from export.runtime import METADATA
 class TFLite:
     """By onnx2tf's direct backend and ai-edge-quantizer; see `export.convert` and `export.quantize`."""
 
-    suffix = ".tflite"
+    opened = staticmethod(backends.tflite)
 
-    def convert(self, onnx_model: bytes) -> bytes:
+    def kinds(self, quantizations: Mapping[str, Quantization]) -> Mapping[str, Quantization]:
+        """One for each quantisation, of the same name."""
+        return quantizations
+
+    def file_name(self, kind: str) -> str:
         """See `Format`."""
-        return to_float32(onnx_model)
+        return f"{kind}.tflite"
 
     def finish(self, data: bytes, metadata: bytes) -> bytes:
         """See `Format`."""

@@ -71,7 +71,7 @@ def _passed(files: Mapping[Path, list[str]], checks: Mapping[str, Check], cfg: D
         entries = check_files(folder, kinds, checks, root=cfg.root, cache=cfg.paths.cache)
         record = read_record(folder)
         print(f"{folder}:")
-        print_files(entries, metrics_of_record(record), record.get("baseline", {}))
+        print_files(entries, metrics_of_record(record), record.get("baseline", {}), {})
         whole = whole and not problems(entries)
     return whole
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
+from export.flatbuffer import is_tflite
 from export.latency.benchmark_model import TOOL_LINK, OutputError, RefusedError, Timings, command, operators, parse
 from export.latency.phone import Phone, find_phone, reason
 from export.latency.result import PARTIAL, Entry, LatencyError, entry
@@ -55,6 +56,8 @@ def measure(
     """
     if unknown := set(delegates) - set(DELEGATES):
         raise LatencyError(f"latency.adb.delegates={','.join(sorted(unknown))}: want some of {', '.join(DELEGATES)}")
+    if not is_tflite(data):
+        raise LatencyError("phones are asked by TFLite's benchmark_model, which takes .tflite files alone")
     binary = _binary(benchmark_model)
     phone = find_phone(serial, adb)
     with FileLock(

@@ -1,10 +1,11 @@
-"""Latency of a file on this machine, by the LiteRT interpreter."""
+"""Latency of a file on this machine, by the LiteRT interpreter or ONNX Runtime."""
 
 import os
 import platform
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
+from export import flatbuffer
+from export.interpreter import interpreter_of
 from export.latency.result import Entry, entry, times_of
-from export.runtime import interpreter_of
 from sweeps.records.environment import processor
 
 LOCK = Path(tempfile.gettempdir()) / "gridlite-latency.lock"
@@ -34,6 +36,8 @@ def measure(data: bytes, *, warmup_runs: int, runs: int, threads: int) -> list[E
         one entry, see `result.entry`.
 
     """
+    if not flatbuffer.is_tflite(data):
+        return [_measure_onnx(data, warmup_runs=warmup_runs, runs=runs, threads=threads)]
     with FileLock(LOCK, mode=0o666):
         began = time.perf_counter()
         interpreter = interpreter_of(data, threads)
@@ -50,6 +54,15 @@ def measure(data: bytes, *, warmup_runs: int, runs: int, threads: int) -> list[E
             threads=threads, warmup_runs=warmup_runs, runs=runs, initialisation_ms=1e3 * (ready - began),
         )
     ]  # fmt: skip
+
+
+def _measure_onnx(data: bytes, **how: int) -> Entry:
+    from export import backends
+
+    model = backends.onnx(data, how["threads"])
+    shape = [side or 1 for side in model.shape]
+    pixels = np.random.default_rng(0).integers(0, 256, shape).astype(model.dtype)
+    return measure_calls(partial(model.run, pixels), runtime=model.runtime, **how)
 
 
 def measure_calls(call: Callable[[], Any], *, runtime: str, warmup_runs: int, runs: int, threads: int) -> Entry:

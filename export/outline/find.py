@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from datamodules.base.pixels import resize
 from datamodules.screens.outline import Outline, OutlineError, agreed, find_outline
+from export.interpreter import interpreter_of
 from export.outline.network_file import FILE, SIDE
-from export.runtime import interpreter_of
 
 FLIPS = tuple((slice(None, None, down), slice(None, None, across)) for down in (1, -1) for across in (1, -1))
 """The picture as it is, mirrored, upside down, and both."""

@@ -143,14 +143,19 @@ def _answers(runs: list[Path], file: str, unread: Collection[str]) -> pd.DataFra
     return answers.assign(record=np.array(list(known))[answers.record])
 
 
+def in_apps(record: Record, kind: str) -> bool:
+    """Whether the station and the phone page run a run's file of that kind: they take TFLite alone."""
+    return str(record.get("exports", {}).get(kind, {}).get("path", "")).endswith(".tflite")
+
+
 def advised_kind(record: Record) -> str | None:
-    """The kind of a run's files that is taken where none is named: the fastest one that may be recommended (see `points`).
+    """The kind of a run's .tflite files that is taken where none is named: the fastest one that may be recommended (see `points`).
 
     By the timings of one device, this computer's where it has any; of files that nobody has timed int8, if it keeps its
     accuracy, else float32. Of a network that was trained on all data, which has no validation set, all files that are not marked
     count as equally good. None for a run without files.
     """
-    rows = pd.DataFrame(file_rows("", record))
+    rows = pd.DataFrame([row for row in file_rows("", record) if in_apps(record, row["file"])])
     if not len(rows):
         return None
     main = f"val/{metrics_of_frame(rows).main}"

@@ -213,7 +213,8 @@ def exported_bytes(folder: Path, kind: str) -> bytes:
 
     Raises RecordError where the record has no such file, or it is no longer that one.
     """
-    entry = read_record(folder).get("exports", {}).get(kind, {})
+    record = read_record(folder)
+    entry = record.get("exports", {}).get(kind) or record.get("unscored_files", {}).get(kind, {})
     if "path" not in entry:
         raise RecordError(f"{folder}: no {kind} file has been made of it")
     try:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from export.convert import to_float32, to_onnx
-from export.runtime import interpreter_of
+from export.interpreter import interpreter_of
 
 
 class Shuffled(nn.Module):

@@ -20,9 +20,9 @@ def test_pixels_as_they_are_answers_in_steps_of_a_255th():
     then = partial(quantize.int8, **WHOLE)
     about = {"task": "grading", "labels": list("abcde"), "size": [64, 64], "resolution": 64}
     model = GradeModel(TFLite().finish(int8_io(source, then=then), json.dumps(about).encode()))
-    assert model.interpreter.get_input_details()[0]["dtype"] == np.uint8
-    assert model.interpreter.get_input_details()[0]["quantization"] == (1.0, 0)
-    assert {one["dtype"] for one in model.run.get_output_details().values()} == {np.uint8}
+    assert model.backend.dtype == np.uint8
+    assert model.backend.quantization == (1.0, 0)
+    assert model.backend.steps.keys() == model.backend.outputs.keys()
     images = pictures(60, 64, seed=4)
     grades, probabilities = model.grade(images)
     wanted, exact = GradeModel(then(source)).grade(images)

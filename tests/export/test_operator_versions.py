@@ -6,8 +6,8 @@ import pytest
 
 from choices import ROOT
 from export import flatbuffer
+from export.interpreter import interpreter_of
 from export.operator_versions import RUNTIMES, runtime_of, version_of, with_versions
-from export.runtime import interpreter_of
 from tests.export.made import files_of_kinds
 
 REFERENCE = ROOT.parent / "shared" / "data" / "reference_tflite"

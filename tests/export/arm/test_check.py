@@ -154,7 +154,7 @@ def test_a_check_that_fails_is_entered_and_is_a_problem(capsys):
     assert problems({"int8": entry | found}) == ["int8: check=arm: the guest ended"]
     assert problems({"int8": entry}) == []
     assert checks.names() == ["arm"]
-    print_files({"int8": entry | found}, metrics_of("grading"), {})
+    print_files({"int8": entry | found}, metrics_of("grading"), {}, {})
     assert "int8: check=arm: the guest ended" in capsys.readouterr().out
 
 
@@ -164,7 +164,7 @@ def test_the_table_says_what_arm_answered(capsys):
     arm = {"machine": "aarch64", "runtime": "LiteRT 2.1.2", "delegate": "xnnpack", "emulator": "qemu-aarch64 7 -cpu x",
            "part": "val", "cells": 40, "cells_of": 360, "cells_alike": 39, "agreement": 0.975,
            "max_probability_difference": 0.25, "val/accuracy": 0.475}  # fmt: skip
-    print_files({"int8": entry | {"arm": arm}, "float32": entry}, metrics_of("grading"), {})
+    print_files({"int8": entry | {"arm": arm}, "float32": entry}, metrics_of("grading"), {}, {})
     said = capsys.readouterr().out
     assert "ARM as here" in said
     assert "97.5 %" in said
@@ -173,5 +173,5 @@ def test_the_table_says_what_arm_answered(capsys):
         "int8: on aarch64 (LiteRT 2.1.2, xnnpack, qemu-aarch64 7 -cpu x): 39 of 40 samples (val, drawn from 360) "
         "answered as here, largest difference 2.5e-01, accuracy 0.475"
     )
-    print_files({"float32": entry}, metrics_of("grading"), {})
+    print_files({"float32": entry}, metrics_of("grading"), {}, {})
     assert "ARM" not in capsys.readouterr().out

@@ -1,7 +1,8 @@
 """Files of three formats as something to call: .tflite by LiteRT, .onnx by ONNX Runtime, .keras by TensorFlow where it is installed."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from export.flatbuffer import FileError
+from export.flatbuffer import FileError, unpack
+from export.interpreter import interpreter_of
 
 Array = npt.NDArray[Any]
 Shape = tuple[int | None, ...]
@@ -32,13 +34,23 @@ class Backend:
     """With version."""
     quantization: tuple[float, int] | None = None
     """Scale and zero point of an integer input."""
+    steps: Mapping[str, tuple[float, int]] = field(default_factory=dict)
+    """The same of integer outputs, by name."""
     described: Mapping[str, Any] = field(default_factory=dict)
     """gridlite's metadata, where the file carries it."""
 
 
+Opened = Callable[[bytes, int], Backend]
+"""(bytes of a file, threads) → it, loaded. Raises FileError for bytes that are no such file."""
+
+
 def opened(path: Path, threads: int) -> Backend:
     """Loads a file by its suffix. Raises FileError naming the file and what would be right."""
-    known: dict[str, Callable[[Path, int], Backend]] = {".tflite": _tflite, ".onnx": _onnx, ".keras": _keras}
+    known: dict[str, Callable[[Path, int], Backend]] = {
+        ".tflite": _foreign_tflite,
+        ".onnx": _foreign_onnx,
+        ".keras": _keras,
+    }
     if path.suffix.lower() not in known:
         raise FileError(f"{path}: want a file that ends in {', '.join(known)}")
     if not path.is_file():
@@ -49,20 +61,25 @@ def opened(path: Path, threads: int) -> Backend:
     return found
 
 
-def _tflite(path: Path, threads: int) -> Backend:
-    from export.runtime import interpreter_of, of_file, read_file
+def _foreign_tflite(path: Path, threads: int) -> Backend:
+    from export.runtime import of_file, read_file
     from export.trial import try_out
 
     data = path.read_bytes()
     with of_file(path):
         try_out(data)
-        interpreter = interpreter_of(data, threads)
-    try:
-        described = read_file(path)[1]
-    except FileError:  # somebody else's
-        described = {}
+        found = tflite(data, threads)
+    with suppress(FileError):  # somebody else's has none
+        return replace(found, described=read_file(path)[1])
+    return found
+
+
+def tflite(data: bytes, threads: int) -> Backend:
+    """By LiteRT; see `Opened`."""
+    unpack(data)
+    interpreter = interpreter_of(data, threads)
     (source, *more), given = interpreter.get_input_details(), interpreter.get_output_details()
-    _one_input(path, 1 + len(more))
+    _one_input(1 + len(more))
     signatures = list(interpreter.get_signature_list().values())
     names = {one["index"]: one["name"] for one in given}
     if len(signatures) == 1:
@@ -75,12 +92,17 @@ def _tflite(path: Path, threads: int) -> Backend:
         interpreter.invoke()
         return {names[one["index"]]: _real(interpreter.get_tensor(one["index"]), one) for one in given}
 
-    scale, zero = source["quantization"]
-    shapes = {names[one["index"]]: tuple(map(int, one["shape"])) for one in given}
+    steps = {names[one["index"]]: _step(one) for one in given}
     return Backend(
-        tuple(map(int, source["shape"])), np.dtype(source["dtype"]), shapes, run, f"LiteRT {version('ai-edge-litert')}",
-        (float(scale), int(zero)) if scale else None, described,
+        tuple(map(int, source["shape"])), np.dtype(source["dtype"]),
+        {names[one["index"]]: tuple(map(int, one["shape"])) for one in given}, run,
+        f"LiteRT {version('ai-edge-litert')}", _step(source), {name: step for name, step in steps.items() if step is not None},
     )  # fmt: skip
+
+
+def _step(about: Mapping[str, Any]) -> tuple[float, int] | None:
+    scale, zero = about["quantization"]
+    return (float(scale), int(zero)) if scale else None
 
 
 def _real(values: Array, about: Mapping[str, Any]) -> Array:
@@ -88,21 +110,29 @@ def _real(values: Array, about: Mapping[str, Any]) -> Array:
     return (values.astype(np.float32) - zero) * scale if scale else values
 
 
-def _onnx(path: Path, threads: int) -> Backend:
+def _foreign_onnx(path: Path, threads: int) -> Backend:
+    try:
+        return onnx(path.read_bytes(), threads)
+    except FileError as error:
+        raise FileError(f"{path}: {error}") from None
+
+
+def onnx(data: bytes, threads: int) -> Backend:
+    """By ONNX Runtime; see `Opened`."""
     import onnxruntime
 
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads, settings.log_severity_level = threads, 4
     try:
-        session = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(data, settings, providers=["CPUExecutionProvider"])
     except Exception as error:  # of many classes of its own
-        raise FileError(f"{path}: ONNX Runtime does not load it ({' '.join(str(error).split())[:200]})") from None
+        raise FileError(f"ONNX Runtime does not load it ({' '.join(str(error).split())[:200]})") from None
     source, *more = session.get_inputs()
-    _one_input(path, 1 + len(more))
+    _one_input(1 + len(more))
     names = [one.name for one in session.get_outputs()]
     types = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
     if source.type not in types:
-        raise FileError(f"{path}: its input is a {source.type}; want {', '.join(types)}")
+        raise FileError(f"its input is a {source.type}; want {', '.join(types)}")
 
     def run(pixels: Array) -> dict[str, Array]:
         return dict(zip(names, session.run(names, {source.name: pixels}), strict=True))
@@ -114,6 +144,8 @@ def _onnx(path: Path, threads: int) -> Backend:
 
 
 def _keras(path: Path, threads: int) -> Backend:
+    from export.runtime import of_file
+
     try:
         import keras
         import tensorflow as tf
@@ -127,7 +159,8 @@ def _keras(path: Path, threads: int) -> Backend:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:
         raise FileError(f"{path}: Keras does not load it ({' '.join(str(error).split())[:200]})") from None
-    _one_input(path, len(model.inputs))
+    with of_file(path):
+        _one_input(len(model.inputs))
     names = list(model.output_names)
     call = tf.function(lambda pixels: model(pixels, training=False))
 
@@ -146,6 +179,6 @@ def _sides(shape: Any) -> Shape:
     return tuple(side if isinstance(side, int) and side > 0 else None for side in shape)
 
 
-def _one_input(path: Path, count: int) -> None:
+def _one_input(count: int) -> None:
     if count != 1:
-        raise FileError(f"{path}: it has {count} inputs; want one, a picture")
+        raise FileError(f"it has {count} inputs; want one, a picture")
