@@ -1,10 +1,8 @@
-"""Files of three formats as something to call: .tflite by LiteRT, .onnx by ONNX Runtime, .keras by TensorFlow where it is installed."""
+"""Files as something to call: .tflite by LiteRT, .onnx by ONNX Runtime."""
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,42 +42,12 @@ Opened = Callable[[bytes, int], Backend]
 """(bytes of a file, threads) → it, loaded. Raises FileError for bytes that are no such file."""
 
 
-def opened(path: Path, threads: int) -> Backend:
-    """Loads a file by its suffix. Raises FileError naming the file and what would be right."""
-    known: dict[str, Callable[[Path, int], Backend]] = {
-        ".tflite": _foreign_tflite,
-        ".onnx": _foreign_onnx,
-        ".keras": _keras,
-    }
-    if path.suffix.lower() not in known:
-        raise FileError(f"{path}: want a file that ends in {', '.join(known)}")
-    if not path.is_file():
-        raise FileError(f"{path}: no such file")
-    found = known[path.suffix.lower()](path, threads)
-    if len(found.shape) != 4:
-        raise FileError(f"{path}: its input has the shape {list(found.shape)}; want one picture, batch and three sides")
-    return found
-
-
-def _foreign_tflite(path: Path, threads: int) -> Backend:
-    from export.runtime import of_file, read_file
-    from export.trial import try_out
-
-    data = path.read_bytes()
-    with of_file(path):
-        try_out(data)
-        found = tflite(data, threads)
-    with suppress(FileError):  # somebody else's has none
-        return replace(found, described=read_file(path)[1])
-    return found
-
-
 def tflite(data: bytes, threads: int) -> Backend:
     """By LiteRT; see `Opened`."""
     unpack(data)
     interpreter = interpreter_of(data, threads)
     (source, *more), given = interpreter.get_input_details(), interpreter.get_output_details()
-    _one_input(1 + len(more))
+    one_input(1 + len(more))
     signatures = list(interpreter.get_signature_list().values())
     names = {one["index"]: one["name"] for one in given}
     if len(signatures) == 1:
@@ -110,13 +78,6 @@ def _real(values: Array, about: Mapping[str, Any]) -> Array:
     return (values.astype(np.float32) - zero) * scale if scale else values
 
 
-def _foreign_onnx(path: Path, threads: int) -> Backend:
-    try:
-        return onnx(path.read_bytes(), threads)
-    except FileError as error:
-        raise FileError(f"{path}: {error}") from None
-
-
 def onnx(data: bytes, threads: int) -> Backend:
     """By ONNX Runtime; see `Opened`."""
     import onnxruntime
@@ -128,7 +89,7 @@ def onnx(data: bytes, threads: int) -> Backend:
     except Exception as error:  # of many classes of its own
         raise FileError(f"ONNX Runtime does not load it ({' '.join(str(error).split())[:200]})") from None
     source, *more = session.get_inputs()
-    _one_input(1 + len(more))
+    one_input(1 + len(more))
     names = [one.name for one in session.get_outputs()]
     types = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
     if source.type not in types:
@@ -138,47 +99,17 @@ def onnx(data: bytes, threads: int) -> Backend:
         return dict(zip(names, session.run(names, {source.name: pixels}), strict=True))
 
     return Backend(
-        _sides(source.shape), np.dtype(types[source.type]), {one.name: _sides(one.shape) for one in session.get_outputs()},
+        sides(source.shape), np.dtype(types[source.type]), {one.name: sides(one.shape) for one in session.get_outputs()},
         run, f"ONNX Runtime {onnxruntime.__version__}",
     )  # fmt: skip
 
 
-def _keras(path: Path, threads: int) -> Backend:
-    from export.runtime import of_file
-
-    try:
-        import keras
-        import tensorflow as tf
-    except ImportError:
-        raise FileError(
-            f"{path}: a .keras file is run by TensorFlow, which is not installed: want pip install -e '.[tensorflow]', or the file as "
-            f".tflite or .onnx"
-        ) from None
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    try:
-        model = keras.models.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:
-        raise FileError(f"{path}: Keras does not load it ({' '.join(str(error).split())[:200]})") from None
-    with of_file(path):
-        _one_input(len(model.inputs))
-    names = list(model.output_names)
-    call = tf.function(lambda pixels: model(pixels, training=False))
-
-    def run(pixels: Array) -> dict[str, Array]:
-        given = call(tf.constant(pixels))
-        values = list(given.values()) if isinstance(given, dict) else given
-        values = list(values) if isinstance(values, list | tuple) else [values]
-        return {name: one.numpy() for name, one in zip(names, values, strict=True)}
-
-    shapes = {name: _sides(one.shape) for name, one in zip(names, model.outputs, strict=True)}
-    kind = np.dtype(str(model.inputs[0].dtype))
-    return Backend(_sides(model.inputs[0].shape), kind, shapes, run, f"TensorFlow {tf.__version__}")
-
-
-def _sides(shape: Any) -> Shape:
+def sides(shape: Any) -> Shape:
+    """Of a shape as a runtime gives it."""
     return tuple(side if isinstance(side, int) and side > 0 else None for side in shape)
 
 
-def _one_input(count: int) -> None:
+def one_input(count: int) -> None:
+    """Raises FileError for any other number."""
     if count != 1:
         raise FileError(f"it has {count} inputs; want one, a picture")

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from export.backends import Array, Backend, opened
+from export.backends import Array, Backend
 from export.flatbuffer import FileError
+from export.foreign.opened import opened
 
 SCALINGS = {"0..255": (0.0, 1.0), "0..1": (0.0, 255.0), "-1..1": (127.5, 127.5)}
 """What pixels from 0 to 255 are made: less the first number, divided by the second."""
