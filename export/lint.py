@@ -16,6 +16,7 @@ from export.runtime import of_file
 from export.trial import try_out
 from sweeps.records.environment import processor
 from sweeps.records.run_record import RecordError, read_record
+from sweeps.tables.console import print_fitting
 
 COLUMNS = {"gpu": "GPU", "webgpu": "WebGPU", "edge_tpu": "Edge TPU"}
 MOST_NAMED = 5
@@ -72,7 +73,7 @@ def print_delegates(files: list[Path]) -> None:
             path.name, runtime_of(data) or "–", f"{pieces} piece{'s' * (pieces != 1)}", _listed(left["xnnpack"], count),
             *(_listed(left[name], count) for name in COLUMNS),
         )  # fmt: skip
-    console.print(table)
+    print_fitting(console, table, ["file"])
     print(f"XNNPACK was asked here: {processor()}, {fast_int8()}; the others are judged by what they are known to take")
 
 

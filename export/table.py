@@ -11,6 +11,7 @@ from metrics.against_baseline import doubt_of_record
 from metrics.base import TaskMetrics
 from metrics.figures import figure_text
 from sweeps.analysis.expected import expected_text
+from sweeps.tables.console import print_fitting
 
 
 def print_files(
@@ -54,7 +55,9 @@ def print_files(
         table.add_section()
         figures = [figure_text(one, baseline.get(one)) for one in shown]
         table.add_row(str(baseline["answer"]), "", *figures)
-    console.print(table)
+    print_fitting(
+        console, table, ["file", *(f"{part} {metrics.title(metrics.main)}" for part in parts), "ms p50", "kB"]
+    )
     said: dict[str, list[str]] = {}
     for name, entry in entries.items():
         promise = f"to be expected: {expected_text(entry['expected'], metrics)}" if "expected" in entry else ""

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from metrics.grading import GradingMetrics
 from metrics.resampling import drawn_figures, source_counts
+from sweeps.tables.console import print_fitting
 
 REPEATS = 2000
 MISSED = "missed_damage"
@@ -81,7 +82,7 @@ def print_comparison(found: Sequence[Difference], rows: pd.DataFrame, old: str, 
         interval = "–" if np.isnan(one.low) else f"[{one.low:+.3f}, {one.high:+.3f}]"
         title = GradingMetrics().title(one.figure)
         table.add_row(one.part, title, f"{one.old:.3f}", f"{one.new:.3f}", f"{one.new - one.old:+.3f}", interval)
-    console.print(table)
+    print_fitting(console, table)
     for part, here in rows.groupby("part", sort=False):
         same, sources = float((here.old == here.new).mean()), here.source_id.nunique()
         line = f"{part}: {len(here)} pictures of {sources} sources, {100 * same:.1f} % answered alike"

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from export.latency.result import PARTIAL, Entry
+from sweeps.tables.console import print_fitting
 
 
 def print_timings(measured: list[tuple[str, str, Entry]]) -> None:
@@ -23,7 +24,7 @@ def print_timings(measured: list[tuple[str, str, Entry]]) -> None:
         rest = [_number(entry["initialisation_ms"]), "–" if memory is None else f"{memory / 1e6:.1f}"]
         where = [kind, entry["device"], _delegate(entry), str(entry["threads"])]
         table.add_row(*([run] if several else []), *where, *figures, *rest)
-    console.print(table)
+    print_fitting(console, table, ["file", "delegate", "threads", "p50", "device"])
     for _, kind, entry in measured:
         if entry["steady"] is False:
             setting = f"{kind} on {entry['device']}, {entry['delegate']}, {entry['threads']} threads"

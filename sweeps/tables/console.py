@@ -1,8 +1,11 @@
 """Tables on the screen."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from metrics.figures import figure_text
@@ -42,15 +45,44 @@ def left_out(console: Console, count: int, most: int, where: object) -> None:
         console.print(f"… the best {most} of {count:,}; all: {where}", markup=False, soft_wrap=True)
 
 
-def show(console: Console, frame: pd.DataFrame, title: str) -> None:
-    """Prints a frame, numbers to the right."""
+def print_fitting(console: Console, table: Table, first: Sequence[str] = (), where: object = None) -> None:
+    """Prints a table without the columns for which the terminal is too narrow, and says which they are.
+
+    Args:
+        console: where to.
+        table: with a header for every column.
+        first: headers that stay longest, the most important one first; others go from the right.
+        where: a file that has all columns.
+
+    """
+    wide = console.options.update(max_width=10_000)
+    place = {str(column.header): at + len(first) for at, column in enumerate(table.columns)}
+    place |= {name: at for at, name in enumerate(first)}
+    gone: list[str] = []
+    while len(table.columns) > 2 and Measurement.get(console, wide, table).maximum > console.width:
+        last = max(table.columns, key=lambda column: place[str(column.header)])
+        table.columns.remove(last)
+        gone.insert(0, str(last.header))
+    console.print(table)
+    if gone:
+        more = f"; all: {where}" if where else ""
+        console.print(f"no room for {', '.join(gone)}{more}", markup=False, soft_wrap=True, style="dim")
+
+
+def show(
+    console: Console, frame: pd.DataFrame, title: str, first: Sequence[str] = (), where: object = None, *, mark: bool = False
+) -> None:  # fmt: skip
+    """Prints a frame, numbers to the right; `first` and `where` as `print_fitting` has them; `mark` sets off its first row."""
     table = Table(title=title, title_justify="left", title_style="bold")
     for name in frame:
         numeric = pd.api.types.is_numeric_dtype(frame[name])
         table.add_column(str(name).rpartition(".")[2], justify="right" if numeric else "left", overflow="fold")
-    for _, row in frame.iterrows():
-        table.add_row(*(_cell(str(name), value) for name, value in row.items()))
-    console.print(table)
+    for at, (_, row) in enumerate(frame.iterrows()):
+        cells = [_cell(str(name), value) for name, value in row.items()]
+        if mark and len(frame) > 1:
+            cells[0] = ("* " if at == 0 else "  ") + cells[0]
+        table.add_row(*cells, style="bold" if mark and at == 0 else "")
+    print_fitting(console, table, [name.rpartition(".")[2] for name in first], where)
 
 
 def _cell(name: str, value: object) -> str:

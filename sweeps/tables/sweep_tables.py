@@ -14,6 +14,7 @@ from metrics.against_baseline import TABLE_COLUMNS
 from metrics.figures import figure_text, mixed_starts, shown_figures
 from metrics.lookup import metrics_of_frame
 from storage.whole_file import write_changed
+from sweeps.records.run_record import Status
 from sweeps.tables.console import best, files_shown, left_out, show
 from sweeps.tables.exported_files import collect_files, pooled_files
 from sweeps.tables.pooled import figures_with_intervals, pooled
@@ -38,21 +39,9 @@ def print_table(table: pd.DataFrame, sweep: Path, files: pd.DataFrame | None = N
     if not len(table):
         console.print(f"no runs in {sweep}")
         return
-    axes = axis_columns(table)
-    figures = shown_figures(table)
-    known = ["beats_baseline"] if (table.beats_baseline != "").any() else []
-    names = [
-        *axes,
-        *(["initial_weights"] if "initial_weights" not in axes else []),
-        "status",
-        *figures,
-        *known,
-        "seconds",
-    ]
     metrics = metrics_of_frame(table)
     falling, main = metrics.direction == "min", metrics.main
-    shown = best(table, f"val/{main}", most, falling=falling)
-    show(console, shown[[name for name in names if name in table]], f"{sweep}: {len(table)} runs")
+    _show_runs(console, table, sweep, most)
     _write(table, sweep / "table")
     left_out(console, len(table), most, sweep / "table.csv")
     for baseline in table.baseline[table.baseline != ""].unique()[:MOST_BASELINES]:
@@ -60,7 +49,9 @@ def print_table(table: pd.DataFrame, sweep: Path, files: pd.DataFrame | None = N
 
     def show_best(rows: pd.DataFrame, words: Words, title: str, file: str) -> None:
         _write_csv(rows, sweep / file)
-        show(console, words(best(rows, main, most, falling=falling), rows), title)
+        columns = words(best(rows, main, most, falling=falling), rows)
+        own = [str(name) for name in columns if name in (*axis_columns(table), "group", "file", main)]
+        show(console, columns, title, [*own, "lost", "ms", "kB"], sweep / file)
         left_out(console, len(rows), most, sweep / file)
 
     folds = pooled(sweep, table)
@@ -92,6 +83,30 @@ def print_table(table: pd.DataFrame, sweep: Path, files: pd.DataFrame | None = N
     for line in lines:
         console.print(line, markup=False, soft_wrap=True)
     print(f"table: {sweep / 'table.csv'}")
+
+
+def _show_runs(console: Console, table: pd.DataFrame, sweep: Path, most: int) -> None:
+    """A row per run, the best one first."""
+    axes = axis_columns(table)
+    figures = shown_figures(table)
+    known = ["beats_baseline"] if (table.beats_baseline != "").any() else []
+    names = [
+        *axes,
+        *(["initial_weights"] if "initial_weights" not in axes else []),
+        "status",
+        *figures,
+        *known,
+        "seconds",
+    ]
+    metrics = metrics_of_frame(table)
+    main, falling = f"val/{metrics.main}", metrics.direction == "min"
+    shown = best(table, main, most, falling=falling)
+    if main in shown:
+        shown = shown.sort_values(main, ascending=falling, kind="stable")
+    status = ["status"] if (table.status != Status.DONE).any() else []
+    first = [*axes, main, f"test/{metrics.main}", *status]
+    columns = shown[[name for name in names if name in table]]
+    show(console, columns, f"{sweep}: {len(table)} runs", first, sweep / "table.csv", mark=main in shown)
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:
