@@ -15,6 +15,7 @@ some random networks, *rounds* says little: the table of trained networks says m
 The runtimes lie in virtual environments of their own under `.cache/runtimes`, made with `uv` when they are first needed.
 """
 
+import math
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -39,7 +40,8 @@ PICTURES, CALIBRATION = 200, 32
 FURTHER = 1.25
 """An answer that is so many times as far from float32's as the pinned runtime's is wrong."""
 SPARE = 0.05
-"""Share of pictures by which it may choose another class than float32 more often than the pinned runtime does."""
+"""Share of pictures by which it may choose another class than float32 more often than the pinned runtime does, beyond three standard
+errors of that difference: int8 rounds random deep networks so coarsely that both choose almost anything."""
 SMALL, SMALLEST = 64, 32
 """Pixels; the smaller one for networks of more than MANY weights at their usual width."""
 MANY = 1_000_000
@@ -108,7 +110,9 @@ def verdict(given: Outputs, pinned: Sequence[Outputs], exact: Outputs) -> Verdic
     why = f"{100 * alike:.1f} % alike, {far:.2g} from float32, pinned {wanted:.2g}"
     if alike >= LEAST_AGREEMENT:
         return Verdict("agrees", why, float(difference))
-    decided = alike_share(given, exact) >= min(alike_share(one, exact) for one in pinned) - SPARE
+    least = min(alike_share(one, exact) for one in pinned)
+    chance = 3 * math.sqrt(2 * least * (1 - least) / len(shares))
+    decided = alike_share(given, exact) >= least - SPARE - chance
     rounds = far <= FURTHER * wanted and decided
     return Verdict("rounds" if rounds else "wrong", why, float(difference))
 

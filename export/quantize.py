@@ -13,6 +13,7 @@ from ai_edge_quantizer.quantizer import Quantizer
 
 from export import flatbuffer
 from export.bias_correction import CONVOLUTIONS, convolution_outputs, correct_biases, float_means
+from export.equal_scales import one_scale_where_equal
 from export.ranges import ESTIMATORS, Range, Seen, observe
 from export.runtime import FileModel
 
@@ -103,7 +104,7 @@ def dynamic(source: FloatFile) -> bytes:
     """
     connected = _rule(".*", activations=False, per_channel=False) | {"operation": "FULLY_CONNECTED"}
     rules = [_rule(".*", activations=False), connected, _left_alone(".*", "DEPTHWISE_CONV_2D")]
-    return _quantized(source.data, rules, {})
+    return one_scale_where_equal(_quantized(source.data, rules, {}))
 
 
 def int8(
