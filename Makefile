@@ -89,7 +89,7 @@ format: setup ## let ruff rewrite the files
 
 lock: setup ## pin the newest packages that fit pyproject.toml
 	@.venv/bin/uv pip compile --quiet pyproject.toml --all-extras --no-header --no-emit-index-url --no-annotate \
-	  --python-version 3.12 --upgrade --output-file requirements.lock
+	  --universal --python-version 3.12 --upgrade --output-file requirements.lock
 
 bench: setup ## training throughput against a bare loop and Keras, as ratios
 	@$(PY) -m benchmarks.train_throughput

@@ -41,6 +41,7 @@ def test_what_cannot_be_trained_on_all_data(place, words, message) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_all_data_as_the_folds_were(place) -> None:
     run(place, "-m", *SMALL, "fold=0,1", "sweep_name=chosen", "export=all", "quantization=[float32,int8]", check=0)
     missing = run(place, *SMALL, "fit=all", "sweep_name=whole", check=1)
