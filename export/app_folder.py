@@ -2,16 +2,18 @@
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, PrefixLoader, StrictUndefined
 from PIL import Image
 
+from export import flatbuffer
+from export.app_metadata import output_names
 from export.runtime import FileModel
 from metrics.base import TaskMetrics
 from metrics.figures import figure_text
@@ -20,18 +22,13 @@ from sweeps.analysis.recommendation import advised_kind
 from sweeps.records.run_record import Record
 
 TEMPLATES = Path(__file__).parent / "app_templates"
-NAMES = {
-    "litert.py.j2": "litert.py", "mediapipe.py.j2": "mediapipe_tasks.py", "litert.js.j2": "litert.js", "Model.kt.j2": "Model.kt",
-    "Model.swift.j2": "Model.swift", "model.cc.j2": "model.cc", "README.md.j2": "README.md",
-}  # fmt: skip
-BY_MEDIAPIPE = ("grading", "segmentation")
-"""Tasks that MediaPipe has as well."""
+"""One general to all tasks for each file of the folder; those whose name begins with `_` are only extended."""
 VECTORS = 20
 
 
 def write_app_folder(
     target: Path, record: Record, model_of: Callable[[bytes], FileModel], images: npt.NDArray[np.uint8],
-    metadata: Callable[[str], Mapping[str, Any]], metrics: TaskMetrics,
+    metadata: Callable[[str], Mapping[str, Any]], metrics: TaskMetrics, templates: Path | None = None,
 ) -> None:  # fmt: skip
     """Writes the folder anew, for the kind of a run's files that is taken where none is named; nothing where there is no such file.
 
@@ -42,6 +39,7 @@ def write_app_folder(
         images: evaluated pictures `(N, H, W, 3)`, from which the vectors are taken.
         metadata: of a kind's file.
         metrics: by which the card says how good it is.
+        templates: the task's own, see `tasks.base.Task.app_templates`.
 
     """
     kind = advised_kind(record)
@@ -50,7 +48,8 @@ def write_app_folder(
     folder, entry, about = target / "app", record["exports"][kind], metadata(kind)
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "vectors").mkdir(parents=True)
-    model = model_of((target / f"{kind}.tflite").read_bytes())
+    data = (target / f"{kind}.tflite").read_bytes()
+    model = model_of(data)
     chosen = np.unique(np.linspace(0, len(images) - 1, VECTORS).round().astype(int)) if len(images) else []
     vectors = []
     for place, at in enumerate(chosen):
@@ -62,41 +61,56 @@ def write_app_folder(
         folder / "vectors" / "vectors.json", json.dumps({"file": f"{kind}.tflite", "answers": vectors}, indent=1)
     )
     write_whole(folder / "labels.txt", "".join(f"{label}\n" for label in about["labels"]))
-    words = _words(record, kind, model, about, entry, metrics)
+    outputs = output_names(flatbuffer.unpack(data))
+    words = _words(record, kind, model, about, outputs) | {"figures": _figures(entry, metrics)}
+    for name, text in rendered(words, templates).items():
+        write_whole(folder / name, text)
+
+
+def rendered(words: Mapping[str, Any], templates: Path | None) -> dict[str, str]:
+    """Name → text of each file that the general templates and the task's own make; of one name the task's.
+
+    A template of the task may extend a general one, as `gridlite/<name>.j2`. `names` is known to all: of the files.
+    Raises jinja2.TemplateError, which names the template.
+    """
+    found = {"gridlite": TEMPLATES} | ({} if templates is None else {"task": templates})
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
+        loader=PrefixLoader({name: FileSystemLoader(folder) for name, folder in found.items()}),
+        undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False,
     )  # fmt: skip
-    for template, name in NAMES.items():
-        if name != "mediapipe_tasks.py" or words["has_mediapipe"]:
-            write_whole(folder / name, environment.get_template(template).render(words))
+    by_name = {
+        path.name.removesuffix(".j2"): f"{place}/{path.name}"
+        for place, folder in found.items()
+        for path in sorted(folder.glob("[!_]*.j2"))
+    }
+    known = dict(words) | {"names": sorted(by_name)}
+    return {name: environment.get_template(template).render(known) for name, template in by_name.items()}
 
 
 def _words(
-    record: Record,
-    kind: str,
-    model: FileModel,
-    about: Mapping[str, Any],
-    entry: Mapping[str, Any],
-    metrics: TaskMetrics,
+    record: Record, kind: str, model: FileModel, about: Mapping[str, Any], outputs: Sequence[str]
 ) -> dict[str, Any]:
-    """What the templates speak of."""
+    """What the templates speak of; `outputs` in the order of the file's graph, `about` its metadata."""
     height, width = map(int, about["size"])
-    config, task = record["config"], str(about["task"])
-    outputs = list(model.steps)
-    shape = f"Array({height}) {{ Array({width}) {{ FloatArray({len(about['labels'])}) }} }}"
-    kotlin = {
-        "segmentation": f'"probabilities" to Array(1) {{ {shape} }}',
-        "regression": '"number" to FloatArray(1)',
-    }.get(task, f'"probabilities" to Array(1) {{ FloatArray({len(about["labels"])}) }}')
+    details = model.run.get_output_details()
     return {
-        "file": f"{kind}.tflite", "task": task, "labels": [str(one) for one in about["labels"]], "height": height, "width": width,
-        "outputs": outputs, "has_grade": "grade" in outputs, "integer": model.input_type == np.uint8, "kotlin_output": kotlin,
-        "threshold": about.get("threshold") or 0.5, "thresholds": about.get("thresholds", []), "meaning": about["outputs"],
-        "has_mediapipe": task in BY_MEDIAPIPE, "title": f"{record['axes']['backbone']} for {record['axes']['datamodule']}",
-        "entry": {"runtime": ""} | dict(entry), "day": datetime.now(UTC).date().isoformat(), "backbone": record["axes"]["backbone"],
-        "width_factor": config["width"], "initial_weights": record["initial_weights"]["origin"],
-        "figures": _figures(entry, metrics), "data": _data(record),
+        "file": f"{kind}.tflite", "labels": [str(one) for one in about["labels"]], "height": height, "width": width,
+        "outputs": list(outputs), "integer": model.input_type == np.uint8, "about": about, "meaning": about["outputs"],
+        "kotlin_arrays": {name: _kotlin_array(details[name]) for name in outputs},
+        "title": f"{record['axes']['backbone']} for {record['axes']['datamodule']}",
+        "entry": {"runtime": ""} | dict(record["exports"][kind]), "day": datetime.now(UTC).date().isoformat(),
+        "backbone": record["axes"]["backbone"], "width_factor": record["config"]["width"],
+        "initial_weights": record["initial_weights"]["origin"], "data": _data(record),
     }  # fmt: skip
+
+
+def _kotlin_array(output: Mapping[str, Any]) -> str:
+    """An empty array of an output's shape: `Array(1) { FloatArray(5) }`."""
+    *outer, last = map(int, output["shape"])
+    made = f"{'Byte' if output['dtype'] == np.uint8 else 'Float'}Array({last})"
+    for side in reversed(outer):
+        made = f"Array({side}) {{ {made} }}"
+    return made
 
 
 def _figures(entry: Mapping[str, Any], metrics: TaskMetrics) -> list[str]:

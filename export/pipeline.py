@@ -58,6 +58,7 @@ class Export:
         metrics: how its answers are judged.
         promise: of a network that was trained on all data, what a kind of file may be expected to give (`sweeps.analysis.expected`).
         max_accuracy_drop: a file that loses more than this against torch, on any part, is marked.
+        app_templates: the task's own, of the files beside `export/app`'s.
 
     """
 
@@ -75,6 +76,7 @@ class Export:
     checks: Mapping[str, Check]
     training_data: Callable[[], Any]
     promise: Callable[[str], dict[str, Any]] | None = None
+    app_templates: Path | None = None
 
     @property
     def resolution(self) -> int:
@@ -125,7 +127,9 @@ class Export:
 
         updated = update_record(self.folder, entered)
         about = partial(self.metadata, torch_says=torch_says)
-        write_app_folder(self.target, updated, torch_says.model, torch_says.images, about, self.metrics)
+        write_app_folder(
+            self.target, updated, torch_says.model, torch_says.images, about, self.metrics, self.app_templates
+        )
         return entries
 
     def convert(self, torch_says: FileComparison) -> FloatFile:
