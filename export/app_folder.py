@@ -1,6 +1,5 @@
 """`export/app`: what an app's developer takes beside the file: labels, code that calls it, pictures with their answers, a model card."""
 
-import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -10,10 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from jinja2 import Environment, FileSystemLoader, PrefixLoader, StrictUndefined
-from PIL import Image
 
+from datamodules.base.samples import WholePhoto
 from export import flatbuffer
 from export.app_metadata import output_names
+from export.app_vectors import grid_of, write_vectors
 from export.runtime import FileModel
 from metrics.base import TaskMetrics
 from metrics.figures import figure_text
@@ -23,12 +23,13 @@ from sweeps.records.run_record import Record
 
 TEMPLATES = Path(__file__).parent / "app_templates"
 """One general to all tasks for each file of the folder; those whose name begins with `_` are only extended."""
-VECTORS = 20
+CARD = "README.md"
 
 
 def write_app_folder(
     target: Path, record: Record, model_of: Callable[[bytes], FileModel], images: npt.NDArray[np.uint8],
     metadata: Callable[[str], Mapping[str, Any]], metrics: TaskMetrics, templates: Path | None = None,
+    photos: Sequence[WholePhoto] = (),
 ) -> None:  # fmt: skip
     """Writes the folder anew, for the kind of a run's files that is taken where none is named; nothing where there is no such file.
 
@@ -40,6 +41,7 @@ def write_app_folder(
         metadata: of a kind's file.
         metrics: by which the card says how good it is.
         templates: the task's own, see `tasks.base.Task.app_templates`.
+        photos: evaluated ones that are cut into such pictures, for vectors as well.
 
     """
     kind = advised_kind(record)
@@ -50,19 +52,11 @@ def write_app_folder(
     (folder / "vectors").mkdir(parents=True)
     data = (target / f"{kind}.tflite").read_bytes()
     model = model_of(data)
-    chosen = np.unique(np.linspace(0, len(images) - 1, VECTORS).round().astype(int)) if len(images) else []
-    vectors = []
-    for place, at in enumerate(chosen):
-        name = f"{place:02d}.png"
-        Image.fromarray(images[at]).save(folder / "vectors" / name)
-        (answers,) = model.named_answers(images[at : at + 1])
-        vectors.append({"picture": name} | {output: np.round(value, 6).tolist() for output, value in answers.items()})
-    write_whole(
-        folder / "vectors" / "vectors.json", json.dumps({"file": f"{kind}.tflite", "answers": vectors}, indent=1)
-    )
+    write_vectors(folder / "vectors", f"{kind}.tflite", model, images, photos, grid_of(about))
     write_whole(folder / "labels.txt", "".join(f"{label}\n" for label in about["labels"]))
     outputs = output_names(flatbuffer.unpack(data))
-    words = _words(record, kind, model, about, outputs) | {"figures": _figures(entry, metrics)}
+    words = _words(record, kind, model, about, outputs)
+    words |= {"figures": _figures(entry, metrics), "photos": len(photos) if about.get("grid") else 0}
     for name, text in rendered(words, templates).items():
         write_whole(folder / name, text)
 
@@ -70,8 +64,8 @@ def write_app_folder(
 def rendered(words: Mapping[str, Any], templates: Path | None) -> dict[str, str]:
     """Name → text of each file that the general templates and the task's own make; of one name the task's.
 
-    A template of the task may extend a general one, as `gridlite/<name>.j2`. `names` is known to all: of the files.
-    Raises jinja2.TemplateError, which names the template.
+    A template of the task may extend a general one, as `gridlite/<name>.j2`; one that makes nothing is no file. The model card is
+    told the `names` of the others. Raises jinja2.TemplateError, which names the template.
     """
     found = {"gridlite": TEMPLATES} | ({} if templates is None else {"task": templates})
     environment = Environment(
@@ -83,8 +77,10 @@ def rendered(words: Mapping[str, Any], templates: Path | None) -> dict[str, str]
         for place, folder in found.items()
         for path in sorted(folder.glob("[!_]*.j2"))
     }
-    known = dict(words) | {"names": sorted(by_name)}
-    return {name: environment.get_template(template).render(known) for name, template in by_name.items()}
+    card = environment.get_template(by_name.pop(CARD))
+    made = {name: environment.get_template(template).render(words) for name, template in by_name.items()}
+    there = {name: text for name, text in made.items() if text.strip()}
+    return there | {CARD: card.render(dict(words) | {"names": sorted(there)})}
 
 
 def _words(

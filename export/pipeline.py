@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from datamodules.base.samples import Samples
 from export.app_folder import write_app_folder
+from export.app_vectors import PHOTOS
 from export.check import Check, all_ready, checked, names
 from export.comparison import FileComparison
 from export.convert import to_onnx
@@ -128,8 +129,9 @@ class Export:
         updated = update_record(self.folder, entered)
         about = partial(self.metadata, torch_says=torch_says)
         write_app_folder(
-            self.target, updated, torch_says.model, torch_says.images, about, self.metrics, self.app_templates
-        )
+            self.target, updated, torch_says.model, torch_says.images, about, self.metrics, self.app_templates,
+            self.samples.whole_photos(PHOTOS),
+        )  # fmt: skip
         return entries
 
     def convert(self, torch_says: FileComparison) -> FloatFile:

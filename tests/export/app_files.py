@@ -69,6 +69,6 @@ def made(target, task, *, kind="float32", data=None, templates=None, photos=(), 
     chosen = task_named(task, read_choice("task", task))
     write_app_folder(
         target, record, chosen.file_comparison.model, pictures(30, SIDE, seed=5), lambda _: told, metrics_of(task),
-        templates or chosen.app_templates,
+        templates or chosen.app_templates, photos,
     )  # fmt: skip
     return target / "app"

@@ -7,9 +7,12 @@ import pytest
 from jinja2 import TemplateError
 
 from choices import names_of
+from datamodules.base.samples import WholePhoto
 from tasks.base import task_named
 from tests.export.app_files import GRADES, made
-from tests.warm import run_warm
+from tests.export.made import pictures
+from tests.export.recomputed import check_photos
+from tests.warm import run_plain, run_warm
 
 GENERAL = {"README.md", "Model.kt", "Model.swift", "labels.txt", "litert.js", "litert.py", "model.cc", "vectors"}
 
@@ -51,6 +54,65 @@ def test_a_template_that_asks_for_what_is_not_known_is_named(tmp_path):
     (tmp_path / "own" / "x.txt.j2").write_text("{{ about.colour_of_the_sky }}")
     with pytest.raises(TemplateError, match="colour_of_the_sky"):
         made(tmp_path / "export", "grading", templates=tmp_path / "own")
+
+
+def photographed(count, longest, seed=0):
+    """Phones that lie slanted in blobs of colour; `longest` of the last, pixels, half of that of the others."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for at in range(count):
+        height = longest if at == count - 1 else longest / 2
+        shape = np.array([[0, 0], [0.6, 0.03], [0.62, 1], [0.02, 0.97]])
+        corners = height * (shape + 0.15 + rng.uniform(0, 0.05, (4, 2)))
+        if at == 1:
+            corners = np.roll(corners, 1, axis=0)  # upside down by a quarter
+        pixels = pictures(1, round(1.4 * height), seed=at)[0]
+        found.append(WholePhoto(pixels, corners))
+    return found
+
+
+GRID = {"columns": 3, "rows": 5, "cell_px": 80}
+
+
+def test_every_number_between_a_photo_and_its_answers_is_there(tmp_path):
+    folder = made(tmp_path / "export", "grading", photos=photographed(5, 1000), grid=GRID)
+    assert check_photos(folder, tmp_path / "export" / "float32.tflite") == 5
+    photos = json.loads((folder / "vectors" / "vectors.json").read_text())["photos"]["of"]
+    assert [one["photo"] for one in photos] == [f"photo_{at}.png" for at in range(4)] + ["photo_4.jpg"]
+    assert {one["factor"] for one in photos} == {2}
+    assert max(photos[-1]["size"]) == pytest.approx(1.05 * 400 * 1.4, rel=0.1)
+    said = run_plain(folder / "cells.py", folder / "vectors" / "photo_1.png")
+    assert said.returncode == 0, said.stderr
+    for line, cell in zip(said.stdout.splitlines(), photos[1]["cells"], strict=True):
+        grade = int(np.argmax(cell["answers"]["grade"]))
+        assert line == f"{cell['row']} {cell['col']}: {GRADES[grade]}, {cell['answers']['probabilities'][grade]:.3f}"
+    assert "5 whole photos" in (folder / "README.md").read_text()
+
+
+def test_a_wrong_number_in_the_vectors_is_found(tmp_path):
+    folder = made(tmp_path / "export", "grading", photos=photographed(1, 300), grid=GRID)
+    path, file = folder / "vectors" / "vectors.json", tmp_path / "export" / "float32.tflite"
+    assert check_photos(folder, file) == 1
+    right = json.loads(path.read_text())
+    for change in (
+        lambda one: one["corners"][0].__setitem__(0, one["corners"][0][0] + 1),
+        lambda one: one["homography"][0].__setitem__(2, one["homography"][0][2] + 0.5),
+        lambda one: one["cells"][7]["box"].reverse(),
+        lambda one: one["cells"][7].update(mean=[1, 2, 3]),
+        lambda one: one["cells"][0].update(answers=one["cells"][0]["answers"] | {"probabilities": [0.2] * 5}),
+    ):
+        wrong = json.loads(json.dumps(right))
+        change(wrong["photos"]["of"][0])
+        path.write_text(json.dumps(wrong))
+        with pytest.raises(AssertionError):
+            check_photos(folder, file)
+
+
+def test_files_for_whole_pictures_have_no_photos_and_no_code_that_cuts(tmp_path):
+    folder = made(tmp_path / "export", "grading")
+    assert "photos" not in json.loads((folder / "vectors" / "vectors.json").read_text())
+    assert not (folder / "cells.py").exists()
+    assert "photo_" not in (folder / "README.md").read_text()
 
 
 @pytest.mark.parametrize("name", names_of("task"))
