@@ -10,6 +10,7 @@ from metrics.against_baseline import doubt_of_record
 from metrics.base import TaskMetrics
 from metrics.figures import figure_text
 from sweeps.analysis.expected import expected_text
+from sweeps.records.latency import delegate_words, device_words, timing_columns
 
 
 def print_files(entries: dict[str, dict[str, Any]], metrics: TaskMetrics, baseline: Mapping[str, Any]) -> None:
@@ -50,6 +51,9 @@ def print_files(entries: dict[str, dict[str, Any]], metrics: TaskMetrics, baseli
         figures = [figure_text(one, baseline.get(one)) for one in shown]
         table.add_row(str(baseline["answer"]), "", *figures)
     console.print(table)
+    timings = [timing_columns(entry["latency"][0]) for entry in entries.values() if entry.get("latency")]
+    for where in dict.fromkeys(map(device_words, timings)):
+        console.print(f"ms: on {where}", markup=False, soft_wrap=True)
     said: dict[str, list[str]] = {}
     for name, entry in entries.items():
         promise = f"to be expected: {expected_text(entry['expected'], metrics)}" if "expected" in entry else ""
@@ -58,6 +62,7 @@ def print_files(entries: dict[str, dict[str, Any]], metrics: TaskMetrics, baseli
             entry.get("error"),
             promise,
             entry.get("marked"),
+            partly(entry),
             doubt,
             arm_words(entry.get("arm"), metrics),
         ):
@@ -79,6 +84,13 @@ def _row(entry: dict[str, Any], names: list[str]) -> list[str]:
         f"{entry['max_probability_difference']:.1e}",
         *times,
     ]
+
+
+def partly(entry: Mapping[str, Any]) -> str:
+    """That a file's first timing is by a delegate that takes a part of it, in words; empty where it takes all."""
+    if not entry.get("latency") or not (columns := timing_columns(entry["latency"][0]))["on_cpu"]:
+        return ""
+    return f"timed by {delegate_words(columns)}"
 
 
 def arm_share(entry: Mapping[str, Any]) -> str:
