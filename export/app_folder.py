@@ -24,6 +24,7 @@ from sweeps.records.run_record import Record
 TEMPLATES = Path(__file__).parent / "app_templates"
 """One general to all tasks for each file of the folder; those whose name begins with `_` are only extended."""
 CARD = "README.md"
+PARTS = {"val": "the validation set", "test": "the test set"}
 
 
 def write_app_folder(
@@ -112,7 +113,7 @@ def _kotlin_array(output: Mapping[str, Any]) -> str:
 def _figures(entry: Mapping[str, Any], metrics: TaskMetrics) -> list[str]:
     """The file's own figures beside the constant answer's, what may be expected of it, and why it may be of no use."""
     lines = []
-    for part, what in (("test", "the test set"), ("val", "the validation set")):
+    for part, what in reversed(PARTS.items()):
         known = [name for name in metrics.headlines if f"{part}/{name}" in entry]
         if known:
             told = ", ".join(
@@ -132,7 +133,9 @@ def _figures(entry: Mapping[str, Any], metrics: TaskMetrics) -> list[str]:
         verdict = {"better": "better", "not better": "not better"}.get(
             one["verdict"], "whether it is better cannot be told"
         )
-        lines.append(f"beside its baseline ({one['answer']}), on {part}: {verdict}{': ' if gains else ''}{gains}")
+        lines.append(
+            f"beside its baseline ({one['answer']}), on {PARTS.get(part, part)}: {verdict}{': ' if gains else ''}{gains}"
+        )
     lines.append(f"{100 * float(entry['agreement']):.1f} % of its answers are those of the network it was made of")
     return lines
 

@@ -33,6 +33,7 @@ def print_files(entries: dict[str, dict[str, Any]], metrics: TaskMetrics, baseli
         for name in (f"{part}/{figure}" for figure in metrics.file_columns)
         if any(name in entry for entry in entries.values())  # a part without damage misses none
     ]
+    on_arm = any(entry.get("arm") for entry in entries.values())
     for name in (
         "kB",
         *(f"{name.partition('/')[0]} {metrics.title(name)}" for name in shown),
@@ -40,12 +41,12 @@ def print_files(entries: dict[str, dict[str, Any]], metrics: TaskMetrics, baseli
         "worst Δp",
         "ms p50",
         "ms p90",
-        *(["ARM as here"] if any(entry.get("arm") for entry in entries.values()) else []),
+        *(["ARM as here"] if on_arm else []),
     ):
         table.add_column(name, justify="right")
     for name, entry in entries.items():
         if "error" not in entry:
-            table.add_row(f"{name}.tflite", *_row(entry, shown), arm_share(entry))
+            table.add_row(f"{name}.tflite", *_row(entry, shown), *([arm_share(entry)] if on_arm else []))
     if baseline:
         table.add_section()
         figures = [figure_text(one, baseline.get(one)) for one in shown]

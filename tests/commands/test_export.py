@@ -302,7 +302,7 @@ def test_the_app_folder_says_how_to_call_the_file_and_what_it_answers(exported):
     vectors = json.loads((folder / "vectors" / "vectors.json").read_text())
     assert len(vectors["answers"]) >= 10
     assert "| labels | " + ", ".join(labels) in (folder / "README.md").read_text()
-    assert "beside its baseline (always " in (folder / "README.md").read_text()
+    assert "Beside its baseline (always " in (folder / "README.md").read_text()
     for one in vectors["answers"][:3]:
         done = run_warm(folder / "litert.py", folder / "vectors" / one["picture"])
         assert done.returncode == 0, done.stderr

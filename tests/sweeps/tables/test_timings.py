@@ -59,7 +59,7 @@ def test_the_report_says_where_and_what_was_left(sweep):
     text = write_report(sweep).read_text()
     assert f"timed on {WORDS}" in text
     assert f"Timed on {WORDS}" in text
-    assert '<td class="text">1 thread, xnnpack (partial): CPU PAD, SLICE</td>' in text
+    assert '<td class="text wrapped">1 thread, xnnpack (partial): CPU PAD, SLICE</td>' in text
     assert "<td>xnnpack (partial): CPU PAD</td>" in text
 
 
