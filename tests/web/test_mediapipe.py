@@ -3,6 +3,7 @@
 import functools
 import http.server
 import itertools
+import json
 import shutil
 import threading
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from tasks.grading_files import GradeModel
 from tasks.segmentation_files import MaskModel
 from tests.commands.test_train import run
 from tests.drawn import draw_screens
-from tests.export.app_files import file_of, made
+from tests.export.app_files import GRADES, file_of, made
 from tests.export.made import pictures
 from tests.npm import npm_package
 from tests.web.served import close_browsers, phone
@@ -85,9 +86,9 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def page_over(folder, vision):
+def page_over(folder, vision, head=""):
     """A page that is served a folder, and the package beside it."""
-    (folder / "index.html").write_text("<!doctype html>")
+    (folder / "index.html").write_text(f"<!doctype html>{head}")
     if not (folder / "vision").exists():
         (folder / "vision").symlink_to(vision)
     handler = functools.partial(Quiet, directory=folder)
@@ -180,6 +181,35 @@ def test_the_segmenter_marks_as_we_do(vision, tmp_path):
     assert 0.05 < (marked > about["threshold"]).mean() < 0.95
     given = np.array(found["masks"]).reshape(8, 3, 64, 64).transpose(0, 2, 3, 1)
     np.testing.assert_allclose(given, marked, atol=1e-4)
+
+
+SNIPPET = f"""async (names) => {{
+  {PIXELS}
+  const {{ open, answer }} = await import('/export/app/mediapipe_tasks.js');
+  const asked = await open('/export/float32.tflite', '/vision/wasm');
+  const found = [];
+  for (const name of names) {{
+    const given = answer(asked, await pixels(`/export/app/vectors/${{name}}`));
+    found.push(given.label ? given : Object.values(given).map((mask) => Array.from(mask)));
+  }}
+  return found;
+}}"""
+IMPORTS = '<script type="importmap">{"imports": {"@mediapipe/tasks-vision": "/vision/vision_bundle.mjs"}}</script>'
+
+
+@pytest.mark.parametrize("task", ["grading", "segmentation"])
+def test_the_snippet_says_what_the_vectors_say(task, vision, tmp_path):
+    folder = made(tmp_path / "export", task)
+    vectors = json.loads((folder / "vectors" / "vectors.json").read_text())["answers"]
+    with page_over(tmp_path, vision, IMPORTS) as page:
+        found = page.evaluate(SNIPPET, [one["picture"] for one in vectors])
+    for one, said in zip(vectors, found, strict=True):
+        if task == "grading":
+            grade = int(np.argmax(one["grade"]))
+            assert (said["label"], said["place"]) == (GRADES[grade], grade)
+            assert said["probability"] == pytest.approx(one["probabilities"][grade], abs=1e-4)
+        else:
+            np.testing.assert_allclose(np.array(said).T.reshape(64, 64, 3), one["probabilities"], atol=1e-4)
 
 
 def test_a_file_without_the_metadata_of_apps_is_refused(vision, tmp_path):
