@@ -14,7 +14,7 @@ from filelock import FileLock
 from datamodules.base.array_cache import build_array, disk_errors
 from datamodules.base.data_set import PictureSet
 from datamodules.base.errors import DataError
-from datamodules.base.samples import Samples
+from datamodules.base.samples import Samples, WholePhoto
 from datamodules.phone_photos import Cells, PhonePhotos
 from datamodules.synthetic_screens import SyntheticScreens
 
@@ -113,6 +113,11 @@ class MixedCells(Samples):
     def original_names(self) -> "tuple[pd.Series[str], pd.Series[str]]":
         sample, source = (self.table[name].str.removeprefix(f"{RENDERED}/") for name in ("sample", "source_id"))
         return sample, source
+
+    @override
+    def whole_photos(self, count: int) -> list[WholePhoto]:
+        """Of the real ones."""
+        return self.real.photos_named(set(self.table.photo[self.table.part.isin(self.evaluated)]), count)
 
     def images(self, resolution: int) -> npt.NDArray[np.uint8]:
         """As in `Samples`; both sets in one memory-mapped file."""

@@ -7,18 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, override
 
 import numpy as np
 import numpy.typing as npt
 
 from datamodules.base.data_set import DividedFolder
 from datamodules.base.errors import DataError
-from datamodules.base.samples import SPLIT_VERSION, Division, Samples
+from datamodules.base.samples import SPLIT_VERSION, Division, Samples, WholePhoto
 from datamodules.base.splits import assign_parts, spread
+from datamodules.images.decoding import decode
 from datamodules.screens.cell_cache import cells_at, fingerprint_pixels
 from datamodules.screens.grid import Grid
-from datamodules.screens.photo_folder import Photo, PhotoFolder, cell_name, read_photo_folder
+from datamodules.screens.photo_folder import Photo, PhotoFolder, cell_name, checked_corners, read_photo_folder
 from datamodules.screens.photographed_twice import photographed_twice
 
 if TYPE_CHECKING:
@@ -60,6 +61,22 @@ class Cells(Samples):
     def images(self, resolution: int) -> npt.NDArray[np.uint8]:
         """All cells, RGB `(cells, resolution, resolution, 3)`, memory-mapped; built on first use."""
         return cells_at(self.folder, self.pixels, resolution, self.cache)
+
+    @override
+    def whole_photos(self, count: int) -> list[WholePhoto]:
+        return self.photos_named(set(self.table.photo[self.table.part.isin(self.evaluated)]), count)
+
+    def photos_named(self, names: set[str], count: int) -> list[WholePhoto]:
+        """At most `count` of these photos, spread over the folder; none of ready-cut cells."""
+        found = [place for place, photo in enumerate(self.folder.photos) if photo.name in names]
+        if self.folder.ready_cut or not found:
+            return []
+        made = []
+        for at in np.unique(np.linspace(0, len(found) - 1, count).round().astype(int)):
+            photo, path = self.folder.photos[found[at]], self.folder.files[found[at]]
+            pixels = decode(path)
+            made.append(WholePhoto(pixels, checked_corners(photo, pixels.shape[1], pixels.shape[0], path)))
+        return made
 
     @property
     def votes(self) -> npt.NDArray[np.int64] | None:

@@ -35,7 +35,7 @@ def with_app_metadata(data: bytes, about: Mapping[str, Any]) -> bytes:
     model = flatbuffer.unpack(data)
     graph = flatbuffer.graph(model)
     labels = [str(one) for one in about["labels"]]
-    names = _output_names(model)
+    names = output_names(model)
     shapes = [tuple(map(int, graph.tensors[index].shape)) for index in graph.outputs]
     labelled = [bool(shape) and shape[-1] == len(labels) for shape in shapes]
     builder = flatbuffers.Builder(1024)
@@ -62,7 +62,7 @@ DESCRIPTIONS = {
 }
 
 
-def _output_names(model: flatbuffer.Model) -> list[str]:
+def output_names(model: flatbuffer.Model) -> list[str]:
     """Names by the signature, in the order of the graph's outputs."""
     by_tensor = {
         int(one.tensorIndex): one.name.decode() for signature in model.signatureDefs or [] for one in signature.outputs

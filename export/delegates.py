@@ -35,7 +35,7 @@ XNNPACK = "DELEGATE"
 def left_to_cpu(data: bytes) -> dict[str, dict[str, int]]:
     """By delegate (`xnnpack`, `gpu`, `webgpu`, `edge_tpu`), how many of which operators it does not take."""
     by_table = {"gpu": _gpu, "webgpu": _gpu, "edge_tpu": _edge_tpu}
-    return {"xnnpack": _left_by_xnnpack(data)} | {name: _left(data, takes) for name, takes in by_table.items()}
+    return {"xnnpack": left_by_xnnpack(data)} | {name: _left(data, takes) for name, takes in by_table.items()}
 
 
 def xnnpack_partitions(data: bytes) -> int:
@@ -48,8 +48,8 @@ def _nodes(data: bytes) -> list[dict[str, Any]]:
     return found
 
 
-def _left_by_xnnpack(data: bytes) -> dict[str, int]:
-    """Walks from the outputs back: what a piece of XNNPACK's gives comes from the piece, all else from the file's own operator."""
+def left_by_xnnpack(data: bytes) -> dict[str, int]:
+    """How many of which operators XNNPACK leaves, here. Walks from the outputs back: what a piece of XNNPACK's gives comes from the piece, all else from the file's own operator."""
     nodes, model = _nodes(data), unpack(data)
     makers = {int(index): one for one in nodes if one["op_name"] != XNNPACK for index in one["outputs"]}
     makers |= {int(index): one for one in nodes if one["op_name"] == XNNPACK for index in one["outputs"]}

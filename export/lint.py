@@ -1,6 +1,5 @@
 """`python -m export check run=<run>`: which operators each delegate would leave to the CPU, before a phone is at hand."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -14,14 +13,13 @@ from export.flatbuffer import FileError, graph, unpack
 from export.operator_versions import runtime_of
 from export.runtime import of_file
 from export.trial import try_out
-from sweeps.records.environment import processor
+from sweeps.records.environment import fast_int8, processor
+from sweeps.records.latency import device_words
 from sweeps.records.run_record import RecordError, read_record
 from sweeps.tables.console import print_fitting
 
 COLUMNS = {"gpu": "GPU", "webgpu": "WebGPU", "edge_tpu": "Edge TPU"}
 MOST_NAMED = 5
-FAST_INT8 = {"avx512_vnni": "VNNI", "avx_vnni": "VNNI", "asimddp": "dot products"}
-"""Flags of a processor that has instructions for int8, as Linux names them."""
 
 
 def main(words: list[str]) -> None:
@@ -74,17 +72,8 @@ def print_delegates(files: list[Path]) -> None:
             *(_listed(left[name], count) for name in COLUMNS),
         )  # fmt: skip
     print_fitting(console, table, ["file"])
-    print(f"XNNPACK was asked here: {processor()}, {fast_int8()}; the others are judged by what they are known to take")
-
-
-def fast_int8() -> str:
-    """Whether this processor multiplies int8 by instructions of its own, in words."""
-    try:
-        flags = set(Path("/proc/cpuinfo").read_text().split())
-    except OSError:
-        return f"{os.uname().machine}: instructions for int8 unknown"
-    found = {name for flag, name in FAST_INT8.items() if flag in flags}
-    return f"int8 by {' and '.join(sorted(found))}" if found else "no instructions of its own for int8"
+    here = device_words({"device": processor(), "int8": fast_int8()})
+    print(f"XNNPACK was asked here: {here}; the others are judged by what they are known to take")
 
 
 def _listed(left: dict[str, int], count: int) -> str:

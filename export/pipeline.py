@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from datamodules.base.samples import Samples
 from export.app_folder import write_app_folder
+from export.app_vectors import PHOTOS
 from export.check import Check, all_ready, checked, names
 from export.comparison import FileComparison
 from export.convert import to_float32, to_onnx
@@ -61,6 +62,7 @@ class Export:
         metrics: how its answers are judged.
         promise: of a network that was trained on all data, what a kind of file may be expected to give (`sweeps.analysis.expected`).
         max_accuracy_drop: a file that loses more than this against torch, on any part, is marked.
+        app_templates: the task's own, of the files beside `export/app`'s.
 
     """
 
@@ -78,6 +80,7 @@ class Export:
     checks: Mapping[str, Check]
     training_data: Callable[[], Any]
     promise: Callable[[str], dict[str, Any]] | None = None
+    app_templates: Path | None = None
 
     @property
     def resolution(self) -> int:
@@ -134,7 +137,10 @@ class Export:
 
         updated = update_record(self.folder, entered)
         about = partial(self.described, torch_says=torch_says)
-        write_app_folder(self.target, updated, torch_says.model, torch_says.images, about, self.metrics)
+        write_app_folder(
+            self.target, updated, torch_says.model, torch_says.images, about, self.metrics, self.app_templates,
+            self.samples.whole_photos(PHOTOS),
+        )  # fmt: skip
         return entries
 
     def convert(self, torch_says: FileComparison) -> FloatFile:

@@ -82,12 +82,13 @@ def export_run(folder: Path, cfg: DictConfig, *, root: str | None = None, cache:
     from export.pipeline import Export
     from training.build import build_data
 
+    task = task_of_record(record)
     export = Export(
         folder, load_run(record, checkpoint), record, samples, checkpoint.stem,
-        task_of_record(record).file_comparison, metrics_of_record(record), cfg.export.max_accuracy_drop,
+        task.file_comparison, metrics_of_record(record), cfg.export.max_accuracy_drop,
         instantiate(cfg.format), instantiate(cfg.quantization), instantiate(cfg.latency),
         instantiate(cfg.check),
-        lambda: build_data(OmegaConf.create(trusted_config(record)), samples), promise,
+        lambda: build_data(OmegaConf.create(trusted_config(record)), samples), promise, task.app_templates,
     )  # fmt: skip
     return export.run()
 

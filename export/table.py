@@ -11,6 +11,7 @@ from metrics.against_baseline import doubt_of_record
 from metrics.base import TaskMetrics
 from metrics.figures import figure_text
 from sweeps.analysis.expected import expected_text
+from sweeps.records.latency import delegate_words, device_words, timing_columns
 from sweeps.tables.console import print_fitting
 
 
@@ -58,6 +59,9 @@ def print_files(
     print_fitting(
         console, table, ["file", *(f"{part} {metrics.title(metrics.main)}" for part in parts), "ms p50", "kB"]
     )
+    timings = [timing_columns(entry["latency"][0]) for entry in entries.values() if entry.get("latency")]
+    for where in dict.fromkeys(map(device_words, timings)):
+        console.print(f"ms: on {where}", markup=False, soft_wrap=True)
     said: dict[str, list[str]] = {}
     for name, entry in entries.items():
         promise = f"to be expected: {expected_text(entry['expected'], metrics)}" if "expected" in entry else ""
@@ -66,6 +70,7 @@ def print_files(
             entry.get("error"),
             promise,
             entry.get("marked"),
+            partly(entry),
             doubt,
             arm_words(entry.get("arm"), metrics),
         ):
@@ -91,6 +96,13 @@ def _row(entry: dict[str, Any], names: list[str]) -> list[str]:
         f"{entry['max_probability_difference']:.1e}",
         *times,
     ]
+
+
+def partly(entry: Mapping[str, Any]) -> str:
+    """That a file's first timing is by a delegate that takes a part of it, in words; empty where it takes all."""
+    if not entry.get("latency") or not (columns := timing_columns(entry["latency"][0]))["on_cpu"]:
+        return ""
+    return f"timed by {delegate_words(columns)}"
 
 
 def arm_share(entry: Mapping[str, Any]) -> str:

@@ -111,6 +111,11 @@ class Task(ABC):
         raise ValueError("such files are scored on the computer alone")
 
     @property
+    def app_templates(self) -> Path | None:
+        """A folder of Jinja templates for `export/app`, see docs/architecture.md; None where the general ones say enough."""
+        return None
+
+    @property
     @abstractmethod
     def view(self) -> Path:
         """A JavaScript module that tells the phone app how to read and draw a file's answers, see docs/architecture.md."""

@@ -120,6 +120,11 @@ class Grading(Task):
 
     @property
     @override
+    def app_templates(self) -> Path:
+        return Path(__file__).parent / "app" / Path(__file__).stem
+
+    @property
+    @override
     def view(self) -> Path:
         return Path(__file__).with_suffix(".js")
 

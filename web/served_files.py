@@ -90,7 +90,9 @@ class ServedFile:
             "baseline": (entry.get("expected") or table_columns(entry.get("against_baseline"), metrics))["baseline"],
             "expected": expected_text(entry["expected"], metrics) if "expected" in entry else "",
             "advised": self.kind == advised_kind(record),
-            "warning": ". ".join(one for one in (entry.get("marked"), doubt_of_record(entry, metrics)) if one),
+            "warning": " ".join(
+                f"{one[0].upper()}{one[1:]}." for one in (entry.get("marked"), doubt_of_record(entry, metrics)) if one
+            ),
             "graded": self.rules_hold,
             "cells": _images(record),
             "described": entry.get("described", {}),

@@ -29,6 +29,16 @@ class Division:
     calibration_cells: int
 
 
+@dataclass(frozen=True)
+class WholePhoto:
+    """A photograph that is cut into samples."""
+
+    pixels: npt.NDArray[np.uint8]
+    """`(H, W, 3)`."""
+    corners: npt.NDArray[np.float64]
+    """Of what is cut, `(4, 2)` pixels: top left, top right, bottom right, bottom left of the upright phone."""
+
+
 class Samples(ABC):
     """A checked data set; its division and its pixels are worked out when they are first asked for."""
 
@@ -64,6 +74,10 @@ class Samples(ABC):
     @abstractmethod
     def images(self, resolution: int) -> npt.NDArray[np.uint8]:
         """All samples, RGB `(N, resolution, resolution, 3)`, memory-mapped; built on first use."""
+
+    def whole_photos(self, count: int) -> list[WholePhoto]:
+        """At most `count` photographs, spread over those whose samples are evaluated; none where a picture is a sample."""
+        return []
 
     def shape(self, resolution: int) -> tuple[int, int]:
         """Height and width of the images at a resolution."""

@@ -49,11 +49,23 @@ def check_corners(corners: npt.NDArray[np.float64], width: int, height: int, tol
         raise ValueError("the outline is crossed or mirrored: want top left, top right, bottom right, bottom left")
 
 
-def rectify(photo: Image, corners: npt.NDArray[np.float64], grid: Grid) -> Image:
-    """The phone seen straight from above, upright: `(rows · cell_px, columns · cell_px, channels)`.
+@dataclass(frozen=True)
+class Straightening:
+    """How a phone in a photo becomes the phone seen straight from above."""
 
-    A phone that is larger in the photo is warped at the next whole multiple of that size and averaged down: a bilinear
-    warp alone would skip pixels, and with them hairline scratches.
+    factor: int
+    """It is warped so many times as large, and then averaged down."""
+    size: tuple[int, int]
+    """Width and height of what is warped, pixels."""
+    transform: npt.NDArray[np.float64]
+    """`(3, 3)`: the photo's pixels to those of what is warped; the centre of a pixel lies at whole numbers in both."""
+
+
+def straightening(corners: npt.NDArray[np.float64], grid: Grid) -> Straightening:
+    """Of a phone by its corners `(4, 2)`.
+
+    One that is larger in the photo than the grid's cells are together is warped at the next whole multiple of their size: a
+    bilinear warp alone would skip pixels, and with them hairline scratches.
     """
     width, height = grid.columns * grid.cell_px, grid.rows * grid.cell_px
     longest = float(np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1).max())
@@ -62,8 +74,14 @@ def rectify(photo: Image, corners: npt.NDArray[np.float64], grid: Grid) -> Image
     target = np.array([[0, 0], [size[0], 0], size, [0, size[1]]], np.float32)
     # Pixel centres lie at whole numbers for OpenCV, while corners are edges of the picture plane: half a pixel apart.
     transform = cv2.getPerspectiveTransform((corners - 0.5).astype(np.float32), target - np.float32(0.5))
-    warped = cv2.warpPerspective(photo, transform, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return resize(np.asarray(warped, np.uint8), (width, height))
+    return Straightening(factor, size, np.asarray(transform, np.float64))
+
+
+def rectify(photo: Image, corners: npt.NDArray[np.float64], grid: Grid) -> Image:
+    """The phone seen straight from above, upright: `(rows · cell_px, columns · cell_px, channels)`."""
+    by = straightening(corners, grid)
+    warped = cv2.warpPerspective(photo, by.transform, by.size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return resize(np.asarray(warped, np.uint8), (grid.columns * grid.cell_px, grid.rows * grid.cell_px))
 
 
 def split_cells(rectified: Image, grid: Grid) -> Image:

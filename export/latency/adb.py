@@ -13,7 +13,8 @@ from filelock import FileLock
 from export.flatbuffer import is_tflite
 from export.latency.benchmark_model import TOOL_LINK, OutputError, RefusedError, Timings, command, operators, parse
 from export.latency.phone import Phone, find_phone, reason
-from export.latency.result import PARTIAL, Entry, LatencyError, entry
+from export.latency.result import Entry, LatencyError, entry
+from sweeps.records.latency import PARTIAL
 
 DELEGATES = ("xnnpack", "gpu", "none")
 FOLDER = "/data/local/tmp/gridlite"

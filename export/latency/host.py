@@ -15,9 +15,10 @@ import numpy.typing as npt
 from filelock import FileLock
 
 from export import flatbuffer
+from export.delegates import XNNPACK, left_by_xnnpack
 from export.interpreter import interpreter_of
 from export.latency.result import Entry, entry, times_of
-from sweeps.records.environment import processor
+from sweeps.records.environment import fast_int8, processor
 
 LOCK = Path(tempfile.gettempdir()) / "gridlite-latency.lock"
 """One measurement at a time on a machine, whoever asks."""
@@ -47,11 +48,13 @@ def measure(data: bytes, *, warmup_runs: int, runs: int, threads: int) -> list[E
         interpreter.set_tensor(source["index"], pixels)
         times_ms = _times(interpreter.invoke, warmup_runs, runs)
     # The interpreter applies XNNPACK by itself; it shows as DELEGATE among the operators that it runs.
-    delegated = any(operator["op_name"] == "DELEGATE" for operator in interpreter._get_ops_details())
+    delegated = any(operator["op_name"] == XNNPACK for operator in interpreter._get_ops_details())
+    left = list(left_by_xnnpack(data)) if delegated else []
     return [
         _entry(
             times_ms, runtime=f"LiteRT {version('ai-edge-litert')}", delegate="xnnpack" if delegated else "none",
             threads=threads, warmup_runs=warmup_runs, runs=runs, initialisation_ms=1e3 * (ready - began),
+            partial=bool(left) if delegated else None, cpu_operators=left,
         )
     ]  # fmt: skip
 
@@ -87,4 +90,4 @@ def _times(call: Callable[[], Any], warmup_runs: int, runs: int) -> npt.NDArray[
 def _entry(times_ms: npt.NDArray[np.float64], **about: Any) -> Entry:
     system = f"{platform.system()} {platform.release().partition('-')[0]}"
     device = f"{processor()}, {os.cpu_count()} cores"
-    return entry(device=device, processor=processor(), os=system, times=times_of(times_ms), **about)
+    return entry(device=device, processor=processor(), int8=fast_int8(), os=system, times=times_of(times_ms), **about)

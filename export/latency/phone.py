@@ -5,8 +5,10 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from export.latency.result import LatencyError
+from sweeps.records.environment import fast_int8
 
 PROPERTIES = {
     "maker": "ro.product.manufacturer", "model": "ro.product.model", "soc_maker": "ro.soc.manufacturer",
@@ -81,8 +83,8 @@ class Phone:
             room = "no space left on the phone: " if "no space" in said.lower() else ""
             raise LatencyError(f"{self.serial}: {room}{source.name} could not be copied to {target}: {said}")
 
-    def about(self) -> dict[str, str]:
-        """Name, chip and system: device, processor, os, abi."""
+    def about(self) -> dict[str, Any]:
+        """Name, chip and system: device, processor, os, abi; int8 as in `export.latency.result.entry`."""
         lines = self.must("; ".join(f"getprop {name}" for name in PROPERTIES.values())).splitlines()
         told = dict(zip(PROPERTIES, [line.strip() for line in lines] + [""] * len(PROPERTIES), strict=False))
         maker = told["maker"] if not told["model"].lower().startswith(told["maker"].lower()) else ""
@@ -90,6 +92,7 @@ class Phone:
         return {
             "device": f"{maker.capitalize() if maker.islower() else maker} {told['model']}".strip() or self.serial,
             "processor": chip,
+            "int8": fast_int8(self.shell("cat /proc/cpuinfo").output),
             "os": f"Android {told['android']} (API {told['sdk']})",
             "abi": told["abi"],
         }

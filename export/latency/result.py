@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sweeps.records.latency import PARTIAL
+
 Entry = dict[str, Any]
-PARTIAL = " (partial)"
-"""Behind the name of a GPU that takes a part of the operators alone: it is no plain `gpu`."""
 SETTING = ("device", "runtime", "delegate", "threads")
 """Entries that agree in these are measurements of the same thing: the later one counts."""
 
@@ -32,6 +32,7 @@ def entry(
     operators: list[dict[str, Any]] | None = None,
     partial: bool | None = None,
     cpu_operators: Sequence[str] = (),
+    int8: str | None = None,
 ) -> Entry:
     """The entry of one file on one device in one setting, dated now.
 
@@ -50,6 +51,7 @@ def entry(
         operators: time by kind of operator: operator, count, ms, share.
         partial: whether the delegate leaves some operators to the CPU's own kernels, None where unknown.
         cpu_operators: kinds of operators that it leaves, as far as the runtime names them.
+        int8: by which instructions the processor multiplies int8, see `sweeps.records.environment.fast_int8`; None where unknown.
 
     """
     what = {"device": device, "processor": processor, "os": os, "runtime": runtime, "delegate": delegate}
@@ -59,7 +61,8 @@ def entry(
     told = {"partial": partial} if partial is not None else {}
     left = {"cpu_operators": list(cpu_operators)} if cpu_operators else {}
     when = {"at": datetime.now(UTC).isoformat(timespec="seconds")}
-    return what | how | known | rest | told | left | ({"operators": operators} if operators else {}) | when
+    chip = {"int8": int8} if int8 else {}
+    return what | chip | how | known | rest | told | left | ({"operators": operators} if operators else {}) | when
 
 
 def timed(data: bytes, places: Mapping[str, Callable[[bytes], Iterable[Entry]]]) -> list[Entry]:

@@ -5,7 +5,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from export.latency.result import PARTIAL, Entry
+from export.latency.result import Entry
+from sweeps.records.latency import delegate_words, device_words, timing_columns
 from sweeps.tables.console import print_fitting
 
 
@@ -22,20 +23,14 @@ def print_timings(measured: list[tuple[str, str, Entry]]) -> None:
         figures = [_number(entry[f"latency_ms_{name}"]) for name in ("mean", "p50", "p90", "std")]
         memory = entry["peak_memory_bytes"]
         rest = [_number(entry["initialisation_ms"]), "–" if memory is None else f"{memory / 1e6:.1f}"]
-        where = [kind, entry["device"], _delegate(entry), str(entry["threads"])]
+        columns = timing_columns(entry)
+        where = [kind, device_words(columns), delegate_words(columns), str(entry["threads"])]
         table.add_row(*([run] if several else []), *where, *figures, *rest)
     print_fitting(console, table, ["file", "delegate", "threads", "p50", "device"])
     for _, kind, entry in measured:
         if entry["steady"] is False:
             setting = f"{kind} on {entry['device']}, {entry['delegate']}, {entry['threads']} threads"
             console.print(f"not steady: {setting}: repeated rounds did not agree", markup=False, soft_wrap=True)
-
-
-def _delegate(entry: Entry) -> str:
-    """Its name, `(partial)` behind it and the operators that it leaves to the CPU, as far as they are known."""
-    name = str(entry["delegate"]).removesuffix(PARTIAL)
-    left = f": CPU {', '.join(entry['cpu_operators'])}" if entry.get("cpu_operators") else ""
-    return name + PARTIAL + left if entry.get("partial") else name
 
 
 def _number(value: Any) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 from metrics.figures import main_figure
 from metrics.intervals import t_interval
 from metrics.lookup import metrics_of_frame
+from sweeps.records.latency import delegate_words
 from sweeps.records.run_record import RecordError
 from sweeps.tables.grouping import groups, mean
 from sweeps.tables.naming import REPEATS
@@ -53,7 +54,7 @@ def points(files: pd.DataFrame, axes: list[str], figure: str | None = None) -> p
         name: files[name].to_numpy(float, na_value=np.nan) for name in (figure, "size_bytes", "same", "latency_ms")
     }
     marked = files.marked.fillna("").to_numpy(object) if "marked" in files else np.full(len(files), "", object)
-    setting = [files[name].to_numpy(object) for name in ("threads", "delegate")]
+    setting = [files[name].to_numpy(object) for name in ("threads", "delegate", "on_cpu")]
     rows = []
     for values, at in groups(files, keys):
         scored = at[np.sort(np.unique(run[at], return_index=True)[1])]
@@ -64,7 +65,7 @@ def points(files: pd.DataFrame, axes: list[str], figure: str | None = None) -> p
         point["left_out"] = _marked(marked[scored])
         for here in sorted(set(device[at]), key=lambda code: (code < 0, code)):
             there = at[device[at] == here]
-            timed = _fastest(setting[0][there], setting[1][there], numbers["latency_ms"][there])
+            timed = _fastest(setting[0][there], setting[1][there], setting[2][there], numbers["latency_ms"][there])
             rows.append(point | {"device": devices[here] if here >= 0 else np.nan} | timed)
     table = pd.DataFrame(rows)
     table["worth"] = metrics.signed(table[figure])
@@ -99,9 +100,15 @@ def _left_out(table: pd.DataFrame, network: list[str]) -> list[str]:
 
 
 def _fastest(
-    threads: npt.NDArray[np.object_], delegates: npt.NDArray[np.object_], latency: npt.NDArray[np.float64]
+    threads: npt.NDArray[np.object_],
+    delegates: npt.NDArray[np.object_],
+    on_cpu: npt.NDArray[np.object_],
+    latency: npt.NDArray[np.float64],
 ) -> dict[str, object]:
-    """Of one file's timings on one device: the setting with the lowest median latency, and that latency."""
+    """Of one file's timings on one device: the setting with the lowest median latency, and that latency.
+
+    What the delegate leaves to the CPU in any of these timings is part of the setting's words.
+    """
     settings: dict[tuple[Any, Any], list[float]] = {}
     for thread, delegate, timed in zip(threads, delegates, latency, strict=True):
         known = (None if pd.isna(thread) else thread, None if pd.isna(delegate) else delegate)
@@ -114,9 +121,16 @@ def _fastest(
 
     threads_of, delegate_of = fastest = min(medians, key=order)
     whole = threads_of is not None and delegate_of is not None
+    left = {
+        name
+        for thread, delegate, words in zip(threads, delegates, on_cpu, strict=True)
+        if (thread, delegate) == fastest and isinstance(words, str) and words
+        for name in words.split(", ")
+    }
+    by = delegate_words({"delegate": delegate_of, "on_cpu": ", ".join(sorted(left))})
     return {
         "latency_ms": medians[fastest],
-        "setting": f"{threads_of:g} thread{'s' * bool(threads_of > 1)}, {delegate_of}" if whole else "",
+        "setting": f"{threads_of:g} thread{'s' * bool(threads_of > 1)}, {by}" if whole else "",
     }
 
 

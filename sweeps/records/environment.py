@@ -41,6 +41,32 @@ def processor() -> str:
     return names[0] if names else platform.machine()
 
 
+FAST_INT8 = {"avx512_vnni": "VNNI", "avx_vnni": "VNNI", "asimddp": "dot products"}
+"""Flags of a processor that has instructions for int8, as Linux names them."""
+
+
+def fast_int8(cpuinfo: str | None = None) -> str | None:
+    """By which instructions of its own a processor multiplies int8: `VNNI`, `dot products`, or `none`; None where nobody tells.
+
+    Args:
+        cpuinfo: /proc/cpuinfo of another machine; None: this one's.
+
+    """
+    if cpuinfo is None:
+        try:
+            cpuinfo = Path("/proc/cpuinfo").read_text()
+        except OSError:
+            return None
+    flags = {
+        flag
+        for line in cpuinfo.splitlines()
+        if line.partition(":")[0].strip().lower() in ("flags", "features")
+        for flag in line.partition(":")[2].split()
+    }
+    found = {name for flag, name in FAST_INT8.items() if flag in flags}
+    return " and ".join(sorted(found)) or "none" if flags else None
+
+
 def peak_memory_bytes() -> int:
     """Largest resident set of this process so far (of all its jobs, in a multirun)."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -10,7 +10,7 @@ from typing import Any
 from storage.identity import identity
 from storage.own_mark import own_bytes, write_own
 
-VERSION = 3
+VERSION = 4
 """Raised when what is kept means something else."""
 MANY = 200
 """Runs of a sweep from which on what its records say is kept beside them."""

@@ -18,12 +18,14 @@ from sweeps.analysis.main_effects import Effect, main_effects
 from sweeps.analysis.pareto import points
 from sweeps.analysis.recommendation import advise
 from sweeps.records import cross_results
+from sweeps.records.latency import delegate_words
 from sweeps.records.run_record import Status, read_record
 from sweeps.report.curves import best_first, curve_top, curves
 from sweeps.report.sections import MOST_ROWS, embedded, inside_of, pooled_seeds, repeats_of
 from sweeps.report.svg import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Front, draw_front
 from sweeps.report.whole_fits import whole_fits
 from sweeps.tables.console import best
+from sweeps.tables.exported_files import devices_in_words
 from sweeps.tables.foreign_files import FOREIGN
 from sweeps.tables.naming import REPEATS, called, telling
 from sweeps.tables.pooled import figures_with_intervals, pooled
@@ -153,12 +155,12 @@ def _fronts(files: pd.DataFrame, axes: list[str]) -> list[tuple[str, pd.DataFram
         return []
     figure = main_figure(files)
     table = points(files[files.latency_ms.notna()], axes, figure)
-    found = []
+    found, words = [], devices_in_words(files)
     for device, group in table.groupby("device", sort=False):
         kept = best(group, figure, MOST_ROWS, falling=metrics_of_frame(files).direction == "min").index
         here = group[group.front | group.index.isin(kept)].reset_index(drop=True)
         here["name"] = [f"{called(row, axes)} · {row.file}" for _, row in here.iterrows()]
-        found.append((str(device), here, draw_front(here, list(here.name), figure), len(group)))
+        found.append((words[str(device)], here, draw_front(here, list(here.name), figure), len(group)))
     return found
 
 
@@ -174,7 +176,7 @@ def _pooled_rows(folds: pd.DataFrame, axes: list[str], metrics: TaskMetrics) -> 
 def _rows(done: pd.DataFrame, files: pd.DataFrame, axes: list[str], metrics: TaskMetrics) -> dict[str, Any]:
     """The sortable table: a row per finished run, and per file of it; of many runs the best."""
     figures = shown_figures(done)
-    columns = [*axes, "initial_weights", "file", *figures, "beats_baseline", "same", "kB", "ms", "device"]
+    columns = [*axes, "initial_weights", "file", *figures, "beats_baseline", "same", "kB", "ms", "delegate", "device"]
     if len(files) and files.arm_same.notna().any():
         columns.insert(columns.index("same") + 1, "arm_same")
     rows = []
@@ -185,16 +187,22 @@ def _rows(done: pd.DataFrame, files: pd.DataFrame, axes: list[str], metrics: Tas
         rows.append(base | {"file": "torch"})
         for _, file in files[files.run == run.run].iterrows() if len(files) else ():
             own = {name: file.get(name) for name in [*figures, *TABLE_COLUMNS] if name in file}
-            costs = {"kB": file.size_bytes / 1000, "ms": file.latency_ms, "device": file.device}
+            costs = _costs(file)
             shares = {"same": file.same, "arm_same": file.arm_same}
             rows.append(base | {"file": file.file, "marked": file.marked} | shares | own | costs)
     for _, file in files[files.file == FOREIGN].iterrows() if len(files) else ():
         own = {name: file.get(name) for name in [*axes, *figures] if name in file}
-        rows.append(own | {"file": FOREIGN, "kB": file.size_bytes / 1000, "ms": file.latency_ms, "device": file.device})
+        rows.append(own | {"file": FOREIGN} | _costs(file))
     baselines = sorted({str(row["baseline"]) for row in rows if row.get("baseline")})
     machines = ", ".join(sorted({str(one) for one in files.arm_machine if one})) if len(files) else ""
     about = {"baselines": baselines, "runs": len(shown), "of": len(done), "arm_machines": machines}
     return {"columns": columns, "rows": rows} | about
+
+
+def _costs(file: Any) -> dict[str, Any]:
+    """A file's size, and its time with where and by what it was taken."""
+    by = delegate_words(file) if pd.notna(file.delegate) else None
+    return {"kB": file.size_bytes / 1000, "ms": file.latency_ms, "delegate": by, "device": file.device}
 
 
 def _effects(done: pd.DataFrame, axes: list[str]) -> dict[str, list[Effect]]:

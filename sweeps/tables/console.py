@@ -29,6 +29,8 @@ def files_shown(files: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
     shown["beats_baseline"] = files.beats_baseline
     shown["kB"] = (files.size_bytes / 1000).map("{:.0f}".format)
     shown["ms"] = files.latency_ms_p50.map("{:.2f}".format)
+    if (files.on_cpu != "").any():
+        shown["delegate leaves"] = files.on_cpu.replace("", "nothing")
     return shown
 
 

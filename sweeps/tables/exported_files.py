@@ -14,7 +14,7 @@ from metrics.against_baseline import TABLE_COLUMNS, beside_baseline, table_colum
 from metrics.base import TaskMetrics
 from metrics.lookup import metrics_of, metrics_of_frame
 from sweeps.records.answers import read_answers
-from sweeps.records.latency import typical_ms
+from sweeps.records.latency import device_words, timing_columns
 from sweeps.records.point_cache import PointCache
 from sweeps.records.run_record import Record, RecordError, find_runs, read_record
 from sweeps.tables.foreign_files import with_foreign
@@ -26,8 +26,11 @@ FILE_COLUMNS = (
     "same",
     "checkpoint",
     "device",
+    "processor",
+    "int8",
     "threads",
     "delegate",
+    "on_cpu",
     "latency_ms",
     "latency_ms_mean",
     "marked",
@@ -58,21 +61,13 @@ def file_rows(run: str, record: Record) -> list[dict[str, Any]]:
         arm = entry.get("arm") or {}
         known |= {"arm_same": arm.get("agreement", np.nan), "arm_machine": arm.get("machine", "")}
         known |= table_columns(entry.get("against_baseline"), metrics)
-        for timed in entry.get("latency") or [{}]:
-            where = {name: timed.get(name) for name in ("device", "threads", "delegate")}
-            rows.append(
-                about
-                | known
-                | where
-                | {"latency_ms": typical_ms(timed), "latency_ms_mean": timed.get("latency_ms_mean", np.nan)}
-                | figures
-            )
+        rows += [about | known | timing_columns(timed) | figures for timed in entry.get("latency") or [{}]]
     return rows
 
 
 def collect_files(sweep: Path) -> pd.DataFrame:
     """One row per run, exported file and device that it was timed on: run, the axes, initial_weights, FILE_COLUMNS (latency_ms
-    is the p50, latency_ms_mean the mean, same the share of answers that are torch's, arm_same that of answers on ARM that are those here, where
+    is the p50, latency_ms_mean the mean, see `sweeps.records.latency.timing_columns`, same the share of answers that are torch's, arm_same that of answers on ARM that are those here, where
     it was checked, arm_machine what that processor calls itself), and every scalar metric of the file. Runs without files, and files
     that could not be made, are left out. Behind them the files from elsewhere, see `foreign_files.foreign_rows`.
     """
@@ -85,6 +80,13 @@ def collect_files(sweep: Path) -> pd.DataFrame:
     return with_foreign(sweep, pd.DataFrame(rows))
 
 
+def devices_in_words(files: pd.DataFrame) -> dict[str, str]:
+    """Device → what it is called in words (`sweeps.records.latency.device_words`), of the rows of `collect_files` that were timed."""
+    timed = files[files.latency_ms.notna()][["device", "processor", "int8"]].drop_duplicates()
+    told = timed.sort_values(["processor", "int8"], na_position="first", kind="stable").to_dict("records")
+    return {str(row["device"]): device_words({str(name): value for name, value in row.items()}) for row in told}
+
+
 def pooled_files(sweep: Path, files: pd.DataFrame | None = None) -> pd.DataFrame:
     """One row per point and kind of file, over the folds that have it.
 
@@ -93,7 +95,7 @@ def pooled_files(sweep: Path, files: pd.DataFrame | None = None) -> pd.DataFrame
     less the files', in points) with `lost_low` and `lost_high`, a paired 95 % bootstrap over sources; same, the share of
     cells that torch grades alike, of pixels that it marks alike; baseline, beats_baseline and doubt (see
     `metrics.against_baseline.table_columns`); arm_same (mean over the runs that were checked on ARM); size_bytes (mean) and latency_ms_p50 (median over the runs of the first
-    measurement).
+    measurement), on_cpu (operators that its delegate leaves to the CPU's own kernels in any of these runs).
 
     Args:
         files: as `collect_files` gives them, where they are at hand.
@@ -133,6 +135,7 @@ def _rows(sweep: Path, runs: list[str], files: pd.DataFrame, at: npt.NDArray[np.
             "size_bytes": own.size_bytes.mean(),
             "latency_ms_p50": own.latency_ms.median(),
             "arm_same": own.arm_same.mean(),
+            "on_cpu": ", ".join(sorted({name for one in own.on_cpu if one for name in one.split(", ")})),
         }
         beside = beside_baseline(cells, records, metrics)
         rows.append({"file": file, "runs": len(own)} | _figures(cells, metrics, known) | beside | costs)

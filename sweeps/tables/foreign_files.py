@@ -9,7 +9,7 @@ import pandas as pd
 
 from metrics.against_baseline import table_columns
 from storage.whole_file import replaced, write_whole
-from sweeps.records.latency import typical_ms
+from sweeps.records.latency import timing_columns
 from sweeps.records.run_record import Record, RecordError
 
 FOREIGN = "foreign"
@@ -63,10 +63,7 @@ def foreign_rows(sweep: Path) -> list[dict[str, Any]]:
         about = {"run": foreign_run(path.parent.name, path.stem), **entry["axes"], "initial_weights": ""}
         about |= {"file": FOREIGN, "size_bytes": entry["size_bytes"], "same": entry.get("agreement", np.nan)}
         about |= {"checkpoint": "", "marked": "", "arm_same": np.nan, "arm_machine": "", **table_columns(None, None)}
-        for timed in entry["latency"] or [{}]:
-            where = {name: timed.get(name) for name in ("device", "threads", "delegate")}
-            cost = {"latency_ms": typical_ms(timed), "latency_ms_mean": timed.get("latency_ms_mean", np.nan)}
-            rows.append(about | where | cost | figures)
+        rows += [about | timing_columns(timed) | figures for timed in entry["latency"] or [{}]]
     return rows
 
 

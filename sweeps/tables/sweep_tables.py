@@ -16,7 +16,7 @@ from metrics.lookup import metrics_of_frame
 from storage.whole_file import write_changed
 from sweeps.records.run_record import Status
 from sweeps.tables.console import best, files_shown, left_out, show
-from sweeps.tables.exported_files import collect_files, pooled_files
+from sweeps.tables.exported_files import collect_files, devices_in_words, pooled_files
 from sweeps.tables.pooled import figures_with_intervals, pooled
 from sweeps.tables.runs import axis_columns
 from sweeps.tables.seeds import pooled_over_seeds, repeated, shown_repeats
@@ -73,6 +73,9 @@ def print_table(table: pd.DataFrame, sweep: Path, files: pd.DataFrame | None = N
     if len(losses):
         title = f"exported files, all folds pooled: {metrics_of_frame(losses).drop_unit} against torch"
         show_best(losses, files_shown, title, "pooled_files.csv")
+        firsts = files.drop_duplicates(["run", "file"])  # as `pooled_files` takes them
+        for where in devices_in_words(firsts).values():
+            console.print(f"ms: on {where}", markup=False, soft_wrap=True)
     if "initial_weights" in table and mixed_starts(table.initial_weights):
         console.print("note: some runs start pretrained and some at random (column start); they do not compare.")
     failed, doubtful = table[table.error.fillna("") != ""], table[table.beats_baseline == "no"]

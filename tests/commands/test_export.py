@@ -14,6 +14,7 @@ from export.runtime import read_file
 from sweeps.records.run_record import find_runs, update_record
 from tasks.grading_files import GradeModel
 from tests.commands.test_train import SMALL, record_of, run
+from tests.export.recomputed import check_photos
 from tests.trained import copy_of, grading
 from tests.warm import HERE, run_plain, run_warm
 
@@ -301,7 +302,7 @@ def test_the_app_folder_says_how_to_call_the_file_and_what_it_answers(exported):
     vectors = json.loads((folder / "vectors" / "vectors.json").read_text())
     assert len(vectors["answers"]) >= 10
     assert "| labels | " + ", ".join(labels) in (folder / "README.md").read_text()
-    assert "beside its baseline (always " in (folder / "README.md").read_text()
+    assert "Beside its baseline (always " in (folder / "README.md").read_text()
     for one in vectors["answers"][:3]:
         done = run_warm(folder / "litert.py", folder / "vectors" / one["picture"])
         assert done.returncode == 0, done.stderr
@@ -309,3 +310,10 @@ def test_the_app_folder_says_how_to_call_the_file_and_what_it_answers(exported):
         grade = int(np.argmax(one.get("grade", one["probabilities"])))
         assert name == labels[grade]
         assert float(chance) == pytest.approx(one["probabilities"][grade], abs=1e-3)
+
+
+def test_the_app_folder_has_whole_photos_with_every_number(exported):
+    folder = exported[1] / "export" / "app"
+    file = json.loads((folder / "vectors" / "vectors.json").read_text())["file"]
+    assert check_photos(folder, exported[1] / "export" / file) >= 1
+    assert sum(path.stat().st_size for path in folder.rglob("*")) < 3e6

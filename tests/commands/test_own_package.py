@@ -1,5 +1,6 @@
 """A package of one's own outside the tree: its task, data set, backbone, head and sweep file work as gridlite's own do."""
 
+import json
 import random
 import string
 
@@ -17,6 +18,7 @@ PARTS = {
     "tasks/multilabel.py": "task.py",
     "tasks/multilabel_files.py": "task_files.py",
     "tasks/multilabel.js": "task.js",
+    "tasks/app/multilabel/litert.py.j2": "app/task/litert.py.j2",
     "lightning_modules/multilabel.py": "module.py",
     "metrics/multilabel.py": "figures.py",
     "metrics/multilabel.html.j2": "figures.html.j2",
@@ -42,7 +44,11 @@ def package(tmp_path_factory):
         return text
 
     for source, target in PARTS.items():
+        (folder / target).parent.mkdir(parents=True, exist_ok=True)
         (folder / target).write_text(own((ROOT / source).read_text()))
+    (folder / "app" / "task" / "labels.h.j2").write_text(
+        "// {{ labels|join(', ') }}, above {{ about.thresholds|join(', ') }}\n"
+    )
     (folder / "parts.py").write_text(
         "from heads.binary import BinaryCrossEntropy\nfrom lightning_modules.backbones.mobilenet import MobileNet\n\n\n"
         "class Net(MobileNet):\n    pass\n\n\nclass Head(BinaryCrossEntropy):\n    pass\n"
@@ -108,6 +114,16 @@ def test_prediction_works_from_run_and_file(package, runs):
         )
         assert done.returncode == 0, done.stderr
         assert [f"p_{label}" in pd.read_csv(out) for label in LABELS] == [True] * 3
+
+
+@pytest.mark.slow
+def test_the_apps_folder_has_the_packages_own_code(runs):
+    app = find_runs(runs / "own")[0] / "export" / "app"
+    assert (app / "labels.h").read_text().startswith(f"// {', '.join(LABELS)}, above 0.")
+    vectors = json.loads((app / "vectors" / "vectors.json").read_text())["answers"]
+    said = [run_warm(app / "litert.py", app / "vectors" / one["picture"]).stdout for one in vectors[:8]]
+    assert any(f"{name}, " in one for one in said for name in LABELS)
+    assert "probabilities: [" not in "".join(said)  # as the general code would say
 
 
 @pytest.mark.slow

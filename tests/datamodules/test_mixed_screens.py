@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from datamodules.base.errors import DataError
+from datamodules.images.decoding import decode
 from datamodules.mixed_screens import MixedScreens
 from tests.drawn import draw_screens, give_votes, settings_of
 
@@ -54,6 +55,19 @@ def test_without_real_ones_in_training_all_of_them_are_the_test_part(mixed):
     assert set(table.source_id[rendered & (table.part == "val")]).isdisjoint(table.source_id[table.part == "train"])
     assert rendered[table.calibration].all()
     assert samples.evaluated == ("val", "test")
+
+
+def test_whole_photos_are_real_ones_that_are_measured(mixed):
+    samples = mixed()
+    photos = samples.whole_photos(5)
+    table = samples.table
+    measured = set(table.photo[table.part == "val"])
+    assert len(photos) == len(measured) == 2
+    drawn = {name: decode(mixed.place / "real" / "photos" / name) for name in measured}
+    assert all(any(np.array_equal(photo.pixels, pixels) for pixels in drawn.values()) for photo in photos)
+    assert photos[0].corners.tolist() == [[10, 10], [202, 10], [202, 330], [10, 330]]
+    assert len(mixed(real=0).whole_photos(5)) == 5
+    assert len(mixed(real=0).whole_photos(1)) == 1
 
 
 def test_a_share_of_the_real_phones(mixed):

@@ -11,20 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.app_folder import write_app_folder
-from export.formats.tflite import TFLite
-from metrics.lookup import metrics_of
-from tasks.grading_files import GradeModel
-from tasks.segmentation_files import MaskModel
-from tests.export.made import files_of_kinds, pictures
-from tests.export.test_mask_files import files_of
+from tests.export.app_files import GRADES, made
 from tests.venvs import venv_python
+from tests.warm import run_warm
 from tests.web.served import close_browsers, phone
 from web.runtime import RuntimeMissingError, fetch_runtime
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 CHROMIUM = shutil.which("chromium") or ""
-LABELS = ["none", "minor scratch", "major scratch", "minor crack", "major crack"]
+MARKS = ["crack", "dent", "scratch"]
 MODELS = Path(__file__).parents[2] / "web" / "phone" / "node_modules" / "@litertjs"
 PARSE = """
 import sys, tree_sitter, tree_sitter_kotlin, tree_sitter_swift, tree_sitter_cpp
@@ -36,35 +31,35 @@ for path in sys.argv[1:]:
 """
 
 
-def made(target, task):
-    data = {"grading": lambda: files_of_kinds()["int8"], "segmentation": lambda: files_of("plain_unet", (64, 64))[2]}[
-        task
-    ]()
-    labels = LABELS if task == "grading" else ["crack", "dent", "scratch"]
-    about = {
-        "task": task,
-        "labels": labels,
-        "size": [64, 64],
-        "resolution": 64,
-        "axes": {},
-        "outputs": "",
-        "threshold": 0.5,
-    }
-    target.mkdir()
-    (target / "int8.tflite").write_bytes(TFLite().finish(data, json.dumps(about).encode()))
-    record = {
-        "exports": {"int8": {"path": "export/int8.tflite", "size_bytes": len(data), "agreement": 1.0, "latency": []}},
-        "axes": {"task": task, "backbone": "mobilenet", "datamodule": "phones"},
-        "config": {"width": 0.25}, "initial_weights": {"origin": "random"}, "data": {"fingerprint": "0" * 64},
-    }  # fmt: skip
-    model = GradeModel if task == "grading" else MaskModel
-    write_app_folder(target, record, model, pictures(30, 64, seed=5), lambda _: about, metrics_of(task))
-    return target / "app"
-
-
-@pytest.fixture(scope="module", params=["grading", "segmentation"])
+@pytest.fixture(scope="module", params=["grading", "segmentation", "regression", "multilabel"])
 def app(request, tmp_path_factory):
     return request.param, made(tmp_path_factory.mktemp("app") / "export", request.param)
+
+
+def vectors_of(folder, count=4):
+    return json.loads((folder / "vectors" / "vectors.json").read_text())["answers"][:count]
+
+
+def told(task, one):
+    """The lines that the Python snippets print of a vector."""
+    if task == "grading":
+        grade = int(np.argmax(one["grade"]))
+        return [f"{GRADES[grade]}, {one['probabilities'][grade]:.3f}"]
+    if task == "regression":
+        return [f"{one['number']:.4g}"]
+    if task == "multilabel":
+        known = zip(MARKS, one["probabilities"], (0.4, 0.5, 0.6), strict=True)
+        return [f"{name}, {chance:.3f}" for name, chance, threshold in known if chance > threshold]
+    shares = 100 * (np.array(one["probabilities"]) > 0.5).mean(axis=(0, 1))
+    return [f"{name}: {share:.2f} % of the pixels" for name, share in zip(MARKS, shares, strict=True)]
+
+
+def test_the_litert_snippet_says_what_the_vectors_say(app):
+    task, folder = app
+    for one in vectors_of(folder):
+        done = run_warm(folder / "litert.py", folder / "vectors" / one["picture"])
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines() == told(task, one)
 
 
 def test_kotlin_swift_and_cpp_are_whole(app):
@@ -76,25 +71,16 @@ def test_kotlin_swift_and_cpp_are_whole(app):
 
 def test_the_mediapipe_snippet_says_what_the_vectors_say(app):
     task, folder = app
+    if not (folder / "mediapipe_tasks.py").exists():
+        assert task in ("regression", "multilabel")
+        return
     python = venv_python("mediapipe", "mediapipe==1.2.3")
-    for one in json.loads((folder / "vectors" / "vectors.json").read_text())["answers"][:4]:
-        done = subprocess.run(
-            [python, folder / "mediapipe_tasks.py", folder / "vectors" / one["picture"]],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    for one in vectors_of(folder):
+        words = [python, folder / "mediapipe_tasks.py", folder / "vectors" / one["picture"]]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-        said = done.stdout.strip().splitlines()
-        if task == "grading":
-            grade = int(np.argmax(one["grade"]))
-            assert said[-1] == f"{LABELS[grade]}, {one['probabilities'][grade]:.3f}"
-        else:
-            shares = 100 * (np.array(one["probabilities"]) > 0.5).mean(axis=(0, 1))
-            assert said[-3:] == [
-                f"{name}: {share:.2f} % of the pixels"
-                for name, share in zip(["crack", "dent", "scratch"], shares, strict=True)
-            ]
+        wanted = told(task, one)
+        assert done.stdout.strip().splitlines()[-len(wanted) :] == wanted
 
 
 @pytest.mark.skipif(not CHROMIUM, reason="no chromium is installed")
@@ -116,7 +102,7 @@ def test_the_browser_snippet_says_what_the_vectors_say(app):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     ask = """async (names) => {
       const { open, answer, SIZE } = await import('/app/litert.js');
-      const model = await open('/int8.tflite', '/litert/core/wasm/');
+      const model = await open('/float32.tflite', '/litert/core/wasm/');
       const canvas = Object.assign(document.createElement('canvas'), { width: SIZE[1], height: SIZE[0] });
       const found = [];
       for (const name of names) {
@@ -126,7 +112,7 @@ def test_the_browser_snippet_says_what_the_vectors_say(app):
       }
       return found;
     }"""
-    vectors = json.loads((folder / "vectors" / "vectors.json").read_text())["answers"][:4]
+    vectors = vectors_of(folder)
     try:
         with phone(CHROMIUM) as page:
             page.goto(f"http://127.0.0.1:{server.server_port}/index.html")
@@ -136,6 +122,7 @@ def test_the_browser_snippet_says_what_the_vectors_say(app):
         server.server_close()
         close_browsers()
     for one, said in zip(vectors, found, strict=True):
-        np.testing.assert_allclose(np.ravel(said["probabilities"]), np.ravel(one["probabilities"]), atol=0.02)
+        name = "number" if task == "regression" else "probabilities"
+        np.testing.assert_allclose(np.ravel(said[name]), np.ravel(one[name]), atol=1e-4)
         if task == "grading":
             assert said["grade"] == int(np.argmax(one["grade"]))

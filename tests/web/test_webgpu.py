@@ -139,3 +139,27 @@ def test_every_family_and_head_is_wholly_accelerated_and_answers_alike(capsys):
         print("\n" + "\n".join(lines))
     assert not wrong
     assert lines[-1] == "control: an integer grade: WebGPU does not take the whole file: not ARG_MAX, CAST"
+
+
+@pytest.mark.parametrize("width", [412, 1280])
+def test_the_page_says_in_words_what_the_gpu_refuses(width):
+    old = deployable(random_module("mobilenet", width=0.25), (SIDE, SIDE), with_integers)
+    refused = to_float32(to_onnx(old, (SIDE, SIDE), old.outputs))
+    files = [OneFile(labelled("whole", files_of_kinds()["float32"])), OneFile(labelled("integer grade", refused))]
+    with served(files) as address, phone(CHROMIUM, more=GPU, viewport={"width": width, "height": 900}) as page:
+        page.set_default_timeout(120_000)
+        page.goto(address.replace("/?", "/bench?"))
+        if not page.evaluate("async () => Boolean(navigator.gpu && await navigator.gpu.requestAdapter())"):
+            pytest.skip("this Chromium has no software adapter for WebGPU")
+        page.wait_for_selector("body[data-ready]")
+        page.select_option("#threads", "1")
+        page.click("#start")
+        page.wait_for_selector("#status.good")
+        assert page.inner_text("#status") == "Done; everything is in the records."
+        assert page.inner_text("#refused") == (
+            "file integer grade runs on the CPU alone: WebGPU does not take its ARG_MAX and CAST."
+        )
+        assert page.locator("#chart h3").all_inner_texts() == ["file whole", "file integer grade"]
+        assert page.locator("#chart .bar").count() == 4
+        assert page.locator("#chart .untaken").inner_text().split("\n") == ["GPU", "not taken", "–"]
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

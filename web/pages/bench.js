@@ -21,7 +21,7 @@ function show(list) {
     const fastest = file.timings.filter((one) => one.device === at('device').value).map((one) => one.ms);
     const here = score ? two(accuracyText(score['val/accuracy']), `accuracy, ${accuracyText(score.agreement)} alike`) : two('–', '');
     const name = two(`${file.name} ${file.kind}`, `${file.initial_weights} weights, ${(file.size_bytes / 1000).toFixed(0)} kB`);
-    const row = element('tr', {}, name, two(file.share ? accuracyText(file.accuracy) : file.accuracy?.toFixed(3) ?? '–', `${file.figure}, ${file.cells} ${file.preprocessing.grid ? 'cells' : 'images'}`), here, two(fastest.length ? Math.min(...fastest).toFixed(2) : '–', 'fastest'));
+    const row = element('tr', {}, name, two(file.share ? accuracyText(file.accuracy) : file.accuracy?.toFixed(3) ?? '–', `${file.figure}, ${file.cells} ${file.preprocessing.grid ? 'cells' : 'images'}`), here, fastest.length ? two(Math.min(...fastest).toFixed(2), 'fastest') : two('–', ''));
     return file.warning ? [row, element('tr', {}, element('td', { className: 'error', colSpan: 4, textContent: file.warning }))] : [row];
   });
   const baselines = [...new Set(list.map((file) => file.baseline).filter(Boolean))];
@@ -31,14 +31,24 @@ function show(list) {
 
 const chart = [];
 const refused = []; // by the GPU: no failure, but worth a word
+const list = (names) => (names.length > 1 ? `${names.slice(0, -1).join(', ')} and ${names.at(-1)}` : names[0]);
+
+function bar(one, longest) {
+  const track = element('div', { className: 'track', textContent: one.ms ? '' : 'not taken' });
+  if (one.ms) {
+    track.append(element('div', { className: one.delegate === 'webgpu' ? 'fill gpu' : 'fill' }));
+    track.firstChild.style.width = `${100 * one.ms / longest}%`;
+  }
+  return element('div', { className: one.ms ? 'bar' : 'bar untaken' }, element('span', { textContent: one.by }), track, element('span', { textContent: one.ms ? one.ms.toFixed(2) : '–' }));
+}
+
 function draw() {
-  const longest = Math.max(...chart.map((one) => one.ms));
+  const longest = Math.max(...chart.map((one) => one.ms ?? 0));
   at('results').hidden = false;
-  at('chart').replaceChildren(...chart.map((one) => {
-    const fill = element('div', { className: one.delegate === 'webgpu' ? 'fill gpu' : 'fill' });
-    fill.style.width = `${100 * one.ms / longest}%`;
-    return element('div', { className: 'bar' }, element('span', { textContent: one.name }), element('div', { className: 'track' }, fill), element('span', { textContent: one.ms.toFixed(2) }));
-  }));
+  at('chart').replaceChildren(...[...new Set(chart.map((one) => one.file))].flatMap((file) => [
+    element('h3', { textContent: file }), ...chart.filter((one) => one.file === file).map((one) => bar(one, longest))]));
+  at('refused').replaceChildren(...refused.map(({ file, operators }) => element('p', { className: 'note' },
+    element('b', { textContent: file }), ` runs on the CPU alone: ${operators.length ? `WebGPU does not take its ${list(operators)}.` : 'WebGPU does not take all of it.'}`)));
 }
 
 function settings() {
@@ -48,7 +58,9 @@ function settings() {
 }
 
 const where = (setting) => ({ ...me, device: at('device').value.trim() || me.device, ...setting });
-const called = (file, setting) => `${file.name} ${file.kind}, ${setting.delegate === 'webgpu' ? 'GPU' : `${setting.threads} thread${setting.threads > 1 ? 's' : ''}`}`;
+const titled = (file) => `${file.name} ${file.kind}`;
+const by = ({ delegate, threads }) => (delegate === 'webgpu' ? 'GPU' : `${threads} thread${threads > 1 ? 's' : ''}`);
+const called = (file, setting) => `${titled(file)}, ${by(setting)}`;
 
 async function all(work) {
   if (!where({}).device) {
@@ -65,7 +77,7 @@ async function all(work) {
   try { await work((text, share) => { at('status').textContent = text; at('progress').value = share; }, failed); } catch (error) { failed.push(error.message); }
   for (const id of ['start', 'score']) at(id).disabled = false;
   at('stop').hidden = at('progress').hidden = true;
-  at('status').textContent = failed.length ? failed.join('; ') : refused.length ? `Done; ${refused.join('; ')}.` : stopped ? 'Stopped; what was measured is kept.' : 'Done; everything is in the records.';
+  at('status').textContent = failed.length ? failed.join('; ') : stopped ? 'Stopped; what was measured is kept.' : 'Done; everything is in the records.';
   at('status').className = failed.length ? 'error' : 'good';
   show(await listFiles());
   return failed;
@@ -85,9 +97,14 @@ const measureAll = () => all(async (say, failed) => {
       runner = await Runner.open(file, await modelBytes(file), setting);
       const times = await timeFile(runner, { onProgress: (share) => say(at('status').textContent, (place + share) / jobs.length) });
       await ask(`/api/files/${file.id}/latency`, { ...where(setting), sha256: file.sha256, warmup_runs: 10, times_ms: times, initialisation_ms: Math.max(runner.initialisationMs, 1e-3) });
-      chart.push({ name, ms: median(times), delegate: setting.delegate });
-      draw();
-    } catch (error) { (error.refused ? refused : failed).push(`${name}: ${error.message}`); } finally { runner?.close(); }
+      chart.push({ file: titled(file), by: by(setting), ms: median(times), delegate: setting.delegate });
+    } catch (error) {
+      if (error.refused) {
+        refused.push({ file: titled(file), operators: error.operators, told: `${name}: ${error.message}` });
+        chart.push({ file: titled(file), by: by(setting), delegate: setting.delegate });
+      } else failed.push(`${name}: ${error.message}`);
+    } finally { runner?.close(); }
+    if (chart.length) draw();
   }
 });
 at('start').addEventListener('click', measureAll);
@@ -115,5 +132,5 @@ at('score').addEventListener('click', () => all(async (say, failed) => {
 ready().catch(() => {}); // without a worker the pages work as long as the computer is reached
 if (new URLSearchParams(location.search).has('by-itself')) {
   const short = (texts) => texts.map((text) => text.slice(0, 500));
-  ask('/api/done', { failed: short(await measureAll()), refused: short(refused) });
+  ask('/api/done', { failed: short(await measureAll()), refused: short(refused.map((one) => one.told)) });
 }

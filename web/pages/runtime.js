@@ -80,10 +80,11 @@ export function readGrades(outputs) {
   return { probabilities: floats(outputs), grade: index ? index.values[0] : largest(Float32Array.from(outputs[0].values)) };
 }
 
-const refusedOperators = (file) => {
-  const names = Object.keys(file.left_by_gpu || {});
-  return names.length ? `: not ${names.join(', ')}` : '';
-};
+function refusal(file) {
+  const operators = Object.keys(file.left_by_gpu || {});
+  const named = operators.length ? `: not ${operators.join(', ')}` : '';
+  return Object.assign(new Error(`WebGPU does not take the whole file${named}`), { refused: true, operators });
+}
 
 // A compiled file. delegate: wasm or webgpu; threads count for wasm.
 export class Runner {
@@ -94,7 +95,7 @@ export class Runner {
     const runner = new Runner();
     Object.assign(runner, { model, file, delegate, threads, initialisationMs: performance.now() - began });
     runner.outputs = model.getOutputDetails();
-    if (delegate === 'webgpu' && !(model.isFullyAccelerated && model.options.accelerator === 'webgpu')) { runner.close(); throw Object.assign(new Error(`WebGPU does not take the whole file${refusedOperators(file)}`), { refused: true }); }
+    if (delegate === 'webgpu' && !(model.isFullyAccelerated && model.options.accelerator === 'webgpu')) { runner.close(); throw refusal(file); }
     return runner;
   }
 

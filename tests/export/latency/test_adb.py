@@ -12,6 +12,7 @@ from export.latency.adb import FOLDER, measure
 from export.latency.phone import find_phone
 from export.latency.result import LatencyError, merged
 from export.latency.table import print_timings
+from sweeps.records.environment import fast_int8
 from tests.export.latency.scripted_phone import ROOT, ScriptedPhone, adb
 from tests.export.made import converted, random_module
 
@@ -86,6 +87,7 @@ def test_every_setting_of_a_phone_gets_an_entry(plugged, binary, data):
     ]
     for one in found:
         assert (one["device"], one["processor"], one["os"]) == ("Acme Scripted 1", "Acme AC1000", "Android 14 (API 34)")
+        assert one.get("int8") == fast_int8()  # the scripted phone has this machine's processor
         assert (one["warmup_runs"], one["runs"], one["steady"]) == (10, 100, True)
         assert 0 < one["latency_ms_min"] <= one["latency_ms_p50"]
         assert one["latency_ms_min"] <= one["latency_ms_mean"]
