@@ -118,7 +118,7 @@ def _served(file: OneFile) -> Iterator[str]:
         [file], token, version=runtime_version(), when_done=lambda failed, refused: file.told.put((failed, refused))
     )
     with socket.create_server(("127.0.0.1", 0)) as free:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, log_level="error"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [free]}, daemon=True)
         thread.start()
         try:

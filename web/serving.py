@@ -80,7 +80,7 @@ def server_of(app: FastAPI, names: list[str], pem: Path | None = None) -> uvicor
     """What serves an app under its printed names, by HTTPS where key and certificate are given; it keeps no log of requests."""
     answer_as(app, own_hosts(names))
     config = uvicorn.Config(
-        app, log_level="error", access_log=False, server_header=False, ssl_certfile=pem, ssl_keyfile=pem, http=Impatient,
+        app, log_config=None, log_level="error", access_log=False, server_header=False, ssl_certfile=pem, ssl_keyfile=pem, http=Impatient,
         timeout_graceful_shutdown=2,
     )  # fmt: skip
     return uvicorn.Server(config)

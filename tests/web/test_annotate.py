@@ -221,7 +221,7 @@ def here(root, find=lambda _: QUAD):
     """The app's address, served by this very process: starting another takes seconds."""
     app = create_annotation_app(AnnotationSession(book_of(root), find), TOKEN)
     with socket.create_server(("127.0.0.1", 0)) as free:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, log_level="error"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [free]}, daemon=True)
         thread.start()
         try:

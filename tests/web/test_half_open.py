@@ -19,7 +19,7 @@ def address(monkeypatch):
     app.get("/")(lambda: "here")
     app.post("/")(lambda said: said)
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", http=serving.Impatient))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, log_level="error", http=serving.Impatient))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     yield listening.getsockname()

@@ -96,7 +96,8 @@ def served(files):
         pytest.skip(f"LiteRT.js cannot be had: {error}")
     app = create_app(files, "token", version=runtime_version())
     with socket.create_server(("127.0.0.1", 0)) as free:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+        # its own logging would close absl's handler, and with it the file that pytest keeps stderr in
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, log_level="error"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [free]}, daemon=True)
         thread.start()
         try:
