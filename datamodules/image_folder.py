@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
+from choices.settings import ClassNames, Text
 from datamodules.base.array_cache import build_array, disk_errors, threaded_map
 from datamodules.base.data_set import DividedFolder
 from datamodules.base.errors import DataError
@@ -210,11 +211,11 @@ class ImageFolder(DividedFolder):
 
     def __init__(
         self,
-        root: str,
+        root: Text,
         *,
         use_parts: bool,
         ordered: bool = False,
-        class_names: Sequence[str] | None = None,
+        class_names: ClassNames | None = None,
         **divided: Any,
     ) -> None:
         super().__init__(root, **divided)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
+from choices.settings import Share, Text
 from datamodules.base.array_cache import build_array, disk_errors
 from datamodules.base.data_set import PictureSet
 from datamodules.base.errors import DataError
@@ -157,13 +158,10 @@ class MixedScreens(PhonePhotos):
             return real
         return [*real, SyntheticScreens.drawn(settings["rendered"], own | {"val_folds": 0} if alone else None)]
 
-    def __init__(self, root: str, *, folder: str, real: float, rendered: Mapping[str, Any], **others: Any) -> None:
+    def __init__(self, root: Text, *, folder: Text, real: Share, rendered: Mapping[str, Any], **others: Any) -> None:
         super().__init__(root, **others)
-        if isinstance(real, bool) or not isinstance(real, int | float) or not 0 <= real <= 1:
-            raise DataError(f"datamodule.real={real}: want a share from 0 to 1")
-        if not isinstance(rendered, Mapping) or (odd := sorted(RENDERER ^ rendered.keys())):
-            told = f"{rendered}" if not isinstance(rendered, Mapping) else odd[0]
-            raise DataError(f"datamodule.rendered: {told}: want {', '.join(sorted(RENDERER))}")
+        if odd := sorted(RENDERER ^ rendered.keys()):
+            raise DataError(f"datamodule.rendered: {odd[0]}: want {', '.join(sorted(RENDERER))}")
         if not (real or rendered["photos"]):
             raise DataError("datamodule.real=0 and datamodule.rendered.photos=0: nothing is left to train on")
         self.share = float(real)

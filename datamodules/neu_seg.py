@@ -4,13 +4,13 @@ import hashlib
 import stat
 import zipfile
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from filelock import FileLock
 
+from choices.settings import Count, Names, Text
 from datamodules.base.data_set import DividedFolder
 from datamodules.base.errors import DataError
 from datamodules.images.decoding import opened
@@ -40,19 +40,15 @@ class NeuSeg(DividedFolder):
 
     def __init__(
         self,
-        root: str,
+        root: Text,
         *,
-        class_names: Sequence[str],
-        truth: str,
+        class_names: Names,
+        truth: Literal["index", "runs"],
         use_parts: bool,
-        most_train: int = 0,
+        most_train: Count = 0,
         **divided: Any,
     ) -> None:
         super().__init__(root, **divided)
-        if truth not in ("index", "runs"):
-            raise DataError(f"datamodule.truth={truth}: want index or runs")
-        if most_train < 0:
-            raise DataError(f"datamodule.most_train={most_train}: want 0 (all) or more")
         self.class_names = checked_names(class_names)
         self.truth, self.use_parts, self.most_train = truth, use_parts, most_train
 

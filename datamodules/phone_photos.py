@@ -3,21 +3,22 @@
 import fnmatch
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from choices.settings import ClassNames, Text
 from datamodules.base.data_set import DividedFolder
 from datamodules.base.errors import DataError
 from datamodules.base.samples import SPLIT_VERSION, Division, Samples
 from datamodules.base.splits import assign_parts, spread
 from datamodules.screens.cell_cache import cells_at, fingerprint_pixels
-from datamodules.screens.grid import Grid
+from datamodules.screens.grid import CellPx, Grid, Side
 from datamodules.screens.photo_folder import Photo, PhotoFolder, cell_name, read_photo_folder
 from datamodules.screens.photographed_twice import photographed_twice
 
@@ -150,19 +151,17 @@ class PhonePhotos(DividedFolder):
 
     def __init__(
         self,
-        root: str,
+        root: Text,
         *,
-        class_names: Sequence[str],
-        columns: int,
-        rows: int,
-        cell_px: int,
-        groups: Mapping[str, str],
-        labels: str = "settled",
+        class_names: ClassNames,
+        columns: Side,
+        rows: Side,
+        cell_px: CellPx,
+        groups: Mapping[Text, Text],
+        labels: Literal["settled", "votes"] = "settled",
         **divided: Any,
     ) -> None:
         super().__init__(root, **divided)
-        if labels not in ("settled", "votes"):
-            raise DataError(f"datamodule.labels={labels}: want settled or votes")
         self.labels = labels
         self.class_names = tuple(class_names)
         self.grid = Grid(columns, rows, cell_px)

@@ -6,12 +6,14 @@ import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
+from pydantic import Field
 
+from choices.settings import Count, Seed, Text
 from datamodules.base.array_cache import build_array, disk_errors, threaded_map
 from datamodules.base.data_set import DataSet
 from datamodules.base.errors import DataError
@@ -135,13 +137,11 @@ class TorchvisionSet(DataSet):
     split_keys = (*DataSet.split_keys, "held_out")
 
     def __init__(
-        self, root: str, *, reader: str, cache: str, held_out: int, most_train: int, split_seed: int,
-        calibration_cells: int, fold: int = 0, ordered: bool = False,
+        self, root: Text, *, reader: Literal["mnist", "cifar10", "cifar100"], cache: Text, held_out: Annotated[int, Field(ge=1)],
+        most_train: Count, split_seed: Seed, calibration_cells: Count, fold: Count = 0, ordered: bool = False,
     ) -> None:  # fmt: skip
         if fold:
             raise DataError(f"fold={fold}: {reader} has its own test list, so there is fold 0 alone")
-        if reader not in READERS:
-            raise DataError(f"datamodule.reader={reader}: want one of {', '.join(READERS)}")
         self.root, self.reader, self.cache = Path(root), reader, Path(cache)
         self.held_out, self.most_train, self.seed = held_out, most_train, split_seed
         self.calibration_cells, self.ordered = calibration_cells, ordered
@@ -167,6 +167,11 @@ class TorchvisionSet(DataSet):
         if not 0 < self.held_out < known:
             raise DataError(
                 f"datamodule.held_out={self.held_out}: want 1 to {known - 1}, of {known} pictures in the train list"
+            )
+        if known - self.held_out < len(names):
+            raise DataError(
+                f"datamodule.held_out={self.held_out}: leaves {known - self.held_out} of {known} pictures to train on, of {len(names)} "
+                f"classes; want at most {known - len(names)}"
             )
         return Pictures(self.reader, names, np.asarray(pixels, np.uint8), labels, len(test.targets), self.held_out,
                         self.most_train, self.seed, self.calibration_cells, self.cache, self.ordered)  # fmt: skip
