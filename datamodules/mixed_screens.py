@@ -12,7 +12,7 @@ import numpy.typing as npt
 from filelock import FileLock
 
 from choices.settings import Share, Text
-from datamodules.base.array_cache import build_array, disk_errors
+from datamodules.base.array_cache import build_array, disk_errors, is_kept
 from datamodules.base.data_set import PictureSet
 from datamodules.base.errors import DataError
 from datamodules.base.samples import Samples
@@ -123,9 +123,9 @@ class MixedCells(Samples):
         path = cache / f"cells-{self.real.pixels}-{self.rendered.pixels}-{resolution}.npy"
         parts = [self.real.images(resolution), self.rendered.images(resolution)]
         with disk_errors(cache), FileLock(path.with_suffix(".lock")):
-            if not path.exists():
-                count = sum(map(len, parts))
-                build_array(path, (count, *parts[0].shape[1:]), _blocks(parts), count, "joining cells")
+            count = sum(map(len, parts))
+            if not is_kept(path, shape := (count, *parts[0].shape[1:])):
+                build_array(path, shape, _blocks(parts), count, "joining cells")
         return np.asarray(np.load(path, mmap_mode="r"))
 
 
