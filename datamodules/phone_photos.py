@@ -21,6 +21,7 @@ from datamodules.screens.cell_cache import cells_at, fingerprint_pixels
 from datamodules.screens.grid import CellPx, Grid, Side
 from datamodules.screens.photo_folder import Photo, PhotoFolder, cell_name, read_photo_folder
 from datamodules.screens.photographed_twice import photographed_twice
+from datamodules.screens.profile import check_grid
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -169,6 +170,7 @@ class PhonePhotos(DividedFolder):
 
     def load(self) -> Cells:
         """Reads and checks the folder. Raises DataError on the first thing that is wrong."""
+        check_grid(self.root, self.grid, len(self.class_names))
         folder = read_photo_folder(self.root, self.grid, len(self.class_names))
         if self.labels == "votes" and folder.votes is None:
             raise DataError(f"{self.root / 'cells.csv'}: no column votes, which datamodule.labels=votes trains on")
