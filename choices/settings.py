@@ -11,6 +11,8 @@ from omegaconf import OmegaConf
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 
+from choices.wanted import listed, range_words
+
 LONGEST = 200
 """Letters of a value in a message."""
 
@@ -126,9 +128,9 @@ def wanted(hint: Any) -> str:
     if origin is Annotated:
         return _limited(wanted(inner[0]), inner[1:])
     if origin is Literal:
-        return _listed([str(one) for one in inner])
+        return listed([str(one) for one in inner])
     if origin in (Union, types.UnionType):
-        return _listed([words for one in inner if (words := wanted(one))])
+        return listed([words for one in inner if (words := wanted(one))])
     if origin is not None and issubclass(origin, Mapping):
         return "values by name, such as {a:b}"
     if origin is not None and issubclass(origin, Sequence):
@@ -140,29 +142,14 @@ def _limited(words: str, notes: Sequence[Any]) -> str:
     limits: dict[str, Any] = {}
     for note in notes:
         if isinstance(note, AfterValidator) and isinstance(note.func, OneOf):
-            return _listed(list(note.func.names))
+            return listed(list(note.func.names))
         for one in getattr(note, "metadata", ()):
             limits |= {
                 name: getattr(one, name) for name in ("ge", "gt", "le", "lt", "min_length") if hasattr(one, name)
             }
     if "min_length" in limits:
         return f"{words}, at least {limits['min_length']}"
-    return f"{words}{_range(limits)}"
-
-
-def _range(limits: Mapping[str, Any]) -> str:
-    low = f"above {limits['gt']}" if "gt" in limits else f"{limits['ge']}" if "ge" in limits else ""
-    high = f"below {limits['lt']}" if "lt" in limits else f"{limits['le']}" if "le" in limits else ""
-    if "ge" in limits and "le" in limits:
-        return f" from {low} to {high}"
-    low = f", {low} or more" if "ge" in limits else f" {low}" if low else ""
-    high = f" up to {high}" if "le" in limits else f" {high}" if high else ""
-    return f"{low},{high}" if low and high else low + high
-
-
-def _listed(words: list[str]) -> str:
-    *others, last = words or [""]
-    return f"{', '.join(others)} or {last}" if others else last
+    return f"{words}{range_words(limits)}"
 
 
 def arguments(target: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
