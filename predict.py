@@ -29,6 +29,11 @@ def main(cfg: DictConfig) -> None:
             raise DataError(
                 f"pictures={cfg.pictures}: {given} answers whole pictures; want it for networks of cells alone"
             )
+        if cfg.min_pixels is not None or cfg.min_share is not None:
+            if not hasattr(predictor, "keep_from"):
+                key = "min_share" if cfg.min_pixels is None else "min_pixels"
+                raise DataError(f"{key}={cfg[key]}: {given} answers no masks; want it for networks of masks alone")
+            predictor.keep_from(cfg.min_pixels or 0, cfg.min_share or 0.0)
         if words := doubt_of(given):
             print(f"note: {words}")
         table.parent.mkdir(parents=True, exist_ok=True)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import hydra
 from omegaconf import DictConfig
 
-from cli.command_line import run_cli, stop_or_report
+from cli.command_line import in_grid, run_cli, stop_or_report
 from cli.train_schema import register
 from export.run import export_within
 from jobs.export_queue import enqueue, queue_active
 from jobs.job import Job, make_job
-from jobs.run_state import opening, prepare_resume, samples_of, say_end, say_start, skip_reason
+from jobs.run_state import check_amounts, opening, prepare_resume, samples_of, say_end, say_start, skip_reason
 from sweeps.records.journal import mark_job_begun
 from sweeps.records.run_record import Record, Status, failure_recorded, hold, is_done, update_record
 from sweeps.records.wandb_export import finish_wandb_run
@@ -52,6 +52,8 @@ def train(job: Job) -> None:
     """Decides, before torch is imported, whether there is anything to do; then fits, tests and records."""
     if job.problem is not None:
         raise job.problem
+    if job.start is None and not in_grid():
+        raise ValueError(job.not_applicable)
     if job.start is None:
         ending = job.identity | {"status": Status.NOT_APPLICABLE, "error": job.not_applicable}
         update_record(job.folder, lambda _: ending)
@@ -68,6 +70,7 @@ def train(job: Job) -> None:
 
         folds = folds_of(job)
         whole = whole_fit(job, samples, folds)
+    check_amounts(job, samples)
     samples.images(job.cfg.resolution)  # cut now: a broken photo is answered before the long imports
     say_start(job, samples)
     resume = prepare_resume(job.folder, samples.fingerprint)

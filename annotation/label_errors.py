@@ -52,8 +52,10 @@ def held_out(folders: Sequence[Path]) -> "pd.Series[Any]":
     """
     import pandas as pd
 
+    from sweeps.records.answers import answers_of
+
     tables = [
-        pd.read_parquet(path, columns=["sample", "part", "checkpoint", "probabilities"])
+        answers_of(path, ["sample", "part", "checkpoint", "probabilities"])
         for path in (folder / "predictions.parquet" for folder in folders)
         if path.exists()
     ]

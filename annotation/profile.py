@@ -2,46 +2,24 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
-
-from pydantic import BaseModel, Field, ValidationError
 
 from annotation.log import AnnotationError, Statement, table_of
 from annotation.state import UNUSABLE
+from datamodules.base.errors import DataError
 from datamodules.screens.grid import Grid
+from datamodules.screens.profile import FILE, Profile, read_profile
 from storage.whole_file import write_whole
-
-FILE = "profile.json"
-_Count = Annotated[int, Field(ge=1, le=1000)]
-
-
-class Profile(BaseModel, extra="forbid"):
-    """Of one folder."""
-
-    version: Literal[1] = 1
-    columns: _Count
-    """Cells across the upright phone."""
-    rows: _Count
-    """Cells from its top to its bottom."""
-    cell_shape: Literal["square"] = "square"
-    """Of the cells when they are cut, whatever the phone's sides are."""
-    class_names: Annotated[list[str], Field(min_length=1)]
-    """Grades from best to worst."""
 
 
 def check_profile(root: Path, class_names: Sequence[str], grid: Grid) -> bool:
     """Whether the folder has a profile. Raises AnnotationError, naming both, where it is annotated in something else."""
     path = root / FILE
-    if not path.exists():
-        return False
     try:
-        there = Profile.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise AnnotationError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the whole"
-        raise AnnotationError(f"{path}: {where}: {first['msg']}; want {', '.join(Profile.model_fields)}") from None
+        there = read_profile(root)
+    except DataError as error:
+        raise AnnotationError(str(error)) from None
+    if there is None:
+        return False
     if (there.columns, there.rows) != (grid.columns, grid.rows):
         raise _other_grid(path, there.columns, there.rows, grid)
     if tuple(there.class_names) != tuple(class_names):

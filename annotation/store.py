@@ -13,12 +13,12 @@ from threading import RLock
 from annotation.earlier_tables import KNOWN, check_outline, earlier_statements
 from annotation.log import AnnotationError, Log, Statement
 from annotation.photos import Photos
-from annotation.profile import FILE as PROFILE
 from annotation.profile import check_earlier, check_profile, write_profile
 from annotation.state import IMPORTED, PHOTO_FIELDS, UNUSABLE, Cell, PhotoState, State, plain_number
 from datamodules.base.tables import WHOLE
 from datamodules.screens.grid import Grid
 from datamodules.screens.photo_folder import CORNER_COLUMNS, FALSE_WORDS, NO_LABEL, TRUE_WORDS
+from datamodules.screens.profile import FILE as PROFILE
 from storage.whole_file import write_whole
 
 UNPRINTABLE = re.compile(r'[\x00-\x1f\x7f<>"]')

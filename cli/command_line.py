@@ -24,6 +24,13 @@ from sweeps.records.journal import mark_job_failed
 from sweeps.records.run_record import MEMORY_VARIABLE, RunIsBusyError, is_out_of_memory, one_line, wrapped
 
 INTERRUPTED = 130
+PATH_KEYS = frozenset(
+    {
+        "root", "cache", "folder", "environments", "runs", "data", "weights", "output", "json", "input", "run", "photo", "photos", "image",
+        "pair", "set", "against", "pareto_of", "teacher",
+    }
+)  # fmt: skip
+"""Last parts of keys whose values are files or folders, which need not exist yet."""
 
 
 def run_cli(main: Callable[[], None], config_name: str) -> None:
@@ -72,17 +79,28 @@ def repeated(word: str) -> str:
 
 
 def quote_path(word: str) -> str:
-    """Quotes `key=value` where the value is an existing path that Hydra's grammar would not take as it is."""
+    """Quotes `key=value` where the value is a path that Hydra's grammar would not take as it is: one that exists, or one for a key
+    that takes a path. In a grid, commas part values.
+    """
     key, _, value = word.partition("=")
     plain = re.fullmatch(r"[\w/.+@%-]*", value, re.ASCII) is not None
-    if plain or not key.replace(".", "").replace("_", "").isalnum() or not _is_there(value):
+    if plain or not key.replace(".", "").replace("_", "").isalnum():
+        return word
+    if not _is_there(value) and (key.rpartition(".")[2] not in PATH_KEYS or _is_grammar(value)):
         return word
     return quoted(key, value)
 
 
+def _is_grammar(value: str) -> bool:
+    """Whether a value is meant for Hydra's grammar: quoted, a list, taken from elsewhere, or in a grid several."""
+    several = not {"-m", "--multirun"}.isdisjoint(sys.argv) and ("," in value or re.match(r"\w+\(", value) is not None)
+    return value.startswith(("'", '"', "[", "{")) or "${" in value or several
+
+
 def quoted(key: str, value: object) -> str:
     """`key="value"` that Hydra's grammar takes as this very text."""
-    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    # a backslash is one by itself; before a quote, the closing one among them, it has to be doubled
+    escaped = re.sub(r'(\\*)("|$)', lambda found: found[1] * 2 + found[2].replace('"', '\\"'), str(value))
     return f'{key}="{escaped}"'
 
 

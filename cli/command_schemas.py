@@ -1,9 +1,12 @@
 """What the commands beside train.py read, with types: a misspelled key or a wrong type fails at composition."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 from omegaconf import MISSING
+from pydantic import Field
+
+from choices.settings import one_of
 
 
 @dataclass
@@ -14,9 +17,9 @@ class ExportConfig:
     """As part of a training job; `python -m export` does it anyway."""
     background: bool = True
     """In a grid on this machine, beside the next trainings; files are then timed after the last one."""
-    checkpoint: str = "shipped"
+    checkpoint: Annotated[str, one_of("shipped", "best", "last")] = "shipped"
     """shipped, the one whose figures the table shows (callbacks.ships); or best or last."""
-    max_accuracy_drop: float = 0.01
+    max_accuracy_drop: Annotated[float, Field(ge=0, le=1)] = 0.01
     """A file that loses more accuracy than this against torch is marked."""
 
 
@@ -28,14 +31,18 @@ class PredictConfig:
     """A run's folder, the one with record.json, or an exported .tflite file."""
     input: str = MISSING
     """A folder of images, each one cell or a photo of a whole phone, or of phone photos (photos.csv and photos/)."""
-    pictures: str = "auto"
+    pictures: Annotated[str, one_of("auto", "cells", "phones")] = "auto"
     """What images without photos.csv are to a network of cells: cells, phones (outlines are found), or auto, by their looks."""
     output: str | None = None
     """The csv to write; None writes predictions.csv into the input folder's name under the run."""
-    checkpoint: str = "shipped"
+    checkpoint: Annotated[str, one_of("shipped", "best", "last")] = "shipped"
     """shipped, the one whose figures the table shows (callbacks.ships); or best or last."""
-    batch_size: int = 32
+    batch_size: Annotated[int, Field(ge=1, le=100_000)] = 32
     """Images per step."""
+    min_pixels: Annotated[int, Field(ge=0)] | None = None
+    """Of masks: a class of fewer pixels of a picture is not there; None leaves it to min_share."""
+    min_share: Annotated[float, Field(ge=0, le=1)] | None = None
+    """The same as a share of the picture; None: where min_pixels is None too, 200 of 102,400 as published, by which the figures count as well."""
 
 
 @dataclass
@@ -44,7 +51,7 @@ class CrossConfig:
 
     folder: str = MISSING
     """A sweep's, with runs on two or more data sets of one task."""
-    checkpoint: str = "shipped"
+    checkpoint: Annotated[str, one_of("shipped", "best", "last")] = "shipped"
     """shipped, the one whose figures the table shows (callbacks.ships); or best or last."""
 
 
@@ -70,9 +77,9 @@ class InspectConfig:
     """Where they are taken; None: at the last of the layers."""
     target: str | None = None
     """Name of the class that they speak for; None: what the network answers."""
-    max_count: int = 400
+    max_count: Annotated[int, Field(ge=4)] = 400
     """Images of each folder at most, drawn at random; at least 4."""
-    checkpoint: str = "shipped"
+    checkpoint: Annotated[str, one_of("shipped", "best", "last")] = "shipped"
     """shipped, the one whose figures the table shows (callbacks.ships); or best or last."""
 
 
@@ -132,7 +139,7 @@ class WebConfig:
     """Where the runs' data lies now; None takes the folder that their records name."""
     host: str = "127.0.0.1"
     """What is listened on; 0.0.0.0 lets phones on the same network in."""
-    port: int = 8765
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8765
     """Of the page."""
     https: bool = False
     """With a certificate of an authority of this machine; cameras and threads want it, except on localhost."""
@@ -150,15 +157,15 @@ class AnnotateConfig:
     """A folder of photos; the tables that training reads are written into it."""
     annotator: str | None = None
     """Whose grades these are; None lets the page ask."""
-    round: int = 1
+    round: Annotated[int, Field(ge=1)] = 1
     """Which time the annotator goes through the photos; every round has an order of its own."""
     run: str | None = None
     """A run's folder or an exported .tflite file: its grades are proposed, the least sure photos come first."""
-    checkpoint: str = "shipped"
+    checkpoint: Annotated[str, one_of("shipped", "best", "last")] = "shipped"
     """Of a run: shipped, best or last."""
     host: str = "127.0.0.1"
     """What is listened on; 0.0.0.0 lets others on the same network annotate as well."""
-    port: int = 8766
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8766
     """Of the page."""
     https: bool = False
     """With a certificate of an authority of this machine."""
@@ -198,9 +205,9 @@ class QuickstartConfig:
     """Backbones as overrides, from cheap to dear."""
     common: list[str] = field(default_factory=list)
     """Overrides of every training."""
-    max_count: int = 3
+    max_count: Annotated[int, Field(ge=1)] = 3
     """How many are trained."""
-    epochs: int | None = None
+    epochs: Annotated[int, Field(ge=1)] | None = None
     """Of each training; None: by the number of pictures."""
     sweep_name: str | None = None
     """Folder under paths.runs; None: try-<name of the data's folder>."""
@@ -218,9 +225,9 @@ class StudyStages:
     """Overrides of every training."""
     screen: list[list[str]] = field(default_factory=list)
     """The grids of stage 1, each a list of overrides."""
-    most_finalists: int = 3
+    most_finalists: Annotated[int, Field(ge=1)] = 3
     """How many points of the front go on."""
-    seeds: int = 1
+    seeds: Annotated[int, Field(ge=1)] = 1
     """Repetitions of every point of stage 2."""
     beyond: list[str] = field(default_factory=list)
     """Grids after stage 2, each one override."""

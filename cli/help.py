@@ -106,10 +106,9 @@ def _axis(one: Setting, choice: Any) -> str:
 
 
 def _setting(one: Setting, default: Any) -> str:
-    kind = one.type.replace("None", "null").replace(" | ", " or ")
     if default == REQUIRED:
-        return _entry(f"  {one.key}=", f"{kind}, required. {one.meaning}")
-    return _entry(f"  {one.key}={_spelled(default)}", f"{kind}. {one.meaning}")
+        return _entry(f"  {one.key}=", f"{one.kind}, required. {one.meaning}")
+    return _entry(f"  {one.key}={_spelled(default)}", f"{one.kind}. {one.meaning}")
 
 
 def _entry(begin: str, text: str) -> str:

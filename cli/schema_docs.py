@@ -4,12 +4,13 @@ Read with ast, not imported: a field's docstring is in the source alone, and hel
 """
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from choices import names_of
+from choices.wanted import listed, range_words
 
 SCHEMAS = ("command_schemas.py", "file_schemas.py", "train_schema.py")
 TYPES = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
@@ -29,12 +30,22 @@ class Setting:
     """REQUIRED where there is none."""
     meaning: str
     """The docstring under the field."""
+    limits: str = ""
+    """Its range in words, or the texts that it may be."""
+
+    @property
+    def kind(self) -> str:
+        """Type and range as a help page has them."""
+        name, _, rest = self.type.partition(" | ")
+        words = self.limits if name == "str" and self.limits else name + self.limits
+        return f"{words} or {rest.replace('None', 'null')}" if rest else words
 
     @property
     def wanted(self) -> str:
         """What may be given, in words."""
         name, _, rest = self.type.partition(" | ")
         words = "a list such as [a,b]" if name.startswith("list") else TYPES.get(name, "one of its choices")
+        words = self.limits if name == "str" and self.limits else words + self.limits
         return f"{words} or null" if rest == "None" else words
 
 
@@ -56,9 +67,25 @@ def _fields(node: ast.ClassDef) -> list[Setting]:
         if not isinstance(statement, ast.AnnAssign):
             continue
         text = after.value.value if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) else ""
-        key, type_ = ast.unparse(statement.target), ast.unparse(statement.annotation)
-        fields.append(Setting(key, type_, _default(statement.value), " ".join(str(text).split())))
+        type_, limits = _annotation(statement.annotation)
+        meaning = " ".join(str(text).split())
+        fields.append(Setting(ast.unparse(statement.target), type_, _default(statement.value), meaning, limits))
     return fields
+
+
+def _annotation(node: ast.expr) -> tuple[str, str]:
+    """The type, and what `Annotated` says beside it in words."""
+    if isinstance(node, ast.BinOp):
+        left, limits = _annotation(node.left)
+        return f"{left} | {ast.unparse(node.right)}", limits
+    if not (isinstance(node, ast.Subscript) and ast.unparse(node.value) == "Annotated"):
+        return ast.unparse(node), ""
+    assert isinstance(node.slice, ast.Tuple)
+    type_, note = node.slice.elts
+    assert isinstance(note, ast.Call)
+    if names := [one.value for one in note.args if isinstance(one, ast.Constant)]:
+        return ast.unparse(type_), listed([str(name) for name in names])
+    return ast.unparse(type_), range_words({str(one.arg): ast.literal_eval(one.value) for one in note.keywords})
 
 
 def _default(node: ast.expr | None) -> Any:
@@ -74,10 +101,7 @@ def settings_of(schema: str) -> list[Setting]:
     for one in classes()[schema]:
         found.append(one)
         if one.type in classes():
-            found += [
-                Setting(f"{one.key}.{inner.key}", inner.type, inner.default, inner.meaning)
-                for inner in settings_of(one.type)
-            ]
+            found += [replace(inner, key=f"{one.key}.{inner.key}") for inner in settings_of(one.type)]
     return found
 
 

@@ -1,11 +1,13 @@
 """The root of the configuration: a misspelled key or a wrong type fails while it is composed."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
+from pydantic import Field
 
+from choices.settings import one_of
 from cli import command_schemas, file_schemas
 from cli.command_schemas import ExportConfig
 from cli.machine import jobs_at_once
@@ -15,21 +17,23 @@ from cli.machine import jobs_at_once
 class TrainerConfig:
     """What Lightning's Trainer is told."""
 
-    max_epochs: int = 30
+    max_epochs: Annotated[int, Field(ge=1)] = 30
     """How often the network sees the training set; 30 as in the thesis, section 4.3."""
-    accelerator: str = "auto"
+    accelerator: Annotated[str, one_of("auto", "cpu", "gpu", "cuda", "mps")] = "auto"
     """cpu, gpu or auto."""
-    strategy: str = "auto"
+    strategy: Annotated[str, one_of("auto", "ddp")] = "auto"
     """auto: one process; ddp: one for each device, all on the same run."""
-    devices: int = 1
+    devices: Annotated[int, Field(ge=1)] = 1
     """GPUs, or processes on the CPU, of one machine."""
-    num_nodes: int = 1
+    num_nodes: Annotated[int, Field(ge=1)] = 1
     """Machines; above 1, torchrun or srun starts train.py on each."""
-    precision: str = "32-true"
+    precision: Annotated[
+        str, one_of("32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true", "32", "16", "bf16", "64")
+    ] = "32-true"
     """bf16-mixed pays on GPUs and on CPUs with AMX; without, it measured slower."""
-    gradient_clip_val: float | None = None
+    gradient_clip_val: Annotated[float, Field(gt=0)] | None = None
     """Largest norm of the gradients, None leaves them."""
-    accumulate_grad_batches: int = 1
+    accumulate_grad_batches: Annotated[int, Field(ge=1)] = 1
     """Batches per optimizer step."""
 
 
@@ -37,7 +41,7 @@ class TrainerConfig:
 class CallbacksConfig:
     """Which checkpoints are kept, and what ends or smooths a training."""
 
-    ships: str = "last"
+    ships: Annotated[str, one_of("last", "best")] = "last"
     """Which checkpoint is exported, predicted with and shown: last, or best. A validation set that lacks classes chooses none."""
     keep_best: bool = True
     """checkpoints/best.ckpt, by `monitor`."""
@@ -45,9 +49,9 @@ class CallbacksConfig:
     """checkpoints/last.ckpt; what an interrupted run goes on from."""
     monitor: str | None = None
     """The figure by which best.ckpt is chosen, losses and errors the lower the better; None: the task's main one."""
-    patience: int | None = None
+    patience: Annotated[int, Field(ge=1)] | None = None
     """Training ends when val/loss has not fallen for so many epochs (published for steel: 15), and the best epoch ships; None: it never ends early."""
-    ema: float | None = None
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Validated and kept is a running average of the weights, of which this share stays at each step; None: no average."""
 
 
@@ -93,27 +97,29 @@ class TrainConfig:
     """What else is asked of exported files: check=arm, or left out and nothing is."""
     paths: Any = MISSING
     """Folders: paths.runs, paths.data, paths.weights, paths.cache."""
-    resolution: int | None = None
+    resolution: Annotated[int, Field(ge=1, le=8192)] | None = None
     """Side of the square input, of masks the shorter side, pixels; None takes the backbone's default."""
     width: float | None = None
     """Width multiplier; None takes the backbone's default."""
-    batch_size: int | None = None
+    batch_size: Annotated[int, Field(ge=2)] | None = None
     """Samples per step; None takes the backbone's default."""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, le=4_294_967_295)] = 0
     """Of the start, the order, the augmentation and dropout; never of the split."""
-    num_stacked_seeds: int = 1
+    num_stacked_seeds: Annotated[int, Field(ge=1)] = 1
     """How many seeds, from `seed` upwards, are trained at once in one process, each as by itself; for small networks."""
     fit: str = "fold"
     """fold: trained without one fold, which judges; all: on all data, as its folds were, once all of them are trained."""
-    fold: int = 0
+    fold: Annotated[int, Field(ge=0)] = 0
     """Which fold is the test set; the validation set where the data has another test set or spares none."""
+    drop_colour: bool = False
+    """Train a network that takes colours out on a folder of coloured pictures all the same."""
     sweep_name: str = "adhoc"
     """Folder under paths.runs that the run's folder lies in."""
-    prefetch: int = 2
+    prefetch: Annotated[int, Field(ge=0, le=100)] = 2
     """Batches augmented on a thread beside the training; 0 augments between the steps."""
     cache_on_device: bool | None = None
     """Whether all cells lie on the network's device; None: on a GPU, where they fit and nothing but it augments them."""
-    autotune: str = "auto"
+    autotune: Annotated[str, one_of("auto", "plain")] = "auto"
     """auto: a long training takes the precision, memory format and compiler that measure fastest here; plain: none of it."""
     overwrite: bool = False
     """Train again where a finished record says that it has been done."""

@@ -15,7 +15,8 @@ from cli.arguments import refuse
 from cli.commands import COMMANDS
 from cli.composition_errors import is_key, unreadable, wrong_key
 from cli.help import PLUS, defaults_of
-from cli.schema_docs import Setting, settings_of
+from cli.limits import problem_of_word
+from cli.schema_docs import TYPES, Setting, settings_of
 
 FORMER = {
     "speed": "autotune",
@@ -126,18 +127,16 @@ def _wrong_for_its_key(typed: str, value: str, config: str) -> str:
         return _wrong_choice_of(key, value, several=isinstance(groups[key], list))
     if "." not in key and "@" not in key and not key.startswith("hydra/") and key not in fields:
         return wrong_key(typed, config)
-    return _inside_a_value(key, value, fields)
+    if mistake := _inside_a_value(key, value, fields):
+        return mistake
+    schema = COMMANDS[config].schema
+    return problem_of_word(f"{key}={value}", schema) if key in fields and schema not in (None, "TrainConfig") else ""
 
 
 def _inside_a_value(key: str, value: str, fields: dict[str, Setting]) -> str:
     """`seed.x=3`: there is nothing below a number."""
     parent = next((one for one in _parents(key) if one in fields), None)
-    if parent is not None and fields[parent].wanted.removesuffix(" or null") in (
-        "a whole number",
-        "a number",
-        "text",
-        "true or false",
-    ):
+    if parent is not None and fields[parent].type.partition(" | ")[0] in TYPES:
         return f"{key}={value}: no such key; {parent} holds no others; want {parent}=<{fields[parent].wanted}>"
     return ""
 

@@ -7,6 +7,7 @@ the default of light and heavy, draws from the same ranges for a whole epoch at 
 
 import math
 import os
+from typing import Annotated
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network for a newer version at import
 
@@ -14,7 +15,9 @@ import albumentations as A
 import cv2
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
+from choices.settings import Share
 from datamodules.base.pixels import Image, resize
 from datamodules.batched import BatchedAugmentation
 
@@ -166,7 +169,7 @@ def light(backend: str = "batched") -> Augmentation | BatchedAugmentation:
     return BatchedAugmentation() if backend == "batched" else Augmentation(_light_operations())
 
 
-def heavy(each: float = 0.8, backend: str = "batched") -> Augmentation | BatchedAugmentation:
+def heavy(each: Share = 0.8, backend: str = "batched") -> Augmentation | BatchedAugmentation:
     """`light`, then small rotation, translation and shear without loss, brightness and hue. Table 4.3."""
     _must_be_known(backend)
     if backend == "batched":
@@ -186,7 +189,7 @@ def heavy(each: float = 0.8, backend: str = "batched") -> Augmentation | Batched
     )
 
 
-def crops(least_area: float, colour: float) -> Augmentation:
+def crops(least_area: Annotated[float, Field(gt=0, le=1)], colour: Share) -> Augmentation:
     """Random crops, mirror images and changed colours: for things whose place and size in the picture say nothing.
 
     Args:
@@ -198,7 +201,7 @@ def crops(least_area: float, colour: float) -> Augmentation:
     return Augmentation([RandomCrop(least_area, most_aspect=4 / 3), A.HorizontalFlip(p=0.5), jitter])
 
 
-def turns(rotate_deg: float, shift: float) -> Augmentation:
+def turns(rotate_deg: Annotated[float, Field(ge=0, le=180)], shift: Share) -> Augmentation:
     """Turns, shifts and mirror images, borders drawn out: for numbers that none of it changes (seed 004, section 4.5).
 
     Args:

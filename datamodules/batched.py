@@ -7,15 +7,17 @@ few grey levels.
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
+from choices.settings import Share
 from datamodules.base.pixels import Image
 
 Floats = npt.NDArray[np.float64]
@@ -50,14 +52,14 @@ class BatchedAugmentation:
 
     """
 
-    rotate_deg: float = 0.0
-    shear_deg: float = 0.0
-    translate: float = 0.0
-    brightness: float = 0.0
-    hue: float = 0.0
-    each: float = 0.0
+    rotate_deg: Annotated[float, Field(ge=0, le=180)] = 0.0
+    shear_deg: Annotated[float, Field(ge=0, lt=90)] = 0.0
+    translate: Share = 0.0
+    brightness: Annotated[float, Field(ge=0, le=255)] = 0.0
+    hue: Share = 0.0
+    each: Share = 0.0
     upright: bool = False
-    around: int = GREY
+    around: Annotated[int, Field(ge=0, le=255)] = GREY
 
     @property
     def changes(self) -> bool:

@@ -35,6 +35,7 @@ class CsvImages(FolderImages):
     groups: Mapping[str, str] = field(default_factory=dict)
 
     one_class_each: ClassVar[bool] = False
+    coloured_things: ClassVar[bool] = False
     unlisted: ClassVar[str] = "stands in no line of the table"
     """Why a picture that the csv lacks is left out; empty where that is no matter."""
 

@@ -3,17 +3,18 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
-from datamodules.base.array_cache import build_array, disk_errors, threaded_map
+from choices.settings import ClassNames, Text
+from datamodules.base.array_cache import build_array, disk_errors, is_kept, threaded_map
 from datamodules.base.data_set import DividedFolder
 from datamodules.base.errors import DataError
 from datamodules.base.samples import SPLIT_VERSION, Division, Samples
@@ -75,6 +76,8 @@ class FolderImages(Samples):
             else:
                 lines.append(f"{member.path}: {self.likeness} {other.path}")
         return kept, lines
+
+    coloured_things: ClassVar[bool] = True
 
     @property
     def likeness(self) -> str:
@@ -138,11 +141,11 @@ class FolderImages(Samples):
         with disk_errors(self.cache):
             self.cache.mkdir(parents=True, exist_ok=True)
             with FileLock(self.cache / f"{name}.lock"):
-                if not path.exists():
+                shape = (len(files), resolution, resolution, 3)
+                if not is_kept(path, shape):
                     squares = threaded_map(
                         lambda at: centre_square(decode(files[at]), resolution)[None], range(len(files))
                     )
-                    shape = (len(files), resolution, resolution, 3)
                     build_array(path, shape, squares, len(files), f"resizing to {resolution} px")
         return np.asarray(np.load(path, mmap_mode="r"))
 
@@ -182,6 +185,10 @@ class FolderImages(Samples):
             return assign_parts(labels, sources, fold=by.fold, folds=by.folds, val_folds=by.val_folds, seed=by.seed,
                                 least_labels=self.least_labels)  # fmt: skip
         parts = np.array([member.part for member in self.samples], "<U5")
+        if not (parts == "train").any():
+            copies = f" that has no copy in another part ({self.left_out[0]})" if self.left_out else ""
+            raise DataError(f"{self.root}: no readable image in its training set{copies}; want other pictures in train, or "
+                            "datamodule.use_parts=false, which divides all of them")  # fmt: skip
         if "val" not in parts:  # a fold of the training set chooses among epochs, the test set stays untouched
             rest = np.flatnonzero(parts == "train")
             divided = assign_parts(labels[rest], sources[rest], fold=by.fold, folds=by.folds, val_folds=0, seed=by.seed,
@@ -190,9 +197,6 @@ class FolderImages(Samples):
         elif by.fold:
             raise DataError(f"fold={by.fold}: {self.root} has its own validation set, so there is fold 0 alone; "
                             "datamodule.use_parts=false divides all of it into folds")  # fmt: skip
-        if not (parts == "train").any():
-            copies = " that has no copy in another part" if self.left_out else ""
-            raise DataError(f"{self.root}: no readable image in its training set{copies}")
         return parts
 
 
@@ -210,11 +214,11 @@ class ImageFolder(DividedFolder):
 
     def __init__(
         self,
-        root: str,
+        root: Text,
         *,
         use_parts: bool,
         ordered: bool = False,
-        class_names: Sequence[str] | None = None,
+        class_names: ClassNames | None = None,
         **divided: Any,
     ) -> None:
         super().__init__(root, **divided)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, override
 import numpy as np
 import numpy.typing as npt
 
+from choices.settings import Text
 from datamodules.base.data_set import DividedFolder
 from datamodules.base.errors import DataError
 from datamodules.base.splits import PARTS
@@ -97,9 +98,9 @@ class ImageLabels(DividedFolder):
 
     def __init__(
         self,
-        root: str,
+        root: Text,
         *,
-        table: str,
+        table: Text,
         use_parts: bool,
         **divided: Any,
     ) -> None:

@@ -6,11 +6,13 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, ClassVar, override
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, override
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
+from choices.settings import Count, Finite, Text
 from datamodules.base.data_set import DividedFolder
 from datamodules.base.errors import DataError
 from datamodules.base.splits import spread
@@ -93,25 +95,21 @@ class ImageNumbers(DividedFolder):
 
     def __init__(
         self,
-        root: str,
+        root: Text,
         *,
-        table: str,
-        column: str,
-        low: float,
-        high: float,
-        bands: int,
+        table: Text,
+        column: Text,
+        low: Finite,
+        high: Finite,
+        bands: Annotated[int, Field(ge=1, le=1000)],
         use_parts: bool,
-        most_train: int = 0,
+        most_train: Count = 0,
         **divided: Any,
     ) -> None:
         super().__init__(root, **divided)
         self.table, self.column = table, column
         if not low < high:
             raise DataError(f"datamodule.low={low:g} and datamodule.high={high:g}: want low below high")
-        if bands < 1:
-            raise DataError(f"datamodule.bands={bands}: want at least 1")
-        if most_train < 0:
-            raise DataError(f"datamodule.most_train={most_train}: want 0, for all, or more")
         self.low, self.high, self.bands, self.use_parts = low, high, bands, use_parts
         self.most_train = most_train
 

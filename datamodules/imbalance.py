@@ -1,7 +1,12 @@
 """Ways to meet unequal class counts; they touch the training set only. Thesis, section 4.1.2."""
 
+from typing import Annotated
+
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
+
+from choices.settings import Share
 
 Counts = npt.NDArray[np.int64]
 
@@ -39,7 +44,7 @@ class Records(Unbalanced):
 
     """
 
-    def __init__(self, per_class: int) -> None:
+    def __init__(self, per_class: Annotated[int, Field(ge=1, le=1_000_000)]) -> None:
         if per_class < 1:
             raise ValueError(f"imbalance.per_class={per_class}: want at least 1")
         self.per_class = per_class
@@ -73,7 +78,7 @@ class ClassWeights(Unbalanced):
 
     """
 
-    def __init__(self, power: float = 1.0) -> None:
+    def __init__(self, power: Share = 1.0) -> None:
         if not 0 <= power <= 1:
             raise ValueError(f"imbalance.power={power}: want 0 to 1")
         self.power = power

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
-from datamodules.base.array_cache import build_array, disk_errors
+from choices.settings import Share, Text
+from datamodules.base.array_cache import build_array, disk_errors, is_kept
 from datamodules.base.data_set import PictureSet
 from datamodules.base.errors import DataError
 from datamodules.base.samples import Samples, WholePhoto
@@ -127,9 +128,9 @@ class MixedCells(Samples):
         path = cache / f"cells-{self.real.pixels}-{self.rendered.pixels}-{resolution}.npy"
         parts = [self.real.images(resolution), self.rendered.images(resolution)]
         with disk_errors(cache), FileLock(path.with_suffix(".lock")):
-            if not path.exists():
-                count = sum(map(len, parts))
-                build_array(path, (count, *parts[0].shape[1:]), _blocks(parts), count, "joining cells")
+            count = sum(map(len, parts))
+            if not is_kept(path, shape := (count, *parts[0].shape[1:])):
+                build_array(path, shape, _blocks(parts), count, "joining cells")
         return np.asarray(np.load(path, mmap_mode="r"))
 
 
@@ -162,13 +163,10 @@ class MixedScreens(PhonePhotos):
             return real
         return [*real, SyntheticScreens.drawn(settings["rendered"], own | {"val_folds": 0} if alone else None)]
 
-    def __init__(self, root: str, *, folder: str, real: float, rendered: Mapping[str, Any], **others: Any) -> None:
+    def __init__(self, root: Text, *, folder: Text, real: Share, rendered: Mapping[str, Any], **others: Any) -> None:
         super().__init__(root, **others)
-        if isinstance(real, bool) or not isinstance(real, int | float) or not 0 <= real <= 1:
-            raise DataError(f"datamodule.real={real}: want a share from 0 to 1")
-        if not isinstance(rendered, Mapping) or (odd := sorted(RENDERER ^ rendered.keys())):
-            told = f"{rendered}" if not isinstance(rendered, Mapping) else odd[0]
-            raise DataError(f"datamodule.rendered: {told}: want {', '.join(sorted(RENDERER))}")
+        if odd := sorted(RENDERER ^ rendered.keys()):
+            raise DataError(f"datamodule.rendered: {odd[0]}: want {', '.join(sorted(RENDERER))}")
         if not (real or rendered["photos"]):
             raise DataError("datamodule.real=0 and datamodule.rendered.photos=0: nothing is left to train on")
         self.share = float(real)

@@ -4,15 +4,17 @@ import hashlib
 import stat
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from filelock import FileLock
 
+from choices.settings import Count, Names, Text
 from datamodules.base.data_set import DividedFolder
 from datamodules.base.errors import DataError
+from datamodules.base.splits import PARTS
 from datamodules.images.decoding import opened
 from datamodules.masks.bits import checked_names
 from datamodules.masks.run_lengths import Mask
@@ -40,26 +42,22 @@ class NeuSeg(DividedFolder):
 
     def __init__(
         self,
-        root: str,
+        root: Text,
         *,
-        class_names: Sequence[str],
-        truth: str,
+        class_names: Names,
+        truth: Literal["index", "runs"],
         use_parts: bool,
-        most_train: int = 0,
+        most_train: Count = 0,
         **divided: Any,
     ) -> None:
         super().__init__(root, **divided)
-        if truth not in ("index", "runs"):
-            raise DataError(f"datamodule.truth={truth}: want index or runs")
-        if most_train < 0:
-            raise DataError(f"datamodule.most_train={most_train}: want 0 (all) or more")
         self.class_names = checked_names(class_names)
         self.truth, self.use_parts, self.most_train = truth, use_parts, most_train
 
     def load(self) -> MaskSamples:
         """Raises DataError on the first thing that is wrong."""
         folder = self._unpacked()
-        parts = {f"{name}.jpg": part for part in ("train", "val", "test") for name in _listed(folder, self.root, part)}
+        parts = _divided(folder, self.root)
         train = [name for name, part in parts.items() if part == "train"]
         if self.most_train:
             kept = set(np.array(train)[np.linspace(0, len(train) - 1, self.most_train).astype(int)])
@@ -149,6 +147,16 @@ def _unpack(path: Path, target: Path) -> None:
         raise DataError(f"{path}: not a readable zip ({error})") from None
 
 
+def _divided(folder: Path, root: Path) -> dict[str, str]:
+    """The part of each image that the lists name. Raises DataError for one that is named twice."""
+    parts: dict[str, str] = {}
+    for part in PARTS:
+        for name in _listed(folder, root, part):
+            if (other := parts.setdefault(f"{name}.jpg", part)) != part:
+                raise DataError(f"{root}: {name} is in splits/{other}.txt and in splits/{part}.txt; want it in one")
+    return parts
+
+
 def _listed(folder: Path, root: Path, part: str) -> list[str]:
     path = next((one / "splits" / f"{part}.txt" for one in (folder, root) if (one / "splits").is_dir()), None)
     if path is None or not path.is_file():
@@ -159,6 +167,8 @@ def _listed(folder: Path, root: Path, part: str) -> list[str]:
         raise DataError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
     if away := next((name for name in names if leads_out(name)), None):
         raise DataError(f"{path}: {away}: leads out of the folder; want names within it")
+    if twice := next((name for name, count in Counter(names).items() if count > 1), None):
+        raise DataError(f"{path}: {twice} is there twice; want it once")
     if not names and part != "test":
         raise DataError(f"{path}: names no image")
     return names

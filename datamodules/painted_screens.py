@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, override
+from typing import TYPE_CHECKING, Annotated, Any, override
 
 import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
+from pydantic import Field
 
+from choices.settings import Count, Share, Text
 from datamodules.base.array_cache import disk_errors
 from datamodules.base.errors import DataError
 from datamodules.mixed_screens import MixedCells
@@ -144,35 +146,24 @@ class PaintedScreens(PhonePhotos):
 
     def __init__(
         self,
-        root: str,
+        root: Text,
         *,
-        folder: str,
-        copies: int,
-        damaged: float,
+        folder: Text,
+        copies: Annotated[int, Field(ge=0, le=MOST_COPIES)],
+        damaged: Share,
         kinds: Sequence[str],
-        paint_seed: int,
+        paint_seed: Count,
         look: Mapping[str, Any],
         severity: bool = True,
-        real: float = 1.0,
+        real: Annotated[float, Field(gt=0, le=1)] = 1.0,
         **others: Any,
     ) -> None:
         from datamodules.rendering import Look
         from datamodules.rendering.painted import KINDS
 
         super().__init__(root, **others)
-        for name, value in (("copies", copies), ("paint_seed", paint_seed)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-                raise DataError(f"datamodule.{name}={value}: want a whole number, at least 0")
-        if copies > MOST_COPIES:
-            raise DataError(f"datamodule.copies={copies}: want at most {MOST_COPIES}")
-        if isinstance(damaged, bool) or not isinstance(damaged, int | float) or not 0 <= damaged <= 1:
-            raise DataError(f"datamodule.damaged={damaged}: want a share from 0 to 1")
-        if isinstance(kinds, str) or not kinds or {*kinds} - KINDS.keys() or len({*kinds}) < len(kinds):
+        if not kinds or {*kinds} - KINDS.keys() or len({*kinds}) < len(kinds):
             raise DataError(f"datamodule.kinds={kinds}: want a list of {' and '.join(KINDS)}, or one of them")
-        if isinstance(real, bool) or not isinstance(real, int | float) or not 0 < real <= 1:
-            raise DataError(f"datamodule.real={real}: want a share above 0, up to 1")
-        if not isinstance(severity, bool):
-            raise DataError(f"datamodule.severity={severity}: want true or false")
         if not severity and others.get("labels") == "votes":
             raise DataError("datamodule.severity=false needs datamodule.labels=settled: votes say how badly")
         self.severity, self.share = severity, float(real)

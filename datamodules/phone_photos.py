@@ -3,24 +3,26 @@
 import fnmatch
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, override
+from typing import TYPE_CHECKING, Any, Literal, override
 
 import numpy as np
 import numpy.typing as npt
 
+from choices.settings import ClassNames, Text
 from datamodules.base.data_set import DividedFolder
 from datamodules.base.errors import DataError
 from datamodules.base.samples import SPLIT_VERSION, Division, Samples, WholePhoto
 from datamodules.base.splits import assign_parts, spread
 from datamodules.images.decoding import decode
 from datamodules.screens.cell_cache import cells_at, fingerprint_pixels
-from datamodules.screens.grid import Grid
+from datamodules.screens.grid import CellPx, Grid, Side
 from datamodules.screens.photo_folder import Photo, PhotoFolder, cell_name, checked_corners, read_photo_folder
 from datamodules.screens.photographed_twice import photographed_twice
+from datamodules.screens.profile import check_grid
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,19 +169,17 @@ class PhonePhotos(DividedFolder):
 
     def __init__(
         self,
-        root: str,
+        root: Text,
         *,
-        class_names: Sequence[str],
-        columns: int,
-        rows: int,
-        cell_px: int,
-        groups: Mapping[str, str],
-        labels: str = "settled",
+        class_names: ClassNames,
+        columns: Side,
+        rows: Side,
+        cell_px: CellPx,
+        groups: Mapping[Text, Text],
+        labels: Literal["settled", "votes"] = "settled",
         **divided: Any,
     ) -> None:
         super().__init__(root, **divided)
-        if labels not in ("settled", "votes"):
-            raise DataError(f"datamodule.labels={labels}: want settled or votes")
         self.labels = labels
         self.class_names = tuple(class_names)
         self.grid = Grid(columns, rows, cell_px)
@@ -187,6 +187,7 @@ class PhonePhotos(DividedFolder):
 
     def load(self) -> Cells:
         """Reads and checks the folder. Raises DataError on the first thing that is wrong."""
+        check_grid(self.root, self.grid, len(self.class_names))
         folder = read_photo_folder(self.root, self.grid, len(self.class_names))
         if self.labels == "votes" and folder.votes is None:
             raise DataError(f"{self.root / 'cells.csv'}: no column votes, which datamodule.labels=votes trains on")

@@ -1,10 +1,11 @@
 """Steel sheets with four kinds of defects: the data of Severstal's Kaggle competition of 2019."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from choices.settings import Count, Names, Text
 from datamodules.base.data_set import DividedFolder
 from datamodules.base.errors import DataError
 from datamodules.base.samples import Division
@@ -32,12 +33,12 @@ class Severstal(DividedFolder):
 
     def __init__(
         self,
-        root: str,
+        root: Text,
         *,
-        class_names: Sequence[str],
-        images: str,
-        table: str,
-        test_images: int,
+        class_names: Names,
+        images: Text,
+        table: Text,
+        test_images: Count,
         **divided: Any,
     ) -> None:
         super().__init__(root, **divided)

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, override
+from typing import Annotated, Any, override
 
 from filelock import FileLock
+from pydantic import Field
 
+from choices.settings import Count, Share, Text
 from datamodules.base.data_set import PictureSet
 from datamodules.base.errors import DataError
 from datamodules.phone_photos import Cells, PhonePhotos
@@ -55,12 +57,12 @@ class SyntheticScreens(PhonePhotos):
     def __init__(
         self,
         *,
-        folder: str,
-        root: str | None,
-        devices: int,
-        photos: int,
-        render_seed: int,
-        label_noise: float,
+        folder: Text,
+        root: Text | None,
+        devices: Annotated[int, Field(ge=1)],
+        photos: Annotated[int, Field(ge=1)],
+        render_seed: Count,
+        label_noise: Share,
         look: Mapping[str, Any] | None = None,
         key: str = "datamodule",
         **others: Any,
@@ -68,9 +70,6 @@ class SyntheticScreens(PhonePhotos):
         from datamodules.rendering import RENDERER_VERSION, Look
 
         self.look = Look.of(look, f"{key}.look")
-        for name, value in (("devices", devices), ("photos", photos), ("render_seed", render_seed)):
-            if not isinstance(value, int) or value < (name != "render_seed"):
-                raise DataError(f"{key}.{name}={value}: want a whole number, at least {int(name != 'render_seed')}")
         if photos < devices:
             raise DataError(f"{key}.photos={photos}: want at least one of each device, {key}.devices={devices}")
         must_be_the_renderers(others)

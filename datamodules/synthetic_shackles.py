@@ -3,8 +3,11 @@
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
+
+from choices.settings import Count, Finite, Text
 from datamodules.base.errors import DataError
 from datamodules.image_numbers import ImageNumbers, NumberedImages
 
@@ -28,17 +31,17 @@ class SyntheticShackles(ImageNumbers):
     def __init__(
         self,
         *,
-        folder: str,
-        root: str | None,
-        level: str,
-        images: int,
-        size: int,
-        render_seed: int,
-        light: str,
+        folder: Text,
+        root: Text | None,
+        level: Text,
+        images: Annotated[int, Field(ge=1)],
+        size: Annotated[int, Field(ge=1)],
+        render_seed: Count,
+        light: Text,
         focus: bool,
-        edge_px: float,
-        samples: int,
-        environments: str | None,
+        edge_px: Finite,
+        samples: Annotated[int, Field(ge=1)],
+        environments: Text | None,
         **others: Any,
     ) -> None:
         from datamodules.shackles import LEVELS, RENDERER_VERSION

@@ -6,17 +6,20 @@ import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
+from pydantic import Field
 
-from datamodules.base.array_cache import build_array, disk_errors, threaded_map
+from choices.settings import Count, Seed, Text
+from datamodules.base.array_cache import build_array, disk_errors, is_kept, threaded_map
 from datamodules.base.data_set import DataSet
 from datamodules.base.errors import DataError
 from datamodules.base.pixels import resize
 from datamodules.base.samples import SPLIT_VERSION, Samples
+from datamodules.idx_files import check_idx
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,7 +100,7 @@ class Pictures(Samples):
         with disk_errors(self.cache):
             self.cache.mkdir(parents=True, exist_ok=True)
             with FileLock(path.with_suffix(".lock")):
-                if not path.exists():
+                if not is_kept(path, (len(self.pixels), resolution, resolution, 3)):
                     size = (resolution, resolution)
                     small = threaded_map(lambda at: resize(self.pixels[at], size)[None], range(len(self.pixels)))
                     build_array(
@@ -135,13 +138,11 @@ class TorchvisionSet(DataSet):
     split_keys = (*DataSet.split_keys, "held_out")
 
     def __init__(
-        self, root: str, *, reader: str, cache: str, held_out: int, most_train: int, split_seed: int,
-        calibration_cells: int, fold: int = 0, ordered: bool = False,
+        self, root: Text, *, reader: Literal["mnist", "cifar10", "cifar100"], cache: Text, held_out: Annotated[int, Field(ge=1)],
+        most_train: Count, split_seed: Seed, calibration_cells: Count, fold: Count = 0, ordered: bool = False,
     ) -> None:  # fmt: skip
         if fold:
             raise DataError(f"fold={fold}: {reader} has its own test list, so there is fold 0 alone")
-        if reader not in READERS:
-            raise DataError(f"datamodule.reader={reader}: want one of {', '.join(READERS)}")
         self.root, self.reader, self.cache = Path(root), reader, Path(cache)
         self.held_out, self.most_train, self.seed = held_out, most_train, split_seed
         self.calibration_cells, self.ordered = calibration_cells, ordered
@@ -151,10 +152,12 @@ class TorchvisionSet(DataSet):
         from torchvision import datasets
 
         place = self._unpacked()
+        if self.reader == "mnist" and all((place / "MNIST" / "raw" / name).is_file() for name in IDX):
+            place = self._checked(place)
         made = getattr(datasets, READERS[self.reader])
         try:
             train, test = (self._read(made, place, train=train) for train in (True, False))
-        except (RuntimeError, OSError, EOFError, ValueError) as error:
+        except (RuntimeError, OSError, EOFError, ValueError, AssertionError) as error:
             told = str(error).strip().splitlines() or [type(error).__name__]
             raise DataError(
                 f"{self.root}: no readable {READERS[self.reader]} in it, nor to be fetched ({told[-1]})"
@@ -168,8 +171,24 @@ class TorchvisionSet(DataSet):
             raise DataError(
                 f"datamodule.held_out={self.held_out}: want 1 to {known - 1}, of {known} pictures in the train list"
             )
+        if known - self.held_out < len(names):
+            raise DataError(
+                f"datamodule.held_out={self.held_out}: leaves {known - self.held_out} of {known} pictures to train on, of {len(names)} "
+                f"classes; want at most {known - len(names)}"
+            )
         return Pictures(self.reader, names, np.asarray(pixels, np.uint8), labels, len(test.targets), self.held_out,
                         self.most_train, self.seed, self.calibration_cells, self.cache, self.ordered)  # fmt: skip
+
+    def _checked(self, place: Path) -> Path:
+        """The folder, unpacked once more where what the cache has of it was damaged. Raises DataError."""
+        try:
+            check_idx(place / "MNIST" / "raw")
+        except DataError:
+            if place == self.root:
+                raise
+            (place / ".whole").unlink(missing_ok=True)
+            check_idx(self._unpacked() / "MNIST" / "raw")
+        return place
 
     @staticmethod
     def _read(made: Any, place: Path, *, train: bool) -> Any:

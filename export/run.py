@@ -14,7 +14,7 @@ from metrics.base import TaskMetrics
 from metrics.figures import figure_text
 from metrics.lookup import metrics_of
 from sweeps.records.checkpoints import check_checkpoint, checkpoint_file
-from sweeps.records.run_record import Record, RecordError, Status, exported_bytes, find_runs, read_record
+from sweeps.records.run_record import Record, RecordError, Status, exported_bytes, find_runs, read_record, read_run
 from tasks.base import metrics_of_record, task_of_record
 from training.finished_run import load_run
 
@@ -56,11 +56,11 @@ def export_run(folder: Path, cfg: DictConfig, *, root: str | None = None, cache:
     Raises RecordError for a run that is not done, CheckpointError, DataError, CheckError or ExportError.
 
     """
-    record = read_record(folder)
+    record = read_run(folder)
     running = record["status"] == Status.RUNNING  # nobody else works on it: this process holds its lock
     status = Status.INTERRUPTED if running else Status(record["status"])
     if record["status"] != Status.DONE:
-        raise RecordError(f"{folder}: the run is {status}, only a done one can be exported")
+        raise RecordError(f"{folder}: the run is {status}, only a done one can be exported; want it trained to its end")
     check_checkpoint(cfg.export.checkpoint, "export.checkpoint")
     checkpoint = checkpoint_file(folder, record, cfg.export.checkpoint)
     if not checkpoint.exists():

@@ -12,7 +12,7 @@ from lightning_modules.backbones.spec import InitialWeights
 
 HASH_EXCLUDED_KEYS = frozenset(
     {
-        "paths", "logger", "sweep_name", "overwrite", "retry_failed", "trial",
+        "paths", "logger", "sweep_name", "drop_colour", "overwrite", "retry_failed", "trial",
         "callbacks.keep_best", "callbacks.keep_last",
         "trainer.accelerator", "trainer.strategy", "trainer.devices", "trainer.num_nodes",
         "prefetch", "cache_on_device", "autotune", "num_stacked_seeds",

@@ -6,9 +6,11 @@ torch is not imported here: most commands of a grid that is done end in this fil
 import os
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from hydra.utils import instantiate
 
 from cli.command_line import in_grid
@@ -62,6 +64,44 @@ def skip_reason(job: Job, fingerprint: str) -> str:
     return f"failed before (retry_failed=true tries again): {why}" if why else ""
 
 
+LOOKED_AT = 200
+COLOURED = 8
+"""Grey levels by which a picture's channels differ at most in the mean where it has no colours."""
+MOST_REPEATS = 100
+"""Times that an epoch may show the training set: more is a count that was meant for another set."""
+
+
+def check_amounts(job: Job, samples: "Samples") -> None:
+    """Raises DataError for a batch that the training set cannot fill, and for an epoch that would repeat it without end.
+
+    A backbone's own batch size is no mistake: it is then the whole training set.
+    """
+    count, cfg = int((samples.table.part == "train").sum()), job.cfg
+    if cfg.batch_size > max(count, job.spec.default_batch_size):
+        raise DataError(f"batch_size={cfg.batch_size}: the training set holds {count}; want 2 to {count}")
+    per_class, classes = cfg.imbalance.get("per_class", 0), len(samples.class_names)
+    if (shown := per_class * classes) > MOST_REPEATS * count:
+        raise DataError(
+            f"imbalance.per_class={per_class}: an epoch would show {shown} samples, {shown // count} times the training set of {count}; want "
+            f"at most {MOST_REPEATS * count // classes}"
+        )
+
+
+def lost_colours(job: Job, samples: "Samples") -> list[str]:
+    """A line where the network takes out colours that the pictures have, and nobody has asked for it. Raises DataError where that has to be asked for."""
+    if not job.spec.drops_colour or job.cfg.drop_colour:
+        return []
+    images = samples.images(job.cfg.resolution)
+    some = images[:: max(1, len(images) // LOOKED_AT)].astype(int)
+    coloured = float((np.ptp(some, axis=-1).mean(axis=(1, 2)) > COLOURED).mean())
+    if coloured <= 0.1:
+        return []
+    said = f"backbone={job.axes['backbone']}: takes the colours out, and {coloured:.0%} of the pictures looked at have some"
+    if samples.coloured_things:
+        raise DataError(f"{said}; want another backbone, or drop_colour=true")
+    return [said]
+
+
 def is_finished(folder: Path, fingerprint: str) -> bool:
     """Whether the run is done for the same data; its configuration is in its folder's name."""
     record = _record_of(folder)
@@ -92,7 +132,14 @@ def is_whole(checkpoint: Path) -> bool:
     try:
         with zipfile.ZipFile(checkpoint) as archive:
             return archive.testzip() is None
-    except (OSError, zipfile.BadZipFile):
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ):  # whatever the damage looks like
         return False
 
 
@@ -121,7 +168,8 @@ def say_start(job: Job, samples: "Samples") -> None:
     """Says once per data set what is odd about it, and once per backbone and width, loudly, that `auto` found no
     weights.
     """
-    for note in [*samples.notes, *_unvalidated(samples)] if os.environ.get(SAID_BEFORE) != samples.fingerprint else ():
+    known = os.environ.get(SAID_BEFORE) == samples.fingerprint
+    for note in [*([] if known else [*samples.notes, *_unvalidated(samples)]), *lost_colours(job, samples)]:
         if note not in _said:
             _said.add(note)
             print(f"note: {note}", file=sys.stderr)

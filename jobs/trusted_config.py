@@ -5,6 +5,7 @@ from typing import Any
 
 from choices import ChoiceError, read_choice
 from sweeps.records.run_record import Record, RecordError
+from sweeps.records.schema import shortened
 
 BUILT = ("backbone", "encoding", "task", "datamodule", "augmentation", "imbalance")
 """Groups of a record's configuration from which anything is built once the training is over."""
@@ -32,7 +33,8 @@ def _checked(record: Record, groups: Sequence[str]) -> dict[str, Any]:
     for group in groups:
         choice = str(axes.get(group))
         if not isinstance(kept.get(group), Mapping):
-            raise RecordError(f"record.json: config.{group}: want the settings of {group}={choice}")
+            told = shortened(kept.get(group))
+            raise RecordError(f"record.json: config.{group}: want the settings of {group}={choice}, not {told}")
         for where, name in _targets(kept[group]):
             if name != _at(_choice(group, choice), where):
                 raise RecordError(

@@ -1,14 +1,29 @@
 """What no training could use: settings that contradict each other, found before torch is imported."""
 
+from typing import Annotated
+
 from hydra.core.hydra_config import HydraConfig
+from hydra.utils import get_class
 from omegaconf import DictConfig
+from pydantic import Field
 
 from choices import names_of, read_choice
+from choices.settings import SettingError, checked, wrong
+from cli.limits import problem_of
+from cli.train_schema import TrainConfig
 from jobs.launch_environment import wrong_processes
 from lightning_modules.backbones.spec import BackboneSpec
 from metrics.lookup import metrics_of
-from sweeps.records.schema import KEPT
+from storage.inside import leads_out
 
+OPTIMIZER = {
+    "lr": Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)],
+    "weight_decay": Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)],
+    "momentum": Annotated[float, Field(ge=0, lt=1)],
+}
+"""Settings of torch's optimizers, which take more than makes sense."""
+ASKED_EARLY = ("imbalance", "task")
+"""Groups whose classes are asked before torch is imported; data sets ask for themselves."""
 FITS = ("fold", "all", "ensemble")
 
 
@@ -24,32 +39,19 @@ def tasks_of(targets: str) -> list[str]:
 
 def first_problem(cfg: DictConfig, spec: BackboneSpec) -> ValueError | None:
     """The first setting that no training could use; None where all are of use."""
-    limits = (
-        ("resolution", cfg.resolution, spec.stride, f"{spec.name} divides it by {spec.stride}"),
-        ("batch_size", cfg.batch_size, 2, "batch normalisation has no spread over one sample"),
-        ("trainer.max_epochs", cfg.trainer.max_epochs, 1, "nothing would be trained"),
-        ("num_stacked_seeds", cfg.num_stacked_seeds, 1, "so many seeds at once"),
-        *(
-            [("callbacks.patience", cfg.callbacks.patience, 1, "epochs without a lower val/loss")]
-            if cfg.callbacks.patience is not None
-            else []
-        ),
-        ("trainer.devices", cfg.trainer.devices, 1, "a process each"),
-        ("trainer.num_nodes", cfg.trainer.num_nodes, 1, "machines"),
-    )
-    for key, value, least, why in limits:
-        if value < least:
-            return ValueError(f"{key}={value}: want at least {least}: {why}")
-    if cfg.callbacks.ships not in KEPT:
-        return ValueError(f"callbacks.ships={cfg.callbacks.ships}: want {' or '.join(KEPT)}")
-    if wrong := _wrong_fit(cfg):
-        return ValueError(wrong)
+    for check in (_wrong_scalar, _wrong_setting, _wrong_monitor, _wrong_fit):
+        if said := check(cfg):
+            return ValueError(said)
+    if cfg.resolution < spec.stride:
+        return ValueError(
+            f"resolution={cfg.resolution}: want at least {spec.stride}: {spec.name} divides it by {spec.stride}"
+        )
     if not (cfg.callbacks.keep_best or cfg.callbacks.keep_last):
         return ValueError(
             "callbacks.keep_best=false, callbacks.keep_last=false: want one of them true: no checkpoint would be kept"
         )
-    if wrong := wrong_processes(cfg):
-        return ValueError(wrong)
+    if said := wrong_processes(cfg):
+        return ValueError(said)
     if spec.resolutions and cfg.resolution not in spec.resolutions:
         return ValueError(
             f"resolution={cfg.resolution}: {spec.name} is made for {', '.join(map(str, spec.resolutions))}"
@@ -67,6 +69,35 @@ def first_problem(cfg: DictConfig, spec: BackboneSpec) -> ValueError | None:
             "datamodule.ordered=true and datamodule.class_names=[best,…,worst]"
         )
     return None
+
+
+def _wrong_scalar(cfg: DictConfig) -> str:
+    """What of the schema's own keys is beyond its range."""
+    if leads_out(str(cfg.sweep_name)):
+        return f"sweep_name={cfg.sweep_name}: leads out of paths.runs; want a name within it"
+    return problem_of(cfg, TrainConfig)
+
+
+def _wrong_setting(cfg: DictConfig) -> str:
+    """What of the choices' settings no training could use, as far as it can be asked without torch."""
+    for key, limits in OPTIMIZER.items():
+        if key in cfg.optimizer and (said := wrong(f"optimizer.{key}", limits, cfg.optimizer[key])):
+            return said
+    for group in ASKED_EARLY:
+        try:
+            checked(f"{group}.", get_class(cfg[group]["_target_"]), cfg[group])
+        except SettingError as error:
+            return str(error)
+    return ""
+
+
+def _wrong_monitor(cfg: DictConfig) -> str:
+    """Whether best.ckpt is chosen by a figure that no epoch has."""
+    logged = metrics_of(HydraConfig.get().runtime.choices["task"]).epoch_figures
+    known = [f"val/{name}" for name in logged]
+    if not logged or cfg.callbacks.monitor in known:
+        return ""
+    return f"callbacks.monitor={cfg.callbacks.monitor}: no epoch has such a figure; want one of {', '.join(known)}"
 
 
 def _wrong_fit(cfg: DictConfig) -> str:

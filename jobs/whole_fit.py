@@ -85,10 +85,10 @@ def _epochs(record: Record) -> int:
 
 def has_own_test_set(folds: Folds) -> bool:
     """Whether every fold was tested on the same images."""
-    import pandas as pd
+    from sweeps.records.answers import answers_of
 
     tested = []
     for folder in folds.folders:
-        answers = pd.read_parquet(folder / "predictions.parquet", columns=["sample", "part"])
+        answers = answers_of(folder / "predictions.parquet", ["sample", "part"])
         tested.append(frozenset(answers["sample"][answers.part == "test"]))
     return len(tested) > 1 and bool(tested[0]) and len(set(tested)) == 1

@@ -5,12 +5,14 @@ import math
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from choices.settings import Share
+
 
 def constant(optimizer: Optimizer, total_steps: int) -> None:
     """The rate stays as the optimizer has it."""
 
 
-def cosine(optimizer: Optimizer, total_steps: int, *, warmup: float) -> LambdaLR:
+def cosine(optimizer: Optimizer, total_steps: int, *, warmup: Share) -> LambdaLR:
     """Linear rise over the `warmup` share of the steps, then half a cosine down to zero.
 
     Loshchilov and Hutter 2017, "SGDR", without restarts.

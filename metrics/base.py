@@ -50,6 +50,8 @@ class TaskMetrics(ABC):
     curve: ClassVar[str]
     """What learning curves follow: training knows it as well."""
     curve_direction: ClassVar[Direction] = "max"
+    epoch_figures: ClassVar[tuple[str, ...]] = ()
+    """What training logs of each epoch's validation: the figures that may choose its best one. Empty: it is not known."""
     answers: ClassVar[str]
     """What a network gives, in the plural: grades, pixels, numbers."""
     constant_answer: ClassVar[str]

@@ -153,6 +153,7 @@ class GradingMetrics(TaskMetrics):
     repeated = ("accuracy", "macro_precision", "macro_recall", "f_measure")
     crossed = ("accuracy", "macro_f1")
     errors = frozenset({"missed_damage"})
+    epoch_figures = ("loss", "accuracy", "off_by_one", "macro_f1")
     curve = "accuracy"
     answers = "grades"
     constant_answer = "majority baseline"

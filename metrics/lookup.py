@@ -51,6 +51,7 @@ def metrics_by_names(names: Iterable[Hashable]) -> TaskMetrics:
     return max(found, key=lambda one: len(known.intersection(one.columns)), default=None) or metrics_of(default_task())
 
 
+@cache
 def default_task() -> str:
     """The task that train.py takes where none is named."""
     from omegaconf import OmegaConf

@@ -137,6 +137,7 @@ class MultilabelMetrics(TaskMetrics):
     compared = ("val/mean_average_precision", "val/macro_f1")
     repeated = ("mean_average_precision", "macro_f1", "micro_f1")
     crossed = ("mean_average_precision", "macro_f1")
+    epoch_figures = ("loss", "mean_average_precision", "label_accuracy", "macro_f1")
     curve = "label_accuracy"
     answers = "labels"
     constant_answer = "every label, always"

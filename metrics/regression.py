@@ -98,6 +98,7 @@ class RegressionMetrics(TaskMetrics):
     crossed = ("mae", "rmse", "r2", "bias")
     own_unit = frozenset({"mae", "rmse", "bias", "error_p95"})
     unbounded = frozenset({"r2"})
+    epoch_figures = ("loss", "mae", "rmse", "r2")
     curve = "mae"
     curve_direction = "min"
     answers = "numbers"

@@ -135,6 +135,7 @@ class SegmentationMetrics(TaskMetrics):
     compared = ("val/dice_pooled", "val/dice")
     repeated = ("dice", "dice_pooled", "iou")
     crossed = ("dice", "dice_pooled")
+    epoch_figures = ("loss", "dice", "dice_pooled")
     curve = "dice_pooled"
     answers = "pixels"
     constant_answer = "always nothing"

@@ -14,13 +14,19 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from choices import CONF, ROOT
+from choices import CONF, ROOT, read_choice
 from cli.command_line import quote_path, repeated, stop_or_report
 from cli.train_schema import register
+from datamodules.base.errors import DataError
+from datamodules.screens.grid import Grid
+from datamodules.screens.photo_folder import read_photo_folder
 
 SCREEN_FILES = ["export=all", "quantization=[float32,int8]"]
 PLACES = ("runs", "data", "weights", "cache")
 STAGE_2 = ("stage2_augmentation", "stage2_imbalance", "stage2_encoding", "post_training", "combined")
+
+GRADES = read_choice("datamodule", "phone_photos")["class_names"]
+FOLDS = 5
 
 register()
 
@@ -30,6 +36,8 @@ def main(cfg: DictConfig) -> None:
     """Runs stage after stage and writes the report; exits with 1 when any job failed."""
     sweep = Path(cfg.paths.runs) / cfg.study.sweep_name
     with stop_or_report(sweep):
+        if cfg.photos:
+            check_photos(Path(cfg.photos))
         codes = in_company(cfg, sweep, [[*words, *SCREEN_FILES] for words in cfg.study.screen])
         finalists = list(cfg.finalists or chosen(sweep, cfg.study.most_finalists, dry=cfg.dry_run))
         print(f"finalists: {'; '.join(finalists)}", flush=True)
@@ -42,12 +50,28 @@ def main(cfg: DictConfig) -> None:
         codes += in_company(cfg, sweep, [*varied, *([words] for words in cfg.study.beyond)])
         report(cfg, sweep)
         if cfg.photos:
-            photos = ["datamodule=phone_photos", f"datamodule.root={cfg.photos}", "fold=0,1,2,3,4", "export=all"]
+            photos = [
+                "datamodule=phone_photos",
+                f"datamodule.root={cfg.photos}",
+                f"fold={','.join(map(str, range(FOLDS)))}",
+                "export=all",
+            ]
             real = sweep.with_name(f"{sweep.name}_photos")
             codes += in_company(cfg, real, [[*shlex.split(finalist), *photos] for finalist in finalists])
             report(cfg, real)
         if any(codes):
             sys.exit(1)
+
+
+def check_photos(root: Path) -> None:
+    """Raises DataError for a folder on which the finalists could not be trained hours later."""
+    try:
+        folder = read_photo_folder(root, Grid(), len(GRADES))
+    except DataError as error:
+        raise DataError(f"photos={root}: {error}") from None
+    phones = len({photo.source_id for photo in folder.photos})
+    if phones < FOLDS:
+        raise DataError(f"photos={root}: {phones} different source_id in it; want {FOLDS} or more, for as many folds")
 
 
 def run(cfg: DictConfig, sweep: Path, words: list[str]) -> int:

@@ -50,8 +50,13 @@ def _answer(arguments: argparse.Namespace, sweep: Path) -> None:
         _to_wandb(arguments, sweep)
     else:
         from sweeps.report.report import write_report
+        from sweeps.tables.status import UNREADABLE, progress
 
-        print(f"report: {write_report(sweep)}")
+        path = write_report(sweep)
+        for name, status, error in progress(sweep).troubled:
+            if status == UNREADABLE:
+                print(f"unreadable: {name}: {error}")
+        print(f"report: {path}")
 
 
 def _to_wandb(arguments: argparse.Namespace, sweep: Path) -> None:

@@ -5,17 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from choices import ChoiceError, read_choice
 from jobs.trusted_config import trusted_config
 from metrics.against_baseline import doubt_of_record
 from metrics.base import TaskMetrics
 from metrics.lookup import metrics_of
-from sweeps.records.run_record import Record, read_record
+from sweeps.records.run_record import Record, read_trained
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from jobs.job import Job
     from lightning_modules.backbones.base import Backbone
     from lightning_modules.base import TaskModule, TrainingSettings
+
+
+Dropout = Annotated[float, Field(ge=0, lt=1)]
+"""Share of the pooled features that a training step leaves out."""
 
 
 class Predictor(Protocol):
@@ -152,7 +157,7 @@ def task_of(given: Path) -> Task:
         from export.runtime import read_file
 
         return task_named(str(read_file(given)[1]["task"]))
-    return task_of_record(read_record(given))
+    return task_of_record(read_trained(given))
 
 
 def metrics_of_record(record: Mapping[str, Any]) -> TaskMetrics:
@@ -167,5 +172,5 @@ def doubt_of(given: Path) -> str:
 
         about = read_file(given)[1]
         return doubt_of_record(about, metrics_of(str(about["task"])))
-    record = read_record(given)
+    record = read_trained(given)
     return doubt_of_record(record, metrics_of_record(record))

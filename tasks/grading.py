@@ -3,13 +3,14 @@
 from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, override
+from typing import TYPE_CHECKING, Annotated, Any, override
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from sweeps.records.run_record import Record
-from tasks.base import Predictor, Task
+from tasks.base import Dropout, Predictor, Task
 from tasks.evaluation import COLUMNS, SQUARES, draw_squares, evaluate_checkpoints
 from tasks.predictors import FilePredictor, FolderRows, Images, RunPredictor
 
@@ -34,9 +35,9 @@ class Grading(Task):
 
     """
 
-    dropout: float = 0.0
-    label_smoothing: float = 0.0
-    mixup: float = 0.0
+    dropout: Dropout = 0.0
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    mixup: Annotated[float, Field(ge=0, le=100)] = 0.0
 
     @override
     def module(self, backbone: "Backbone", head: "Head", settings: "TrainingSettings") -> "TaskModule":

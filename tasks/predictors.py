@@ -14,7 +14,7 @@ from datamodules.prediction_inputs import Sample, read_samples
 from storage.spreadsheet import harmless
 from storage.whole_file import replaced
 from sweeps.records.checkpoints import checkpoint_file
-from sweeps.records.run_record import read_record
+from sweeps.records.run_record import read_trained
 
 if TYPE_CHECKING:
     from export.runtime import FileModel
@@ -28,7 +28,7 @@ class RunPredictor:
     """A checkpoint of a run, by torch, which is imported when it is first needed."""
 
     def __init__(self, folder: Path, checkpoint: str = "shipped") -> None:
-        self.record = read_record(folder)
+        self.record = read_trained(folder)
         self.checkpoint = checkpoint_file(folder, self.record, checkpoint)
         self.labels: list[str] = list(self.record["data"]["class_names"])
         self.preprocessing: dict[str, Any] = self.record["data"]["preprocessing"]

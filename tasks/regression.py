@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sweeps.records.run_record import Record
-from tasks.base import Predictor, Task
+from tasks.base import Dropout, Predictor, Task
 from tasks.evaluation import COLUMNS, SQUARES, draw_squares, evaluate_checkpoints
 from tasks.predictors import FilePredictor, FolderRows, Images, RunPredictor
 
@@ -33,7 +33,7 @@ class Regression(Task):
 
     """
 
-    dropout: float = 0.0
+    dropout: Dropout = 0.0
 
     @override
     def module(self, backbone: "Backbone", head: "Head", settings: "TrainingSettings") -> "TaskModule":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, override
 import numpy as np
 import numpy.typing as npt
 
+from metrics.segmentation import LEAST_SHARE
 from storage.whole_file import replaced
 from sweeps.records.run_record import Record
 from tasks.base import Predictor, Task
@@ -187,7 +188,24 @@ def _draw_contours(
     return [{"sample": str(names[members[at]]), "dice": float(dice[at])} for at in chosen]
 
 
-class RunSegmenter(RunPredictor):
+class _Segmenter:
+    """What segmenters of both kinds do with a folder."""
+
+    min_pixels: int = 0
+    min_share: float = LEAST_SHARE
+
+    def keep_from(self, pixels: int, share: float) -> None:
+        """A class is there from so many pixels of a picture on, and from so large a share of it."""
+        self.min_pixels, self.min_share = pixels, share
+
+    def predict_folder(self, root: Path, table: Path, batch_size: int, pictures: str = "auto") -> str:
+        """See `tasks.base.Predictor`."""
+        from tasks.segmentation_folder import mark_folder
+
+        return mark_folder(root, self, table)  # type: ignore[arg-type]
+
+
+class RunSegmenter(_Segmenter, RunPredictor):
     """By a run's checkpoint."""
 
     @property
@@ -204,14 +222,8 @@ class RunSegmenter(RunPredictor):
         given = torch.cat([chances for _, chances in predict_masks(self.module, self.batches(images, 8))])
         return np.asarray(given.permute(0, 2, 3, 1).numpy(), np.float32)
 
-    def predict_folder(self, root: Path, table: Path, batch_size: int, pictures: str = "auto") -> str:
-        """See `tasks.base.Predictor`."""
-        from tasks.segmentation_folder import mark_folder
 
-        return mark_folder(root, self, table)
-
-
-class FileSegmenter(FilePredictor):
+class FileSegmenter(_Segmenter, FilePredictor):
     """By an exported file."""
 
     @property
@@ -229,12 +241,6 @@ class FileSegmenter(FilePredictor):
         """As in `RunSegmenter`."""
         found: npt.NDArray[np.float32] = self.model.probabilities(images)
         return found
-
-    def predict_folder(self, root: Path, table: Path, batch_size: int, pictures: str = "auto") -> str:
-        """See `tasks.base.Predictor`."""
-        from tasks.segmentation_folder import mark_folder
-
-        return mark_folder(root, self, table)
 
 
 def segmenter_of(given: Path, checkpoint: str = "shipped") -> RunSegmenter | FileSegmenter:

@@ -29,6 +29,11 @@ class Segmenter(Protocol):
     size: tuple[int, int]
     """Height and width of what `probabilities` takes."""
 
+    min_pixels: int
+    """A class of fewer pixels of a picture is not there."""
+    min_share: float
+    """The same as a share of the picture."""
+
     @property
     def threshold(self) -> float:
         """A pixel whose probability is above belongs to the class."""
@@ -41,7 +46,7 @@ def mark_folder(root: Path, segmenter: Segmenter, path: Path) -> str:
     """Marks every picture of a folder; says in a few words what was found.
 
     Each picture's rows are written before the next is read. Writes `path`, a csv with ImageId, ClassId from 1, EncodedPixels (a
-    class that a picture lacks has no row, a picture without any has one of class 1 without runs), class name, pixels and
+    class that a picture lacks, or has fewer pixels of than `segmenter` wants, has no row, a picture without any has one of class 1 without runs), class name, pixels and
     share of the picture; and beside it a folder `<name>_outlined` with the pictures.
     """
     from PIL import Image
@@ -56,12 +61,14 @@ def mark_folder(root: Path, segmenter: Segmenter, path: Path) -> str:
         )
     pictures = path.with_name(f"{path.stem}_outlined")
     pictures.mkdir(parents=True, exist_ok=True)
-    seen = found = 0
+    seen = found = specks = 0
     with replaced(path) as unfinished, unfinished.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         for name, picture in _read(tqdm(files, desc="marking", unit="image", leave=False, disable=None), root):
             masks = by_tiles(picture, segmenter.size, segmenter.probabilities).transpose(2, 0, 1) > segmenter.threshold
+            small = _specks(masks, segmenter)
+            masks[small] = False
             rows = _rows(name, masks, segmenter.labels)
             writer.writerows(rows)
             target = pictures / f"{name}{'.jpg' if max(picture.shape) < MOST_JPEG else '.png'}"
@@ -70,9 +77,11 @@ def mark_folder(root: Path, segmenter: Segmenter, path: Path) -> str:
             with replaced(target) as drawn:
                 Image.fromarray(np.concatenate([outlined(picture, masks), below])).save(drawn, quality=90)
             seen, found = seen + 1, found + sum(bool(row["EncodedPixels"]) for row in rows)
+            specks += int(small.sum())
     if not seen:
         raise DataError(f"input={root}: none of its {len(files)} images can be read")
-    return f"{seen} images, {found} masks: {path}, outlined in {pictures}"
+    left_out = f" ({specks} smaller ones left out: min_pixels, min_share)" if specks else ""
+    return f"{seen} images, {found} masks{left_out}: {path}, outlined in {pictures}"
 
 
 def _read(files: Any, root: Path) -> Iterator[tuple[str, Images]]:
@@ -81,6 +90,13 @@ def _read(files: Any, root: Path) -> Iterator[tuple[str, Images]]:
             yield str(path.relative_to(root)), decode(path)
         except DataError as error:
             print(f"left out: {error}", file=sys.stderr)
+
+
+def _specks(masks: npt.NDArray[np.bool_], segmenter: Segmenter) -> npt.NDArray[np.bool_]:
+    """Which classes have some pixels, but too few of them `(K,)`."""
+    pixels = masks.sum(axis=(1, 2))
+    least = segmenter.min_share * masks[0].size
+    return np.asarray((pixels > 0) & ((pixels < segmenter.min_pixels) | (pixels <= least)))
 
 
 def _rows(name: str, masks: npt.NDArray[np.bool_], labels: list[str]) -> list[dict[str, Any]]:

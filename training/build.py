@@ -5,9 +5,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
-from hydra.utils import instantiate
+from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from choices.settings import checked
 from jobs.job import Job
 from lightning_modules.backbones.spec import InitialWeights
 from tasks.base import Task
@@ -49,8 +50,8 @@ def build_module(
 
 
 def _module(cfg: DictConfig, start: InitialWeights, num_classes: int, settings: "TrainingSettings") -> "TaskModule":
-    head = partial_from_config(cfg.encoding, exclude=NON_HEAD_KEYS)(num_classes=num_classes)
-    task: Task = instantiate(cfg.task)
+    head = partial_from_config(cfg.encoding, NON_HEAD_KEYS, "encoding")(num_classes=num_classes)
+    task: Task = built("task", cfg.task)
     module = task.module(build_backbone(cfg, start), head, settings)
     if start.origin == "run" and start.path is not None and start.load_head:
         from lightning_modules.checkpoints import take_over_above
@@ -61,7 +62,9 @@ def _module(cfg: DictConfig, start: InitialWeights, num_classes: int, settings: 
 
 def build_backbone(cfg: DictConfig, start: InitialWeights) -> "Backbone":
     """The backbone of a configuration whose width is filled in."""
-    backbone: Backbone = partial_from_config(cfg.backbone, exclude=("spec", "weights"))(width=cfg.width, start=start)
+    backbone: Backbone = partial_from_config(cfg.backbone, ("spec", "weights"), "backbone")(
+        width=cfg.width, start=start
+    )
     if start.origin == "run" and start.path is not None:
         from lightning_modules.checkpoints import take_over_backbone
 
@@ -69,12 +72,20 @@ def build_backbone(cfg: DictConfig, start: InitialWeights) -> "Backbone":
     return backbone
 
 
-def partial_from_config(node: DictConfig, exclude: tuple[str, ...] = ()) -> partial[Any]:
-    """A node's target with its settings bound, ready for what only code can give it."""
+def built(group: str, node: DictConfig) -> Any:
+    """What a choice's node describes. Raises SettingError for a setting that does not fit its target's annotations."""
+    plain: dict[str, Any] = OmegaConf.to_container(node, resolve=True)  # type: ignore[assignment]
+    checked(f"{group}.", get_object(plain["_target_"]), plain)
+    return instantiate(node)
+
+
+def partial_from_config(node: DictConfig, exclude: tuple[str, ...] = (), group: str = "") -> partial[Any]:
+    """A node's target with its settings bound, ready for what only code can give it. Raises SettingError, as `built` does."""
     # resolved first: what a setting takes from elsewhere in the configuration is not to be had in a copy
     plain: dict[str, Any] = OmegaConf.to_container(node, resolve=True)  # type: ignore[assignment]
-    kept = OmegaConf.create({key: value for key, value in plain.items() if key not in exclude})
-    made: partial[Any] = instantiate(kept, _partial_=True)
+    kept = {key: value for key, value in plain.items() if key not in exclude}
+    checked(f"{group}.", get_object(kept["_target_"]), kept)
+    made: partial[Any] = instantiate(OmegaConf.create(kept), _partial_=True)
     return made
 
 
@@ -82,8 +93,8 @@ def build_data(cfg: DictConfig, samples: "Samples") -> Any:
     """Loaders over a data set at the configuration's resolution."""
     return samples.loaders(
         cfg.resolution,
-        augmentation=instantiate(cfg.augmentation),
-        imbalance=instantiate(cfg.imbalance),
+        augmentation=built("augmentation", cfg.augmentation),
+        imbalance=built("imbalance", cfg.imbalance),
         batch_size=cfg.batch_size,
         seed=cfg.seed,
         prefetch=cfg.prefetch,
@@ -99,9 +110,9 @@ def build_parts(job: Job, samples: "Samples") -> tuple[Any, Any]:
     cfg = job.cfg
     keep_freed_memory()
     data = build_data(cfg, samples)
-    distillation = instantiate(cfg.method).prepare(cfg, samples, data)
+    distillation = built("method", cfg.method).prepare(cfg, samples, data)
     settings = TrainingSettings(
-        instantiate(cfg.optimizer), instantiate(cfg.schedule), cfg.seed, instantiate(cfg.fine_tuning), samples.ordered,
+        built("optimizer", cfg.optimizer), built("schedule", cfg.schedule), cfg.seed, built("fine_tuning", cfg.fine_tuning), samples.ordered,
         distillation,
     )  # fmt: skip
     module = build_module(cfg, job.start, len(samples.class_names), settings=settings)

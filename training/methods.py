@@ -112,13 +112,21 @@ def _logits_of(checkpoint: Path, module: "TaskModule", samples: Samples, cache: 
     path = cache / f"teacher-{digest}-{samples.fingerprint}.npy"
     cache.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
-        if not path.exists():
+        if not _is_whole(path):
             record = read_record(checkpoint.parents[1])
             found = _computed(module, samples.images(int(record["config"]["resolution"])))
             with replaced(path) as unfinished:
                 np.save(unfinished, found)
     logits: Floats = np.load(path)
     return logits
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return False
+    return True
 
 
 def _computed(module: Any, images: npt.NDArray[np.uint8]) -> Floats:

@@ -1,10 +1,12 @@
 """Arrays that are computed once and kept on disk, written whole or not at all."""
 
 import errno
+import json
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -35,6 +37,23 @@ def build_array(path: Path, shape: tuple[int, ...], blocks: Iterable[Image], tot
         np.lib.format.write_array_header_1_0(file, header)  # type: ignore[no-untyped-call]
         for block in tqdm(blocks, total=total, desc=title, unit="", leave=False, disable=None):
             file.write(np.ascontiguousarray(block).tobytes())
+
+
+def is_kept(path: Path, shape: tuple[int, ...]) -> bool:
+    """Whether an array of this shape lies there whole: one that was cut or overwritten is built again."""
+    try:
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return False
+    return bool(found.shape == shape and found.dtype == np.uint8)
+
+
+def kept_json(path: Path) -> Any:
+    """What a file of the cache holds; None where there is none, or it was damaged."""
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
 
 
 def threaded_map[Result](function: Callable[[int], Result], items: range, ahead: int = 8) -> Iterator[Result]:

@@ -1,12 +1,28 @@
 """What a choice of conf/datamodule is built from: a data set that has not been read yet, and what can be asked of it before. No torch."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import wraps
+from inspect import signature
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
+from pydantic import AfterValidator, Field
+
+from choices.settings import Count, Seed, SettingError, Text, checked
+from datamodules.base.errors import DataError
 from datamodules.base.samples import Division, Samples
+
+
+def _not_one(value: int) -> int:
+    if value == 1:
+        raise ValueError("one fold leaves nothing to train on; want 0, for none, or 2 and more")
+    return value
+
+
+Folds = Annotated[int, Field(ge=2, le=1000)]
+ValFolds = Annotated[int, Field(ge=0, le=1000), AfterValidator(_not_one)]
 
 
 @dataclass(frozen=True)
@@ -27,8 +43,30 @@ class PictureSet:
         return self.kind == other.kind or ("" != self.place == other.place)
 
 
+def _checked(init: Callable[..., None]) -> Callable[..., None]:
+    """A constructor that is given its settings as its annotations have them. Raises DataError for what does not fit."""
+
+    @wraps(init)
+    def made(self: "DataSet", *positional: Any, **named: Any) -> None:
+        given = signature(init).bind_partial(self, *positional).arguments | named
+        del given["self"]
+        prefix = f"{named.get('key', 'datamodule')}."
+        try:
+            fit = checked(prefix, type(self), given)
+        except SettingError as error:
+            raise DataError(error) from None
+        init(self, **fit)
+
+    return made
+
+
 class DataSet(ABC):
-    """A data set by its settings, which are its constructor's; nothing is read before `load`."""
+    """A data set by its settings, which are its constructor's, checked by their annotations; nothing is read before `load`."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "__init__" in vars(cls):
+            cls.__init__ = _checked(cls.__init__)  # type: ignore[method-assign]
 
     family: ClassVar[str] = ""
     """Shared by classes that read the same pictures; empty: the class alone."""
@@ -74,14 +112,14 @@ class DividedFolder(DataSet):
 
     def __init__(
         self,
-        root: str,
+        root: Text,
         *,
-        cache: str,
-        folds: int,
-        val_folds: int,
-        split_seed: int,
-        fold: int,
-        calibration_cells: int,
+        cache: Text,
+        folds: Folds,
+        val_folds: ValFolds,
+        split_seed: Seed,
+        fold: Count,
+        calibration_cells: Count,
     ) -> None:
         self.root, self.cache = Path(root), Path(cache)
         self.division = Division(fold, folds, val_folds, split_seed, calibration_cells)

@@ -92,6 +92,9 @@ class Samples(ABC):
     one_class_each: ClassVar[bool] = True
     """Whether the labels of the table are classes that exclude each other, one for each picture."""
 
+    coloured_things: ClassVar[bool] = False
+    """Whether a network that takes colours out of its pictures has to be asked for."""
+
     def check_task(self, task: Mapping[str, Any]) -> None:  # noqa: B027  most data sets go with every setting
         """Raises DataError for a setting of the task that these labels do not go with."""
 

@@ -27,7 +27,11 @@ def assign_parts(
     if not 0 <= fold < folds:
         raise DataError(f"fold={fold}: want 0 to {folds - 1} (datamodule.folds={folds})")
     if sources < folds:
-        raise DataError(f"datamodule.folds={folds}: more folds than the {sources} different source_id of the data")
+        fewer = f"datamodule.folds={sources}, or " if sources > 1 else ""
+        raise DataError(
+            f"datamodule.folds={folds}: more folds than the {sources} different source_id of the data; want {fewer}{folds} of them: a "
+            "device must not be on two sides of a split"
+        )
     if len(np.unique(labels)) < least_labels:
         raise DataError(f"every cell has the same label, {labels[0]}: there is nothing to learn")
     parts = np.full(len(labels), "train", dtype="<U5")

@@ -27,13 +27,14 @@ class Table:
     Args:
         path: of the file.
         wanted: columns that it must have; empty where the reader asks for its own.
+        long: columns whose values may be longer than MOST_LETTERS.
 
     Raises DataError, one line that names file and line, also while the lines are gone through.
 
     """
 
-    def __init__(self, path: Path, wanted: Sequence[str] = ()) -> None:
-        self.path = path
+    def __init__(self, path: Path, wanted: Sequence[str] = (), long: Sequence[str] = ()) -> None:
+        self.path, self.long = path, long
         self._lines = self._read(wanted)
         self.columns: list[str] = next(self._lines)[1]
         """In their order; empty names are no columns."""
@@ -52,7 +53,7 @@ class Table:
                 )
             row = dict(zip(self.columns, values, strict=True))
             for column, value in row.items():
-                if len(value) > MOST_LETTERS:
+                if len(value) > MOST_LETTERS and column not in self.long:
                     raise DataError(
                         f"{where}: {column}={value[:20]!r}…: {len(value)} letters; want at most {MOST_LETTERS}"
                     )
@@ -76,6 +77,8 @@ class Table:
                         yield line, values
         except FileNotFoundError:
             raise DataError(f"{self.path}: no such file; want a csv with the columns {','.join(wanted)}") from None
+        except (IsADirectoryError, PermissionError) as error:
+            raise DataError(f"{self.path}: cannot be read ({str(error.strerror).lower()}); want a csv") from None
         except UnicodeDecodeError as error:
             raise DataError(f"{self.path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
         except csv.Error as error:

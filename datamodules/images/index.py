@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from filelock import FileLock
 from tqdm import tqdm
 
-from datamodules.base.array_cache import disk_errors, threaded_map
+from datamodules.base.array_cache import disk_errors, kept_json, threaded_map
 from datamodules.base.errors import DataError
 from datamodules.images.decoding import SUFFIXES, check_file, decode
 from datamodules.images.near_duplicates import Look, duplicate_groups, look_of
@@ -110,10 +110,19 @@ def scan_images(root: Path, members: list[ImageEntry], cache: Path) -> Index:
     with disk_errors(cache):
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(cache / f"folder-{digest}.lock"):
-            if not path.exists():
-                made = _look_through(root, [member.path for member in members])
-                write_whole(path, json.dumps(made._asdict()))
-    return Index(**json.loads(path.read_text()))
+            if (found := _kept(path)) is None:
+                found = _look_through(root, [member.path for member in members])
+                write_whole(path, json.dumps(found._asdict()))
+    return found
+
+
+def _kept(path: Path) -> Index | None:
+    """An index as it was written; None where there is none, or it was damaged."""
+    try:
+        found = Index(**kept_json(path))
+    except TypeError:
+        return None
+    return found if isinstance(found.pixels, str) and all(isinstance(one, dict) for one in found[1:]) else None
 
 
 def _stat(path: Path) -> tuple[int, int]:

@@ -1,6 +1,5 @@
 """Defects of steel as a table of run lengths: `ImageId,ClassId,EncodedPixels`, the form of the Severstal competition."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from datamodules.base.errors import DataError
+from datamodules.base.tables import Table, hint_of
 from datamodules.masks.run_lengths import Mask, RunLengthError, decode
 
-csv.field_size_limit(1 << 24)  # a mask of many small runs is a long field
 JOINED = "ImageId_ClassId"
 """The competition's first form: `0002cc93b.jpg_1`, a row for every image and class, most of them without pixels."""
 
@@ -51,35 +50,23 @@ class DefectTable:
 
 def read_defects(path: Path, num_classes: int) -> DefectTable:
     """Reads a table in either form. Raises DataError with the line for a class that is none, or that comes twice."""
+    table = Table(path, long=("EncodedPixels",))
+    joined = JOINED in table.columns
+    wanted = [JOINED, "EncodedPixels"] if joined else ["ImageId", "ClassId", "EncodedPixels"]
+    if missing := [name for name in wanted if name not in table.columns]:
+        raise DataError(f"{path}: no column {', '.join(missing)}; want ImageId,ClassId,EncodedPixels")
     defects: dict[str, dict[int, Defect]] = {}
     known_labels = [str(number) for number in range(1, num_classes + 1)]
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            columns = reader.fieldnames or []
-            joined = JOINED in columns
-            wanted = [JOINED, "EncodedPixels"] if joined else ["ImageId", "ClassId", "EncodedPixels"]
-            if missing := [name for name in wanted if name not in columns]:
-                raise DataError(f"{path}: no column {', '.join(missing)}; want ImageId,ClassId,EncodedPixels")
-            for row in reader:
-                where = f"{path}, line {reader.line_num}"
-                if any(row[name] is None for name in wanted):
-                    raise DataError(f"{where}: fewer values than columns")
-                image, _, label = row[JOINED].rpartition("_") if joined else (row["ImageId"], "", row["ClassId"])
-                if label not in known_labels:
-                    raise DataError(f"{where}: class {label[:60]!r}: want 1 to {num_classes}")
-                if not row["EncodedPixels"].strip():
-                    continue
-                known = defects.setdefault(image, {})
-                if int(label) - 1 in known:
-                    raise DataError(
-                        f"{where}: image {image} has class {label} twice, first in {known[int(label) - 1].where}"
-                    )
-                known[int(label) - 1] = Defect(row["EncodedPixels"], where)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; want a csv with ImageId,ClassId,EncodedPixels") from None
-    except csv.Error as error:
-        raise DataError(f"{path}: not a csv ({error})") from None
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+    column = JOINED if joined else "ClassId"
+    for line, row in table:
+        where = f"{path}, line {line}"
+        image, _, label = row[JOINED].rpartition("_") if joined else (row["ImageId"], "", row["ClassId"])
+        if label not in known_labels:
+            raise DataError(f"{where}: class {label!r:.60}: want 1 to {num_classes}{hint_of(label)} (column {column})")
+        if not row["EncodedPixels"].strip():
+            continue
+        known = defects.setdefault(image, {})
+        if int(label) - 1 in known:
+            raise DataError(f"{where}: image {image} has class {label} twice, first in {known[int(label) - 1].where}")
+        known[int(label) - 1] = Defect(row["EncodedPixels"], where)
     return DefectTable(path, num_classes, defects)

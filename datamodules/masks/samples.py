@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
-from datamodules.base.array_cache import build_array, disk_errors, threaded_map
+from datamodules.base.array_cache import build_array, disk_errors, is_kept, threaded_map
 from datamodules.base.errors import DataError
 from datamodules.base.pixels import resize
 from datamodules.base.samples import SPLIT_VERSION, Division, Samples
@@ -168,7 +168,7 @@ class MaskSamples(Samples):
         with disk_errors(self.cache):
             self.cache.mkdir(parents=True, exist_ok=True)
             with FileLock(path.with_suffix(".lock")):
-                if not path.exists():
+                if not is_kept(path, (len(self.names), *shape)):
                     blocks = threaded_map(one, range(len(self.names)))
                     build_array(path, (len(self.names), *shape), blocks, len(self.names), title)
         return np.asarray(np.load(path, mmap_mode="r"))

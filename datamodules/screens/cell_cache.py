@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
-from datamodules.base.array_cache import build_array, disk_errors, threaded_map
+from datamodules.base.array_cache import build_array, disk_errors, is_kept, threaded_map
 from datamodules.base.pixels import Image, resize
 from datamodules.images.decoding import decode
 from datamodules.screens.grid import cut_cells
@@ -57,9 +57,9 @@ def cells_at(folder: PhotoFolder, pixels: str, resolution: int, cache: Path) -> 
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(cache / f"cells-{pixels}.lock"):
             count = len(folder.photos) * folder.grid.cells
-            if not full.exists():
+            if not is_kept(full, (count, side, side, 3)):
                 build_array(full, (count, side, side, 3), _cut(folder), len(folder.files), "cutting cells")
-            if not path.exists():
+            if not is_kept(path, (count, resolution, resolution, 3)):
                 cells = np.load(full, mmap_mode="r")
                 small: Iterable[Image] = (resize(cell, (resolution, resolution))[None] for cell in cells)
                 build_array(path, (count, resolution, resolution, 3), small, count, f"resizing to {resolution} px")

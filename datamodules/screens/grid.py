@@ -6,12 +6,18 @@ held upright, whatever way it lies in the photo. Thesis, section 2.2 and Figure 
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from datamodules.base.pixels import Image, resize
+
+Side = Annotated[int, Field(ge=1, le=100)]
+"""Cells along a side of a phone."""
+CellPx = Annotated[int, Field(ge=4, le=4000)]
 
 
 @dataclass(frozen=True)

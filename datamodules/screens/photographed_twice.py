@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
-from datamodules.base.array_cache import disk_errors, threaded_map
+from datamodules.base.array_cache import disk_errors, kept_json, threaded_map
 from datamodules.base.pixels import Image, resize
 from datamodules.images.local_features import LocalFeatures, copies, local_features
 from datamodules.screens.cell_cache import cells_at
@@ -31,7 +31,7 @@ def photographed_twice(folder: PhotoFolder, pixels: str, cache: Path) -> list[tu
     with disk_errors(cache):
         cells = cells_at(folder, pixels, folder.grid.cell_px, cache)
         with FileLock(path.with_suffix(".lock")):
-            if not path.exists():
+            if not isinstance(found := kept_json(path), list):
 
                 def look(at: int) -> tuple[LocalFeatures, npt.NDArray[np.float32]]:
                     phone = _mosaic(cells[at * folder.grid.cells : (at + 1) * folder.grid.cells], folder)
@@ -40,7 +40,7 @@ def photographed_twice(folder: PhotoFolder, pixels: str, cache: Path) -> list[tu
                 looks = list(threaded_map(look, range(len(folder.photos))))
                 found = [*copies([local for local, _ in looks]), *_same_ends(np.array([ends for _, ends in looks]))]
                 write_whole(path, json.dumps(found))
-    pairs = [(folder.photos[one], folder.photos[other]) for one, other in json.loads(path.read_text())]
+    pairs = [(folder.photos[one], folder.photos[other]) for one, other in found]
     return [(one.name, other.name) for one, other in pairs if one.source_id != other.source_id]
 
 

@@ -50,6 +50,8 @@ class BackboneSpec:
     """The only ones that it takes, pixels; empty: any."""
     stride: int = 32
     """Input pixels per pixel of the last feature map: the smallest sensible resolution."""
+    drops_colour: bool = False
+    """Whether pictures are made grey first, inside the network."""
     padding: str = "same"
     """Of a random start; the thesis's Keras networks pad like this."""
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)

@@ -14,6 +14,7 @@ from metrics.base import TaskMetrics
 from metrics.intervals import bootstrap_interval
 from metrics.lookup import metrics_of
 from metrics.selection_bias import optimism
+from sweeps.records.answers import answers_of
 from sweeps.records.checkpoints import shipped_checkpoint
 from sweeps.records.run_record import Record, RecordError, Status, find_runs, read_record
 
@@ -39,13 +40,13 @@ class Folds:
         for at, (folder, record) in enumerate(zip(self.folders, self.records, strict=True)):
             checkpoint = shipped_checkpoint(record)
             if kind is None:
-                answers = pd.read_parquet(folder / "predictions.parquet")
+                answers = answers_of(folder / "predictions.parquet")
                 answers = answers[answers.checkpoint == checkpoint]
             else:
                 entry = record.get("exports", {}).get(kind, {})
                 if entry.get("checkpoint") != checkpoint:
                     raise RecordError(f"{folder}: no {kind} file of its {checkpoint} epoch")
-                answers = pd.read_parquet(folder / "export" / "predictions.parquet")
+                answers = answers_of(folder / "export" / "predictions.parquet")
                 answers = answers[answers.file == kind]
             part = "test" if (answers.part == "test").any() else "val"
             found.append(answers[answers.part == part].assign(record=at))

@@ -16,7 +16,7 @@ from metrics.base import TaskMetrics
 from metrics.intervals import bootstrap_interval
 from metrics.lookup import metrics_of_frame
 from sweeps.analysis.pareto import points
-from sweeps.records.answers import read_answers
+from sweeps.records.answers import AnswersError, read_answers, say_left_out
 from sweeps.records.point_cache import PointCache
 from sweeps.records.run_record import Record, read_record
 from sweeps.tables.exported_files import file_rows
@@ -139,7 +139,11 @@ def _answers(runs: list[Path], file: str, unread: Collection[str]) -> pd.DataFra
     known = {at: path for at, run in enumerate(runs) if (path := run / "export" / "predictions.parquet").is_file()}
     if not known:
         return pd.DataFrame()
-    answers = read_answers(list(known.values()), unread, file=[file] * len(known))
+    try:
+        answers = read_answers(list(known.values()), unread, file=[file] * len(known))
+    except AnswersError as error:
+        say_left_out(error)
+        return pd.DataFrame()
     return answers.assign(record=np.array(list(known))[answers.record])
 
 

@@ -5,14 +5,25 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 from rich.console import Console
 from rich.table import Table
 
+from choices import ChoiceError
 from metrics.intervals import t_interval
 from metrics.lookup import metrics_of_frame
 from storage.whole_file import replaced
+from sweeps.records.run_record import one_line
 
 PLACE = ("trained_on", "tested_on", "run", "seed", "fold", "task")
+
+
+NEEDED = ("trained_on", "tested_on", "run", "seed", "fold", "part", "images")
+REMEDY = "python -m pipelines cross writes it anew"
+
+
+class CrossError(ValueError):
+    """A cross.csv that cannot be read; the message names it."""
 
 
 def write(sweep: Path, rows: pd.DataFrame) -> Path:
@@ -26,9 +37,23 @@ def write(sweep: Path, rows: pd.DataFrame) -> Path:
 def read(sweep: Path) -> pd.DataFrame:
     """The kept rows; none where there are none."""
     path = sweep / "cross.csv"
-    if not path.is_file():
+    if not path.exists():
         return pd.DataFrame()
-    return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype={"trained_on": str, "tested_on": str})
+    try:
+        rows = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype={"trained_on": str, "tested_on": str})
+    except (OSError, ValueError) as error:  # what pandas cannot take apart is a ValueError
+        raise CrossError(f"{path}: not readable ({one_line(error)}); {REMEDY}") from None
+    if missing := [name for name in NEEDED if name not in rows]:
+        raise CrossError(f"{path}: no column {', '.join(missing)}; {REMEDY}")
+    if odd := next((name for name in ("seed", "fold", "images") if not is_numeric_dtype(rows[name])), None):
+        raise CrossError(f"{path}: column {odd} holds what is no number; {REMEDY}")
+    try:
+        figure = metrics_of_frame(rows).crossed[0]
+    except ChoiceError as error:
+        raise CrossError(f"{path}: column {error}; {REMEDY}") from None
+    if len(rows) and figure not in rows:
+        raise CrossError(f"{path}: no column {figure}; {REMEDY}")
+    return rows
 
 
 def tables(rows: pd.DataFrame) -> list[dict[str, Any]]:

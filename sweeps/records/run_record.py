@@ -19,9 +19,12 @@ from typing import Any
 import orjson
 from filelock import FileLock, Timeout
 
+from choices import ChoiceError
+from choices.wanted import listed
+from metrics.lookup import default_task, metrics_of
 from storage.inside import OutsideError, inside
 from storage.whole_file import write_whole
-from sweeps.records.schema import problem_of, shortened
+from sweeps.records.schema import lacking, problem_of, shortened
 
 RECORD_VERSION = 2
 """Raised when the meaning of a key changes; a record of another version is refused."""
@@ -76,8 +79,12 @@ def read_record(folder: Path) -> Record:
         raise RecordError(f"{path}: no such file: not a run's folder") from None
     except (ValueError, RecursionError) as error:
         raise RecordError(f"{path}: not a readable record ({error})") from None
-    if not isinstance(record, dict) or not isinstance(record.get("status"), str) or record["status"] not in STATUSES:
+    except (IsADirectoryError, PermissionError) as error:
+        raise RecordError(f"{path}: not a readable record ({str(error.strerror).lower()})") from None
+    if not isinstance(record, dict) or "status" not in record:
         raise RecordError(f"{path}: not a run record: it has no status")
+    if not isinstance(record["status"], str) or record["status"] not in STATUSES:
+        raise RecordError(f"{path}: status={shortened(record['status'])}: want {listed(sorted(STATUSES))}")
     if wrong := problem_of(record):
         raise RecordError(f"{path}: {wrong}")
     if not isinstance(version := record.get("record_version", 1), int | float):
@@ -86,6 +93,28 @@ def read_record(folder: Path) -> Record:
         age = "newer" if version > RECORD_VERSION else "older"
         raise RecordError(
             f"{path}: of version {version}, {age} than this gridlite's {RECORD_VERSION}; train it anew with this one"
+        )
+    return record
+
+
+def read_run(folder: Path) -> Record:
+    """A record of which tables can be made: what every finished run has is there. Raises RecordError."""
+    record = read_record(folder)
+    if wrong := lacking(record):
+        raise RecordError(f"{folder / 'record.json'}: {wrong}")
+    try:
+        metrics_of(str(record.get("axes", {}).get("task", default_task())))
+    except ChoiceError as error:
+        raise RecordError(f"{folder / 'record.json'}: axes.{error}") from None
+    return record
+
+
+def read_trained(folder: Path) -> Record:
+    """A record whose network can be built. Raises RecordError, for a run that got nowhere too."""
+    record = read_run(folder)
+    if missing := [key for key in ("axes", "config", "data") if not isinstance(record.get(key), dict)]:
+        raise RecordError(
+            f"{folder / 'record.json'}: the run is {record['status']} and lacks {', '.join(missing)}; want one that was trained"
         )
     return record
 

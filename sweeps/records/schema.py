@@ -3,7 +3,7 @@
 import reprlib
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 KEPT = ("best", "last")
 """Checkpoints that a run may keep: the epoch of the best `callbacks.monitor`, and the last one."""
@@ -18,6 +18,9 @@ def _within(name: str) -> str:
 Within = Annotated[str, AfterValidator(_within)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
 """What becomes part of a file's name."""
+
+
+_Side = Annotated[int, Field(ge=1, le=100_000)]
 
 
 class _Open(BaseModel):
@@ -45,10 +48,53 @@ class _WholeFit(_Open):
     folds: list[Within]
 
 
+class _Grid(_Open):
+    columns: _Side
+    rows: _Side
+    cell_px: _Side
+
+
+class _Preprocessing(_Open):
+    crop: str | None = None
+    grid: _Grid | None = None
+    picture: Annotated[list[_Side], Field(min_length=2, max_length=2)] | None = None
+
+
+class _Data(_Open):
+    fingerprint: str | None = None
+    class_names: list[str] | None = None
+    preprocessing: _Preprocessing | None = None
+    left_out: list[Any] | None = None
+    cells: dict[str, Any] | None = None
+
+
+class _Config(_Open):
+    resolution: _Side | None = None
+    width: float | None = None
+    method: dict[str, Any] | None = None
+    trainer: dict[str, Any] | None = None
+
+
+def _no_text(value: Any) -> Any:
+    if isinstance(value, str):
+        raise ValueError("want a number")
+    return value
+
+
 class _Record(_Open):
     axes: dict[Name, Any] | None = None
-    config: dict[str, Any] | None = None
-    metrics: dict[str, Any] | None = None
+    config: _Config | None = None
+    metrics: dict[str, Annotated[Any, AfterValidator(_no_text)]] | None = None
+    data: _Data | None = None
+    seconds: dict[str, float] | None = None
+    history: list[dict[str, Any]] | None = None
+    mistakes: list[dict[str, Any]] | None = None
+    baseline: dict[str, Any] | None = None
+    initial_weights: dict[str, Any] | None = None
+    device: dict[str, Any] | None = None
+    later_error: dict[str, Any] | None = None
+    error: str | None = None
+    updated: str | None = None
     shipped: _Shipped | None = None
     checkpoints: dict[Literal[KEPT], str] | None = None  # type: ignore[valid-type]
     exports: dict[Name, _Export] | None = None
@@ -65,12 +111,21 @@ _REPR.maxstring = _REPR.maxother = _REPR.maxlong = LONGEST
 def problem_of(record: dict[str, Any]) -> str:
     """What is wrong with a record, one line with its key; empty where nothing is."""
     try:
-        _ADAPTER.validate_python(record)
+        _ADAPTER.validate_python(record, strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"] if part != "[key]")
         return f"{where}={shortened(first['input'])}: {first['msg'].removeprefix('Value error, ')}"
     return ""
+
+
+NEEDED = ("axes", "config", "data", "metrics")
+
+
+def lacking(record: dict[str, Any]) -> str:
+    """What the record of a finished run lacks of what it cannot lack, one line; empty where nothing."""
+    missing = [key for key in NEEDED if not isinstance(record.get(key), dict)] if record["status"] == "done" else []
+    return f"lacks {', '.join(missing)}, which every finished run has" if missing else ""
 
 
 def shortened(value: Any) -> str:

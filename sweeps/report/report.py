@@ -1,5 +1,6 @@
 """Records → one `report.html` that needs nothing else: front, effects, tables, curves, mistakes, failures."""
 
+import sys
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -110,7 +111,7 @@ def gather(sweep: Path) -> dict[str, Any]:
         else {"columns": [], "rows": [], "baselines": [], "runs": 0, "of": 0},
         **repeats_of(runs, axes, metrics),
         **inside_of(sweep, done, axes),
-        "crosses": cross_results.tables(cross_results.read(sweep)),
+        "crosses": _crosses(sweep),
         "effects": _effects(
             done, [name for name in axis_columns(done) if name != "initial_weights"] if len(done) else []
         ),
@@ -133,6 +134,15 @@ def gather(sweep: Path) -> dict[str, Any]:
         "pooled_figures": figures_with_intervals,
         "colours": CLASS_COLOURS,
     }
+
+
+def _crosses(sweep: Path) -> list[dict[str, Any]]:
+    """The tables of cross.csv; one that cannot be read is named, and the report goes on without it."""
+    try:
+        return cross_results.tables(cross_results.read(sweep))
+    except cross_results.CrossError as error:
+        print(f"left out of the report: {error}", file=sys.stderr)
+        return []
 
 
 def _data(sweep: Path, runs: pd.DataFrame, facts: pd.DataFrame) -> list[dict[str, Any]]:

@@ -13,10 +13,10 @@ import pandas as pd
 from metrics.against_baseline import TABLE_COLUMNS, beside_baseline, table_columns
 from metrics.base import TaskMetrics
 from metrics.lookup import metrics_of, metrics_of_frame
-from sweeps.records.answers import read_answers
+from sweeps.records.answers import AnswersError, read_answers, say_left_out
 from sweeps.records.latency import device_words, timing_columns
 from sweeps.records.point_cache import PointCache
-from sweeps.records.run_record import Record, RecordError, find_runs, read_record
+from sweeps.records.run_record import Record, RecordError, find_runs, read_record, read_run
 from sweeps.tables.foreign_files import with_foreign
 from sweeps.tables.grouping import groups
 
@@ -74,7 +74,7 @@ def collect_files(sweep: Path) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for folder in find_runs(sweep):
         try:
-            rows += file_rows(folder.name, read_record(folder))
+            rows += file_rows(folder.name, read_run(folder))
         except RecordError:
             continue
     return with_foreign(sweep, pd.DataFrame(rows))
@@ -114,7 +114,10 @@ def pooled_files(sweep: Path, files: pd.DataFrame | None = None) -> pd.DataFrame
     for values, at in groups(firsts, axes):
         runs = list(dict.fromkeys(names[at]))
         about = " ".join(sorted(set(kinds[at])))
-        rows.extend(values | row for row in cache.rows(runs, about, partial(_rows, sweep, runs, firsts, at)))
+        try:
+            rows.extend(values | row for row in cache.rows(runs, about, partial(_rows, sweep, runs, firsts, at)))
+        except AnswersError as error:
+            say_left_out(error)
     cache.keep()
     return pd.DataFrame(rows)
 

@@ -12,7 +12,7 @@ from metrics.base import TaskMetrics
 from metrics.figures import BOOKKEEPING
 from metrics.intervals import bootstrap_interval
 from metrics.lookup import metrics_by_names, metrics_of
-from sweeps.records.answers import read_answers
+from sweeps.records.answers import AnswersError, read_answers, say_left_out
 from sweeps.records.point_cache import PointCache
 from sweeps.records.run_record import Status, read_record
 from sweeps.tables.grouping import groups, repeat
@@ -52,7 +52,11 @@ def pooled(sweep: Path, table: pd.DataFrame | None = None) -> pd.DataFrame:
         figures = [name for name in metrics.figures if f"val/{name}" in known and known[f"val/{name}"][at].all()]
         point = list(names[at])
         about = " ".join([*figures, *shipped[at]])
-        found = cache.rows(point, about, partial(_rows, sweep, point, list(shipped[at]), metrics, figures))
+        try:
+            found = cache.rows(point, about, partial(_rows, sweep, point, list(shipped[at]), metrics, figures))
+        except AnswersError as error:
+            say_left_out(error)
+            continue
         rows.extend(axes | {"folds": len(at)} | row for row in found)
     cache.keep()
     return pd.DataFrame(rows)

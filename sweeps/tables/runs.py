@@ -14,7 +14,7 @@ from metrics.figures import BOOKKEEPING
 from metrics.lookup import metrics_of
 from sweeps.records.checkpoints import shipped_checkpoint
 from sweeps.records.point_cache import MANY
-from sweeps.records.run_record import Record, RecordError, Status, find_runs, is_live, read_record
+from sweeps.records.run_record import Record, RecordError, Status, find_runs, is_live, read_run
 from sweeps.tables.exported_files import file_rows
 from sweeps.tables.foreign_files import with_foreign
 
@@ -61,7 +61,7 @@ def read_sweep(sweep: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 def _rows_of(folder: Path) -> dict[str, list[dict[str, Any]]]:
     """A run's row of the table of runs, its rows of the table of files, and what else is told of it."""
     try:
-        record = read_record(folder)
+        record = read_run(folder)
     except RecordError as error:
         return {"runs": [{"run": folder.name, "status": "unreadable", "error": str(error)}]}
     baseline = {name: value for name, value in record.get("baseline", {}).items() if type(value) in (int, float)}

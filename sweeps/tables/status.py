@@ -13,7 +13,7 @@ from rich.table import Table
 
 from sweeps.records.journal import Command, commands_of
 from sweeps.records.point_cache import MANY, PointCache
-from sweeps.records.run_record import RecordError, Status, find_runs, is_live, read_record
+from sweeps.records.run_record import RecordError, Status, find_runs, is_live, read_run
 
 UNREADABLE = "unreadable"
 ORDER = [
@@ -88,7 +88,7 @@ def progress(sweep: Path) -> Progress:
 def _said(folder: Path) -> list[dict[str, Any]]:
     """What of a record the progress of its sweep is made of."""
     try:
-        record = read_record(folder)
+        record = read_run(folder)
         found: dict[str, Any] = {"status": str(record["status"])}
         if found["status"] == Status.RUNNING:
             found |= {"updated": str(record.get("updated", "")), "together": int(record.get("together", 1))}

@@ -62,7 +62,7 @@ def test_help_shows_the_defaults_that_are_composed():
     assert "  logger=none " in help_page("probe")
     assert "  study.seeds=3 " in help_page("study")
     assert "  export.enabled=true " in help_page("export")
-    assert "int or null. Side of the square input" in " ".join(help_page("train").split())
+    assert "int from 1 to 8192 or null. Side of the square input" in " ".join(help_page("train").split())
     assert "  run= " in help_page("predict")
     assert "str, required." in help_page("predict")
 

@@ -97,10 +97,10 @@ def answer(monkeypatch, capsys, tmp_path):
         ("ahead=0", "prefetch=0"),
         ("resident=true", "cache_on_device=true"),
         ("seed=abc", "seed: Value 'abc' of type 'str' could not be converted to Integer; want a whole number"),
-        ("seed.x=3", "seed holds no others; want seed=<a whole number>"),
+        ("seed.x=3", "seed holds no others; want seed=<a whole number from 0 to 4294967295>"),
         ("fold=1.5", "fold: Value '1.5' of type 'float' could not be converted to Integer; want a whole number"),
         ("~task", "~task: cannot be left out; want task=<one of grading"),
-        ("~seed", "~seed: cannot be left out; want seed=<a whole number>"),
+        ("~seed", "~seed: cannot be left out; want seed=<a whole number from 0 to 4294967295>"),
         ("~nosuch", "nosuch: no such key; valid keys: "),
     ],
 )

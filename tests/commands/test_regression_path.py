@@ -15,7 +15,7 @@ from tests.warm import run_warm
 
 BARS = [
     "task=regression", "encoding=l1", "datamodule=image_numbers", "datamodule.root=bars", "datamodule.high=100",
-    "backbone=thin", "resolution=32", "batch_size=8", "augmentation=none", "optimizer.lr=0.01",
+    "backbone=thin", "drop_colour=true", "resolution=32", "batch_size=8", "augmentation=none", "optimizer.lr=0.01",
 ]  # fmt: skip
 
 

@@ -128,8 +128,8 @@ def test_votes_of_real_cells_stand_beside_labels_of_rendered_ones(mixed):
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"real": 1.5}, r"datamodule.real=1.5: want a share from 0 to 1"),
-        ({"real": None}, r"datamodule.real=None: want a share from 0 to 1"),
+        ({"real": 1.5}, r"datamodule.real=1.5: want a number from 0 to 1"),
+        ({"real": None}, r"datamodule.real=null: want a number from 0 to 1"),
         ({"rendered": {"look": {"blur": 9}}}, r"datamodule.rendered.look.blur=9: want a number from 0 to 4"),
         (
             {"rendered": {"colour": 9}},
@@ -139,7 +139,7 @@ def test_votes_of_real_cells_stand_beside_labels_of_rendered_ones(mixed):
             {"rendered": {"devices": 9}},
             r"datamodule.rendered.photos=6: want at least one of each device, datamodule.rendered.dev",
         ),
-        ({"rendered": {"photos": None}}, r"datamodule.rendered.photos=None: want a whole number"),
+        ({"rendered": {"photos": None}}, r"datamodule.rendered.photos=null: want a whole number"),
         ({"columns": 4}, r"datamodule.columns: there are 4; rendered phones have 3"),
         (
             {"class_names": ["a", "b"]},

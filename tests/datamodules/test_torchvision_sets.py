@@ -58,7 +58,7 @@ def test_what_is_wrong_is_one_line(digits, tmp_path):
         load(digits, held_out=400)
     with pytest.raises(DataError, match=r"fold=2: mnist has its own test list"):
         load(digits, fold=2)
-    with pytest.raises(DataError, match=r"reader=imagenet: want one of mnist, cifar10, cifar100"):
+    with pytest.raises(DataError, match=r"reader=imagenet: want mnist, cifar10 or cifar100"):
         load(digits, reader="imagenet")
     path = digits / "t10k-labels-idx1-ubyte.gz"
     path.write_bytes(path.read_bytes()[:30])

@@ -70,7 +70,7 @@ def test_classes_that_the_validation_set_lacks_are_said(tmp_path, capsys, monkey
         notes=["2 files left out"], table=table, class_names=names, one_class_each=True, fingerprint="abc"
     )
     one = job(tmp_path, backbone={"weights": "none"}, width=1.0)
-    one.spec, one.start = SimpleNamespace(name="mobilenet"), None
+    one.spec, one.start = SimpleNamespace(name="mobilenet", drops_colour=False), None
     say_start(one, samples)
     first, second = capsys.readouterr().err.splitlines()
     assert first == "note: 2 files left out"

@@ -176,7 +176,7 @@ def test_a_folder_of_other_settings_is_not_taken_for_these(tmp_path):
         ({"level": "photo"}, f"datamodule.level=photo: want {', '.join(LEVELS)}"),
         ({"light": "dark"}, "datamodule.light=dark: want mixed, even, partial"),
         ({"samples": 5}, "datamodule.samples=5: want a square number"),
-        ({"images": 0}, "datamodule.images=0: want at least 1"),
+        ({"images": 0}, "datamodule.images=0: want a whole number, 1 or more"),
         ({"size": 8}, "datamodule.size=8: want at least 32 pixels"),
         ({"edge_px": -1}, "datamodule.edge_px=-1: want 0 or more pixels"),
         ({"environments": "nowhere", "level": "notx_wbg"}, "datamodule.environments=nowhere: no panoramas in it"),
