@@ -2,23 +2,25 @@
 
 import io
 import json
+import subprocess
+import sys
 import tempfile
-import zipfile
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from export.convert import INPUT, silence
+from choices import ROOT
+from export.convert import silence
 from export.formats.base import Quantization
-from export.interpreter import quiet_stderr
 from export.quantize import FloatFile, QuantizationError
-from export.runtime import METADATA
 
-NAME = "model.mlpackage"
-"""Of the folder inside the zip."""
+NAMES = "outputs.json"
+"""Beside the traced network: names of what it gives."""
+LONGEST_S = 900.0
 
 
 class CoreML:
@@ -28,24 +30,28 @@ class CoreML:
 
     def kinds(self, quantizations: Mapping[str, Quantization]) -> Mapping[str, Quantization]:
         """One file, whatever is wanted of TFLite."""
-        return {"coreml": program}
+        return {"coreml": traced}
 
     def file_name(self, kind: str) -> str:
         """See `Format`."""
-        return f"{NAME}.zip"
+        return "model.mlpackage.zip"
 
     def finish(self, data: bytes, metadata: bytes) -> bytes:
-        """See `Format`."""
-        import coremltools
-
-        with tempfile.TemporaryDirectory() as scratch, silence():
-            with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                archive.extractall(scratch)
-            model = coremltools.models.MLModel(str(Path(scratch, NAME)), skip_model_load=True)
-            about = json.loads(metadata)
-            model.short_description = f"gridlite {about['task']}: {', '.join(map(str, about['labels']))}"
-            model.user_defined_metadata[METADATA] = metadata.decode()
-            return _zipped(model)
+        """The package of a traced network, by coremltools in a process of its own: it and onnxoptimizer each bring an LLVM, and one
+        process bears one. Raises QuantizationError.
+        """
+        with tempfile.TemporaryDirectory() as scratch:
+            for name, content in (("traced.pt", data), ("metadata.json", metadata)):
+                Path(scratch, name).write_bytes(content)
+            command = [sys.executable, "-m", "export.formats.coreml_package", scratch]
+            try:
+                done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST_S, check=False)
+            except subprocess.TimeoutExpired:
+                raise QuantizationError(f"coremltools does not come to an end within {LONGEST_S:g} s") from None
+            if done.returncode:
+                last = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
+                raise QuantizationError(f"coremltools does not convert it ({last[:200]})")
+            return Path(scratch, "package.zip").read_bytes()
 
     def facts(self, data: bytes) -> dict[str, Any]:
         """The oldest system that takes it."""
@@ -63,37 +69,17 @@ class _Channels(nn.Module):
         return self.network(image.permute(0, 2, 3, 1))
 
 
-def program(source: FloatFile) -> bytes:
-    """By coremltools, from the traced network. Raises QuantizationError where the package is not installed, or fails."""
-    try:
-        with silence(), quiet_stderr():  # it looks for TensorFlow, whose C++ side talks
-            import coremltools
-    except ImportError:
-        raise QuantizationError("coremltools is not installed; want pip install -e '.[coreml]'") from None
+def traced(source: FloatFile) -> bytes:
+    """The network as TorchScript, from `(1, 3, H, W)`. Raises QuantizationError where coremltools is not installed."""
+    if find_spec("coremltools") is None:
+        raise QuantizationError("coremltools is not installed; want pip install -e '.[coreml]'")
     assert source.network is not None
     network = source.network()
     height, width = source.images.shape[1:3]
     example = torch.zeros(1, 3, height, width)
+    packed = io.BytesIO()
     with silence(), torch.inference_mode():
         network(example.permute(0, 2, 3, 1))
-        traced = torch.jit.trace(_Channels(network).eval(), example)  # type: ignore[no-untyped-call]
-        try:
-            model = coremltools.convert(
-                traced, convert_to="mlprogram", minimum_deployment_target=coremltools.target.iOS16,
-                inputs=[coremltools.ImageType(INPUT, shape=tuple(example.shape), color_layout=coremltools.colorlayout.RGB)],
-                outputs=[coremltools.TensorType(name) for name in network.outputs],
-            )  # fmt: skip
-        except Exception as error:  # of many classes of its own
-            raise QuantizationError(f"coremltools does not convert it ({' '.join(str(error).split())[:200]})") from None
-        return _zipped(model)
-
-
-def _zipped(model: Any) -> bytes:
-    """A package, which is a folder, as one file."""
-    packed = io.BytesIO()
-    with tempfile.TemporaryDirectory() as scratch, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        folder = Path(scratch, NAME)
-        model.save(str(folder))
-        for path in sorted(folder.rglob("*")):
-            archive.write(path, path.relative_to(scratch))
+        script = torch.jit.trace(_Channels(network).eval(), example)  # type: ignore[no-untyped-call]
+        torch.jit.save(script, packed, _extra_files={NAMES: json.dumps(network.outputs)})
     return packed.getvalue()

@@ -1,8 +1,9 @@
 """Files of other formats than TFLite, from the same network: what runs here answers alike, what does not says so."""
 
-import io
 import json
-import zipfile
+import subprocess
+import sys
+from importlib.util import find_spec
 
 import numpy as np
 import onnx
@@ -12,7 +13,7 @@ import pytest
 from export import backends
 from export.convert import to_onnx
 from export.deployable import deployable
-from export.formats.coreml import CoreML, program
+from export.formats.coreml import CoreML, traced
 from export.formats.onnx import ONNX, int8
 from export.quantize import FloatFile, QuantizationError
 from sweeps.analysis.recommendation import advised_kind
@@ -24,6 +25,10 @@ from tests.warm import run_warm
 
 SIDE = 64
 ABOUT = {"task": "grading", "labels": list("abcde"), "size": [SIDE, SIDE], "resolution": SIDE}
+
+
+def has_coreml():
+    return find_spec("coremltools") is not None
 
 
 @pytest.fixture(scope="module")
@@ -71,16 +76,29 @@ def test_an_int8_file_is_a_quarter_and_answers_nearly_so(network, source):
         int8(FloatFile(b"", source.images[:0], GradeModel, source.onnx))
 
 
-def test_what_iphones_run_takes_a_picture_and_carries_its_metadata(source):
-    coremltools = pytest.importorskip("coremltools", reason="needs the extra coreml")
-    data = CoreML().finish(program(source), json.dumps(ABOUT).encode())
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        (name,) = [one for one in archive.namelist() if one.endswith(".mlmodel")]
-        spec = coremltools.proto.Model_pb2.Model.FromString(archive.read(name))
-    (given,) = spec.description.input
-    assert (given.name, given.type.imageType.width, given.type.imageType.height) == ("image", SIDE, SIDE)
-    assert [one.name for one in spec.description.output] == ["grade", "probabilities"]
-    assert json.loads(spec.description.metadata.userDefined["gridlite"]) == ABOUT
+READ = """
+import json, sys, zipfile
+sys.modules["tensorflow"] = None
+import coremltools
+with zipfile.ZipFile(sys.argv[1]) as archive:
+    (name,) = [one for one in archive.namelist() if one.endswith(".mlmodel")]
+    spec = coremltools.proto.Model_pb2.Model.FromString(archive.read(name))
+(given,) = spec.description.input
+size = given.type.imageType.height, given.type.imageType.width
+print(json.dumps([given.name, size, [one.name for one in spec.description.output], spec.description.metadata.userDefined["gridlite"]]))
+"""
+
+
+@pytest.mark.skipif(not has_coreml(), reason="needs the extra coreml")
+def test_what_iphones_run_takes_a_picture_and_carries_its_metadata(source, tmp_path):
+    path = tmp_path / "made.zip"
+    path.write_bytes(CoreML().finish(traced(source), json.dumps(ABOUT).encode()))
+    said = subprocess.run([sys.executable, "-c", READ, path], capture_output=True, text=True, check=True).stdout
+    name, size, outputs, metadata = json.loads(said)
+    assert (name, size, outputs) == ("image", [SIDE, SIDE], ["grade", "probabilities"])
+    assert json.loads(metadata) == ABOUT
+    with pytest.raises(QuantizationError, match="coremltools does not convert it"):
+        CoreML().finish(b"no network", json.dumps(ABOUT).encode())
 
 
 @pytest.mark.slow
@@ -88,7 +106,7 @@ def test_a_run_has_them_beside_its_own(tmp_path_factory):
     place = copy_of(tmp_path_factory, grading)[0]
     folder = find_runs(place / "runs" / "grid")[0]
     before = read_record(folder)["exports"]
-    formats = "onnx,onnx_int8" + ",coreml" * _has_coreml()
+    formats = "onnx,onnx_int8" + ",coreml" * has_coreml()
     done = run_warm("-m", "export", f"run={folder}", f"format=[{formats}]")
     assert done.returncode == 0, done.stderr
     record = read_record(folder)
@@ -109,13 +127,7 @@ def test_a_run_has_them_beside_its_own(tmp_path_factory):
     done = run_warm("-m", "sweeps", "report", folder.parent)
     assert done.returncode == 0, done.stderr
     assert "onnx_int8" in (folder.parent / "report.html").read_text()
-    if _has_coreml():
+    if has_coreml():
         (entry,) = record["unscored_files"].values()
         assert (folder / entry["path"]).stat().st_size == entry["size_bytes"]
         assert "model.mlpackage.zip: " in run_warm("-m", "export", f"run={folder}", "format=coreml").stdout
-
-
-def _has_coreml():
-    from importlib.util import find_spec
-
-    return find_spec("coremltools") is not None

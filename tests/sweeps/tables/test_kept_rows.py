@@ -32,7 +32,7 @@ def test_rows_are_read_again_once_a_record_has_changed(sweep, monkeypatch):
     monkeypatch.setattr(runs, "MANY", 2)
     same(read_sweep(sweep), plain)
     assert (sweep / ".runs.kept").is_file()
-    monkeypatch.setattr(runs, "read_record", lambda _: pytest.fail("it was read again"))
+    monkeypatch.setattr(runs, "read_run", lambda _: pytest.fail("it was read again"))
     same(read_sweep(sweep), plain)
     monkeypatch.undo()
     monkeypatch.setattr(runs, "MANY", 2)
