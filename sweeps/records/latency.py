@@ -22,7 +22,7 @@ def timing_columns(timed: Record) -> dict[str, Any]:
     the CPU's own kernels, `some` where they are not named, empty for none or unknown), latency_ms and latency_ms_mean.
     """
     where = {name: timed.get(name) for name in ("device", "processor", "int8", "threads", "delegate")}
-    left = ", ".join(timed.get("cpu_operators", ())) or "some"
+    left = ", ".join(map(str, timed.get("cpu_operators") or ())) or "some"
     ms = {"latency_ms": typical_ms(timed), "latency_ms_mean": timed.get("latency_ms_mean", np.nan)}
     return where | {"on_cpu": left if timed.get("partial") else ""} | ms
 

@@ -32,11 +32,23 @@ class _Arm(_Open):
     machine: str | None = None
 
 
+class _Timing(_Open):
+    device: str | None = None
+    processor: str | None = None
+    int8: str | None = None
+    delegate: str | None = None
+    threads: int | None = None
+    partial: bool | None = None
+    cpu_operators: list[str] | None = None
+    latency_ms_p50: float | None = None
+    latency_ms_mean: float | None = None
+
+
 class _Export(_Open):
     path: Within | None = None
     sha256: str | None = None
     checkpoint: Literal[KEPT] | None = None  # type: ignore[valid-type]
-    latency: list[dict[str, Any]] | None = None
+    latency: list[_Timing] | None = None
     arm: _Arm | None = None
 
 

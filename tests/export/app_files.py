@@ -3,9 +3,11 @@
 import json
 from functools import cache
 
+import numpy as np
 import torch
 
 from choices import read_choice
+from datamodules.base.samples import WholePhoto
 from export.app_folder import write_app_folder
 from export.convert import to_float32, to_onnx
 from export.deployable import deployable
@@ -21,6 +23,8 @@ from training.build import build_module
 GRADES = ["none", "minor scratch", "major scratch", "minor crack", "major crack"]
 LABELS = {"grading": GRADES, "regression": ["low", "high"]}
 SIDE = 64
+GRID = {"columns": 3, "rows": 5, "cell_px": 80}
+"""By which photographed phones are cut."""
 
 
 @cache
@@ -72,3 +76,18 @@ def made(target, task, *, kind="float32", data=None, templates=None, photos=(), 
         templates or chosen.app_templates, photos,
     )  # fmt: skip
     return target / "app"
+
+
+def photographed(count, longest, seed=0):
+    """Phones that lie slanted in blobs of colour; `longest` of the last, pixels, half of that of the others."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for at in range(count):
+        height = longest if at == count - 1 else longest / 2
+        shape = np.array([[0, 0], [0.6, 0.03], [0.62, 1], [0.02, 0.97]])
+        corners = height * (shape + 0.15 + rng.uniform(0, 0.05, (4, 2)))
+        if at == 1:
+            corners = np.roll(corners, 1, axis=0)  # upside down by a quarter
+        pixels = pictures(1, round(1.4 * height), seed=at)[0]
+        found.append(WholePhoto(pixels, corners))
+    return found

@@ -7,10 +7,8 @@ import pytest
 from jinja2 import TemplateError
 
 from choices import names_of
-from datamodules.base.samples import WholePhoto
 from tasks.base import task_named
-from tests.export.app_files import GRADES, made
-from tests.export.made import pictures
+from tests.export.app_files import GRADES, GRID, made, photographed
 from tests.export.recomputed import check_photos
 from tests.warm import run_plain, run_warm
 
@@ -54,24 +52,6 @@ def test_a_template_that_asks_for_what_is_not_known_is_named(tmp_path):
     (tmp_path / "own" / "x.txt.j2").write_text("{{ about.colour_of_the_sky }}")
     with pytest.raises(TemplateError, match="colour_of_the_sky"):
         made(tmp_path / "export", "grading", templates=tmp_path / "own")
-
-
-def photographed(count, longest, seed=0):
-    """Phones that lie slanted in blobs of colour; `longest` of the last, pixels, half of that of the others."""
-    rng = np.random.default_rng(seed)
-    found = []
-    for at in range(count):
-        height = longest if at == count - 1 else longest / 2
-        shape = np.array([[0, 0], [0.6, 0.03], [0.62, 1], [0.02, 0.97]])
-        corners = height * (shape + 0.15 + rng.uniform(0, 0.05, (4, 2)))
-        if at == 1:
-            corners = np.roll(corners, 1, axis=0)  # upside down by a quarter
-        pixels = pictures(1, round(1.4 * height), seed=at)[0]
-        found.append(WholePhoto(pixels, corners))
-    return found
-
-
-GRID = {"columns": 3, "rows": 5, "cell_px": 80}
 
 
 def test_every_number_between_a_photo_and_its_answers_is_there(tmp_path):

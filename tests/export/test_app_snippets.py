@@ -1,11 +1,8 @@
 """The code in `export/app`: Python and JavaScript are run, Kotlin, Swift and C++ parsed."""
 
-import functools
-import http.server
 import json
 import shutil
 import subprocess
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +11,7 @@ import pytest
 from tests.export.app_files import GRADES, made
 from tests.venvs import venv_python
 from tests.warm import run_warm
-from tests.web.served import close_browsers, phone
+from tests.web.served import close_browsers, phone, served_folder
 from web.runtime import RuntimeMissingError, fetch_runtime
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -95,11 +92,6 @@ def test_the_browser_snippet_says_what_the_vectors_say(app):
     imports = json.dumps(
         {"imports": {f"@litertjs/{name}": f"/litert/{name}/dist/index.js" for name in ("core", "wasm-utils")}}
     )
-    (root / "index.html").write_text(f'<script type="importmap">{imports}</script>')
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=root)
-    handler.log_message = lambda *_: None
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
     ask = """async (names) => {
       const { open, answer, SIZE } = await import('/app/litert.js');
       const model = await open('/float32.tflite', '/litert/core/wasm/');
@@ -114,12 +106,13 @@ def test_the_browser_snippet_says_what_the_vectors_say(app):
     }"""
     vectors = vectors_of(folder)
     try:
-        with phone(CHROMIUM) as page:
-            page.goto(f"http://127.0.0.1:{server.server_port}/index.html")
+        with (
+            served_folder(root, f'<script type="importmap">{imports}</script>') as address,
+            phone(CHROMIUM) as page,
+        ):
+            page.goto(address)
             found = page.evaluate(ask, [one["picture"] for one in vectors])
     finally:
-        server.shutdown()
-        server.server_close()
         close_browsers()
     for one, said in zip(vectors, found, strict=True):
         name = "number" if task == "regression" else "probabilities"

@@ -1,11 +1,14 @@
 """The app as `make phone` starts it, and a real browser the size of a phone."""
 
 import base64
+import functools
 import hashlib
+import http.server
 import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +46,24 @@ def started(*words: str, command: tuple[str, ...]) -> Iterator[tuple[str, subpro
     finally:
         process.terminate()
         process.communicate(timeout=30)
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@contextmanager
+def served_folder(folder: Path, head: str = "") -> Iterator[str]:
+    """The address of an empty page with this head, beside which a folder lies."""
+    (folder / "index.html").write_text(f"<!doctype html>{head}")
+    handler = functools.partial(_Quiet, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/index.html"
+        finally:
+            server.shutdown()
 
 
 FLAGS = ("--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")

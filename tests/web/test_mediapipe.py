@@ -1,11 +1,8 @@
 """The files in `@mediapipe/tasks-vision`, in a real Chromium: they load as they are, and answer there as here."""
 
-import functools
-import http.server
 import itertools
 import json
 import shutil
-import threading
 from contextlib import contextmanager
 
 import numpy as np
@@ -23,7 +20,7 @@ from tests.drawn import draw_screens
 from tests.export.app_files import GRADES, file_of, made
 from tests.export.made import pictures
 from tests.npm import npm_package
-from tests.web.served import close_browsers, phone
+from tests.web.served import close_browsers, phone, served_folder
 
 CHROMIUM = shutil.which("chromium") or ""
 INTEGRITY = "sha512-ZJqh0wMKOINorfSffvDAxzyO1//c+FiG3IkzOdNDnLqvBB3DbMfj0bB/tys2SNf9S914sgoIbIpF4HTOi336cg=="
@@ -80,26 +77,14 @@ def _closed():
     close_browsers()
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
 @contextmanager
 def page_over(folder, vision, head=""):
     """A page that is served a folder, and the package beside it."""
-    (folder / "index.html").write_text(f"<!doctype html>{head}")
     if not (folder / "vision").exists():
         (folder / "vision").symlink_to(vision)
-    handler = functools.partial(Quiet, directory=folder)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            with phone(CHROMIUM) as page:
-                page.goto(f"http://127.0.0.1:{server.server_port}/index.html")
-                yield page
-        finally:
-            server.shutdown()
+    with served_folder(folder, head) as address, phone(CHROMIUM) as page:
+        page.goto(address)
+        yield page
 
 
 def saved(images, folder, of=""):

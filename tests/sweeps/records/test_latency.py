@@ -1,10 +1,15 @@
 """What is said of a timing: the device, its processor, how that multiplies int8, and a delegate that takes a part."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from sweeps.records.environment import fast_int8
 from sweeps.records.latency import delegate_words, device_words, timing_columns
+from sweeps.records.run_record import RecordError, read_record
+from tests.sweeps.made import add_run
 
 XEON = "processor\t: 0\nmodel name\t: Xeon\nflags\t\t: fpu avx512f avx512_vnni\n"
 EPYC = "processor\t: 0\nmodel name\t: EPYC\nflags\t\t: fpu avx2\n"
@@ -50,3 +55,24 @@ def test_a_device_in_words(timed: dict[str, object], wanted: str) -> None:
 )
 def test_a_delegate_in_words(timed: dict[str, object], wanted: str) -> None:
     assert delegate_words(timing_columns(timed)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("odd", "told"),
+    [
+        ({"cpu_operators": "PAD"}, "cpu_operators"),
+        ({"int8": 3}, "int8"),
+        ({"latency_ms_p50": "fast"}, "latency_ms_p50"),
+        ({"device": {}}, "device"),
+    ],
+)
+def test_a_timing_that_is_none_is_named_as_the_record_is_read(
+    tmp_path: Path, odd: dict[str, object], told: str
+) -> None:
+    folder = add_run(tmp_path, 0.7)
+    path = folder / "record.json"
+    record = json.loads(path.read_text())
+    record["exports"]["int8"]["latency"][0] |= odd
+    path.write_text(json.dumps(record))
+    with pytest.raises(RecordError, match=f"exports.int8.latency.0.{told}"):
+        read_record(folder)
