@@ -21,14 +21,19 @@ from annotation.log import AnnotationError, LogError
 from annotation.photos import Photos
 from annotation.store import Book
 from choices import CONF
+from choices.settings import ClassNames, wrong
 from cli.arguments import OneLineParser, check_environment, parser_of, refuse, room_command
 from cli.composition_errors import explain
 from cli.train_schema import register
 from cli.words import check_words
-from datamodules.screens.grid import Grid
+from datamodules.screens.grid import CellPx, Grid, Side
 from sweeps.records.run_record import RecordError, one_line
 
 register()
+
+
+SETTINGS = {"columns": Side, "rows": Side, "cell_px": CellPx, "class_names": ClassNames}
+"""Of the data set, what annotating needs to know."""
 
 
 def main() -> None:
@@ -78,17 +83,20 @@ def _add_arguments(name: str, command: OneLineParser) -> None:
 
 def _book(data: Path, overrides: list[str], *, writes: bool) -> Book:
     """The folder in the classes and grid of the configured data set, as `serve` has it."""
-    if wrong := [word for word in overrides if not word.startswith("datamodule")]:
-        refuse(f"{wrong[0]}: no such option; overrides begin with datamodule")
+    if odd := [word for word in overrides if not word.startswith("datamodule")]:
+        refuse(f"{odd[0]}: no such option; overrides begin with datamodule")
     words = check_words(overrides, "annotate")
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
             given: DictConfig = compose("annotate", words).datamodule
     except (HydraException, OmegaConfBaseException) as error:
         refuse(explain(error, "annotate"))
-    for key in ("columns", "rows", "cell_px"):
-        if not isinstance(given[key], int):
-            refuse(f"datamodule.{key}={given[key]}: want a whole number")
+    chosen = next((word for word in words if word.startswith("datamodule=")), "datamodule")
+    for key, hint in SETTINGS.items():
+        if key not in given:
+            refuse(f"{chosen}: has no {key}: is not annotated in cells; want datamodule=phone_photos")
+        if said := wrong(f"datamodule.{key}", hint, given[key]):
+            refuse(said)
     return Book(Photos(data), list(given.class_names), Grid(given.columns, given.rows, given.cell_px), writes=writes)
 
 

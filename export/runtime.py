@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, Field, ValidationError
 
+from choices import names_of
 from export import flatbuffer
 from export.backends import Opened, tflite
 
@@ -120,4 +121,8 @@ def read_file(path: Path) -> tuple[bytes, dict[str, Any]]:
             raise flatbuffer.FileError(f"its gridlite metadata: {where}: {first['msg']}") from None
         except (ValueError, RecursionError) as error:
             raise flatbuffer.FileError(f"its gridlite metadata is not JSON that can be read ({error})") from None
+        if described["task"] not in (known := names_of("task")):
+            raise flatbuffer.FileError(
+                f"its gridlite metadata: task={described['task']}: no such task; want one of {', '.join(known)}"
+            )
     return data, described

@@ -40,6 +40,20 @@ def pytest_configure(config):
         os.environ[ADDRESS] = start_server()[0]
 
 
+def pytest_terminal_summary(terminalreporter):
+    """What `tests/inputs/test_bad_inputs.py` has counted, of whatever worker."""
+    reports = [
+        one for kind in ("passed", "failed") for one in terminalreporter.stats.get(kind, ()) if one.when == "call"
+    ]
+    told = [value for one in reports for name, value in one.user_properties if name == "inputs"]
+    if told:
+        counts = {name: sum(one.get(name, 0) for one in told) for name in ("kinds tried", "clean", "not clean", "valid neighbours taken")}  # fmt: skip
+        seeds = ", ".join(sorted({str(one["seed"]) for one in told}))
+        terminalreporter.write_line(
+            f"bad inputs, seed {seeds}: {', '.join(f'{count} {name}' for name, count in counts.items())}"
+        )
+
+
 def pytest_collection_finish():
     """What was imported stays: the collector need not look through it a thousand times."""
     gc.collect()
