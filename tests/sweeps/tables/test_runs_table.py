@@ -14,7 +14,7 @@ def add_run(sweep, name, fold, status="done", encoding="one_hot", start="imagene
     axes = {"backbone": "mobilenet", "encoding": encoding, "fold": fold, "seed": 0}
     metrics = {"val/accuracy": right, "val/confusion": [[1]]}
     update_record(sweep / name, lambda _: {"status": status, "axes": axes, "error": error, "metrics": metrics,
-                                           "initial_weights": {"origin": start}, "seconds": {"fit": 1.0}})  # fmt: skip
+                                           "initial_weights": {"origin": start}, "seconds": {"fit": 1.0}, "config": {}, "data": {}})  # fmt: skip
     pd.DataFrame(
         {
             "sample": [f"f{fold}_{i}" for i in range(30)],
