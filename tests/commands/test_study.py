@@ -28,9 +28,10 @@ def study(*words, check=0, timeout=280):
     return done
 
 
-def test_the_order_of_the_stages():
+def test_the_order_of_the_stages(tmp_path):
+    mine = draw_screens(tmp_path / "mine")
     lines = study(
-        "dry_run=true", "study=full", "finalists=['width=0.5','width=1.0']", "photos=mine"
+        "dry_run=true", "study=full", "finalists=['width=0.5','width=1.0']", f"photos={mine}"
     ).stdout.splitlines()
     sweeps = [word.partition("=")[2] for line in lines for word in line.split() if word.startswith("+sweep=")]
     assert sweeps == [
@@ -40,7 +41,16 @@ def test_the_order_of_the_stages():
         "beyond",
     ]  # fmt: skip
     assert lines[3] == "finalists: width=0.5; width=1.0"
-    assert sum("datamodule.root=mine" in line and "fold=0,1,2,3,4" in line for line in lines) == 2
+    assert sum(f"datamodule.root={mine}" in line and "fold=0,1,2,3,4" in line for line in lines) == 2
+
+
+def test_photos_are_read_before_anything_begins(tmp_path):
+    words = [f"paths.runs={tmp_path}/runs", "study=full"]
+    done = study(*words, f"photos={tmp_path}/tpyo", check=1)
+    assert f"error: photos={tmp_path}/tpyo: " in done.stderr
+    assert "train.py" not in done.stdout
+    few = draw_screens(tmp_path / "few", sources=3)
+    assert f"photos={few}: 3 different source_id in it; want 5" in study(*words, f"photos={few}", check=1).stderr
 
 
 @pytest.mark.parametrize(
