@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 DEMO_RUNS ?= runs
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help setup demo annotate agreement doubtful import-labels export-labels try export-tflite bench-phone phone arm study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-held-out bench-leakage bench-stack bench-shackles bench-allocation clean
+.PHONY: help setup demo annotate agreement doubtful import-labels export-labels try export-tflite bench-phone phone arm study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock docs bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-held-out bench-leakage bench-stack bench-shackles bench-allocation clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -90,6 +90,9 @@ format: setup ## let ruff rewrite the files
 lock: setup ## pin the newest packages that fit pyproject.toml
 	@.venv/bin/uv pip compile --quiet pyproject.toml --all-extras --no-header --no-emit-index-url --no-annotate \
 	  --universal --python-version 3.12 --upgrade --output-file requirements.lock
+
+docs: setup ## the documentation as a site, in .cache/site
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet --strict && echo "site: .cache/site/index.html"
 
 bench: setup ## training throughput against a bare loop and Keras, as ratios
 	@$(PY) -m benchmarks.train_throughput

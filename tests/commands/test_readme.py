@@ -1,8 +1,10 @@
 """What the README tells people to type exists and composes."""
 
+import os
 import re
 import shlex
 import subprocess
+import sys
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -14,7 +16,10 @@ from cli.train_schema import register
 from lightning_modules.backbones.keras_weights import WIDTHS
 
 HERE = ROOT
-README = (HERE / "README.md").read_text()
+PAGES = [HERE / "README.md", HERE / "CONTRIBUTING.md", *sorted((HERE / "docs").glob("*.md"))]
+EXAMPLES = HERE / "docs" / "architecture.md"
+"""Commands there name a package that nobody has."""
+README = "\n".join(page.read_text() for page in PAGES if page != EXAMPLES)
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
 
 register()
@@ -104,8 +109,43 @@ def test_modules_that_are_named_exist():
 
 
 def test_pictures_exist():
-    for picture in re.findall(r"!\[.*?\]\((.*?)\)", README):
-        assert (HERE / picture).is_file()
+    for page in PAGES:
+        for picture in re.findall(r"!\[.*?\]\((.*?)\)", page.read_text()):
+            assert (page.parent / picture).is_file()
+
+
+def test_the_readme_is_short_and_its_links_lead_somewhere():
+    text = (HERE / "README.md").read_text()
+    assert len(text.splitlines()) <= 250
+    links = re.findall(r"(?<!!)\[.*?\]\((.*?)\)", text)
+    assert len(links) > 15
+    for link in links:
+        assert (HERE / link).is_file()
+    pages = {link.removeprefix("docs/") for link in links if link.startswith("docs/")}
+    assert pages == {page.name for page in (HERE / "docs").glob("*.md")}
+
+
+@pytest.mark.slow
+def test_the_pages_become_a_site_without_a_network(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", tmp_path],
+        cwd=HERE, env=os.environ | {"NO_MKDOCS_2_WARNING": "1", "https_proxy": "http://127.0.0.1:9"}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    for page in ("index", "files", "choices", "settings", "protocols", "CONTRIBUTING"):
+        assert (tmp_path / f"{page}.html").is_file()
+    assert "backbone=mobilenetv2" in (tmp_path / "choices.html").read_text()
+    assert "heads.base.Head" in (tmp_path / "protocols.html").read_text()
+    fetched = [
+        address
+        for path in tmp_path.rglob("*.html")
+        for address in re.findall(
+            r"<(?:script|link rel=.stylesheet.|img)[^>]*?(?:src|href)=.(https?://[^\"' >]+)", path.read_text()
+        )
+    ]
+    assert fetched == []
 
 
 @pytest.mark.slow
