@@ -89,6 +89,7 @@ print(json.dumps([given.name, size, [one.name for one in spec.description.output
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not has_coreml(), reason="needs the extra coreml")
 def test_what_iphones_run_takes_a_picture_and_carries_its_metadata(source, tmp_path):
     path = tmp_path / "made.zip"
