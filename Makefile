@@ -7,6 +7,8 @@ STAMP := .venv/.installed
 DEMO_RUNS ?= runs
 MAKEFLAGS += --no-print-directory
 
+need = @[ -n "$($(1))" ] || { echo "error: $(1) is missing: make $@ $(1)=$(2)" >&2; exit 2; }
+
 .PHONY: help setup demo annotate agreement doubtful import-labels export-labels try export-tflite bench-phone phone arm study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock docs bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-held-out bench-leakage bench-stack bench-shackles bench-allocation clean
 
 help: ## list the targets
@@ -39,22 +41,31 @@ study: setup ## STUDY=reduced|full, PHOTOS=<folder>: the whole study; the same a
 	@$(PY) -m pipelines study study=$(or $(STUDY),reduced) $(if $(PHOTOS),photos='"$(PHOTOS)"')
 
 try: setup ## DATA=<folder of class folders>: look, probe, train, export, report; which file to take (minutes)
+	$(call need,DATA,<folder of class folders>)
 	@$(PY) -m pipelines quickstart data='"$(DATA)"'
 
-annotate: setup ## DATA=<folder of photos> [ANNOTATOR= ROUND= RUN= HOST=0.0.0.0]: grade the cells of phones in a browser
+annotate: setup ## DATA=<folder of photos> [ANNOTATOR= ROUND= RUN= PORT= HOST=0.0.0.0]: grade the cells of phones in a browser
+	$(call need,DATA,<folder of photos>)
 	@$(PY) -m annotation serve data='"$(DATA)"' $(if $(ANNOTATOR),annotator='"$(ANNOTATOR)"') $(if $(ROUND),round=$(ROUND)) \
-	  $(if $(RUN),run='"$(RUN)"') $(if $(HOST),host=$(HOST) https=true)
+	  $(if $(RUN),run='"$(RUN)"') $(if $(PORT),port=$(PORT)) $(if $(HOST),host=$(HOST) https=true)
 
 agreement: setup ## DATA=<annotated folder>: how far annotators and rounds agree
+	$(call need,DATA,<annotated folder>)
 	@$(PY) -m annotation agreement --data '$(DATA)'
 
 doubtful: setup ## DATA=<annotated folder> RUNS=<sweep with folds>: list labels that trained networks doubt
+	$(call need,DATA,<annotated folder>)
+	$(call need,RUNS,<sweep with folds>)
 	@$(PY) -m annotation doubtful --data '$(DATA)' --runs '$(RUNS)'
 
 import-labels: setup ## DATA=<folder of photos> FROM=<csv, COCO json, or folder per class> [ARGS=--category scratch=1]
+	$(call need,DATA,<folder of photos>)
+	$(call need,FROM,<csv or COCO json or folder per class>)
 	@$(PY) -m annotation import --data '$(DATA)' --from '$(FROM)' $(ARGS)
 
 export-labels: setup ## DATA=<annotated folder> TO=<csv or COCO json>
+	$(call need,DATA,<annotated folder>)
+	$(call need,TO,<csv or COCO json>)
 	@$(PY) -m annotation export --data '$(DATA)' --to '$(TO)'
 
 report: setup ## SWEEP=<folder>: one report.html of a sweep (no SWEEP: the latest)

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from web.access import answer_as
+from web.access import LOOPBACK
 from web.addresses import certificate, listen, own_hosts, qr, reachable
 
 LONGEST_S = 15.0
@@ -67,7 +68,9 @@ def serve(app: FastAPI, token: str, title: str, host: str, port: int, cache: Pat
         print(f"authority that the phone has to trust: {authority}")
     scheme = "http" if cache is None else "https"
     addresses = [f"{scheme}://{f'[{name}]' if ':' in name else name}:{port}/?token={token}" for name in names]
-    print(f"{title}\n{qr(addresses[0])}")
+    print(title)
+    if names[0] not in LOOPBACK:  # no phone gets there by it
+        print(qr(addresses[0]))
     for address in addresses:
         print(f"open {address}")
     if names == ["127.0.0.1"]:

@@ -36,6 +36,16 @@ def test_make_targets_exist(command):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [("annotate", "DATA"), ("try", "DATA"), ("doubtful DATA=photos", "RUNS"), ("import-labels DATA=photos", "FROM")],
+)
+def test_a_make_target_asks_for_what_it_needs(command, missing):
+    done = subprocess.run(["make", *command.split()], cwd=HERE, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {missing} is missing: make {command.split()[0]} {missing}=<")
+
+
 def choices(override):
     """The values of a sweep, or the ends of an interval."""
     if override.is_discrete_sweep():

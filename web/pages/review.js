@@ -5,7 +5,7 @@ const folder = await ask('/api/folder');
 const { rows, columns } = folder.grid;
 const classes = folder.class_names.length;
 let [cases, place, what] = [[], 0, 'disagreements'];
-const message = (text) => { at('message').textContent = text; at('message').hidden = !text; };
+const message = (text, kind = 'error') => { Object.assign(at('message'), { textContent: text, hidden: !text, role: kind === 'error' ? 'alert' : 'status' }); };
 const saver = new Saver(folder.folder, (text, bad) => { at('saved').textContent = text; at('saved').className = bad ? 'error' : ''; }, (id, why, changes) => {
   for (const one of cases) if (one.id === id && changes.some((each) => each.row === one.row && each.col === one.col)) one.settled = one.before;
   draw();
@@ -91,7 +91,7 @@ async function show(which) {
     if (which === 'agreement') figures(found);
     else {
       cases = found; place = Math.max(cases.findIndex((one) => !one.settled), 0);
-      if (!cases.length) message(which === 'disagreements' ? 'Nobody disagrees about any cell.' : 'No list of doubtful labels yet: make doubtful DATA=… RUNS=… writes one from a trained sweep.');
+      if (!cases.length) message(which === 'disagreements' ? 'Nobody disagrees about any cell.' : 'No list of doubtful labels yet: make doubtful DATA=… RUNS=… writes one from a trained sweep.', 'note');
       draw();
     }
   } catch (error) { message(error.message); }
