@@ -14,6 +14,7 @@ from cli.arguments import HELP
 from cli.command_line import run_cli, stop_or_report
 from cli.help import help_page
 from cli.train_schema import register
+from export.best import keep_best
 from export.check import problems
 from export.run import best_of_latest, export_run
 from sweeps.records.run_record import hold, read_record
@@ -40,7 +41,8 @@ def main(cfg: DictConfig) -> None:
 
         record = read_record(folder)
         print_files(entries, metrics_of_record(record), record.get("baseline", {}), record.get(UNSCORED, {}))
-        print(f"files: {folder / 'export'}")
+        place = folder / "export" if cfg.run else keep_best(folder, record, Path(cfg.paths.runs))
+        print(f"files: {place}")
         if problems(entries):
             sys.exit(1)
 

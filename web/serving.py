@@ -9,8 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from web.access import answer_as
-from web.access import LOOPBACK
+from web.access import LOOPBACK, answer_as
 from web.addresses import certificate, listen, own_hosts, qr, reachable
 
 LONGEST_S = 15.0
