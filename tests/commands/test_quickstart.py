@@ -106,7 +106,7 @@ def test_the_whole_path(tmp_path):
     done = quickstart(tmp_path, *words, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "[names]=ü: 45 pictures of 3 classes" in done.stdout
-    assert "broom/cut.jpg: not a readable image (cannot identify image file)" in done.stdout
+    assert "broom/cut.jpg: not a readable image (want " in done.stdout
     assert "note:" not in done.stderr  # once is enough
     sweep = tmp_path / "runs" / "try-things, (odd) [names]=ü"
     files = list(sweep.glob("*/export/*.tflite"))
