@@ -105,7 +105,8 @@ def read_run(folder: Path) -> Record:
     try:
         metrics_of(str(record.get("axes", {}).get("task", default_task())))
     except ChoiceError as error:
-        raise RecordError(f"{folder / 'record.json'}: axes.{error}") from None
+        more = "a package of your own has to be named in GRIDLITE_PACKAGES"
+        raise RecordError(f"{folder / 'record.json'}: axes.{error}; {more}") from None
     return record
 
 

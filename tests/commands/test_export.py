@@ -132,7 +132,11 @@ def test_one_kind_can_be_added(place, copy):
 
 def test_without_a_run_the_best_of_the_latest_sweep_is_taken(place, exported):
     done = export(f"paths.runs={place}/runs", f"paths.cache={place}/cache", "quantization=float32", check=0)
-    assert done.stdout.splitlines()[-1] == f"files: {exported[1]}/export"
+    best = place / "runs" / "best" / "grid"
+    assert done.stdout.splitlines()[-1] == f"files: {best}"
+    assert {path.name for path in best.iterdir()} == {"app", *(f"{kind}.tflite" for kind in KINDS)}
+    for kind in KINDS:
+        assert (best / f"{kind}.tflite").read_bytes() == (exported[1] / "export" / f"{kind}.tflite").read_bytes()
 
 
 def damage(name):
