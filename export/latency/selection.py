@@ -45,7 +45,7 @@ def _on_the_front(sweep: Path) -> list[tuple[Path, str]]:
         return []
     axes = [name for name in axis_columns(table) if name in files and name not in (*REPEATS, "initial_weights")]
     told = [*axes, "file", "initial_weights"]
-    found = points(files[files.latency_ms.notna()], axes)
+    found = points(files, axes)
     on = {tuple(map(str, values)) for values in found.loc[found.front, told].itertuples(index=False)}
     first: dict[tuple[str, ...], tuple[Path, str]] = {}
     for run, *values in files.sort_values("run")[["run", *told]].itertuples(index=False):

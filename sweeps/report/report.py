@@ -164,7 +164,8 @@ def _fronts(files: pd.DataFrame, axes: list[str]) -> list[tuple[str, pd.DataFram
     if not len(files) or files.latency_ms.isna().all():
         return []
     figure = main_figure(files)
-    table = points(files[files.latency_ms.notna()], axes, figure)
+    table = points(files, axes, figure)
+    table = table[table.latency_ms.notna()]
     found, words = [], devices_in_words(files)
     for device, group in table.groupby("device", sort=False):
         kept = best(group, figure, MOST_ROWS, falling=metrics_of_frame(files).direction == "min").index

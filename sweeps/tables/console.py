@@ -13,10 +13,20 @@ from metrics.lookup import all_metrics
 
 
 def files_shown(files: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
-    """The columns of `pooled_files` for people: some rows, with the axes in which those of the whole table differ."""
+    """The columns of `pooled_files` for people: some rows, with the axes in which those of the whole table differ.
+
+    Where a kind was made for some runs of its point alone, `runs` says of how many: its figures do not compare with the others'.
+    """
     own = list(files.columns[files.columns.get_loc("file") :])
     shown = files[[name for name in files if name not in own and (name == "backbone" or whole[name].nunique() > 1)]]
-    shown = shown.assign(file=files.file, runs=files.runs, cells=files.cells)
+    point = [name for name in whole if name not in own]
+    most = (
+        whole.groupby(point, dropna=False).runs.transform("max") if point else pd.Series(whole.runs.max(), whole.index)
+    )
+    runs = [
+        f"{made}" if made == of else f"{made} of {of}" for made, of in zip(files.runs, most[files.index], strict=True)
+    ]
+    shown = shown.assign(file=files.file, runs=files.runs if (whole.runs == most).all() else runs, cells=files.cells)
     for name in dict.fromkeys(name for one in all_metrics() for name in one.figures if name in files):
         shown[name] = [figure_text(name, value) for value in files[name]]
     shown["lost"] = [

@@ -73,6 +73,8 @@ def print_table(table: pd.DataFrame, sweep: Path, files: pd.DataFrame | None = N
     if len(losses):
         title = f"exported files, all folds pooled: {metrics_of_frame(losses).drop_unit} against torch"
         show_best(losses, files_shown, title, "pooled_files.csv")
+        if files_shown(losses, losses).runs.dtype == object:
+            console.print("note: files made for some runs alone do not compare with those made for all (column runs).")
         firsts = files.drop_duplicates(["run", "file"])  # as `pooled_files` takes them
         for where in devices_in_words(firsts).values():
             console.print(f"ms: on {where}", markup=False, soft_wrap=True)
@@ -145,7 +147,8 @@ def _with_intervals(folds: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
     figures = {*known, *(f"{name}_{end}" for name in known for end in ("low", "high"))}
     known_columns = figures | {"folds", "seeds", "group", "cells", *TABLE_COLUMNS}
     shown = folds[[name for name in names if name not in known_columns]].copy()
-    counts = [name for name in ("group", "seeds", "cells") if name in folds]
+    unequal = "folds" in whole and whole.folds.nunique() > 1
+    counts = [name for name in ("group", *(["folds"] if unequal else []), "seeds", "cells") if name in folds]
     shown[counts] = folds[counts]
     for name in known:
         shown[name] = [

@@ -118,3 +118,34 @@ def test_of_a_network_without_a_validation_set_the_fastest_sound_file_is_taken(t
     assert advised_kind(record) == "int8"  # twice as fast
     record["exports"]["int8"]["marked"] = "answers 4.0 % unlike torch"
     assert advised_kind(record) == "float32"
+
+
+def test_a_kind_made_for_an_easy_fold_alone_is_not_held_against_all_folds(tmp_path):
+    for fold, macro_f1 in enumerate((0.8, 0.5, 0.6)):
+        add_run(tmp_path, macro_f1, fold=fold, files=("float32", "int8") if fold == 0 else ("float32",))
+    assert front(tmp_path) == {
+        "int8": (False, "made for 1 of 3 runs: means of different runs do not compare"),
+        "float32": (True, ""),
+    }
+
+
+def test_a_network_of_fewer_folds_is_not_held_against_those_of_all(tmp_path):
+    for fold, macro_f1 in enumerate((0.8, 0.5, 0.6)):
+        add_run(tmp_path, macro_f1, fold=fold)
+        if fold != 1:
+            add_run(tmp_path, macro_f1 + 0.05, fold=fold, width=1.0)
+    table = points(collect_files(tmp_path), AXES)
+    assert {*table[table.front].width} == {0.5}
+    assert {*table[table.width == 1.0].left_out} == {"scored on folds 0, 2, others on folds 0, 1, 2"}
+
+
+def test_a_kind_made_for_all_folds_and_timed_for_one_is_worth_its_mean_over_all(tmp_path):
+    for fold, macro_f1 in enumerate((0.8, 0.5, 0.6)):
+        run = add_run(tmp_path, macro_f1, fold=fold)
+        if fold:
+            for kind in ("float32", "int8"):
+                edited(run, kind, latency=[])
+    table = points(collect_files(tmp_path), AXES)
+    timed = table[table.latency_ms.notna()].set_index("file")
+    assert timed.loc["float32", "val/macro_f1"] == pytest.approx(1.9 / 3)
+    assert (timed.left_out == "").all()
