@@ -27,9 +27,10 @@ demo: setup ## render 12 phones, train a grid of 2 backbones x 2 encodings, expo
 export-tflite: setup ## RUN=<folder>: phone files of a run, checked and timed (no RUN: the latest sweep's best)
 	@$(PY) -m export $(if $(RUN),run='"$(RUN)"')
 
-bench-phone: setup ## BENCHMARK_MODEL=<file> [SERIAL= RUN= SWEEP=]: time files on an Android phone over adb
+bench-phone: setup ## BENCHMARK_MODEL=<file> [SERIAL= RUN= SWEEP= MINUTES=]: time files on an Android phone over adb
 	@$(PY) -m export.latency latency=adb $(if $(RUN),run='"$(RUN)"') $(if $(SWEEP),pareto_of='"$(SWEEP)"') \
-	  $(if $(SERIAL),latency.adb.serial='"$(SERIAL)"') $(if $(BENCHMARK_MODEL),latency.adb.benchmark_model='"$(BENCHMARK_MODEL)"')
+	  $(if $(SERIAL),latency.adb.serial='"$(SERIAL)"') $(if $(BENCHMARK_MODEL),latency.adb.benchmark_model='"$(BENCHMARK_MODEL)"') \
+	  $(if $(MINUTES),latency.adb.sustained_s=$$((60 * $(MINUTES))))
 
 phone: setup ## [RUN= SWEEP= HOST=0.0.0.0]: the page for phones: time files, score them, live camera
 	@$(PY) -m web $(if $(RUN),run='"$(RUN)"') $(if $(SWEEP),pareto_of='"$(SWEEP)"') $(if $(HOST),host=$(HOST) https=true)

@@ -13,6 +13,7 @@ from choices import CONF
 from cli.command_line import run_cli, stop_or_report
 from cli.train_schema import register
 from export.check import Check, all_ready, problems
+from export.latency.result import Entry
 from export.latency.selection import files_to_time, keep
 from sweeps.records.run_record import exported_bytes
 from sweeps.records.wandb_export import update_wandb_run
@@ -28,12 +29,13 @@ def main(cfg: DictConfig) -> None:
         all_ready(checks)
         chosen = files_to_time(cfg.run, cfg.pareto_of, cfg.paths.runs, cfg.files)
 
-        from export.latency.result import LatencyError
+        from export.latency.result import LatencyError, merged
         from export.latency.table import print_timings
         from export.runtime import of_file
         from export.trial import try_out
 
-        measured, problem = [], ""
+        measured: dict[tuple[Path, str], list[Entry]] = {}
+        problem = ""
         try:
             for folder, kind in tqdm(chosen if cfg.latency else [], unit="file", leave=False, disable=None):
                 data = exported_bytes(folder, kind)
@@ -42,14 +44,14 @@ def main(cfg: DictConfig) -> None:
                 for measure in instantiate(cfg.latency).values():
                     for entry in measure(data):
                         keep(folder, kind, [entry])
-                        measured.append((folder.name, kind, entry))
+                        measured[folder, kind] = merged(measured.get((folder, kind), []), [entry])
         except LatencyError as error:
             problem = f"error: {error}"
         folders = list(dict.fromkeys(folder for folder, _ in chosen))
         for folder in folders:
             update_wandb_run(folder)
         if measured:
-            print_timings(measured)
+            print_timings([(folder.name, kind, one) for (folder, kind), found in measured.items() for one in found])
         if problem:
             print(problem, file=sys.stderr)
             sys.exit(1)

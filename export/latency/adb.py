@@ -11,10 +11,20 @@ import numpy as np
 from filelock import FileLock
 
 from export.flatbuffer import is_tflite
-from export.latency.benchmark_model import TOOL_LINK, OutputError, RefusedError, Timings, command, operators, parse
+from export.latency.benchmark_model import (
+    TOOL_LINK,
+    OutputError,
+    RefusedError,
+    Timings,
+    command,
+    operators,
+    parse,
+    peak_memory,
+)
 from export.latency.phone import Phone, find_phone, reason
 from export.latency.result import Entry, LatencyError, entry
-from sweeps.records.latency import PARTIAL
+from export.latency.sustained import sustained
+from sweeps.records.latency import PARTIAL, typical_ms
 
 DELEGATES = ("xnnpack", "gpu", "none")
 FOLDER = "/data/local/tmp/gridlite"
@@ -35,8 +45,9 @@ def measure(
     max_rounds: int = 5,
     max_spread: float = 0.05,
     cooldown_s: float = 10.0,
+    sustained_s: float = 0.0,
 ) -> Iterator[Entry]:
-    """Times one file on a phone; each entry is given as soon as it is measured.
+    """Times one file on a phone; each entry is given as soon as it is measured, that of the fastest setting last where it goes on.
 
     Args:
         data: a deployable file.
@@ -50,6 +61,7 @@ def measure(
         max_rounds: at most so many calls of a setting.
         max_spread: two calls in a row whose means differ by no more than this share are steady.
         cooldown_s: pause before every call.
+        sustained_s: so long the fastest setting goes on without a pause, see `sustained`; 0: not at all.
 
     Raises LatencyError for a phone that cannot be used or is unplugged; a refused delegate is told on stderr and left
     out.
@@ -66,7 +78,7 @@ def measure(
     ):
         yield from _measured(
             data, phone, binary, warmup_runs=warmup_runs, runs=runs, threads=threads, delegates=delegates,
-            profile=profile, max_rounds=max_rounds, max_spread=max_spread, cooldown_s=cooldown_s,
+            profile=profile, max_rounds=max_rounds, max_spread=max_spread, cooldown_s=cooldown_s, sustained_s=sustained_s,
         )  # fmt: skip
 
 
@@ -83,8 +95,10 @@ def _measured(
     max_rounds: int,
     max_spread: float,
     cooldown_s: float,
+    sustained_s: float,
 ) -> Iterator[Entry]:
     """As `measure`, on a phone that nobody else measures on."""
+    fastest: tuple[Entry, Callable[[int], float]] | None = None
     about = phone.about()
     abi = about.pop("abi")
     phone.must(f"mkdir -p {FOLDER}")
@@ -98,28 +112,37 @@ def _measured(
         for delegate in delegates:
             for count in threads[:1] if delegate == "gpu" else threads:
 
-                def call(*, profiled: bool, delegate: str = delegate, count: int = count) -> str:
+                def call(*, profiled: bool, delegate: str = delegate, count: int = count, runs: int = runs) -> str:
                     line = command(
                         f"{FOLDER}/benchmark_model", f"{FOLDER}/model.tflite", warmup_runs=warmup_runs, runs=runs,
                         threads=count, delegate=delegate, profile=profiled,
                     )  # fmt: skip
                     return _called(phone, line, abi, delegate)
 
+                def mean(runs: int, call: Callable[..., str] = call, delegate: str = delegate) -> float:
+                    return _mean(_parsed(call(profiled=False, runs=runs), delegate))
+
                 try:
                     timings, steady = _rounds(call, delegate, count, runs, max_rounds, max_spread, cooldown_s)
                     known = "enable_op_profiling" not in timings.unknown_flags
-                    kinds = operators(call(profiled=True)) if profile and known else []
+                    told = call(profiled=True) if profile and known else ""
                 except RefusedError as error:
                     print(f"{about['device']}: {delegate} left out: {error}", file=sys.stderr)
                     continue
                 took = timings.delegation
-                yield entry(
+                measured = entry(
                     **about, runtime=timings.tool, threads=count,
                     delegate=delegate + PARTIAL if delegate == "gpu" and took.partial else delegate,
                     warmup_runs=warmup_runs, runs=timings.runs, times=timings.times,
-                    initialisation_ms=timings.initialisation_ms, peak_memory_bytes=timings.peak_memory_bytes,
-                    steady=steady, operators=kinds, partial=took.partial, cpu_operators=took.cpu_operators,
+                    initialisation_ms=timings.initialisation_ms, peak_memory_bytes=peak_memory(told) or timings.peak_memory_bytes,
+                    steady=steady, operators=operators(told), partial=took.partial, cpu_operators=took.cpu_operators,
                 )  # fmt: skip
+                yield measured
+                if fastest is None or typical_ms(measured) < typical_ms(fastest[0]):
+                    fastest = measured, mean
+        if fastest and sustained_s > 0:
+            measured, again = fastest
+            yield measured | {"sustained": sustained(again, sustained_s, typical_ms(measured)).as_entry()}
     finally:
         phone.run("shell", f"rm -f {FOLDER}/model.tflite")
 
@@ -164,10 +187,7 @@ def _rounds(
     found: list[Timings] = []
     for _ in range(max_rounds):
         time.sleep(cooldown_s)
-        try:
-            found.append(parse(call(profiled=False), delegate=delegate))
-        except OutputError as error:
-            raise LatencyError(str(error)) from None
+        found.append(_parsed(call(profiled=False), delegate))
         _must_know(found[-1], delegate, threads)
         if found[-1].runs not in (0, runs):
             raise LatencyError(f"benchmark_model made {found[-1].runs} runs instead of {runs}")
@@ -176,6 +196,13 @@ def _rounds(
             return found[-1], True
     middle = int(np.argsort([_mean(one) for one in found])[len(found) // 2])
     return found[middle], False
+
+
+def _parsed(output: str, delegate: str) -> Timings:
+    try:
+        return parse(output, delegate=delegate)
+    except OutputError as error:
+        raise LatencyError(str(error)) from None
 
 
 def _must_know(timings: Timings, delegate: str, threads: int) -> None:

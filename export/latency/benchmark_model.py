@@ -82,6 +82,7 @@ def command(
         "graph": graph, "warmup_runs": warmup_runs, "num_runs": runs, "warmup_min_secs": 0, "min_secs": 0,
         "max_secs": 3600, "num_threads": threads, "use_xnnpack": str(delegate == "xnnpack").lower(),
         "use_gpu": str(delegate == "gpu").lower(), "enable_op_profiling": str(profile).lower(),
+        "report_peak_memory_footprint": str(profile).lower(),
     }  # fmt: skip
     return " ".join([shlex.quote(binary), *(f"--{name}={shlex.quote(str(value))}" for name, value in flags.items())])
 
@@ -134,7 +135,7 @@ def parse(output: str, *, delegate: str | None = None) -> Timings:
         times[name] = last.get(name) if last.get(name) is not None or told is None else _ms(told)
     runs = int(result[3].replace(",", "")) if result and result[3] else int(last.get("count", 0))
     flags = frozenset(re.findall(r"--(\w+)", " ".join(UNKNOWN_FLAGS.findall(output))))
-    return Timings(times, runs, initialisation, _peak(output), LITERT if litert else TF_LITE, found, flags)
+    return Timings(times, runs, initialisation, peak_memory(output), LITERT if litert else TF_LITE, found, flags)
 
 
 def parts(output: str) -> list[str]:
@@ -177,7 +178,9 @@ def _statistics(output: str) -> list[dict[str, Any]]:
     return found
 
 
-def _peak(output: str) -> int | None:
+def peak_memory(output: str) -> int | None:
+    """Bytes that the tool's process held at most, of old builds its growth; None where it does not tell."""
+    output = plain(output)
     for pattern in MEMORY:
         if told := pattern.search(output):
             number = next(value for name, value in enumerate(told.groups()) if value and value[0].isdigit())

@@ -19,18 +19,28 @@ def print_timings(measured: list[tuple[str, str, Entry]]) -> None:
         table.add_column(name, overflow="fold")
     for name in ("threads", "ms mean", "p50", "p90", "std", "ready in ms", "MB"):
         table.add_column(name, justify="right")
+    warm = [entry["sustained"] for _, _, entry in measured if "sustained" in entry]
+    if warm:
+        table.add_column(
+            f"after {warm[0]['seconds'] / 60:.0f} min" if warm[0]["seconds"] >= 60 else "sustained", justify="right"
+        )
     for run, kind, entry in measured:
         figures = [_number(entry[f"latency_ms_{name}"]) for name in ("mean", "p50", "p90", "std")]
         memory = entry["peak_memory_bytes"]
         rest = [_number(entry["initialisation_ms"]), "–" if memory is None else f"{memory / 1e6:.1f}"]
         columns = timing_columns(entry)
         where = [kind, device_words(columns), delegate_words(columns), str(entry["threads"])]
-        table.add_row(*([run] if several else []), *where, *figures, *rest)
+        last = [_sustained(entry.get("sustained"))] if warm else []
+        table.add_row(*([run] if several else []), *where, *figures, *rest, *last)
     print_fitting(console, table, ["file", "delegate", "threads", "p50", "device"])
     for _, kind, entry in measured:
         if entry["steady"] is False:
             setting = f"{kind} on {entry['device']}, {entry['delegate']}, {entry['threads']} threads"
             console.print(f"not steady: {setting}: repeated rounds did not agree", markup=False, soft_wrap=True)
+
+
+def _sustained(found: dict[str, Any] | None) -> str:
+    return f"{found['latency_ms']:.2f} ({100 * (found['slowdown'] - 1):+.0f} %)" if found else ""
 
 
 def _number(value: Any) -> str:

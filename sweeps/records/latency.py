@@ -19,11 +19,13 @@ def typical_ms(timed: Record) -> float:
 
 def timing_columns(timed: Record) -> dict[str, Any]:
     """What tables have of an entry: where (device, processor, int8, threads, delegate), on_cpu (operators that the delegate leaves to
-    the CPU's own kernels, `some` where they are not named, empty for none or unknown), latency_ms and latency_ms_mean.
+    the CPU's own kernels, `some` where they are not named, empty for none or unknown), latency_ms and latency_ms_mean, sustained_ms
+    (after minutes without a pause, NaN where that was not measured).
     """
     where = {name: timed.get(name) for name in ("device", "processor", "int8", "threads", "delegate")}
     left = ", ".join(map(str, timed.get("cpu_operators") or ())) or "some"
     ms = {"latency_ms": typical_ms(timed), "latency_ms_mean": timed.get("latency_ms_mean", np.nan)}
+    ms["sustained_ms"] = (timed.get("sustained") or {}).get("latency_ms", np.nan)
     return where | {"on_cpu": left if timed.get("partial") else ""} | ms
 
 

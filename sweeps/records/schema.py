@@ -32,6 +32,10 @@ class _Arm(_Open):
     machine: str | None = None
 
 
+class _Sustained(_Open):
+    latency_ms: float | None = None
+
+
 class _Timing(_Open):
     device: str | None = None
     processor: str | None = None
@@ -42,6 +46,7 @@ class _Timing(_Open):
     cpu_operators: list[str] | None = None
     latency_ms_p50: float | None = None
     latency_ms_mean: float | None = None
+    sustained: _Sustained | None = None
 
 
 class _Export(_Open):

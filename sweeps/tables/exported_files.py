@@ -33,6 +33,7 @@ FILE_COLUMNS = (
     "on_cpu",
     "latency_ms",
     "latency_ms_mean",
+    "sustained_ms",
     "marked",
     "arm_same",
     "arm_machine",

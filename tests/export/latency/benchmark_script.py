@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Stands for `benchmark_model` on a scripted phone: really runs the file, and words its figures as the real one does.
 
-`wording` beside it: new, old, older or litert; `gpu` beside it: refuse, fall_back, partial, or nothing, which lets it pass.
+`wording` beside it: new, old, older or litert; `gpu` beside it: refuse, fall_back, partial, or nothing, which lets it pass; `warms_up`
+beside it: every call sleeps so many ms longer before each image than the call before.
 """
 
 import sys
@@ -15,6 +16,9 @@ here = Path(__file__).parent
 flags = dict(word.removeprefix("--").split("=", 1) for word in sys.argv[1:])
 wording = (here / "wording").read_text() if (here / "wording").exists() else "new"
 gpu = (here / "gpu").read_text() if (here / "gpu").exists() else ""
+calls = here / "calls"
+calls.write_text(str(int(calls.read_text()) + 1 if calls.exists() else 1))
+pause = 1e-3 * float((here / "warms_up").read_text()) * int(calls.read_text()) if (here / "warms_up").exists() else 0.0
 print("STARTING!")
 if flags["use_gpu"] == "true" and gpu == "refuse":
     print("ERROR: Failed to apply GPU delegate.", file=sys.stderr)
@@ -42,6 +46,7 @@ def timed(count):
     us = []
     for _ in range(count):
         began = time.perf_counter()
+        time.sleep(pause)
         interpreter.invoke()
         us.append(1e6 * (time.perf_counter() - began))
     return np.array(us)
@@ -65,6 +70,8 @@ if wording == "new":
           f"Warmup (avg): {warmup.mean():g}, Inference (avg): {runs.mean():g}")  # fmt: skip
     print("INFO: Note: as the benchmark tool itself affects memory footprint, the following is only APPROXIMATE.")
     print("INFO: Memory footprint delta from the start of the tool (MB): init=2.5 overall=4.25")
+    if flags["report_peak_memory_footprint"] == "true":
+        print("INFO: Overall peak memory footprint (MB) via periodic monitoring: 11.5")
 elif wording == "litert":
     print(f"========== BENCHMARK RESULTS ==========\nINFO: Model initialization: {init / 1e3:.2f} ms")
     print(f"INFO: Inference (avg):      {runs.mean() / 1e3:.4f} ms ({len(runs)} runs)")

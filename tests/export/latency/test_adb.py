@@ -92,7 +92,8 @@ def test_every_setting_of_a_phone_gets_an_entry(plugged, binary, data):
         assert 0 < one["latency_ms_min"] <= one["latency_ms_p50"]
         assert one["latency_ms_min"] <= one["latency_ms_mean"]
         assert one["initialisation_ms"] > 0
-        assert one["peak_memory_bytes"] == round(4.25 * 2**20)
+        assert one["peak_memory_bytes"] == round(11.5 * 2**20)
+        assert "sustained" not in one
         assert [(kind["operator"], kind["count"], kind["ms"], kind["share"]) for kind in one["operators"]] == [
             ("CONV_2D", 3, 1.2, 0.6), ("Convolution (NHWC, F32)", 1, 0.7, 0.35), ("SOFTMAX", 1, 0.1, 0.05),
         ]  # fmt: skip
@@ -100,6 +101,26 @@ def test_every_setting_of_a_phone_gets_an_entry(plugged, binary, data):
     assert len(calls) == 4 * 3  # two rounds that agree, and the profile
     assert all("--warmup_runs=10 --num_runs=100 --warmup_min_secs=0 --min_secs=0" in line for line in calls)
     assert not (phone.folder / "gridlite" / "model.tflite").exists()
+
+
+def test_a_phone_that_warms_up_is_told_by_how_much_it_slows_down(plugged, binary, data, capsys):
+    set_up(plugged(), warms_up="4")
+    settings = QUICK | {"threads": [1, 2], "runs": 3, "warmup_runs": 1}
+    first, *others, last = measure(data, benchmark_model=binary, max_rounds=1, sustained_s=1.5, **settings)
+    assert ("sustained" in first, [one["threads"] for one in (first, *others)]) == (False, [1, 2])
+    assert {name: last[name] for name in ("threads", "delegate")} == {
+        "threads": 1,
+        "delegate": "xnnpack",
+    }  # the faster, cooler one
+    found = last["sustained"]
+    assert found["ms"] == sorted(found["ms"])
+    assert found["seconds"] == pytest.approx(found["at_s"][-1], abs=0.1)
+    assert found["seconds"] >= 1.5
+    assert found["latency_ms"] == pytest.approx(found["ms"][-1], rel=0.2)
+    assert found["slowdown"] > 1.2
+    assert merged([first, *others], [last]) == [last, *others]
+    print_timings([("run", "int8", last)])
+    assert f"(+{100 * (found['slowdown'] - 1):.0f} %)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("wording", ["old", "older"])
