@@ -31,7 +31,8 @@ def main(cfg: DictConfig) -> None:
         if words := doubt_of(file):
             print(f"note: {words}")
         rules, corners = OmegaConf.to_container(cfg.rules), cfg.corners and list(cfg.corners)
-        found = grade_photo(Path(cfg.photo), file, rules, corners)  # type: ignore[arg-type]
+        picture = Path(cfg.picture) if cfg.picture else None
+        found = grade_photo(Path(cfg.photo), file, rules, corners, picture)  # type: ignore[arg-type]
         columns = 1 + max(cell["col"] for cell in found["cells"])
         width = max(len(cell["label"]) for cell in found["cells"])
         for at in range(0, len(found["cells"]), columns):
@@ -40,10 +41,13 @@ def main(cfg: DictConfig) -> None:
         if cfg.json:
             write_whole(Path(cfg.json), json.dumps(found, indent=1))
             print(f"json: {cfg.json}")
+        if cfg.picture:
+            print(f"picture: {cfg.picture}")
 
 
 def file_of(run: Path, kind: str | None) -> Path:
-    """A .tflite file itself, or the named kind of a run's files; None takes the one that `advised_kind` gives.
+    """A .tflite file itself, or the named kind of a run's files; None takes the one that `advised_kind` gives, and of a run
+    without files its folder.
 
     Raises RecordError where the run has no such file, or it is no longer the one that was scored.
     """
@@ -51,6 +55,8 @@ def file_of(run: Path, kind: str | None) -> Path:
         return run
     record = read_record(run)
     made = [name for name in record.get("exports", {}) if in_apps(record, name)]
+    if kind is None and not made:
+        return run
     wanted = kind or advised_kind(record)
     if wanted is None or wanted not in made:
         have = f"it has {', '.join(made)}" if made else "it has no files; `make export-tflite RUN=...` makes them"

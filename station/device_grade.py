@@ -12,9 +12,9 @@ import numpy.typing as npt
 from datamodules.base.pixels import resize
 from datamodules.images.decoding import decode
 from datamodules.screens.grid import Grid, check_corners, cut_cells
-from export.runtime import of_file, read_file
-from export.trial import try_out
-from tasks.grading_files import GradeModel
+from station.picture import FORMATS, draw_grades
+from storage.whole_file import replaced
+from tasks.grading import RunGrader, grader_of
 
 
 class GradingError(ValueError):
@@ -57,15 +57,20 @@ def device_grade(cells: Sequence[str], rules: Sequence[Rule]) -> str:
 
 
 def grade_photo(
-    photo: Path, file: Path, rules: Sequence[Mapping[str, Any]], corners: Sequence[float] | None = None
+    photo: Path,
+    network: Path,
+    rules: Sequence[Mapping[str, Any]],
+    corners: Sequence[float] | None = None,
+    picture: Path | None = None,
 ) -> dict[str, Any]:
     """Grades every cell of a photographed phone.
 
     Args:
         photo: an image file.
-        file: an exported file whose metadata has a grid.
+        network: an exported file, or the folder of a run, which grades by torch; trained on the cells of phones.
         rules: see conf/rules.
         corners: x and y of four corners in pixels, clockwise from the start of the upper short side; None finds them.
+        picture: a file for the photo with its cells coloured, see `station.picture`.
 
     Returns:
         photo, file, corners (4 × 2), cells (row, col, label, grade, probabilities, in the grid's order), grade (the
@@ -74,36 +79,42 @@ def grade_photo(
     Raises GradingError, DataError, FileError, or OutlineError where no phone was found that can be trusted.
 
     """
-    data, described = read_file(file)
-    if not described.get("grid"):
-        raise GradingError(f"{file}: grades whole pictures, not the cells of a phone; predict.py uses it")
-    settings = described["grid"]
+    grader = grader_of(network)
+    settings = grader.preprocessing.get("grid")
+    if not settings:
+        raise GradingError(f"{network}: grades whole pictures, not the cells of a phone; predict.py uses it")
     grid = Grid(settings["columns"], settings["rows"], settings["cell_px"])
-    followed = read_rules(rules, described["labels"])
-    with of_file(file):
-        try_out(data)
-        model = GradeModel(data)
-    picture = decode(photo)
+    followed = read_rules(rules, grader.labels)
+    if picture is not None and picture.suffix.lower() not in FORMATS:
+        raise GradingError(f"picture={picture}: want a name that ends in {' or '.join(FORMATS)}")
+    if isinstance(grader, RunGrader):
+        _ = grader.module  # whose loading is no part of the time
+    pixels = decode(photo)
     began = time.perf_counter()
-    quad = _given(corners, picture.shape[1], picture.shape[0]) if corners is not None else _found(picture, grid)
-    side = int(described["resolution"])
-    cells = [resize(cell, (side, side)) for cell in cut_cells(picture, quad, grid)]
-    grades, probabilities = model.grade(cells)
+    quad = _given(corners, pixels.shape[1], pixels.shape[0]) if corners is not None else _found(pixels, grid)
+    side = grader.resolution
+    grades, probabilities = grader.grade(
+        np.stack([resize(cell, (side, side)) for cell in cut_cells(pixels, quad, grid)])
+    )
     seconds = time.perf_counter() - began
-    names = [described["labels"][grade] for grade in grades]
-    return {
+    names = [grader.labels[grade] for grade in grades]
+    found = {
         "photo": str(photo),
-        "file": str(file),
+        "file": str(network),
         "corners": [[round(float(x), 1), round(float(y), 1)] for x, y in quad],
         "cells": [
             {"row": at // grid.columns, "col": at % grid.columns, "label": names[at], "grade": int(grades[at]),
              "probabilities": {name: round(float(share), 5)
-                               for name, share in zip(described["labels"], probabilities[at], strict=True)}}
+                               for name, share in zip(grader.labels, probabilities[at], strict=True)}}
             for at in range(grid.cells)
         ],
         "grade": device_grade(names, followed),
         "seconds": round(seconds, 4),
     }  # fmt: skip
+    if picture is not None:
+        with replaced(picture) as unfinished:
+            draw_grades(pixels, found, grader.labels, grid).save(unfinished, FORMATS[picture.suffix.lower()])
+    return found
 
 
 def _found(picture: npt.NDArray[np.uint8], grid: Grid) -> npt.NDArray[np.float64]:

@@ -1,6 +1,7 @@
 """From cells to a device's grade, and a photographed phone as a command."""
 
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -12,6 +13,7 @@ from datamodules.images.decoding import decode
 from datamodules.screens.grid import Grid, cut_cells
 from datamodules.screens.photo_folder import read_photo_folder
 from station.device_grade import GradingError, device_grade, grade_photo, read_rules
+from station.picture import LONGEST, PANEL, cell_outlines, colour_of
 from sweeps.analysis.recommendation import advised_kind
 from sweeps.records.run_record import find_runs, read_record
 from tasks.grading_files import GradeModel
@@ -113,6 +115,38 @@ def test_the_command_prints_a_grid_and_writes_the_json(folder, photo, tmp_path):
     assert len(found["cells"]) == 15
 
 
+def test_the_picture_colours_each_cell_by_its_grade(folder, photo, tmp_path):
+    path, corners = photo
+    drawn = tmp_path / "graded.png"
+    done = grade(f"photo={path}", f"run={folder}", f"corners={corners.ravel().round(1).tolist()}", f"json={tmp_path}/out.json",
+                 f"picture={drawn}")  # fmt: skip
+    assert f"picture: {drawn}" in done.stdout
+    found = json.loads((tmp_path / "out.json").read_text())
+    before, after = decode(path).astype(float), decode(drawn).astype(float)
+    scale = LONGEST / max(before.shape[:2])
+    assert after.shape[1] == round(before.shape[1] * scale) + PANEL
+    before = cv2.resize(before, (round(before.shape[1] * scale), round(before.shape[0] * scale)))
+    for cell, outline in zip(found["cells"], cell_outlines(corners, Grid(3, 5, 64)), strict=True):
+        inner = np.round((0.85 * outline + 0.15 * outline.mean(axis=0)) * scale).astype(int)
+        x, y = inner[0]
+        wanted = np.array(colour_of(cell["grade"], len(LABELS)))
+        share = (46 if cell["grade"] == 0 else 72) / 255
+        np.testing.assert_allclose(after[y, x], (1 - share) * before[y, x] + share * wanted, atol=12)
+
+
+def test_a_run_without_files_grades_by_its_checkpoint(folder, photo, tmp_path):
+    path, corners = photo
+    bare = tmp_path / folder.name
+    shutil.copytree(folder, bare)
+    record = json.loads((bare / "record.json").read_text())
+    del record["exports"]
+    (bare / "record.json").write_text(json.dumps(record))
+    where = corners.ravel().tolist()
+    by_torch, by_file = (grade_photo(path, one, RULES, where) for one in (bare, folder / "export" / "float32.tflite"))
+    assert [cell["grade"] for cell in by_torch["cells"]] == [cell["grade"] for cell in by_file["cells"]]
+    assert grade(f"photo={path}", f"run={bare}", f"corners={where}").stdout.splitlines()[-1].endswith(f"{bare.name})")
+
+
 def test_a_file_that_was_changed_after_it_was_scored_grades_nothing(folder, photo):
     file = folder / "export" / f"{advised_kind(read_record(folder))}.tflite"
     whole = file.read_bytes()
@@ -132,6 +166,10 @@ def test_a_file_that_was_changed_after_it_was_scored_grades_nothing(folder, phot
         (
             ["photo={photo}", "run={run}", "file=int9"],
             "error: {run}: no int9 file; it has float32, float16, dynamic, int8",
+        ),
+        (
+            ["photo={photo}", "run={run}", "picture=graded.gif"],
+            "error: picture=graded.gif: want a name that ends in .jpg or .png",
         ),
         (["photo={photo}", "run={run}", "corners=[1,2,3]"], "error: corners: 3 numbers; want x and y of four corners"),
         (

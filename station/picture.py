@@ -1,0 +1,93 @@
+"""A graded photo as a picture: each cell in the colour of its grade, and what the colours mean."""
+
+import colorsys
+from collections import Counter
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from datamodules.screens.grid import Grid, straightening
+
+FORMATS = {".jpg": "JPEG", ".png": "PNG", ".jpeg": "JPEG"}
+"""How a picture's name may end."""
+LONGEST = 1200
+"""Side of the photo, pixels."""
+PANEL = 420
+"""Width of the legend beside it, pixels."""
+INK, SOFT, PAPER = (33, 37, 41), (108, 117, 125), (255, 255, 255)
+
+
+def colour_of(grade: int, count: int) -> tuple[int, int, int]:
+    """RGB, 0 to 255: green for the first of `count` grades, red for the last, as the pages have it."""
+    hue = (130 - 130 * grade / max(count - 1, 1)) / 360
+    red, green, blue = (round(255 * share) for share in colorsys.hls_to_rgb(hue, 0.45, 0.75))
+    return red, green, blue
+
+
+def cell_outlines(corners: npt.NDArray[np.float64], grid: Grid) -> npt.NDArray[np.float64]:
+    """Corners of each cell in the photo, `(rows · columns, 4, 2)` pixels, row by row."""
+    by = straightening(corners, grid)
+    side = grid.cell_px * by.factor
+    corner = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
+    places = np.array([[col, row] for row in range(grid.rows) for col in range(grid.columns)])
+    points = (places[:, None] + corner) * side - 0.5  # centres of pixels lie at whole numbers
+    back = np.linalg.inv(by.transform)
+    found = cv2.perspectiveTransform(points.reshape(1, -1, 2).astype(np.float64), back)
+    return np.asarray(found, np.float64).reshape(-1, 4, 2) + 0.5
+
+
+def draw_grades(photo: npt.NDArray[np.uint8], found: dict[str, Any], labels: list[str], grid: Grid) -> Image.Image:
+    """The photo with its cells coloured and a legend.
+
+    Args:
+        photo: RGB `(H, W, 3)`.
+        found: as `grade_photo` gives it.
+        labels: names of the grades, in their order.
+        grid: of the cells.
+
+    """
+    scale = LONGEST / max(photo.shape[:2])
+    size = round(photo.shape[1] * scale), round(photo.shape[0] * scale)
+    picture = Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS).convert("RGBA")
+    above = Image.new("RGBA", size)
+    draw = ImageDraw.Draw(above)
+    outlines = cell_outlines(np.asarray(found["corners"], np.float64), grid) * scale
+    for cell, outline in zip(found["cells"], outlines, strict=True):
+        _draw_cell(draw, cell, outline, len(labels))
+    whole = Image.new("RGB", (size[0] + PANEL, max(size[1], 130 + 56 * len(labels))), PAPER)
+    whole.paste(Image.alpha_composite(picture, above).convert("RGB"))
+    _draw_legend(ImageDraw.Draw(whole), found, labels, size[0] + 32)
+    return whole
+
+
+def _draw_cell(draw: ImageDraw.ImageDraw, cell: dict[str, Any], outline: npt.NDArray[np.float64], count: int) -> None:
+    colour = colour_of(cell["grade"], count)
+    points = [(float(x), float(y)) for x, y in outline]
+    draw.polygon(points, fill=(*colour, 46 if cell["grade"] == 0 else 72))
+    draw.line([*points, points[0]], fill=(255, 255, 255, 190), width=2)
+    height = float(np.linalg.norm(outline[3] - outline[0]))
+    text = f"{cell['label']}\n{100 * max(cell['probabilities'].values()):.0f} %"
+    font = ImageFont.load_default(max(10.0, min(height / 6, float(np.linalg.norm(outline[1] - outline[0])) / 8)))
+    x, y = outline.mean(axis=0)
+    draw.multiline_text(
+        (x, y), text, (255, 255, 255, 255), font, anchor="mm", align="center", stroke_width=2, stroke_fill=(*INK, 200)
+    )
+
+
+def _draw_legend(draw: ImageDraw.ImageDraw, found: dict[str, Any], labels: list[str], left: int) -> None:
+    counts = Counter(cell["label"] for cell in found["cells"])
+    draw.text((left, 40), found["grade"], INK, ImageFont.load_default(40))
+    draw.text((left, 92), f"{len(found['cells'])} cells", SOFT, ImageFont.load_default(20))
+    for at, label in enumerate(labels):
+        top = 140 + 48 * at
+        draw.rounded_rectangle((left, top, left + 28, top + 28), 6, colour_of(at, len(labels)))
+        draw.text(
+            (left + 44, top + 14),
+            f"{label}: {counts[label]}",
+            INK if counts[label] else SOFT,
+            ImageFont.load_default(22),
+            anchor="lm",
+        )
