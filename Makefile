@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 
 need = @[ -n "$($(1))" ] || { echo "error: $(1) is missing: make $@ $(1)=$(2)" >&2; exit 2; }
 
-.PHONY: help setup demo annotate agreement doubtful import-labels export-labels try export-tflite bench-phone phone arm study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock docs bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-held-out bench-leakage bench-stack bench-shackles bench-allocation clean
+.PHONY: help setup demo annotate agreement doubtful import-labels export-labels try export-tflite bench-phone phone arm zoo study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock docs bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-held-out bench-leakage bench-stack bench-shackles bench-allocation clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -37,6 +37,10 @@ phone: setup ## [RUN= SWEEP= HOST=0.0.0.0]: the page for phones: time files, sco
 
 arm: setup ## once: an arm64 Python with LiteRT in .cache/arm, for latency=arm (needs qemu-user-static, apt)
 	@$(PY) -m export.arm
+
+zoo: setup ## train the networks that come with gridlite again, on phones that it renders (25 minutes)
+	@$(PY) train.py -m +sweep=zoo
+	@$(PY) -m zoo.pack runs/zoo
 
 study: setup ## STUDY=reduced|full, PHOTOS=<folder>: the whole study; the same again goes on (hours)
 	@$(PY) -m pipelines study study=$(or $(STUDY),reduced) $(if $(PHOTOS),photos='"$(PHOTOS)"')

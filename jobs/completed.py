@@ -9,6 +9,7 @@ from typing import Any
 from hydra.utils import instantiate
 
 from choices import ROOT, conf_folders
+from jobs.initial_weights import KEY, ZOO, zoo_network
 from jobs.source_runs import checkpoint_of, content_of, matching
 from jobs.trusted_config import trusted_config
 from storage.inside import inside
@@ -62,7 +63,7 @@ def _ended_well(folder: Path, record: Record) -> bool:
     ):
         return False  # weights may have come since
     begun = record.get("initial_weights", {})
-    if begun.get("origin") == "run" and begun["sha256"] not in _runs_at(str(record["config"]["backbone"]["weights"])):
+    if begun.get("origin") in ("run", "zoo") and begun["sha256"] not in _runs_at(record):
         return False  # that run has been trained anew
     files = record.get("exports", {}).values()
     return record["status"] == Status.DONE and all(
@@ -70,9 +71,15 @@ def _ended_well(folder: Path, record: Record) -> bool:
     )
 
 
-def _runs_at(name: str) -> list[str]:
-    """What the checkpoints of the runs hold that a start names."""
-    return [content_of(checkpoint_of("backbone.weights", folder)[1]) for folder in matching("backbone.weights", name)]
+def _runs_at(record: Record) -> list[str]:
+    """What the checkpoints of the runs hold that a record's start names."""
+    config = record["config"]
+    name = str(config["backbone"]["weights"])
+    if name == ZOO:
+        folders = [zoo_network(str(config["backbone"]["spec"]["name"]), float(config["width"]))]
+    else:
+        folders = matching(KEY, name)
+    return [content_of(checkpoint_of(KEY, folder)[1]) for folder in folders]
 
 
 def _data(records: list[Record]) -> list[tuple[dict[str, Any], str]]:

@@ -7,6 +7,7 @@ import os
 import sys
 import zipfile
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,11 @@ from hydra.utils import instantiate
 
 from cli.command_line import in_grid
 from datamodules.base.errors import DataError
+from jobs.initial_weights import zoo_network
 from jobs.job import Job
 from jobs.shipped_checkpoint import check_patience, unvalidated_classes
 from jobs.validation import tasks_of
+from lightning_modules.backbones.spec import WeightsError
 from metrics.against_baseline import doubt_of_record
 from metrics.figures import figure_text
 from sweeps.records.environment import processor, versions
@@ -178,9 +181,16 @@ def say_start(job: Job, samples: "Samples") -> None:
         _said.add(what)
         print(
             f"WARNING: {what} starts from RANDOM weights: no ImageNet weights in {job.cfg.paths.weights}, the hub's cache "
-            "or on the hub (backbone.weights=imagenet insists, none silences this)",
+            f"or on the hub (backbone.weights=imagenet insists, none silences this{_zoo(job)})",
             file=sys.stderr,
         )
+
+
+def _zoo(job: Job) -> str:
+    with suppress(WeightsError):
+        zoo_network(job.spec.name, float(job.cfg.width))
+        return ", zoo starts from one trained on rendered phones"
+    return ""
 
 
 def _unvalidated(samples: "Samples") -> list[str]:

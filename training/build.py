@@ -53,7 +53,7 @@ def _module(cfg: DictConfig, start: InitialWeights, num_classes: int, settings: 
     head = partial_from_config(cfg.encoding, NON_HEAD_KEYS, "encoding")(num_classes=num_classes)
     task: Task = built("task", cfg.task)
     module = task.module(build_backbone(cfg, start), head, settings)
-    if start.origin == "run" and start.path is not None and start.load_head:
+    if start.whole_network and start.path is not None and start.load_head:
         from lightning_modules.checkpoints import take_over_above
 
         take_over_above(module, start.path)
@@ -65,7 +65,7 @@ def build_backbone(cfg: DictConfig, start: InitialWeights) -> "Backbone":
     backbone: Backbone = partial_from_config(cfg.backbone, ("spec", "weights"), "backbone")(
         width=cfg.width, start=start
     )
-    if start.origin == "run" and start.path is not None:
+    if start.whole_network and start.path is not None:
         from lightning_modules.checkpoints import take_over_backbone
 
         take_over_backbone(backbone, start.path)

@@ -35,7 +35,7 @@ class Backbone(nn.Module):
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.eps = start.eps
-        if start.path is not None and start.origin != "run":  # of which `take_over_backbone` knows
+        if start.path is not None and not start.whole_network:  # of which `take_over_backbone` knows
             load_weights(network, start.path, unused)
         info: list[dict[str, Any]] = list(network.feature_info)  # type: ignore[arg-type]
         self.strides = tuple(int(stage["reduction"]) for stage in info)

@@ -53,7 +53,7 @@ def resolve_initial_weights(
 def _from_file(spec: BackboneSpec, width: float, path: Path) -> InitialWeights:
     if not path.is_file():
         raise WeightsError(
-            f"backbone.weights={path}: no such file; want a .safetensors file, a run's folder, auto, imagenet or none"
+            f"backbone.weights={path}: no such file; want a .safetensors file, a run's folder, auto, imagenet, zoo or none"
         )
     if path.suffix != ".safetensors":
         raise WeightsError(f"backbone.weights={path}: want a .safetensors file")

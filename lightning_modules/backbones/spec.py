@@ -79,7 +79,7 @@ class InitialWeights:
     """Where training starts from, resolved."""
 
     origin: str
-    """`imagenet`, `file`, `random`, or `run`: another run's whole network."""
+    """`imagenet`, `file`, `random`, or of another run's whole network `run`, of one that comes with gridlite `zoo`."""
     padding: str
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
@@ -91,6 +91,11 @@ class InitialWeights:
     """What batch normalisation adds to the variance."""
     load_head: bool = False
     """Whether a run's head is loaded as well as its backbone."""
+
+    @property
+    def whole_network(self) -> bool:
+        """Whether `path` is a checkpoint of a network, not the weights of a backbone alone."""
+        return self.origin in ("run", "zoo")
 
     @property
     def identity(self) -> dict[str, str]:
