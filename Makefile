@@ -19,10 +19,8 @@ setup: $(STAMP) ## make .venv with the pinned packages (the other targets do it 
 $(STAMP): requirements.lock .ci/setup
 	@bash .ci/setup
 
-demo: setup ## render 12 phones, train a grid of 2 backbones x 2 encodings, export the best (minutes)
-	@$(PY) train.py -m experiment=demo backbone=mobilenetv2,mobilenetv3_small encoding=one_hot,ordinal \
-	  augmentation=light imbalance=none paths.runs=$(DEMO_RUNS)
-	@$(PY) -m export paths.runs=$(DEMO_RUNS)
+demo: setup ## draw phones, grade one, train a small grid from the zoo's networks, export, report (minutes)
+	@$(PY) -m pipelines demo paths.runs=$(DEMO_RUNS)
 
 export-tflite: setup ## RUN=<folder>: phone files of a run, checked and timed (no RUN: the latest sweep's best)
 	@$(PY) -m export $(if $(RUN),run='"$(RUN)"')

@@ -218,6 +218,22 @@ class QuickstartConfig:
 
 
 @dataclass
+class DemoConfig:
+    """What `python -m pipelines demo` reads."""
+
+    network: str = MISSING
+    """Of the zoo, by which the first photo is graded."""
+    references: list[str] = field(default_factory=list)
+    """Words of `train.py -m`, whose runs stand beside the grid."""
+    grid: list[str] = field(default_factory=list)
+    """Words of `train.py -m`."""
+    sweep_name: str = "demo"
+    """Folder under paths.runs."""
+    paths: Any = MISSING
+    """Folders: paths.runs, paths.data, paths.weights, paths.cache."""
+
+
+@dataclass
 class StudyStages:
     """What a study consists of."""
 

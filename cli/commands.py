@@ -50,6 +50,12 @@ COMMANDS = {
         ("python -m pipelines study", "python -m pipelines study study=full photos=<folder>"),
         "StudyConfig",
     ),
+    "demo": Command(
+        "python -m pipelines demo",
+        "Draws phones, grades one, trains a small grid from the networks that come along, exports, reports.",
+        ("python -m pipelines demo",),
+        "DemoConfig",
+    ),
     "quickstart": Command(
         "python -m pipelines quickstart",
         "Goes from a folder of class folders to a file for a phone: looks, probes, trains, exports, reports.",

@@ -152,4 +152,5 @@ def register() -> None:
     store.store(name="annotate_schema", node=command_schemas.AnnotateConfig)
     store.store(name="grade_schema", node=command_schemas.GradeConfig)
     store.store(name="study_schema", node=command_schemas.StudyConfig)
+    store.store(name="demo_schema", node=command_schemas.DemoConfig)
     store.store(name="quickstart_schema", node=command_schemas.QuickstartConfig)

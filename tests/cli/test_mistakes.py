@@ -158,8 +158,8 @@ def test_an_empty_value_is_a_missing_one(words, answer):
 @pytest.mark.parametrize(
     ("room", "words", "wanted"),
     [
-        ("pipelines", [], "python -m pipelines: want one of study, quickstart, probe, cross"),
-        ("pipelines", ["nosuch"], "python -m pipelines nosuch: want one of study, quickstart, probe, cross"),
+        ("pipelines", [], "python -m pipelines: want one of study, demo, quickstart, probe, cross"),
+        ("pipelines", ["nosuch"], "python -m pipelines nosuch: want one of study, demo, quickstart, probe, cross"),
         ("station", ["photo=x"], "python -m station photo=x: want one of grade"),
         ("sweeps", [], "python -m sweeps: want one of status, table, report, wandb"),
         ("sweeps", ["tabel"], "python -m sweeps tabel: want one of status, table, report, wandb"),

@@ -1,0 +1,86 @@
+"""The whole way in some minutes, on phones that are drawn first: `make demo`."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import hydra
+import numpy as np
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from choices import CONF, ROOT
+from cli.command_line import quoted, stop_or_report
+from cli.train_schema import register
+from pipelines.quickstart import call, report
+
+if TYPE_CHECKING:
+    from datamodules.phone_photos import Cells
+
+DATA = ["experiment=demo"]
+"""Which phones, and how long a training is."""
+
+register()
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="demo")
+def main(cfg: DictConfig) -> None:
+    """Runs all of it; the same command again goes on where it was. Exits with 1 when any part failed."""
+    runs = Path(cfg.paths.runs)
+    with stop_or_report(runs):
+        sweep = runs / cfg.sweep_name
+        with step("drawing phones"):
+            samples = drawn(cfg)
+        photo = most_damaged(samples)
+        with step(f"grading one of them by {cfg.network}"):
+            sweep.mkdir(parents=True, exist_ok=True)
+            words = [
+                quoted("photo", photo.resolve()),
+                f"run={cfg.network}",
+                quoted("picture", (sweep / "graded.jpg").resolve()),
+            ]
+            failed = (
+                subprocess.run([sys.executable, "-m", "station", "grade", *words], cwd=ROOT, check=False).returncode
+                != 0
+            )
+        for title, lines in (
+            ("training what the grid is held against", cfg.references),
+            ("training the grid", cfg.grid),
+        ):
+            with step(title):
+                for words in lines:
+                    failed |= call(cfg, sweep, ["train.py"], ["-m", *DATA, *words.split()]) != 0
+        report(sweep)
+    if failed:
+        sys.exit(1)
+
+
+@contextmanager
+def step(title: str) -> Iterator[None]:
+    """Says what is being done, and afterwards how long it took."""
+    print(f"\n{title}", flush=True)
+    began = time.monotonic()
+    yield
+    print(f"({title}: {time.monotonic() - began:.0f} s)", flush=True)
+
+
+def drawn(cfg: DictConfig) -> "Cells":
+    """The demo's phones; drawn where they are not yet."""
+    settings = OmegaConf.load(CONF / "datamodule" / "synthetic_screens.yaml")
+    own = OmegaConf.load(CONF / "experiment" / "demo.yaml").datamodule
+    settings = OmegaConf.merge(settings, own, {"folder": cfg.paths.data, "cache": cfg.paths.cache, "fold": 0})
+    samples: Cells = instantiate(settings).load()
+    return samples
+
+
+def most_damaged(samples: "Cells") -> Path:
+    """Of the photos of the test set's phones the one with most different grades, of equal ones the first."""
+    table = samples.table[samples.table.part == "test"]
+    photos = table["sample"].str.replace(r"_r\d+_c\d+$", "", regex=True)
+    kinds = table.label.groupby(photos, sort=True).nunique()
+    name = str(kinds.index[int(np.argmax(kinds))])
+    return next(path for path in samples.folder.files if path.stem == name)
