@@ -13,7 +13,16 @@ from cli.train_schema import register
 from export.run import export_within
 from jobs.export_queue import enqueue, queue_active
 from jobs.job import Job, make_job
-from jobs.run_state import check_amounts, opening, prepare_resume, samples_of, say_end, say_start, skip_reason
+from jobs.run_state import (
+    check_amounts,
+    opening,
+    prepare_resume,
+    samples_of,
+    say_end,
+    say_skipped,
+    say_start,
+    skip_reason,
+)
 from sweeps.records.journal import mark_job_begun
 from sweeps.records.run_record import Record, Status, failure_recorded, hold, is_done, update_record
 from sweeps.records.wandb_export import finish_wandb_run
@@ -62,7 +71,7 @@ def train(job: Job) -> None:
     began = time.perf_counter()
     samples = samples_of(job)
     if ended := skip_reason(job, samples.fingerprint):
-        print(f"{ended}: {job.folder}")
+        say_skipped(job, ended)
         return
     whole: Record = {}
     if job.cfg.fit != "fold":

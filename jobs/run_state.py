@@ -24,6 +24,7 @@ from lightning_modules.backbones.spec import WeightsError
 from metrics.against_baseline import doubt_of_record
 from metrics.figures import figure_text
 from sweeps.records.environment import processor, versions
+from sweeps.records.journal import mark_job_failed
 from sweeps.records.run_record import Record, RecordError, Status, read_record
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 SAID_BEFORE = "GRIDLITE_NOTES_SAID"
 """Environment variable: fingerprint of data whose notes a command has said before it called this one."""
+FAILED_BEFORE = "failed before"
 
 _said: set[str] = set()
 
@@ -64,7 +66,14 @@ def skip_reason(job: Job, fingerprint: str) -> str:
             f"{folder}: holds a run on {other}; give this data a sweep_name of its own, or overwrite=true to replace it"
         )
     why = failed_before(folder, fingerprint) if in_grid() and not (cfg.retry_failed or cfg.overwrite) else ""
-    return f"failed before (retry_failed=true tries again): {why}" if why else ""
+    return f"{FAILED_BEFORE} (retry_failed=true tries again): {why}" if why else ""
+
+
+def say_skipped(job: Job, reason: str) -> None:
+    """Says what `skip_reason` gave; a point that is not tried again has failed in this command as well: it is not there."""
+    print(f"{reason}: {job.folder}")
+    if reason.startswith(FAILED_BEFORE):
+        mark_job_failed(job.folder.name)
 
 
 LOOKED_AT = 200

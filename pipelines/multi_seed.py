@@ -14,7 +14,7 @@ from cli.command_line import in_grid, stop_or_report
 from export.run import export_within
 from jobs.export_queue import enqueue, queue_active
 from jobs.job import Job, make_job
-from jobs.run_state import samples_of, say_start, skip_reason
+from jobs.run_state import samples_of, say_skipped, say_start, skip_reason
 from sweeps.records.run_record import (
     RecordError,
     RunIsBusyError,
@@ -100,7 +100,7 @@ def _train(runs: list[Job]) -> bool:
     for one in runs:
         with _reported(one) as good:
             if ended := skip_reason(one, samples.fingerprint):
-                print(f"{ended}: {one.folder}")
+                say_skipped(one, ended)
             else:
                 left.append(one)
         failed |= not good

@@ -72,12 +72,12 @@ def test_changed_data_is_seen_though_the_command_was_through(place, first, tmp_p
 
 @pytest.mark.slow
 def test_what_failed_is_tried_again_only_when_asked(place):
-    words = ["sweep_name=failing", "optimizer.lr=1e37", "schedule=constant", "trainer.max_epochs=2"]
+    words = ["sweep_name=failing", "optimizer=adamw", "optimizer.lr=100", "optimizer.weight_decay=100", "schedule=constant", "trainer.max_epochs=12"]
     done = run(place, *GRID, *words, check=1)
     assert "loss is" in done.stderr
     (folder,) = folders(place, "failing")
     failed_at = record_of(folder)["updated"]
-    again = run(place, *GRID, *words)
+    again = run(place, *GRID, *words, check=1)  # what was asked for is not there
     assert "failed before (retry_failed=true tries again): the training loss" in again.stdout
     assert record_of(folder)["updated"] == failed_at
     asked = run(place, *GRID, *words, "retry_failed=true", check=1)
