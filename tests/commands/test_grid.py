@@ -72,7 +72,14 @@ def test_changed_data_is_seen_though_the_command_was_through(place, first, tmp_p
 
 @pytest.mark.slow
 def test_what_failed_is_tried_again_only_when_asked(place):
-    words = ["sweep_name=failing", "optimizer=adamw", "optimizer.lr=100", "optimizer.weight_decay=100", "schedule=constant", "trainer.max_epochs=12"]
+    words = [
+        "sweep_name=failing",
+        "optimizer=adamw",
+        "optimizer.lr=100",
+        "optimizer.weight_decay=100",
+        "schedule=constant",
+        "trainer.max_epochs=12",
+    ]
     done = run(place, *GRID, *words, check=1)
     assert "loss is" in done.stderr
     (folder,) = folders(place, "failing")
