@@ -1,7 +1,6 @@
 """Records → one `report.html` that needs nothing else: front, effects, tables, curves, mistakes, failures."""
 
 import sys
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,51 +12,34 @@ import pandas as pd
 from metrics.against_baseline import TABLE_COLUMNS
 from metrics.base import TaskMetrics
 from metrics.figures import figure_text, figure_title, figure_words, main_figure, mixed_starts, shown_figures
-from metrics.lookup import all_metrics, metrics_of_frame
+from metrics.lookup import metrics_of_frame
 from storage.whole_file import write_whole
-from sweeps.analysis.main_effects import Effect, main_effects
 from sweeps.analysis.pareto import points
 from sweeps.analysis.recommendation import advise
 from sweeps.records import cross_results
 from sweeps.records.latency import delegate_words
 from sweeps.records.run_record import Status, read_record
-from sweeps.report.curves import best_first, curve_top, curves
-from sweeps.report.sections import MOST_ROWS, embedded, inside_of, pooled_seeds, repeats_of
+from sweeps.report import parallel
+from sweeps.report.choices import choices_of
+from sweeps.report.curves import curves
+from sweeps.report.details import details_of
+from sweeps.report.sections import MOST_ROWS, inside_of, pooled_seeds, repeats_of
 from sweeps.report.svg import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Front, draw_front
 from sweeps.report.whole_fits import whole_fits
 from sweeps.tables.console import best
 from sweeps.tables.exported_files import devices_in_words
 from sweeps.tables.foreign_files import FOREIGN
-from sweeps.tables.naming import REPEATS, called, telling
+from sweeps.tables.naming import called, telling
 from sweeps.tables.pooled import figures_with_intervals, pooled
 from sweeps.tables.published import Beside, beside
-from sweeps.tables.runs import axis_columns, read_tables
+from sweeps.tables.runs import read_tables
 from sweeps.tables.seeds import repeat_text
 from sweeps.tables.status import Progress, progress
 
 CLASS_COLOURS = ("#ff4d4f", "#40a9ff", "#fadb14", "#73d13d", "#b37feb", "#ff922e", "#36cfc9", "#f759ab")
 """Of the outlines in a run's mistakes.jpg."""
-MOST_DETAILS = 6
-"""Runs of which confusion and mistakes are shown, the best ones."""
 MOST_EFFECTS = 100
 """Lines of the table of effects, of each figure."""
-
-
-@dataclass(frozen=True)
-class Detail:
-    """One of the best runs."""
-
-    name: str
-    value: float
-    """Its main figure."""
-    class_names: list[str]
-    metrics: dict[str, Any]
-    """Its record's figures of the validation set, by their names without the part."""
-    scatter: str
-    """Data address of numbers.jpg, true against given numbers; empty where the run has none."""
-    mistakes: list[dict[str, Any]]
-    picture: str
-    """Data address of its worst mistakes; empty where the run has none."""
 
 
 def write_report(sweep: Path) -> Path:
@@ -112,14 +94,17 @@ def gather(sweep: Path) -> dict[str, Any]:
         **repeats_of(runs, axes, metrics),
         **inside_of(sweep, done, axes),
         "crosses": _crosses(sweep),
-        "effects": _effects(
-            done, [name for name in axis_columns(done) if name != "initial_weights"] if len(done) else []
-        ),
-        "curves": curves(sweep, facts, done, axes, metrics),
-        "curve_top": curve_top(facts, metrics),
-        "details": _details(sweep, done, axes),
+        **choices_of(done, axes, metrics),
+        **curves(sweep, facts, done, axes, metrics),
+        "details": details_of(sweep, done, axes, metrics),
         "tables": [table for table in tables if table.known],
         "unmatched": sorted({table.number for table in tables} - {table.number for table in tables if table.known}),
+        "parallel_size": {
+            "width": parallel.WIDTH,
+            "height": parallel.HEIGHT,
+            "top": parallel.TOP,
+            "bottom": parallel.BOTTOM,
+        },
         "size": {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP},
         "most": {"rows": MOST_ROWS, "effects": MOST_EFFECTS, "troubled": MOST_ROWS},
         "np": np,
@@ -206,8 +191,26 @@ def _rows(done: pd.DataFrame, files: pd.DataFrame, axes: list[str], metrics: Tas
         rows.append(own | {"file": FOREIGN} | _costs(file))
     baselines = sorted({str(row["baseline"]) for row in rows if row.get("baseline")})
     machines = ", ".join(sorted({str(one) for one in files.arm_machine if one})) if len(files) else ""
-    about = {"baselines": baselines, "runs": len(shown), "of": len(done), "arm_machines": machines}
+    columns, same = _differing(columns, rows)
+    about = {"same": same, "baselines": baselines, "runs": len(shown), "of": len(done), "arm_machines": machines}
     return {"columns": columns, "rows": rows} | about
+
+
+def _differing(columns: list[str], rows: list[dict[str, Any]]) -> tuple[list[str], list[str]]:
+    """The columns in which rows differ, and of those that say where from and by what, in words, what is the same in all."""
+    telling = [
+        name
+        for name in columns
+        if "/" not in name and name not in ("file", "same", "arm_same", "kB", "ms", "beats_baseline")
+    ]
+    values = {
+        name: {str(row[name]) for row in rows if row.get(name) is not None and row[name] == row[name]}
+        for name in telling
+    }
+    known = [name for name in telling if len(values[name]) == 1 and len(rows) > 1]
+    words = {"initial_weights": "initial weights", "device": "timed on", "delegate": "by"}
+    same = [f"{words.get(name, name.rpartition('.')[2])} {next(iter(values[name]))}" for name in known]
+    return [name for name in columns if name not in known and values.get(name, {""})], same
 
 
 def _costs(file: Any) -> dict[str, Any]:
@@ -216,34 +219,4 @@ def _costs(file: Any) -> dict[str, Any]:
     return {"kB": file.size_bytes / 1000, "ms": file.latency_ms, "delegate": by, "device": file.device}
 
 
-def _effects(done: pd.DataFrame, axes: list[str]) -> dict[str, list[Effect]]:
-    figures = list(dict.fromkeys(name for one in all_metrics() for name in one.compared if name in done))
-    return {figure: found for figure in figures if (found := main_effects(done, axes, figure))}
-
-
-def _details(sweep: Path, done: pd.DataFrame, axes: list[str]) -> list[Detail]:
-    metrics = metrics_of_frame(done)
-    main = f"val/{metrics.main}"
-    if main not in done:
-        return []
-    found = []
-    for _, run in best_first(done, metrics).head(MOST_DETAILS).iterrows():
-        record = read_record(sweep / run.run)
-        own = {name[4:]: value for name, value in record.get("metrics", {}).items() if name.startswith("val/")}
-        picture = sweep / run.run / "mistakes.jpg"
-        mistakes = record.get("mistakes", []) if picture.exists() else []
-        found.append(
-            Detail(
-                f"{called(run, axes)} " + ", ".join(f"{name} {run[name]}" for name in REPEATS if name in axes),
-                run[main],
-                record.get("data", {}).get("class_names", []),
-                own,
-                embedded(drawn) if (drawn := sweep / run.run / "numbers.jpg").exists() else "",
-                mistakes,
-                embedded(picture) if mistakes else "",
-            )
-        )
-    return found
-
-
-__all__ = ["Beside", "Detail", "Progress", "called", "gather", "write_report"]
+__all__ = ["Beside", "Progress", "called", "gather", "write_report"]

@@ -14,8 +14,9 @@ from metrics.figures import figure_words, is_share
 WIDTH, HEIGHT = 980, 520
 LEFT, RIGHT, TOP, BOTTOM = 64, 24, 20, 48
 COLOURS = ["#0b5fff", "#d9480f", "#2b8a3e", "#862e9c", "#0c8599", "#a61e4d", "#5c940d", "#495057"]
-MANY = 12
-"""With more points than this, those off the front are labelled by their number in the list below the drawing."""
+MANY, MANY_ON_FRONT = 12, 6
+"""With more points than this, those off the front are labelled by their number in the list below the drawing; those on it as well
+where there are more of them."""
 
 
 @dataclass
@@ -47,7 +48,7 @@ def draw_front(points: pd.DataFrame, labels: list[str], figure: str) -> Front:
     latency, value = points.latency_ms.to_numpy(float), points[figure].to_numpy(float)
     x_ticks, x_of = log_scale(latency)
     ends = np.concatenate([points[f"{figure}_low"], points[f"{figure}_high"]])
-    y_ticks, y_of = share_scale(value, ends, 0.0 if is_share(figure) else -np.inf)
+    y_ticks, y_of = share_scale(value, ends, *((0.0, 1.0) if is_share(figure) else (-np.inf, np.inf)))
     kinds = sorted(points.file.unique())
     colour = {kind: COLOURS[place % len(COLOURS)] for place, kind in enumerate(kinds)}
     random = points.initial_weights.eq("random").tolist() if "initial_weights" in points else [False] * len(points)
@@ -63,7 +64,8 @@ def draw_front(points: pd.DataFrame, labels: list[str], figure: str) -> Front:
         )
         bars = {"low": y_of(low), "high": y_of(high)} if np.isfinite(low) else {"low": None, "high": None}
         place = {"x": x_of(point.latency_ms), "y": y_of(point[figure])}
-        shown = label if point.front or len(points) <= MANY else str(number)
+        named = points.front.sum() <= MANY_ON_FRONT if point.front else len(points) <= MANY
+        shown = label if named else str(number)
         front.marks.append(
             {**place, **bars, "colour": colour[point.file], "front": bool(point.front), "tip": tip}
             | {"label": shown, "hollow": mixed and at_random}
@@ -122,13 +124,15 @@ def log_scale(
     return [(place(tick), f"{tick:,g}") for tick in (shown[0] if len(shown[0]) > 2 else shown[1])], place
 
 
-def share_scale(values: Any, ends: Any, least: float = 0.0) -> tuple[list[tuple[float, str]], Callable[[float], float]]:
-    """Ticks and places in pixels. Room for the values, and for as much of their intervals: those of two repetitions may span everything."""
-    spread = max(float(values.max() - values.min()), 0.02)
-    known = np.concatenate(
-        [values, np.clip(ends[np.isfinite(ends)], values.min() - 0.3 * spread, values.max() + 0.3 * spread)]
-    )
-    low, high = max(least, known.min() - 0.12 * spread), min(1.0, known.max() + 0.12 * spread)
+def share_scale(
+    values: Any, ends: Any, least: float = 0.0, most: float = 1.0
+) -> tuple[list[tuple[float, str]], Callable[[float], float]]:
+    """Ticks and places in pixels. Room for the values and for all of their intervals, so that what is noise does not look like a gap."""
+    known = np.concatenate([values, np.clip(ends[np.isfinite(ends)], least, most)])
+    spread = max(float(known.max() - known.min()), 0.05)
+    low, high = max(least, known.min() - 0.08 * spread), min(most, known.max() + 0.08 * spread)
+    if high - low < 0.05:  # equal files differ in nothing that could be seen
+        low = max(least, high - 0.05)
     steps = (step * 10.0**power for power in range(-3, 6) for step in (1, 2, 5))
     step = next(step for step in steps if step >= 0.002 and (high - low) / step <= 9)
 

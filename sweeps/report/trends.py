@@ -37,7 +37,7 @@ def trends(repeats: pd.DataFrame, axes: list[str], figures: list[str]) -> list[d
 
 
 def draw_trend(points: pd.DataFrame, axis: str, others: list[str], figure: str) -> Front:
-    """The figure's means over `axis`, with their intervals; a line per value of the `others`."""
+    """The figure's means over `axis`, with their intervals; a line per value of the `others`, at most one per colour."""
     x_ticks, x_of = log_scale(points[axis].to_numpy(float))
     ends = pd.concat([points[f"{figure}_low"], points[f"{figure}_high"]]).to_numpy(float)
     values = points[figure].to_numpy(float)
@@ -46,7 +46,10 @@ def draw_trend(points: pd.DataFrame, axis: str, others: list[str], figure: str) 
     else:
         y_ticks, y_of = log_scale(values, (HEIGHT - BOTTOM, TOP))
     drawn = Front(x_ticks=x_ticks, y_ticks=y_ticks)
-    groups = points.groupby(others, dropna=False, sort=False) if others else [((), points)]
+    groups = list(points.groupby(others, dropna=False, sort=False)) if others else [((), points)]
+    if len(groups) > len(COLOURS):  # of more lines than there are colours the highest ones that have several points
+        longest = [pair for pair in groups if len(pair[1]) > 1] or groups
+        groups = sorted(longest, key=lambda pair: -float(pair[1][figure].mean()))[: len(COLOURS)]
     for at, (_, group) in enumerate(groups):
         colour = COLOURS[at % len(COLOURS)]
         line = group.sort_values(axis)

@@ -6,7 +6,8 @@ import pytest
 from benchmarks.many_records import FOLDS, change_one, make_sweep, measured
 from sweeps.records import answers, run_record
 from sweeps.report.curves import MOST_CURVES
-from sweeps.report.report import MOST_DETAILS, gather, write_report
+from sweeps.report.details import MOST_DETAILS
+from sweeps.report.report import gather, write_report
 from sweeps.tables.foreign_files import FOREIGN, keep_foreign
 from sweeps.tables.runs import read_sweep
 from sweeps.tables.status import progress
