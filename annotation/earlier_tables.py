@@ -14,7 +14,7 @@ from datamodules.screens.photo_folder import CORNER_COLUMNS, FALSE_WORDS, NO_LAB
 
 KNOWN = ("photo", *PHOTO_FIELDS, "width", "height", *CORNER_COLUMNS)
 PLACE = whole(0, 999)
-RESERVED = ("row", "col", "label", "settled", "votes", "corners", "turned")
+RESERVED = ("row", "col", "label", "settled", "votes", "proposed", "corners", "turned")
 """What statements are about: no further column of photos.csv may be called so."""
 Check = Callable[[Statement], None]
 

@@ -81,7 +81,9 @@ def _once(said: list[Statement]) -> Imported:
 
 
 def to_table(book: Book, path: Path) -> int:
-    """Writes one row per cell: photo, source_id, row, col, label, label_name, votes, settled; returns the rows."""
+    """Writes one row per cell: photo, source_id, row, col, label, label_name, votes, settled, proposed (what of a network was shown as a
+    vote was given); returns the rows.
+    """
     rows = []
     for name in book.photos.files:
         one = book.state[name]
@@ -92,12 +94,13 @@ def to_table(book: Book, path: Path) -> int:
             )
             named = book.class_names[int(label)] if label not in ("", UNUSABLE) else label
             if votes or label:
-                rows.append(
-                    (name, one.columns.get("source_id", ""), *cell, label, named, votes, one.settled.get(cell, ""))
-                )
+                shown = sorted(one.proposed.get(cell, {}).items())
+                proposed = " ".join(f"{voter}:{number}={value.partition(' ')[0]}" for (voter, number), value in shown)
+                device, settled = one.columns.get("source_id", ""), one.settled.get(cell, "")
+                rows.append((name, device, *cell, label, named, votes, settled, proposed))
     with replaced(path) as unfinished, unfinished.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("photo", "source_id", "row", "col", "label", "label_name", "votes", "settled"))
+        writer.writerow(("photo", "source_id", "row", "col", "label", "label_name", "votes", "settled", "proposed"))
         writer.writerows([harmless(one) for one in row] for row in rows)
     return len(rows)
 

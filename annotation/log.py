@@ -48,7 +48,7 @@ class Statement:
     photo: str
     """As photos.csv names it."""
     field: str
-    """Of a cell: `label`, `settled` or `votes`; of a photo: `corners`, `turned`, or a column of photos.csv."""
+    """Of a cell: `label`, `settled`, `votes`, or `proposed`, what a network's proposal said as the label was given; of a photo: `corners`, `turned`, or a column of photos.csv."""
     value: str
     """Empty takes back what was said before."""
     cell: tuple[int, int] | None = None

@@ -30,6 +30,9 @@ class PhotoState:
     counts: dict[Cell, str] = field(default_factory=dict)
     """Votes that a cells.csv had which was there before: how many said each grade."""
 
+    proposed: dict[Cell, dict[Voter, str]] = field(default_factory=dict)
+    """The grade, and behind a space the network's name, that was shown when a voter graded a cell."""
+
     def apply(self, said: Statement) -> None:
         """Takes in the next statement of the log; it replaces earlier ones about the same thing."""
         if said.field == "corners":
@@ -42,6 +45,8 @@ class PhotoState:
             _put(self.settled, said.cell, said.value)
         elif said.field == "votes":
             _put(self.counts, said.cell, said.value)
+        elif said.field == "proposed":
+            _put(self.proposed.setdefault(said.cell, {}), (said.annotator, said.round), said.value)
         else:
             _put(self.votes.setdefault(said.cell, {}), (said.annotator, said.round), said.value)
 
@@ -53,6 +58,7 @@ class PhotoState:
         self.votes = _turned(self.votes, rows, columns)
         self.settled = _turned(self.settled, rows, columns)
         self.counts = _turned(self.counts, rows, columns)
+        self.proposed = _turned(self.proposed, rows, columns)
 
     @property
     def left_out(self) -> bool:

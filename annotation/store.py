@@ -112,7 +112,7 @@ class Book:
             raise AnnotationError(f"{said.field}={said.value!r}: want a text without control characters")
         if said.field == "unusable" and said.value.strip().lower() not in ("", *TRUE_WORDS, *FALSE_WORDS):
             raise AnnotationError(f"unusable={said.value}: want 1, or nothing")
-        if said.field in ("label", "settled", "votes"):
+        if said.field in ("label", "settled", "votes", "proposed"):
             self.check_cell(said)
         elif said.field == "corners" and said.value:
             check_outline(said.value, file.width, file.height)
@@ -128,6 +128,9 @@ class Book:
             counts = said.value.split()
             if len(counts) != len(labels) or not all(WHOLE.fullmatch(count) for count in counts):
                 raise AnnotationError(f"votes={said.value!r}: want {len(labels)} counts, one for each label")
+        elif said.field == "proposed":
+            if said.value.partition(" ")[0] not in ("", *labels):
+                raise AnnotationError(f"proposed={said.value}: want {', '.join(labels)} and the network's name")
         elif said.value not in ("", UNUSABLE, *labels):
             raise AnnotationError(f"{said.field}={said.value}: want {', '.join(labels)} or {UNUSABLE}")
 

@@ -31,6 +31,8 @@ class Change(BaseModel, extra="forbid"):
     col: Annotated[int | None, Field(ge=0, le=1000)] = None
     default: bool = False
     """Said only where nobody has said anything else of the photo yet."""
+    proposed: Annotated[str, Field(pattern="^[0-9]{0,3}$")] = ""
+    """With a label: the grade that the network's proposal showed in the cell."""
 
 
 class Said(BaseModel, extra="forbid"):

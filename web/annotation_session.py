@@ -234,4 +234,7 @@ class AnnotationSession:
                 change |= {"value": f"{self.book.grid.rows}x{self.book.grid.columns}"}
             one = Statement(annotator, number, name, change["field"], str(change["value"]).strip(), cell)
             (assumed if change.get("default") else said).append(one)
+            if change["field"] == "label" and change.get("proposed") and self.proposals is not None:
+                shown = f"{change['proposed']} {self.proposals.name}"
+                said.append(Statement(annotator, number, name, "proposed", shown, cell))
         self.book.say(said, assumed)

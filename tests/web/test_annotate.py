@@ -589,6 +589,8 @@ def test_a_trained_run_proposes_and_the_least_sure_photo_comes_first(place, tmp_
     given = {one.cell: one.value for one in said_of(root, "label")}
     assert given[0, 0] == "1"
     assert [given[row, col] for row in range(5) for col in range(3)][1:] == [text[0] for text in guesses[1:]]
+    shown_beside = {one.cell: one.value for one in said_of(root, "proposed")}
+    assert [shown_beside[cell] for cell in given] == [f"{text[0]} {folder.name}" for text in guesses]
     predicted = read_predictions(place, folder)
     doubts = {name: doubt(chances) for name, chances in predicted.items()}
     assert set(queue) == set(doubts)

@@ -56,7 +56,7 @@ for (const [key, text] of KEYS) at('keys').append(element('dt', {}, element('kbd
 // Applies changes here and sends them; `before` undoes them.
 function change(changes, { undoing = false } = {}) {
   const before = changes.map((one) => ({ ...one, value: valueOf(one) })).reverse();
-  const sent = [...changes];
+  const sent = changes.map((one) => (one.field === 'label' && one.value && guess(numberOf(one)) ? { ...one, proposed: guess(numberOf(one)) } : one));
   const grades = changes.some((one) => one.field === 'label' && one.value);
   if (grades && photo.corners && !photo.set) sent.unshift({ field: 'corners', value: written(photo.corners), default: true });
   const device = at('device').value.trim();
