@@ -45,7 +45,7 @@ def test_make_targets_exist(command):
         ("import-labels DATA=photos", "FROM"),
         ("import-masks DATA=images FROM=coco.json", "TO"),
         ("import-numbers DATA=images", "FROM"),
-    ],  # fmt: skip
+    ],
 )
 def test_a_make_target_asks_for_what_it_needs(command, missing):
     done = subprocess.run(["make", *command.split()], cwd=HERE, capture_output=True, text=True, check=False)

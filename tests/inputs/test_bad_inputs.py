@@ -14,7 +14,7 @@ import pytest
 from tests.inputs.replay import CASES, ENV, TRAINED_FIRST, Place, Trial, faults_of, rng_of
 from tests.warm import run_warm
 
-KINDS = ("settings", "odd", "table", "set", "neu", "run", "one_run", "command")
+KINDS = ("settings", "odd", "table", "set", "neu", "run", "one_run", "command", "import")
 for module in KINDS:
     import_module(f"tests.inputs.{module}_cases")
 
