@@ -43,6 +43,10 @@ def class_list(text: str) -> ClassList:
         raise AnnotationError(
             f"--classes {text}: no such file; want names such as scratch,pit, or a file that lists them"
         )
+    if not all(name.strip() for name in text.split(",")):
+        raise AnnotationError(
+            f"--classes {text}: a name is empty; want one for each number, such as scratch,pit or 1=scratch,4=pit"
+        )
     return _read(text.split(","), f"--classes {text}")
 
 

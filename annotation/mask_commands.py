@@ -74,6 +74,10 @@ def import_masks(arguments: argparse.Namespace) -> list[str]:
     """
     size = _size(arguments.size)
     check_new(arguments.to)
+    if arguments.to.resolve().is_relative_to(arguments.data.resolve()):
+        raise AnnotationError(
+            f"--to {arguments.to}: lies within --data, whose images it will hold; want a folder beside it"
+        )
     if not arguments.source.exists():
         raise AnnotationError(
             f"--from {arguments.source}: no such file or folder; want a COCO .json or a folder of masks"
@@ -97,7 +101,8 @@ def import_masks(arguments: argparse.Namespace) -> list[str]:
     for line in (*(f"note: {note}" for note in found.notes), *told(found.left, _report_place(arguments.to))):
         print(line)
     if not chosen.classes:
-        sys.exit(f"error: {arguments.source}: nothing in it could be placed ({len(found.left)} entries left out)")
+        nothing = "no class is drawn on any image" if chosen.images else "nothing in it could be placed"
+        sys.exit(f"error: {arguments.source}: {nothing} ({len(found.left)} entries left out)")
     return _written(arguments.to, chosen, resolution)
 
 
@@ -106,14 +111,29 @@ def source_of(data: Path, path: Path, options: Options) -> tuple[Source, dict[st
     outside: list[LeftOut] = []
     files = find_images(data, outside, without=path if path.is_dir() else None)
     source: Source
+    brush = path.is_dir() and is_brush(path)
+    _check_used(options, "a COCO file" if not path.is_dir() else "a brush's masks" if brush else "PNG masks")
     if path.is_dir():
-        source = BrushMasks(path, files, options) if is_brush(path) else PngMasks(path, data, files, options)
+        source = BrushMasks(path, files, options) if brush else PngMasks(path, data, files, options)
     elif path.suffix.lower() == ".json":
         source = CocoMasks(path, files, options)
     else:
         raise AnnotationError(f"--from {path}: want a COCO .json or a folder of masks")
     source.found.left[:0] = outside
     return source, files
+
+
+def _check_used(options: Options, kind: str) -> None:
+    """Raises AnnotationError for an option that says nothing of this kind of source."""
+    given = {
+        "--classes": (bool(options.classes), "PNG masks"),
+        "--background": (bool(options.background), "PNG masks"),
+        "--tasks": (options.tasks is not None, "a brush's masks"),
+        "--boxes fill": (options.fill_boxes, "a COCO file"),
+    }
+    for option, (there, of) in given.items():
+        if there and of != kind:
+            raise AnnotationError(f"{option}: is for {of}, and this is {kind}; want it left out")
 
 
 def _count(found: Collected, options: Options) -> None:

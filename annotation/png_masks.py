@@ -57,8 +57,10 @@ class PngMasks:
         masks = [path for path in paths if path.suffix.lower() in MASK_SUFFIXES]
         if not masks:
             raise AnnotationError(f"--from {folder}: no masks in it; want PNG files named as the images")
-        self.classes = self._listed(folder)
+        self.classes = class_list(options.classes) if options.classes else None
         self.kinds = [] if self.classes else _class_folders(self.root, masks, files, self.found.notes)
+        if not self.classes:
+            self.classes = self._listed(folder)
         if not self.classes and not self.kinds:
             self.classes = self._only(masks)
         self._entries = by_image(files, [self._file(path) for path in paths], self.found.left)
@@ -124,13 +126,16 @@ class PngMasks:
             add_mask(masks, own, mask)
 
     def _listed(self, folder: Path) -> ClassList | None:
-        if self.options.classes:
-            return class_list(self.options.classes)
+        """What a tool has listed beside the masks; nothing where folders are the classes of that list, or there is none."""
         path = beside(folder)
         if path is None:
             return None
+        listed = list_of_file(path)
+        if self.kinds and set(self.kinds) <= set(listed.names):
+            return None
+        self.kinds = []
         self.found.notes.append(f"the classes are those of {path}")
-        return list_of_file(path)
+        return listed
 
     def _only(self, masks: Sequence[Path]) -> ClassList:
         """The one class of black and white masks. Raises AnnotationError for masks with several numbers or colours."""

@@ -9,6 +9,7 @@ import zipfile
 import cv2
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 from PIL import Image
 
 from annotation.mask_commands import source_of
@@ -188,6 +189,28 @@ def test_black_and_white_masks_are_one_class_that_may_be_named(tmp_path, strips)
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["a, b", 'say "so"', "null", "1", "µm [x]", "back\\slash\\", "$HOME", "it's"])
+def test_any_name_of_a_class_survives_the_line(tmp_path, strips, name):
+    (tmp_path / "my images, all").symlink_to(tmp_path / "images")
+    path = write_coco(tmp_path / "drawn.json", strips)
+    done = elsewhere.said("import-masks", "--data", tmp_path / "my images, all", "--from", path, "--to", tmp_path / "my 'set', new", "--category", f"pit={name}")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    words = shlex.split(done.stdout.splitlines()[-1].removeprefix("next: python "))
+    shown = run_warm(*words, "--cfg", "job")
+    assert shown.returncode == 0, shown.stderr
+    read = OmegaConf.create(shown.stdout)
+    assert list(read.datamodule.class_names) == [name, "scratch"]
+    assert read.datamodule.root == f"{tmp_path}/my 'set', new"
+
+
+def test_lists_beside_folders_of_their_classes_change_nothing(tmp_path, strips):
+    source, _ = class_folders(tmp_path, strips)
+    (source / "classes.txt").write_text("pit\nscratch\ndent\n")
+    found, _ = source_of(tmp_path / "images", source, Options())
+    assert_same({name.split("/")[1]: masks for name, masks in found}, strips)
+
+
+@pytest.mark.slow
 def test_the_line_that_is_printed_trains_a_network(tmp_path, strips):
     done, _ = taken(tmp_path, *coco(tmp_path, strips)[:1])
     words = shlex.split(done.stdout.splitlines()[-1].removeprefix("next: python "))
@@ -315,6 +338,11 @@ REFUSED = {
     "no such source": (("--from", f"{{place}}/{WORD}.json"), f"{WORD}.json: no such file"),
     "no such images": (("--data", f"{{place}}/{WORD}"), f"{WORD}: no such folder"),
     "no such list": (("--from", "{place}/masks", "--classes", f"{WORD}.txt"), f"--classes {WORD}.txt: no such file"),
+    "a folder within the images": (("--to", f"{{place}}/images/{WORD}"), f"images/{WORD}: lies within --data"),
+    "classes for a COCO file": (("--classes", WORD), "--classes: is for PNG masks, and this is a COCO file"),
+    "boxes of PNG masks": (("--from", "{place}/masks", "--boxes", "fill"), "--boxes fill: is for a COCO file"),
+    "an empty name": (("--from", "{place}/masks", "--classes", f",{WORD}"), f"--classes ,{WORD}: a name is empty"),
+    "a class on 0": (("--from", "{place}/masks", "--classes", f"0={WORD}"), f"0 is {WORD}: in a mask 0 is no class"),
     "a word too many": ((WORD,), f"unrecognized arguments: {WORD}"),
 }  # fmt: skip
 
