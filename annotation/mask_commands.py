@@ -170,7 +170,7 @@ def _written(target: Path, chosen: MaskSet, resolution: int) -> list[str]:
         words, _ = tried(words)
     except NotTrainableError as error:
         print("\n".join(lines))
-        sys.exit(f"error: {target}: lies there, but cannot be trained on: {error}")
+        sys.exit(f"error: {target}: lies there, but cannot be divided for a training, want more images: {error}")
     return [*lines, f"next: {line_of(words)}"]
 
 

@@ -85,7 +85,7 @@ def tried(words: Sequence[str]) -> tuple[list[str], "Samples"]:
             samples: Samples = instantiate(cfg.datamodule).load()
             assert len(samples.table)
         except DataError as error:
-            why = why or error
+            why = error
         else:
             return [*words, *(f"datamodule.{key}={value}" for key, value in division.items())], samples
     raise NotTrainableError(str(why))

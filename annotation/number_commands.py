@@ -71,7 +71,7 @@ def _written(arguments: argparse.Namespace, chosen: NumberSet, target: Path) -> 
         words, _ = tried(words)
     except NotTrainableError as error:
         print("\n".join(lines))
-        sys.exit(f"error: {target}: lies there, but cannot be trained on: {error}")
+        sys.exit(f"error: {target}: lies there, but cannot be divided for a training, want more images: {error}")
     return [*lines, f"next: {line_of(words)}"]
 
 

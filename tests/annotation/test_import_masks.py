@@ -203,6 +203,15 @@ def test_any_name_of_a_class_survives_the_line(tmp_path, strips, name):
     assert read.datamodule.root == f"{tmp_path}/my 'set', new"
 
 
+def test_too_few_images_are_written_and_said_with_a_1(tmp_path):
+    path = write_coco(tmp_path / "drawn.json", draw_strips(tmp_path / "images", 2))
+    done, _ = taken(tmp_path, path, check=1)
+    assert done.stderr.startswith(
+        f"error: {tmp_path / 'set'}: lies there, but cannot be divided for a training, want more images: "
+    )
+    assert len(masks_of(tmp_path / "set")) == 2
+
+
 def test_lists_beside_folders_of_their_classes_change_nothing(tmp_path, strips):
     source, _ = class_folders(tmp_path, strips)
     (source / "classes.txt").write_text("pit\nscratch\ndent\n")
