@@ -15,7 +15,7 @@ from annotation import agreement, import_export
 from annotation.coco import from_coco
 from annotation.coco_categories import Category, category
 from annotation.coco_export import to_coco
-from annotation.imported import told, without_lowering
+from annotation.imported import noted, told, without_lowering
 from annotation.label_errors import doubts, write_doubts
 from annotation.log import AnnotationError, LogError
 from annotation.mask_commands import add_arguments as add_mask_arguments
@@ -148,7 +148,7 @@ def _import(book: Book, arguments: argparse.Namespace) -> list[str]:
             f"{len(lower)} cells keep their earlier grade, which is higher than that of {source}, the first: {lower[0].cell} "
             f"of {lower[0].photo}; --earlier replace takes the lower ones"
         )
-    for line in (*(f"note: {note}" for note in found.notes), *told(found.left, book.photos.root)):
+    for line in (*noted(found.notes), *told(found.left, book.photos.root)):
         print(line)
     if not found.said:
         sys.exit(f"error: {source}: nothing in it could be placed ({len(found.left)} entries left out)")

@@ -9,7 +9,7 @@ from pathlib import Path
 from annotation.brush_masks import BrushMasks, is_brush
 from annotation.coco_masks import CocoMasks
 from annotation.image_files import find_images
-from annotation.imported import LeftOut, told
+from annotation.imported import LeftOut, noted, told
 from annotation.log import AnnotationError
 from annotation.mask_set import TABLE, MaskSet, check_new, gathered, write_set
 from annotation.mask_source import Collected, Naming, Options
@@ -98,7 +98,7 @@ def import_masks(arguments: argparse.Namespace) -> list[str]:
     if chosen.classes:
         write_set(chosen, files, arguments.to)
     _count(found, options)
-    for line in (*(f"note: {note}" for note in found.notes), *told(found.left, _report_place(arguments.to))):
+    for line in (*noted(found.notes), *told(found.left, _report_place(arguments.to))):
         print(line)
     if not chosen.classes:
         nothing = "no class is drawn on any image" if chosen.images else "nothing in it could be placed"

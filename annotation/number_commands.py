@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from annotation.image_files import find_images
-from annotation.imported import LeftOut, told
+from annotation.imported import LeftOut, noted, told
 from annotation.log import AnnotationError
 from annotation.next_line import NotTrainableError, line_of, setting, tried
 from annotation.number_set import MEANS, NumberSet, numbered, spelled, write_numbers
@@ -54,7 +54,7 @@ def import_numbers(arguments: argparse.Namespace) -> list[str]:
         chosen.notes.append(f"{len(bare)} images of {arguments.data} get no number, the first: {bare[0]}")
     if chosen.images:
         write_numbers(chosen, target, arguments.column)
-    for line in (*(f"note: {note}" for note in chosen.notes), *told([*outside, *chosen.left], arguments.data)):
+    for line in (*noted(chosen.notes), *told([*outside, *chosen.left], arguments.data)):
         print(line)
     if not chosen.images:
         sys.exit(f"error: {arguments.source}: nothing in it could be placed ({len(chosen.left)} entries left out)")
