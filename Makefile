@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 
 need = @[ -n "$($(1))" ] || { echo "error: $(1) is missing: make $@ $(1)=$(2)" >&2; exit 2; }
 
-.PHONY: help setup demo annotate agreement doubtful import-labels export-labels try export-tflite bench-phone phone arm zoo study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock docs bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-held-out bench-leakage bench-stack bench-shackles bench-allocation clean
+.PHONY: help setup demo annotate agreement doubtful import-labels import-masks import-numbers export-labels try export-tflite bench-phone phone arm zoo study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock docs bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-held-out bench-leakage bench-stack bench-shackles bench-allocation clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -65,6 +65,17 @@ import-labels: setup ## DATA=<folder of photos> FROM=<csv, COCO json, or folder 
 	$(call need,DATA,<folder of photos>)
 	$(call need,FROM,<csv or COCO json or folder per class>)
 	@$(PY) -m annotation import --data '$(DATA)' --from '$(FROM)' $(ARGS)
+
+import-masks: setup ## DATA=<folder of images> FROM=<COCO json, or folder of PNG masks> TO=<new folder> [ARGS=--classes scratch,pit]
+	$(call need,DATA,<folder of images>)
+	$(call need,FROM,<COCO json or folder of PNG masks>)
+	$(call need,TO,<new folder>)
+	@$(PY) -m annotation import-masks --data '$(DATA)' --from '$(FROM)' --to '$(TO)' $(ARGS)
+
+import-numbers: setup ## DATA=<folder of images> FROM=<Label Studio's json or csv, or any csv> [ARGS=--low 0 --high 100]
+	$(call need,DATA,<folder of images>)
+	$(call need,FROM,<Label Studio json or csv or any csv>)
+	@$(PY) -m annotation import-numbers --data '$(DATA)' --from '$(FROM)' $(ARGS)
 
 export-labels: setup ## DATA=<annotated folder> TO=<csv or COCO json>
 	$(call need,DATA,<annotated folder>)

@@ -1,4 +1,4 @@
-"""`python -m annotation serve data=<folder>` and `python -m annotation agreement|doubtful|import|export --data <folder>`: what annotators agree on, and labels in and out."""
+"""`python -m annotation serve data=<folder>` and `python -m annotation agreement|doubtful|import|import-masks|import-numbers|export --data <folder>`: what annotators agree on, and labels in and out."""
 
 import argparse
 import sys
@@ -15,9 +15,13 @@ from annotation import agreement, import_export
 from annotation.coco import from_coco
 from annotation.coco_categories import Category, category
 from annotation.coco_export import to_coco
-from annotation.imported import told, without_lowering
+from annotation.imported import noted, told, without_lowering
 from annotation.label_errors import doubts, write_doubts
 from annotation.log import AnnotationError, LogError
+from annotation.mask_commands import add_arguments as add_mask_arguments
+from annotation.mask_commands import import_masks
+from annotation.number_commands import add_arguments as add_number_arguments
+from annotation.number_commands import import_numbers
 from annotation.photos import Photos
 from annotation.store import Book
 from choices import CONF
@@ -46,9 +50,16 @@ def main() -> None:
         del sys.argv[1]
         run_cli(serve, "annotate")
         return
-    arguments, overrides = parser_of("annotation", _add_arguments).parse_known_args()
+    parser = parser_of("annotation", _add_arguments)
+    arguments, overrides = parser.parse_known_args()
+    sets = {"import-masks": import_masks, "import-numbers": import_numbers}
     answers = {"agreement": _agreement, "doubtful": _doubtful, "import": _import, "export": _export}
     try:
+        if arguments.command in sets:
+            if overrides:
+                parser.error(f"unrecognized arguments: {' '.join(overrides)}")
+            print("\n".join(sets[arguments.command](arguments)))
+            return
         book = _book(arguments.data, overrides, writes=arguments.command == "import")
         print("\n".join(answers[arguments.command](book, arguments)))
     except OSError as error:  # no mistake in the words: a full disk, a folder that cannot be written
@@ -59,6 +70,9 @@ def main() -> None:
 
 def _add_arguments(name: str, command: OneLineParser) -> None:
     if name == "serve":  # Hydra's
+        return
+    if name in ("import-masks", "import-numbers"):
+        (add_mask_arguments if name == "import-masks" else add_number_arguments)(command)
         return
     command.add_argument("--data", type=Path, required=True, help="the annotated folder")
     if name == "doubtful":
@@ -134,7 +148,7 @@ def _import(book: Book, arguments: argparse.Namespace) -> list[str]:
             f"{len(lower)} cells keep their earlier grade, which is higher than that of {source}, the first: {lower[0].cell} "
             f"of {lower[0].photo}; --earlier replace takes the lower ones"
         )
-    for line in (*(f"note: {note}" for note in found.notes), *told(found.left, book.photos.root)):
+    for line in (*noted(found.notes), *told(found.left, book.photos.root)):
         print(line)
     if not found.said:
         sys.exit(f"error: {source}: nothing in it could be placed ({len(found.left)} entries left out)")

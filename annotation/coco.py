@@ -9,15 +9,15 @@ import numpy.typing as npt
 
 from annotation.coco_categories import Category, Steps, meanings
 from annotation.coco_file import CocoFile, CocoImage, read_coco
-from annotation.coco_shapes import Drawing, Frame, drawing_of, mask_of
+from annotation.coco_frames import frame_of
+from annotation.coco_shapes import Drawing, drawing_of, mask_of
 from annotation.import_export import checked
-from annotation.imported import Imported, LeftOut, grouped
+from annotation.imported import Imported, LeftOut
 from annotation.log import Statement
-from annotation.photo_names import find_photos, spellings
-from annotation.photos import PhotoFile, upright
+from annotation.photos import upright
+from annotation.placing import placed
 from annotation.state import IMPORTED
 from annotation.store import Book
-from datamodules.images.decoding import SIDEWAYS
 from datamodules.screens.grid import rectify, split_cells
 
 MARGIN = 0.02
@@ -53,7 +53,7 @@ def from_coco(
     found = Imported(left=whole.left)
     steps = meanings(book.class_names, path, whole, categories, found.notes)
     empty = []
-    for photo, entries in _placed(book, whole, found).items():
+    for photo, entries in placed(book.photos.files, whole.images, lambda image: image.name, found.left).items():
         drawn = [one for image in entries for one in whole.drawn.get(image.id, [])]
         if not drawn and (not empty_undamaged or any(image.id in whole.broken for image in entries)):
             empty += [photo] * all(image.id not in whole.broken for image in entries)
@@ -85,35 +85,6 @@ def from_coco(
     return found
 
 
-def _placed(book: Book, whole: CocoFile, found: Imported) -> dict[str, list[CocoImage]]:
-    """The file's images by our photos; those that fit none, several, or one that others fit better are left out."""
-    fitting: dict[str, list[tuple[int, CocoImage]]] = {}
-    for image in whole.images:
-        photos, common = find_photos(image.name, book.photos.files)
-        if len(photos) == 1:
-            fitting.setdefault(photos[0], []).append((common, image))
-        else:
-            several = f"fits {len(photos)} photos alike: {', '.join(photos[:3])}" if photos else "no such photo"
-            found.left.append(LeftOut(image.name, "", several))
-    placed: dict[str, list[CocoImage]] = {}
-    for photo, entries in fitting.items():
-        most = max(common for common, _ in entries)
-        best = [image for common, image in entries if common == most]
-        found.left += [
-            LeftOut(image.name, "", f"no such photo; {photo} is {best[0].name}")
-            for common, image in entries
-            if common < most
-        ]
-        names = grouped(best, lambda image: spellings(image.name)[0])
-        if len(names) > 1 and most < len(photo.split("/")):
-            found.left += [
-                LeftOut(image.name, "", f"{photo} fits it, and {len(best) - 1} other names") for image in best
-            ]
-        else:
-            placed[photo] = best
-    return placed
-
-
 @dataclass
 class _Drawn:
     id: str | None
@@ -142,7 +113,7 @@ def _grades(
             "lie within 0 and 1, taken as shares of the sides"
         )
     try:
-        frame = _frame(image, file, [one.drawing for one in drawn], found)
+        frame = frame_of(image, file, [one.drawing for one in drawn], found.notes)
     except ValueError as error:
         found.left.append(LeftOut(image.name, "", str(error)))
         return None
@@ -165,29 +136,6 @@ def _grades(
         for grade, least in one.steps:
             grades = np.where(covered >= least, np.maximum(grades, grade), grades)
     return grades if count or not drawn else None
-
-
-def _frame(image: CocoImage, file: PhotoFile, drawings: list[Drawing], found: Imported) -> Frame:
-    """The picture that was drawn on: as the file says, turned or not by its EXIF. Raises ValueError for another picture."""
-    here, there = (file.width, file.height), image.size
-    points = [polygon for one in drawings if not one.shares for polygon in one.polygons]
-    reach = [max((max(polygon[axis::2]) for polygon in points), default=0.0) for axis in (0, 1)]
-    if there is None:
-        if reach[0] > here[0] + 1 or reach[1] > here[1] + 1:
-            raise ValueError(f"no width and height, and drawings beyond the photo's own {here[0]} x {here[1]} pixels")
-        found.notes.append(f"{image.name}: no width and height, taken as the photo's own {here[0]} x {here[1]} pixels")
-    elif there != here:
-        if file.orientation not in SIDEWAYS or there != here[::-1]:
-            raise ValueError(f"{there[0]} x {there[1]} pixels there, here {here[0]} x {here[1]}")
-        beyond = any(most > side + 1 for most, side in zip(reach, here, strict=True))
-        runs = {run.size for one in drawings for run in one.runs}
-        if here in runs or (beyond and all(most <= side + 1 for most, side in zip(reach, there, strict=True))):
-            found.notes.append(f"{image.name}: drawn on the picture before its EXIF turn, turned with it")
-            return there[1], there[0]
-        found.notes.append(
-            f"{image.name}: {there[0]} x {there[1]} is its size before its EXIF turn; drawings taken as of the upright picture"
-        )
-    return file.height, file.width
 
 
 def _shares(book: Book, mask: npt.NDArray[np.uint8], corners: Corners) -> npt.NDArray[np.float64]:

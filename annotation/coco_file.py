@@ -168,6 +168,8 @@ def _json(path: Path) -> Any:
         whole = json.loads(data.decode("utf-16" if wide else "utf-8-sig"), object_pairs_hook=_each_key_once)
     except (ValueError, RecursionError) as error:
         raise AnnotationError(f"{path}: not a COCO file: not JSON ({error}); {WANTED}") from None
+    if isinstance(whole, list) and whole and isinstance(whole[0], dict) and {"data", "annotation_id"} & whole[0].keys():
+        raise AnnotationError(f"{path}: Label Studio's own JSON; want its export COCO, or of a brush PNG")
     if isinstance(whole, list):
         raise AnnotationError(
             f"{path}: a list of results, which names no images; want the data set's own file, {WANTED.removeprefix('want ')}"

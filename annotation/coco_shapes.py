@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import warnings
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -17,6 +18,10 @@ Frame = tuple[int, int]
 """Height and width of the picture that was drawn on, pixels."""
 
 
+ONE_COUNT = re.compile(r"\[\d*\]", re.ASCII)
+"""A list of at most one number as text; a bracket is a letter of run lengths too."""
+
+
 def _letters(value: object) -> object:
     """Counts as some writers leave them: bytes' own text `b'…'`, numbers as text."""
     if isinstance(value, bytes):
@@ -26,7 +31,7 @@ def _letters(value: object) -> object:
             return ast.literal_eval(value).decode("ascii")
         except (SyntaxError, ValueError, UnicodeDecodeError):
             raise ValueError("bytes that are no run lengths") from None
-    if isinstance(value, str) and (" " in value or "," in value or value.startswith("[")):
+    if isinstance(value, str) and (" " in value or "," in value or ONE_COUNT.fullmatch(value)):
         words = value.strip("[] ").replace(",", " ").split()
         return [int(word) if word.isascii() and word.isdecimal() and len(word) < 11 else word for word in words]
     return value

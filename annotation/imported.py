@@ -1,6 +1,7 @@
 """What came of an import: what is said, what was left out, and what has to be told."""
 
 import csv
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,8 @@ from storage.whole_file import replaced
 MOST_LINES = 20
 """Lines of things left out that a terminal shows; beyond them a csv has all."""
 REPORT = "left_out.csv"
+MOST_ALIKE = 3
+"""Notes that say the same of several images."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,18 @@ def told(left: Sequence[LeftOut], folder: Path) -> list[str]:
             writer.writerow(("image", "annotation", "why"))
             writer.writerows([harmless(part) for part in (one.image, one.annotation, one.why)] for one in left)
         lines.append(f"left out: {len(left)} in all, see {path}")
+    return lines
+
+
+def noted(notes: Sequence[str]) -> list[str]:
+    """A line for each note; of many that differ in an image's name and in figures alone, the first and their number."""
+    alike = grouped(notes, lambda note: re.sub(r"\d+", "0", note.partition(": ")[2]) or note)
+    lines = []
+    for same in alike.values():
+        if len(same) > MOST_ALIKE:
+            lines.append(f"note: {same[0]} (and {len(same) - 1} more such)")
+        else:
+            lines += [f"note: {note}" for note in same]
     return lines
 
 

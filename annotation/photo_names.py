@@ -1,7 +1,7 @@
 """Which photo of the folder another tool's file means: by the longest common end of both paths."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import PurePosixPath
 from unicodedata import normalize
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -31,20 +31,42 @@ def spellings(name: str) -> list[tuple[str, ...]]:
     return list(dict.fromkeys(parts for parts in found if parts))
 
 
-def find_photos(name: str, photos: Iterable[str]) -> tuple[list[str], int]:
-    """The photos whose paths end most as this one does, and how many parts of the path they have in common.
+class PhotoNames:
+    """Photos by their file names, in which the photo that another path means is looked up.
 
-    One photo is the answer; several are equally likely; none has the same file name. The letters' case counts only where
-    nothing fits otherwise: Windows knows none.
+    Args:
+        photos: paths within their folder, with slashes.
+
     """
-    known = [(photo, tuple(normalize("NFC", photo).split("/"))) for photo in photos]
-    for fold in (str, str.casefold):
-        for parts in spellings(name):
-            shared = [(_common([*map(fold, parts)], [*map(fold, own)]), photo) for photo, own in known]
-            most = max((count for count, _ in shared), default=0)
-            if most:
-                return [photo for count, photo in shared if count == most], most
-    return [], 0
+
+    def __init__(self, photos: Iterable[str]) -> None:
+        self._folds: list[tuple[Callable[[str], str], dict[str, list[tuple[str, list[str]]]]]] = []
+        known = [(photo, normalize("NFC", photo).split("/")) for photo in photos]
+        for fold in (str, str.casefold):
+            ends: dict[str, list[tuple[str, list[str]]]] = {}
+            for photo, parts in known:
+                ends.setdefault(fold(parts[-1]), []).append((photo, [*map(fold, parts)]))
+            self._folds.append((fold, ends))
+
+    def find(self, name: str) -> tuple[list[str], int]:
+        """The photos whose paths end most as this one does, and how many parts of the path they have in common.
+
+        One photo is the answer; several are equally likely; none has the same file name. The letters' case counts only where
+        nothing fits otherwise: Windows knows none.
+        """
+        for fold, ends in self._folds:
+            for parts in spellings(name):
+                own = [*map(fold, parts)]
+                shared = [(_common(own, other), photo) for photo, other in ends.get(own[-1], ())]
+                if shared:
+                    most = max(count for count, _ in shared)
+                    return [photo for count, photo in shared if count == most], most
+        return [], 0
+
+
+def find_photos(name: str, photos: Iterable[str]) -> tuple[list[str], int]:
+    """`PhotoNames.find` for one name."""
+    return PhotoNames(photos).find(name)
 
 
 def _common(one: Sequence[str], other: Sequence[str]) -> int:

@@ -89,7 +89,7 @@ class Photos:
         why = self._problem(name, path)
         if not why:
             try:
-                file = _looked_at(name, path)
+                file = looked_at(name, path)
             except DataError as error:
                 why = str(error).removeprefix(f"{path}: ")
         if why:
@@ -134,8 +134,8 @@ class Photos:
         return picture
 
 
-def _looked_at(name: str, path: Path) -> PhotoFile:
-    """Size and time from the file's head; its pixels are not decoded yet."""
+def looked_at(name: str, path: Path) -> PhotoFile:
+    """Size and time from the file's head; its pixels are not decoded yet. Raises DataError for what is no picture."""
     with opened(path) as picture:
         width, height = picture.size
         exif = picture.getexif()

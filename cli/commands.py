@@ -20,7 +20,7 @@ class Command:
 ROOMS = {
     "pipelines": "Several trainings, or several runs, in one command.",
     "sweeps": "What the records of a sweep say; without a folder, of the latest sweep.",
-    "annotation": "Labels of photos of phones: made in a browser, compared, taken in and given out.",
+    "annotation": "Labels of photos of phones: made in a browser, compared, taken in and given out; masks and numbers taken in.",
     "station": "A photographed phone, graded.",
 }
 """Packages with several commands: `python -m <room> <command>`."""
@@ -161,6 +161,22 @@ COMMANDS = {
         (
             "python -m annotation import --data <folder> --from labels.csv",
             "python -m annotation import --data <folder> --from coco.json --category crack=3,4@0.3",
+        ),
+    ),
+    "import_masks": Command(
+        "python -m annotation import-masks",
+        "Makes a folder for task=segmentation of masks from elsewhere: a COCO .json, or PNG masks.",
+        (
+            "python -m annotation import-masks --data <folder of images> --from coco.json --to steel",
+            "python -m annotation import-masks --data <folder of images> --from <folder of masks> --classes scratch,pit --to steel",
+        ),
+    ),
+    "import_numbers": Command(
+        "python -m annotation import-numbers",
+        "Writes the csv for task=regression of numbers from elsewhere: Label Studio's exports, or a csv.",
+        (
+            "python -m annotation import-numbers --data <folder of images> --from export.json --low 0 --high 100",
+            "python -m annotation import-numbers --data <folder of images> --from wear.csv --name-column file --value-column wear",
         ),
     ),
     "export_labels": Command(

@@ -36,7 +36,8 @@ def help_page(config: str) -> str:
 
 def room_page(room: str) -> str:
     """The page of a room: its commands with a sentence each."""
-    lines = [f"  {one.typed:<31} {one.sentence}" for one in commands_of(room).values()]
+    widest = max(len(one.typed) for one in commands_of(room).values())
+    lines = [f"  {one.typed:<{widest}} {one.sentence}" for one in commands_of(room).values()]
     first = next(iter(commands_of(room).values())).examples[0]
     return "\n".join(
         [ROOMS[room], "", *lines, "", f"for example: {first}", f"python -m {room} <command> --help: its settings"]

@@ -72,7 +72,7 @@ def masks_of_table(
 
     Raises DataError for a row that names no image, and for runs that do not fit their image.
     """
-    table = read_defects(path, len(class_names))
+    table = read_defects(path, len(class_names), class_names)
     index = scan_images(folder, [ImageEntry(name, "", "") for name in names], cache)
     known = {path.name for path in folder.iterdir()}
     for image, defects in table.defects.items():

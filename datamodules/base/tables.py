@@ -28,13 +28,14 @@ class Table:
         path: of the file.
         wanted: columns that it must have; empty where the reader asks for its own.
         long: columns whose values may be longer than MOST_LETTERS.
+        delimiter: between the values of a line.
 
     Raises DataError, one line that names file and line, also while the lines are gone through.
 
     """
 
-    def __init__(self, path: Path, wanted: Sequence[str] = (), long: Sequence[str] = ()) -> None:
-        self.path, self.long = path, long
+    def __init__(self, path: Path, wanted: Sequence[str] = (), long: Sequence[str] = (), delimiter: str = ",") -> None:
+        self.path, self.long, self.delimiter = path, long, delimiter
         self._lines = self._read(wanted)
         self.columns: list[str] = next(self._lines)[1]
         """In their order; empty names are no columns."""
@@ -67,7 +68,7 @@ class Table:
         line = 0
         try:
             with self.path.open(newline="", encoding="utf-8-sig") as file:
-                reader = csv.reader(file)
+                reader = csv.reader(file, delimiter=self.delimiter)
                 header = [normalize("NFC", name) for name in next(reader, [])]
                 self._check_header(header, wanted)
                 yield 1, header

@@ -9,9 +9,14 @@ import numpy as np
 from datamodules.base.errors import DataError
 from datamodules.base.tables import Table, hint_of
 from datamodules.masks.run_lengths import Mask, RunLengthError, decode
+from storage.spreadsheet import harmless
 
 JOINED = "ImageId_ClassId"
 """The competition's first form: `0002cc93b.jpg_1`, a row for every image and class, most of them without pixels."""
+
+
+NAMED = "ClassName"
+"""A column that imported tables have: a number alone does not say what it stands for."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +53,17 @@ class DefectTable:
         return np.array([[label in self.defects.get(name, {}) for label in range(self.num_classes)] for name in images])
 
 
-def read_defects(path: Path, num_classes: int) -> DefectTable:
-    """Reads a table in either form. Raises DataError with the line for a class that is none, or that comes twice."""
+def read_defects(path: Path, num_classes: int, class_names: Sequence[str] = ()) -> DefectTable:
+    """Reads a table in either form.
+
+    Args:
+        path: of the table.
+        num_classes: numbered from 1.
+        class_names: held against the column ClassName, where the table has it.
+
+    Raises DataError with the line for a class that is none, that comes twice, or that has another name.
+
+    """
     table = Table(path, long=("EncodedPixels",))
     joined = JOINED in table.columns
     wanted = [JOINED, "EncodedPixels"] if joined else ["ImageId", "ClassId", "EncodedPixels"]
@@ -63,6 +77,11 @@ def read_defects(path: Path, num_classes: int) -> DefectTable:
         image, _, label = row[JOINED].rpartition("_") if joined else (row["ImageId"], "", row["ClassId"])
         if label not in known_labels:
             raise DataError(f"{where}: class {label!r:.60}: want 1 to {num_classes}{hint_of(label)} (column {column})")
+        if class_names and NAMED in row and row[NAMED] != harmless(class_names[int(label) - 1]):
+            raise DataError(
+                f"{where}: {NAMED}={row[NAMED]!r:.60}: class {label} is called {class_names[int(label) - 1]} "
+                "(datamodule.class_names); want the table's names, in the order of its numbers"
+            )
         if not row["EncodedPixels"].strip():
             continue
         known = defects.setdefault(image, {})

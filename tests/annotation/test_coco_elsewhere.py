@@ -10,7 +10,7 @@ from PIL import Image
 
 from annotation.coco import from_coco
 from annotation.coco_categories import category
-from annotation.imported import MOST_LINES, merged, told, without_lowering
+from annotation.imported import MOST_LINES, merged, noted, told, without_lowering
 from annotation.log import Statement
 from annotation.photo_names import find_photos
 from annotation.photos import upright
@@ -215,6 +215,14 @@ def test_sizes_from_before_the_exif_turn(tmp_path):
     ]
     given["annotations"][0]["segmentation"] = [before]
     assert cells(read(book_of(root), tmp_path, given)) == {(4, 2)}
+
+
+def test_notes_that_say_the_same_of_many_images_are_one_line():
+    turned = [f"{at}.jpg: {at + 2} entries of the file, merged" for at in range(40)]
+    assert noted([*turned, "6 photos have none", *turned[:1]]) == [
+        "note: 0.jpg: 2 entries of the file, merged (and 40 more such)", "note: 6 photos have none",
+    ]  # fmt: skip
+    assert noted(turned[:3]) == [f"note: {one}" for one in turned[:3]]
 
 
 def test_many_lines_go_into_a_csv_and_nothing_placed_is_an_error(book, tmp_path):

@@ -85,6 +85,8 @@ def test_a_room_lists_its_commands(room, monkeypatch, capsys):
         ("annotation", "agreement", ["--data"]),
         ("annotation", "doubtful", ["--data", "--runs"]),
         ("annotation", "import", ["--data", "--from", "--category"]),
+        ("annotation", "import-masks", ["--data", "--from", "--to", "--classes", "--empty", "--size"]),
+        ("annotation", "import-numbers", ["--data", "--from", "--name-column", "--value-column", "--several", "--low"]),
         ("annotation", "export", ["--data", "--to"]),
         ("annotation", "serve", ["data=", "annotator=", "port="]),
         ("pipelines", "cross", ["folder="]),

@@ -165,7 +165,11 @@ def test_an_empty_value_is_a_missing_one(words, answer):
         ("sweeps", ["tabel"], "python -m sweeps tabel: want one of status, table, report, wandb"),
         ("sweeps", ["table", "/nowhere"], "/nowhere: no such sweep folder"),
         ("sweeps", ["table", "--foo"], "unrecognized arguments: --foo"),
-        ("annotation", ["nosuch"], "want one of serve, agreement, doubtful, import, export"),
+        (
+            "annotation",
+            ["nosuch"],
+            "want one of serve, agreement, doubtful, import, import-masks, import-numbers, export",
+        ),
         ("annotation", ["import"], "the following arguments are required: --data, --from"),
         ("annotation", ["agreement", "--data", "{tmp}", "seed=3"], "seed=3: no such option"),
         ("annotation", ["agreement", "--data", "{tmp}", "--foo"], "--foo: no such option"),

@@ -38,7 +38,14 @@ def test_make_targets_exist(command):
 
 @pytest.mark.parametrize(
     ("command", "missing"),
-    [("annotate", "DATA"), ("try", "DATA"), ("doubtful DATA=photos", "RUNS"), ("import-labels DATA=photos", "FROM")],
+    [
+        ("annotate", "DATA"),
+        ("try", "DATA"),
+        ("doubtful DATA=photos", "RUNS"),
+        ("import-labels DATA=photos", "FROM"),
+        ("import-masks DATA=images FROM=coco.json", "TO"),
+        ("import-numbers DATA=images", "FROM"),
+    ],
 )
 def test_a_make_target_asks_for_what_it_needs(command, missing):
     done = subprocess.run(["make", *command.split()], cwd=HERE, capture_output=True, text=True, check=False)

@@ -14,7 +14,7 @@ import pytest
 from tests.inputs.replay import CASES, ENV, TRAINED_FIRST, Place, Trial, faults_of, rng_of
 from tests.warm import run_warm
 
-KINDS = ("settings", "odd", "table", "set", "neu", "run", "one_run", "command")
+KINDS = ("settings", "odd", "table", "set", "neu", "run", "one_run", "command", "import")
 for module in KINDS:
     import_module(f"tests.inputs.{module}_cases")
 
@@ -37,9 +37,10 @@ def tried(one, place, folder, counts, *, neighbours):
     """What is wrong with a case's answers, in words; empty where nothing is."""
     name = f"{one.group}: {one.kind}"
     bad, neighbour = one.make(Trial(place, folder, rng_of(SEED, name)))
-    fault = faults_of(bad, run_warm(*bad.words, env=ENV, timeout=100))
+    env = ENV | {"GRIDLITE_CACHE": str(folder / "cache")}
+    fault = faults_of(bad, run_warm(*bad.words, env=env, timeout=100))
     if not fault and neighbours and neighbour is not None:
-        fault = faults_of(neighbour, run_warm(*neighbour.words, env=ENV, timeout=100))
+        fault = faults_of(neighbour, run_warm(*neighbour.words, env=env, timeout=100))
         counts["valid neighbours taken"] += not fault
     counts["kinds tried"] += 1
     counts["not clean" if fault else "clean"] += 1

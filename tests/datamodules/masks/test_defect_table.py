@@ -71,6 +71,17 @@ def test_what_is_no_such_table_is_refused(tmp_path):
         read_defects(tmp_path / "latin.csv", 4)
 
 
+def test_names_of_classes_are_held_against_those_of_the_settings(tmp_path):
+    (tmp_path / "train.csv").write_text(
+        "ImageId,ClassId,EncodedPixels,ClassName\na.jpg,1,1 2,pit\na.jpg,2,4 1,scratch\n"
+    )
+    assert len(read_defects(tmp_path / "train.csv", 2, ["pit", "scratch"]).defects["a.jpg"]) == 2
+    with pytest.raises(
+        DataError, match=r"line 2: ClassName='pit': class 1 is called scratch \(datamodule.class_names\)"
+    ):
+        read_defects(tmp_path / "train.csv", 2, ["scratch", "pit"])
+
+
 @pytest.mark.skipif(not REAL.exists(), reason="needs the steel photos of ../shared/data")
 def test_every_real_table_row_is_the_index_mask_beside_it():
     made = read_defects(REAL / "train_rle.csv", 3)
