@@ -4,20 +4,26 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 STAMP := .venv/.installed
+ALL := .venv/.installed-all
 DEMO_RUNS ?= runs
 MAKEFLAGS += --no-print-directory
 
 need = @[ -n "$($(1))" ] || { echo "error: $(1) is missing: make $@ $(1)=$(2)" >&2; exit 2; }
 
-.PHONY: help setup demo annotate agreement doubtful import-labels import-masks import-numbers export-labels try export-tflite bench-phone phone arm zoo study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock docs bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-held-out bench-leakage bench-stack bench-shackles bench-allocation clean
+.PHONY: help setup setup-all demo annotate agreement doubtful import-labels import-masks import-numbers export-labels try export-tflite bench-phone phone arm zoo study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock docs bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-held-out bench-leakage bench-stack bench-shackles bench-allocation clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
-setup: $(STAMP) ## make .venv with the pinned packages (the other targets do it by themselves)
+setup: $(STAMP) ## make .venv with the pinned packages that gridlite uses (the other targets do it by themselves)
 
-$(STAMP): requirements.lock .ci/setup
+$(STAMP): requirements.lock pyproject.toml .ci/setup
 	@bash .ci/setup
+
+setup-all: $(ALL) ## the packages of the tests, the benchmarks and the documentation as well
+
+$(ALL): requirements.lock pyproject.toml .ci/setup
+	@bash .ci/setup all
 
 demo: setup ## draw phones, grade one, train a small grid from the zoo's networks, export, report (minutes)
 	@$(PY) -m pipelines demo paths.runs=$(DEMO_RUNS)
@@ -97,68 +103,68 @@ sheet-painted: setup ## draw phones before and after damage was painted on them;
 sheet-shackles: setup ## draw a contact sheet of rendered worn joints, a row per level of variation
 	@$(PY) -m datamodules.shackles --out shackles.png
 
-test: setup ## the tests, some 6 minutes on 2 cores
+test: setup-all ## the tests, some 6 minutes on 2 cores
 	@$(PY) -m pytest -n auto --dist loadfile
 
-test-slow: setup ## [THIRD=0|1|2]: the long tests as well; with THIRD a third of the long ones alone
+test-slow: setup-all ## [THIRD=0|1|2]: the long tests as well; with THIRD a third of the long ones alone
 	@$(PY) -m pytest -n auto --dist loadfile $(if $(THIRD),-m slow --third $(THIRD),-m "slow or not slow")
 
-lint: setup ## ruff, mypy --strict and the import directions
+lint: setup-all ## ruff, mypy --strict and the import directions
 	@$(PY) -m ruff check --quiet .
 	@$(PY) -m ruff format --quiet --check .
 	@$(PY) -m mypy --no-error-summary
 	@.venv/bin/lint-imports --no-logo 2>&1 | tail -n 3
 
-format: setup ## let ruff rewrite the files
+format: setup-all ## let ruff rewrite the files
 	@$(PY) -m ruff check --quiet --fix . && $(PY) -m ruff format --quiet .
 
-lock: setup ## pin the newest packages that fit pyproject.toml
+lock: setup-all ## pin the newest packages that fit pyproject.toml
 	@.venv/bin/uv pip compile --quiet pyproject.toml --all-extras --no-header --no-emit-index-url --no-annotate \
 	  --universal --python-version 3.12 --upgrade --output-file requirements.lock
 
-docs: setup ## the documentation as a site, in .cache/site
+docs: setup-all ## the documentation as a site, in .cache/site
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet --strict && echo "site: .cache/site/index.html"
 
-bench: setup ## training throughput against a bare loop and Keras, as ratios
+bench: setup-all ## training throughput against a bare loop and Keras, as ratios
 	@$(PY) -m benchmarks.train_throughput
 
-bench-peers: setup ## [PHOTOS=<folder of class folders> QUICK=1]: training against Keras, Lightning and Ultralytics
+bench-peers: setup-all ## [PHOTOS=<folder of class folders> QUICK=1]: training against Keras, Lightning and Ultralytics
 	@$(PY) -m benchmarks.peers $(if $(PHOTOS),--photos '$(PHOTOS)') $(if $(QUICK),--quick)
 
-bench-scaling: setup ## [QUICK=1]: cost of 1, 10 and 100 times the data, and of 1 to 64 points of a grid
+bench-scaling: setup-all ## [QUICK=1]: cost of 1, 10 and 100 times the data, and of 1 to 64 points of a grid
 	@$(PY) -m benchmarks.scaling $(if $(QUICK),--quick)
 
-bench-jobs: setup ## trainings an hour: one after the other with all cores, or one per core
+bench-jobs: setup-all ## trainings an hour: one after the other with all cores, or one per core
 	@$(PY) -m benchmarks.jobs
 
-bench-export: setup ## conversion time and latency of our files against TensorFlow's converter, as ratios
+bench-export: setup-all ## conversion time and latency of our files against TensorFlow's converter, as ratios
 	@$(PY) -m benchmarks.export
 
-bench-masks: setup ## decoding the masks of a data set of Severstal's size against two peers
+bench-masks: setup-all ## decoding the masks of a data set of Severstal's size against two peers
 	@$(PY) -m benchmarks.run_lengths
 
-bench-shackles: setup ## seconds a rendered joint, in processes and on Mitsuba's own threads
+bench-shackles: setup-all ## seconds a rendered joint, in processes and on Mitsuba's own threads
 	@$(PY) -m benchmarks.shackles
 
-bench-allocation: setup ## CPU seconds of a training step with freed memory kept and given back
+bench-allocation: setup-all ## CPU seconds of a training step with freed memory kept and given back
 	@$(PY) -m benchmarks.allocation
 
-study-checkpoints: setup ## [PHOTOS=<folder of phone photos> MORE=<settings>]: which epoch should ship (an hour); without PHOTOS what is known
+study-checkpoints: setup-all ## [PHOTOS=<folder of phone photos> MORE=<settings>]: which epoch should ship (an hour); without PHOTOS what is known
 	@$(PY) -m benchmarks.checkpoint_rules $(if $(PHOTOS),--photos '$(PHOTOS)') $(MORE)
 
-study-imbalance: setup ## [PHOTOS=<folder of phone photos> MORE=<settings>]: what helps against rare grades (an hour); without PHOTOS what is known
+study-imbalance: setup-all ## [PHOTOS=<folder of phone photos> MORE=<settings>]: what helps against rare grades (an hour); without PHOTOS what is known
 	@$(PY) -m benchmarks.class_imbalance $(if $(PHOTOS),--photos '$(PHOTOS)') $(MORE)
 
-study-held-out: setup ## [PHOTOS=<folder of phone photos> MORE=<settings>]: do files give on new phones what their reports promised (an hour); without PHOTOS what is known
+study-held-out: setup-all ## [PHOTOS=<folder of phone photos> MORE=<settings>]: do files give on new phones what their reports promised (an hour); without PHOTOS what is known
 	@$(PY) -m benchmarks.held_out_phones $(if $(PHOTOS),--photos '$(PHOTOS)') $(MORE)
 
-bench-leakage: setup ## what copies on both sides of a fold promise: DATA=<folder of neu_seg>
+bench-leakage: setup-all ## what copies on both sides of a fold promise: DATA=<folder of neu_seg>
 	@$(PY) -m benchmarks.leakage --root '$(or $(DATA),data/neu_seg)'
 
-bench-stack: setup ## ten seeds of a small network at once against one after the other
+bench-stack: setup-all ## ten seeds of a small network at once against one after the other
 	@$(PY) -m benchmarks.stacked
 
-bench-sweep: setup ## what a sweep costs beside its trainings, and how fast its records are read
+bench-sweep: setup-all ## what a sweep costs beside its trainings, and how fast its records are read
 	@$(PY) -m benchmarks.sweep
 
 clean: ## remove the environment and the caches, never runs or data

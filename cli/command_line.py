@@ -33,11 +33,18 @@ PATH_KEYS = frozenset(
 """Last parts of keys whose values are files or folders, which need not exist yet."""
 
 
+COMPLETION = ("-sc", "--shell-completion")
+"""Hydra's word for what makes a shell complete the settings of a command."""
+
+
 def run_cli(main: Callable[[], None], config_name: str) -> None:
     """Runs a Hydra main: answers `--help` before anything is composed, a mistake with one line on stderr and exit code 2."""
     check_environment()
     if not set(HELP).isdisjoint(sys.argv[1:]):
         print(help_page(config_name))
+        return
+    if not set(COMPLETION).isdisjoint(sys.argv[1:]):  # `install=bash` behind it is no setting
+        main()
         return
     sys.argv[1:] = [quote_path(repeated(word)) for word in sys.argv[1:]]
     sys.argv[1:] = check_words(sys.argv[1:], config_name)

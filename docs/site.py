@@ -26,8 +26,10 @@ def on_files(files: Files, *, config: Any) -> Files:
     pages = {"index.md": _index(), "choices.md": _choices(), "settings.md": _settings(), "protocols.md": _protocols()}
     for name, text in pages.items():
         files.append(File.generated(config, name, content=text))
-    for name in ("SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md"):
-        files.append(File.generated(config, name, content=_of_docs((ROOT / name).read_text())))
+    for name in ("SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "zoo/README.md"):
+        files.append(
+            File.generated(config, name.replace("zoo/README", "zoo"), content=_of_docs((ROOT / name).read_text()))
+        )
     return files
 
 
@@ -44,7 +46,13 @@ def _index() -> str:
 
 def _of_docs(text: str) -> str:
     """Links of a file in the root as those of a file in docs/."""
-    return re.sub(r"\]\(docs/", "](", text)
+    return re.sub(
+        r"\]\(docs/",
+        "](",
+        text.replace("](zoo/README.md)", "](zoo.md)").replace(
+            "](../LICENSE)", "](https://www.apache.org/licenses/LICENSE-2.0)"
+        ),
+    )
 
 
 def _choices() -> str:

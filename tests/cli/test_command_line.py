@@ -15,7 +15,8 @@ def test_an_existing_path_passes_hydras_grammar(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["Gehäuse", "携帯 (1)", "a#b", "back\\slash", "ends\\", 'a\\"b', "a=b", "x,y"])
 @pytest.mark.parametrize("key", ["paths.runs", "output", "json", "datamodule.root"])
-def test_a_path_that_is_not_there_yet_does_as_well(key, name):
+def test_a_path_that_is_not_there_yet_does_as_well(key, name, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["train.py"])
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
     (override,) = OverridesParser.create().parse_overrides([quote_path(f"{key}=/not/there/{name}")])
