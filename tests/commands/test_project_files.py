@@ -68,7 +68,7 @@ def test_a_shell_completes_settings():
     told = run_plain("train.py", "-sc", "install=bash")
     assert told.returncode == 0, told.stderr
     assert "hydra_bash_completion" in told.stdout
-    asked = """eval "$COMPLETION"; COMP_LINE="python train.py backbone=mobilenetv" COMP_POINT=35; hydra_bash_completion; echo "${COMPREPLY[@]}" """
+    asked = """eval "$COMPLETION"; COMP_LINE="python train.py backbone=mobilenetv" COMP_POINT=35 COMP_CWORD=2; hydra_bash_completion; echo "${COMPREPLY[@]}" """
     done = subprocess.run(
         ["bash", "-c", asked], env={"COMPLETION": told.stdout, "PATH": f"{HERE}/.venv/bin:/usr/bin:/bin"}, cwd=HERE,
         capture_output=True, text=True, check=False,
