@@ -170,9 +170,7 @@ def say_start(job: Job, samples: "Samples") -> None:
     """
     known = os.environ.get(SAID_BEFORE) == samples.fingerprint
     for note in [*([] if known else [*samples.notes, *_unvalidated(samples)]), *lost_colours(job, samples)]:
-        if note not in _said:
-            _said.add(note)
-            print(f"note: {note}", file=sys.stderr)
+        say_once(note)
     what = f"{job.spec.name} {job.cfg.width:g}"
     if job.cfg.backbone.weights == "auto" and job.start and job.start.origin == "random" and what not in _said:
         _said.add(what)
@@ -181,6 +179,13 @@ def say_start(job: Job, samples: "Samples") -> None:
             "or on the hub (backbone.weights=imagenet insists, none silences this)",
             file=sys.stderr,
         )
+
+
+def say_once(note: str) -> None:
+    """A note on stderr, once in a process."""
+    if note not in _said:
+        _said.add(note)
+        print(f"note: {note}", file=sys.stderr)
 
 
 def _unvalidated(samples: "Samples") -> list[str]:
