@@ -53,17 +53,17 @@ class Unlabelled:
         return JoinedImages((every, self.kept))
 
     @property
-    def used(self) -> int:
+    def used(self) -> list[Picture]:
         """Pictures of which something is learned."""
         ends = np.cumsum([len(one.samples(grid_of(self.preprocessing))) for one in self.pictures])
-        return len(np.unique(np.searchsorted(ends, self.kept, side="right")))
+        return [self.pictures[at] for at in np.unique(np.searchsorted(ends, self.kept, side="right"))]
 
     @property
     def record(self) -> dict[str, Any]:
         """What a run's record says of it."""
         return {
             "fingerprint": self.fingerprint,
-            "pictures": self.used,
+            "pictures": len(self.used),
             "samples": len(self.kept),
             "left_out": dict(self.left_out),
         }
@@ -71,9 +71,17 @@ class Unlabelled:
     @property
     def told(self) -> str:
         """The same in a line for the terminal."""
-        cells = f" ({len(self.kept)} cells)" if len(self.kept) != self.used else ""
-        away = ", ".join(f"{count} {reason}" for reason, count in self.left_out.items())
-        return f"{KEY}: learns from {self.used} pictures without labels{cells}{f'; left out: {away}' if away else ''}"
+        used = self.used
+        photos = sum(one.corners is not None for one in used)
+        single = len(used) - photos
+        kinds = [f"{photos} photos of phones ({len(self.kept) - single} cells)"] if photos else []
+        kinds += [f"{single} {'cells' if self.preprocessing['grid'] else 'pictures'}"] if single else []
+        away = f"; left out: {_listed(self.left_out)}" if self.left_out else ""
+        return f"{KEY}: learns from {' and '.join(kinds)} without labels{away}"
+
+
+def _listed(left_out: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in left_out.items())
 
 
 def read_unlabelled(
@@ -116,8 +124,9 @@ def read_unlabelled(
                 found = _chosen(root, pictures, why, left_out, samples, cache, digest)
                 write_whole(cache / f"{name}.json", json.dumps(_plain(found)))
     if not len(found.kept):
-        away = ", ".join(f"{count} {reason}" for reason, count in found.left_out.items())
-        raise DataError(f"{KEY}={root}: nothing in it may be learned from: {away}; want other pictures")
+        raise DataError(
+            f"{KEY}={root}: nothing in it may be learned from: {_listed(found.left_out)}; want other pictures"
+        )
     return found
 
 

@@ -50,7 +50,7 @@ def test_what_is_learned_and_what_is_left_out_is_told(student):
     done, folder, _ = student
     (line,) = [line for line in done.stderr.splitlines() if "task.unlabelled" in line]
     assert line.startswith(
-        "note: task.unlabelled: learns from 6 pictures without labels (90 cells); left out: 4 that look like"
+        "note: task.unlabelled: learns from 6 photos of phones (90 cells) without labels; left out: 4 that look like"
     )
     found = record_of(folder)["unlabelled"]
     assert (found["pictures"], found["samples"]) == (6, 90)
