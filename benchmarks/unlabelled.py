@@ -1,8 +1,8 @@
 """What pictures without labels are worth: `python -m benchmarks.unlabelled --photos <folder of phone photos> paths.weights=<folder>`.
 
 Five outer folds by phone are the test set, which nothing chooses by; of the other phones a quarter is the validation set. Of the
-photos that are left a quarter, drawn by chance, keeps its labels; the others are pictures without labels. All arms take about as many
-steps. Finished trainings leave rows in unlabelled.csv and are skipped the next time; without --photos the table of what is there is printed.
+photos that are left a quarter, drawn by chance, keeps its labels; the others are pictures without labels. All arms take as many
+steps, those with pseudo-labels fewer. Finished trainings leave rows in unlabelled.csv and are skipped the next time; without --photos the table of what is there is printed.
 """
 
 import argparse
