@@ -19,6 +19,7 @@ from jobs.run_state import (
     prepare_resume,
     samples_of,
     say_end,
+    say_once,
     say_skipped,
     say_start,
     skip_reason,
@@ -28,6 +29,7 @@ from sweeps.records.run_record import Record, Status, failure_recorded, hold, is
 from sweeps.records.wandb_export import finish_wandb_run
 from training.distributed.rank_zero import join_workers, largest_memory_bytes
 from training.distributed.worker import ran_as_worker
+from training.unlabelled import unlabelled_of
 
 if TYPE_CHECKING:
     from datamodules.base.samples import Samples
@@ -81,6 +83,8 @@ def train(job: Job) -> None:
         whole = whole_fit(job, samples, folds)
     check_amounts(job, samples)
     samples.images(job.cfg.resolution)  # cut now: a broken photo is answered before the long imports
+    if unlabelled := unlabelled_of(job.cfg, samples):
+        say_once(unlabelled.told)
     say_start(job, samples)
     resume = prepare_resume(job.folder, samples.fingerprint)
     update_record(job.folder, lambda old: opening(job, samples, old if resume else {}) | whole)
@@ -109,6 +113,8 @@ def fit_and_evaluate(job: Job, samples: "Samples", resume: Path | None) -> Recor
     forget_last_job()
     seed_everything(job.cfg.seed)
     module, data = build_parts(job, samples)
+    if said := getattr(data, "told", ""):
+        say_once(said)
     choose_execution(job, module, data)
     history = History(None if job.cfg.trial is None else Judge(job.folder.parent, job.cfg.trial))
     curves = kept_epochs(job.folder / "metrics.csv", go_on=resume is not None)

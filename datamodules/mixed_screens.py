@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, override
 
 import numpy as np
@@ -119,6 +120,12 @@ class MixedCells(Samples):
     def whole_photos(self, count: int) -> list[WholePhoto]:
         """Of the real ones."""
         return self.real.photos_named(set(self.table.photo[self.table.part.isin(self.evaluated)]), count)
+
+    @property
+    @override
+    def measured_photos(self) -> list[Path]:
+        """Of the real ones."""
+        return self.real.files_named(set(self.table.photo[self.table.part.isin(["val", "test"])]))
 
     def images(self, resolution: int) -> npt.NDArray[np.uint8]:
         """As in `Samples`; both sets in one memory-mapped file."""

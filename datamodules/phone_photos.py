@@ -68,6 +68,16 @@ class Cells(Samples):
     def whole_photos(self, count: int) -> list[WholePhoto]:
         return self.photos_named(set(self.table.photo[self.table.part.isin(self.evaluated)]), count)
 
+    @property
+    @override
+    def measured_photos(self) -> list[Path]:
+        return self.files_named(set(self.table.photo[self.table.part.isin(["val", "test"])]))
+
+    def files_named(self, names: set[str]) -> list[Path]:
+        """The files of these photos; none of ready-cut cells."""
+        each = [] if self.folder.ready_cut else zip(self.folder.photos, self.folder.files, strict=True)
+        return [file for photo, file in each if photo.name in names]
+
     def photos_named(self, names: set[str], count: int) -> list[WholePhoto]:
         """At most `count` of these photos, spread over the folder; none of ready-cut cells."""
         found = [place for place, photo in enumerate(self.folder.photos) if photo.name in names]

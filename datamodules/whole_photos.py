@@ -27,11 +27,11 @@ MOST_ASKED = 20
 """Square pictures in which a phone is looked for, to know what all of them are."""
 
 
-def kinds_of(files: Sequence[Path], find: Find, key: str) -> dict[Path, str]:
+def kinds_of(files: Sequence[Path], find: Find, key: str = "") -> dict[Path, str]:
     """`cell` or `phone` for each file that can be read.
 
     Cells are square, photos are not; square pictures are photos where a phone is found in most of a sample of them, and
-    cells where they are named as cells. Says on stderr what was taken for what.
+    cells where they are named as cells. With a `key`, for its messages, says on stderr what was taken for what.
     """
     found: dict[Path, str] = {}
     square = []
@@ -39,7 +39,8 @@ def kinds_of(files: Sequence[Path], find: Find, key: str) -> dict[Path, str]:
         try:
             sides = size_of(path)
         except DataError as error:
-            print(f"left out: {error}", file=sys.stderr)
+            if key:
+                print(f"left out: {error}", file=sys.stderr)
             continue
         found[path] = "cell" if CELL.fullmatch(path.stem) or min(sides) >= SQUARE * max(sides) else "phone"
         if found[path] == "cell" and not CELL.fullmatch(path.stem):
@@ -49,7 +50,7 @@ def kinds_of(files: Sequence[Path], find: Find, key: str) -> dict[Path, str]:
     if 2 * len(phones) > len(asked):
         found |= dict.fromkeys(square, "phone")
     count = sum(kind == "phone" for kind in found.values())
-    if count:
+    if count and key:
         cells = f", {len(found) - count} as cells that are cut already" if len(found) > count else ""
         print(
             f"note: {count} pictures are taken as photos of whole phones{cells}; {key}: pictures=cells or pictures=phones "
@@ -68,6 +69,14 @@ def _shows_a_phone(path: Path, find: Find) -> bool:
 
 def cut_whole(name: str, picture: Image, grid: Grid, find: Find) -> Iterator[tuple[dict[str, Any], Image]]:
     """Columns and pixels `(cell_px, cell_px, 3)` of each cell of a photo. Raises OutlineError where there is no clear phone."""
+    corners = trusted_corners(picture, grid, find)
+    for at, cell in enumerate(cut_cells(picture, corners, grid)):
+        row, col = divmod(at, grid.columns)
+        yield {"file": name, "cell": cell_name(name, row, col), "row": row, "col": col}, cell
+
+
+def trusted_corners(picture: Image, grid: Grid, find: Find) -> Corners:
+    """Corners `(4, 2)` of the phone in a photo, from its upper side on. Raises OutlineError where there is no clear phone."""
     corners = from_upper_side(find(picture), short=grid.columns <= grid.rows)
     height, width = picture.shape[:2]
     corners = np.clip(corners, 0, [width, height])
@@ -75,6 +84,4 @@ def cut_whole(name: str, picture: Image, grid: Grid, find: Find) -> Iterator[tup
         check_corners(corners, width, height)
     except ValueError as error:
         raise OutlineError(str(error)) from None
-    for at, cell in enumerate(cut_cells(picture, corners, grid)):
-        row, col = divmod(at, grid.columns)
-        yield {"file": name, "cell": cell_name(name, row, col), "row": row, "col": col}, cell
+    return corners

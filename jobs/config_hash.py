@@ -18,12 +18,12 @@ HASH_EXCLUDED_KEYS = frozenset(
         "prefetch", "cache_on_device", "autotune", "num_stacked_seeds",
         "task.metrics", "task.targets", "encoding.targets", "encoding.needs_ordered_classes", "encoding.output_per_class",
         "encoding.weights_in_head",
-        "method.teacher", "method.temperatures",
+        "method.teacher", "method.temperatures", "task.unlabelled",
         "export", "quantization", "format", "latency", "check", "backbone.spec", "backbone.weights", "hydra", "experiment", "sweep",
         "finalist",
     }
 )  # fmt: skip
-"""Keys that leave a run's result as it is; the initial weights, the teachers and the data are covered by their own digests.
+"""Keys that leave a run's result as it is; the initial weights, the teachers, pictures without labels and the data are covered by their own digests.
 
 Several processes hold the batch of one together, so how many they are may change when a run goes on. Of the data set, what its
 class calls `location_keys` is left out as well.

@@ -7,6 +7,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from datamodules.base.errors import DataError
 from jobs.config_hash import config_hash, excluded_keys
 from jobs.initial_weights import initial_weights_of
 from jobs.teachers import identity, teachers_of
@@ -97,6 +98,14 @@ def make_job(cfg: DictConfig) -> Job:
             plain["method"]["teacher_sha256"] = identity(teachers_of(cfg))
         except RecordError as error:
             problem = error
+    unlabelled = cfg.task.get("unlabelled")
+    if unlabelled and problem is None:
+        from datamodules.unlabelled.pictures import content_digest  # half a second that most runs can spare
+
+        try:
+            plain["method"]["unlabelled_sha256"] = content_digest(Path(str(unlabelled)))
+        except DataError as error:
+            problem = error
     digest = config_hash(plain, HydraConfig.get().runtime.choices, start)
     return Job(cfg, plain, digest, _axes(cfg), _folder(cfg, digest), spec, start, reason, problem)
 
@@ -141,6 +150,8 @@ def _axes(cfg: DictConfig) -> dict[str, Any]:
     if teacher := OmegaConf.to_container(cfg.method, resolve=False).get("teacher"):  # type: ignore[union-attr]
         names = [teacher] if isinstance(teacher, str) else list(teacher)
         others["method.teacher"] = ", ".join(Path(str(name)).name for name in names)
+    if unlabelled := OmegaConf.to_container(cfg.task, resolve=False).get("unlabelled"):  # type: ignore[union-attr]
+        others["task.unlabelled"] = Path(str(unlabelled)).name
     return {**groups, **scalars, **others}
 
 

@@ -182,9 +182,7 @@ def say_start(job: Job, samples: "Samples") -> None:
     """
     known = os.environ.get(SAID_BEFORE) == samples.fingerprint
     for note in [*([] if known else [*samples.notes, *_unvalidated(samples)]), *lost_colours(job, samples)]:
-        if note not in _said:
-            _said.add(note)
-            print(f"note: {note}", file=sys.stderr)
+        say_once(note)
     what = f"{job.spec.name} {job.cfg.width:g}"
     if job.cfg.backbone.weights == "auto" and job.start and job.start.origin == "random" and what not in _said:
         _said.add(what)
@@ -200,6 +198,13 @@ def _zoo(job: Job) -> str:
         zoo_network(job.spec.name, float(job.cfg.width))
         return ", zoo starts from one trained on rendered phones"
     return ""
+
+
+def say_once(note: str) -> None:
+    """A note on stderr, once in a process."""
+    if note not in _said:
+        _said.add(note)
+        print(f"note: {note}", file=sys.stderr)
 
 
 def _unvalidated(samples: "Samples") -> list[str]:

@@ -39,7 +39,7 @@ def tasks_of(targets: str) -> list[str]:
 
 def first_problem(cfg: DictConfig, spec: BackboneSpec) -> ValueError | None:
     """The first setting that no training could use; None where all are of use."""
-    for check in (_wrong_scalar, _wrong_setting, _wrong_monitor, _wrong_fit):
+    for check in (_wrong_scalar, _wrong_setting, _wrong_monitor, _wrong_fit, _wrong_unlabelled):
         if said := check(cfg):
             return ValueError(said)
     if cfg.resolution < spec.stride:
@@ -117,4 +117,22 @@ def _wrong_fit(cfg: DictConfig) -> str:
         return f"fit={cfg.fit}: task={choices['task']} chooses its thresholds by a validation set, and there is none; want another task"
     if cfg.num_stacked_seeds > 1 or cfg.trainer.devices > 1 or cfg.trainer.num_nodes > 1:
         return f"fit={cfg.fit}: is one network in one process; want num_stacked_seeds=1, trainer.devices=1 and trainer.num_nodes=1"
+    return ""
+
+
+def _wrong_unlabelled(cfg: DictConfig) -> str:
+    """Whether pictures without labels are named that the method has no use for, or none where it needs some."""
+    name, method = HydraConfig.get().runtime.choices["method"], get_class(cfg.method["_target_"])
+    given = cfg.task.get("unlabelled")
+    if given and not getattr(method, "takes_unlabelled", False):
+        fitting = [
+            one for one in names_of("method")
+            if getattr(get_class(read_choice("method", one)["_target_"]), "takes_unlabelled", False)
+        ]  # fmt: skip
+        return f"task.unlabelled={given}: method={name} learns from labels alone; want method={' or '.join(fitting)}"
+    if not given and getattr(method, "needs_unlabelled", False):
+        if "unlabelled" not in cfg.task:
+            task = HydraConfig.get().runtime.choices["task"]
+            return f"method={name}: task={task} learns from no pictures without labels; want task=grading, or another method"
+        return f"method={name}: task.unlabelled=null: want the folder of pictures without labels"
     return ""

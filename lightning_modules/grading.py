@@ -1,7 +1,7 @@
 """Training of a network that grades cells."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -101,8 +101,11 @@ class GradingModule(TaskModule):
         images, labels, weights = self.prepared(batch, rows)
         logits = rows.gather(self(images).float())
         loss, right = self.learn(logits, batch, labels, weights, rows)
-        figures = {"train/loss": loss.detach(), "train/accuracy": right}
-        self.log_dict(figures, on_step=False, on_epoch=True, batch_size=len(logits), sync_dist=True)
+        epoch: dict[str, Any] = {"on_step": False, "on_epoch": True, "sync_dist": True}
+        self.log("train/loss", loss.detach(), batch_size=len(logits), **epoch)
+        # under teachers a batch may have samples without a label, which are neither right nor wrong
+        known = len(logits) if self.distillation is None else int(labelled(labels).sum())
+        self.log("train/accuracy", right, batch_size=known, **epoch)
         return loss
 
     def learn(self, logits: Tensor, batch: Batch, labels: Tensor, weights: Tensor, rows: Rows) -> tuple[Tensor, Tensor]:

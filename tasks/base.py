@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from datamodules.base.samples import Samples
+    from datamodules.whole_photos import Find
     from heads.base import Head
     from jobs.job import Job
     from lightning_modules.backbones.base import Backbone
@@ -96,6 +97,11 @@ class Task(ABC):
     @abstractmethod
     def file_comparison(self) -> Any:
         """The `export.comparison.FileComparison` by which an exported file is made, called and held against torch."""
+
+    @property
+    def find_outline(self) -> "Find | None":
+        """Finds the phone in a photo that is to be cut into cells; None where each picture is one sample."""
+        return None
 
     scored_on_phones: ClassVar[bool] = False
     """Whether a phone's own answers to the val cells come back and are scored."""

@@ -9,15 +9,17 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from choices.settings import Text
 from sweeps.records.run_record import Record
 from tasks.base import Dropout, Predictor, Task
 from tasks.evaluation import COLUMNS, SQUARES, draw_squares, evaluate_checkpoints
-from tasks.predictors import FilePredictor, FolderRows, Images, RunPredictor
+from tasks.predictors import FilePredictor, FolderRows, Images, RunPredictor, outline_in
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from datamodules.base.samples import Samples
+    from datamodules.whole_photos import Find
     from heads.base import Head
     from jobs.job import Job
     from lightning_modules.backbones.base import Backbone
@@ -32,12 +34,14 @@ class Grading(Task):
     Args:
         dropout: before the linear layer.
         label_smoothing, mixup: see `GradingModule`.
+        unlabelled: a folder of pictures without labels, for the methods that have a use for it.
 
     """
 
     dropout: Dropout = 0.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     mixup: Annotated[float, Field(ge=0, le=100)] = 0.0
+    unlabelled: Text | None = None
 
     @override
     def module(self, backbone: "Backbone", head: "Head", settings: "TrainingSettings") -> "TaskModule":
@@ -104,6 +108,11 @@ class Grading(Task):
         from tasks.grading_files import GradeComparison
 
         return GradeComparison
+
+    @property
+    @override
+    def find_outline(self) -> "Find":
+        return outline_in
 
     scored_on_phones = True
 

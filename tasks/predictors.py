@@ -103,7 +103,7 @@ class FolderRows(ABC):
         """See `tasks.base.Predictor`."""
         from tqdm import tqdm
 
-        samples: list[Sample] = list(read_samples(root, self, find=_found, pictures=pictures))
+        samples: list[Sample] = list(read_samples(root, self, find=outline_in, pictures=pictures))
         if not samples:
             raise DataError(f"input={root}: none of its images can be read")
         starts = tqdm(range(0, len(samples), batch_size), desc="predicting", unit="batch", leave=False, disable=None)
@@ -118,7 +118,8 @@ class FolderRows(ABC):
         return f"{self.summary(rows)}: {table}"
 
 
-def _found(picture: Images) -> npt.NDArray[np.float64]:
+def outline_in(picture: Images) -> npt.NDArray[np.float64]:
+    """Corners `(4, 2)` of the phone in a photo, pixels. Raises OutlineError."""
     from export.outline.find import find
 
     return find(picture).corners

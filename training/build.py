@@ -13,6 +13,7 @@ from jobs.job import Job
 from lightning_modules.backbones.spec import InitialWeights
 from tasks.base import Task
 from training.memory import keep_freed_memory
+from training.unlabelled import unlabelled_of
 
 if TYPE_CHECKING:
     from datamodules.base.samples import Samples
@@ -110,11 +111,15 @@ def build_parts(job: Job, samples: "Samples") -> tuple[Any, Any]:
     cfg = job.cfg
     keep_freed_memory()
     data = build_data(cfg, samples)
-    distillation = built("method", cfg.method).prepare(cfg, samples, data)
+    unlabelled = unlabelled_of(cfg, samples)
+    more = {} if unlabelled is None else {"unlabelled": unlabelled}
+    distillation = built("method", cfg.method).prepare(cfg, samples, data, **more)
     settings = TrainingSettings(
         built("optimizer", cfg.optimizer), built("schedule", cfg.schedule), cfg.seed, built("fine_tuning", cfg.fine_tuning), samples.ordered,
         distillation,
     )  # fmt: skip
     module = build_module(cfg, job.start, len(samples.class_names), settings=settings)
-    module.head.know_counts(torch.tensor(samples.counts()["train"], dtype=torch.float32))
+    counts = torch.tensor(samples.counts()["train"], dtype=torch.float32)
+    labelled = getattr(data, "learned", {}).get("pseudo_labels", {}).get("per_class", [])
+    module.head.know_counts(counts + torch.tensor(labelled) if labelled else counts)
     return module, data

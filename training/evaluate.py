@@ -22,11 +22,14 @@ if TYPE_CHECKING:
 def evaluate(module: Any, data: Any, job: Job, samples: "Samples", history: list[dict[str, float]]) -> Record:
     """What a record says of a trained network: what its task says, `against_baseline`, `weights`, `shipped`, and of a student `temperature`.
 
+    Where pictures without labels were learned from, `unlabelled` and `pseudo_labels` too.
+
     `checkpoints` holds the SHA-256 of each that the figures are of.
     """
     sizes: Record = {"weights": sum(one.numel() for part in (module.network, module.head) for one in part.parameters())}
     files = [job.folder / "checkpoints" / f"{name}.ckpt" for name in KEPT]
     sizes["checkpoints"] = {one.stem: sha256_of(one) for one in files if one.exists()}
+    sizes |= getattr(data, "learned", {})
     if (taught := module.distillation) is not None:
         sizes |= {"teacher_weights": taught.weights, "temperature": float(taught.temperature)}
     task: Task = instantiate(job.cfg.task)

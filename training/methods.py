@@ -2,37 +2,45 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
-from filelock import FileLock
 from omegaconf import DictConfig
 
+from datamodules.base.joined import learn_also
 from datamodules.base.samples import Samples
-from jobs.leakage import assert_no_leakage
-from jobs.teachers import KEY, identity, teachers_of
-from storage.whole_file import replaced
-from sweeps.records.run_record import RecordError, read_record
+from training.teacher_logits import Floats, loaded_teachers, logits_of
 
 if TYPE_CHECKING:
-    from lightning_modules.base import TaskModule
+    from datamodules.unlabelled.read import Unlabelled
     from lightning_modules.distillation import Distillation
 
-Floats = npt.NDArray[np.float32]
 
+class Method:
+    """What all have in common."""
 
-@dataclass
-class Supervised:
-    """From the labels alone."""
+    takes_unlabelled: ClassVar[bool] = False
+    """Whether it has a use for pictures without labels."""
+    needs_unlabelled: ClassVar[bool] = False
+    """Whether it is of no use without them."""
 
-    def prepare(self, cfg: DictConfig, samples: Samples, data: Any) -> "Distillation | None":
-        """None: the labels are all it learns from."""
+    def prepare(
+        self, cfg: DictConfig, samples: Samples, data: Any, unlabelled: "Unlabelled | None" = None
+    ) -> "Distillation | None":
+        """Puts beside a datamodule's samples what else is learned from; what teachers ask of the logits, or None.
+
+        What a record shall say of it is put into `data.learned`.
+        """
         return None
 
 
 @dataclass
-class TeacherTraining:
+class Supervised(Method):
+    """From the labels alone."""
+
+
+@dataclass
+class TeacherTraining(Method):
     """From trained runs: what they say of the same pictures, softened by a temperature.
 
     Args:
@@ -50,6 +58,8 @@ class TeacherTraining:
     temperatures: Any = None
     """By backbone, for settings to refer to."""
 
+    takes_unlabelled: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         learned = self.temperature == "learned"
         if not learned and (isinstance(self.temperature, str) or not self.temperature > 0):
@@ -57,17 +67,18 @@ class TeacherTraining:
         if not 0 <= self.soft_share <= 1:
             raise ValueError(f"method.soft_share={self.soft_share:g}: want 0 to 1")
 
-    def prepare(self, cfg: DictConfig, samples: Samples, data: Any) -> "Distillation":
+    def prepare(
+        self, cfg: DictConfig, samples: Samples, data: Any, unlabelled: "Unlabelled | None" = None
+    ) -> "Distillation":
         """Puts teachers' logits beside a datamodule's training samples, or where it keeps none, the teachers themselves to be asked.
 
-        Raises RecordError for teachers of other classes, or that have seen what this run is measured on.
+        Pictures without labels join the training set; they learn from the teachers alone. Raises RecordError for teachers of
+        other classes, or that have seen what this run is measured on.
         """
         from lightning_modules.distillation import Distillation
 
-        checkpoints = teachers_of(cfg)
-        for path in checkpoints:
-            assert_no_leakage(KEY, cfg, path.parents[1])
-        modules = [_teacher(path, samples) for path in checkpoints]
+        must_join(data, unlabelled)
+        checkpoints, modules = loaded_teachers(cfg, samples)
         told: dict[str, Any] = {"soft_share": self.soft_share, "loss": self.loss,
                                 "weights": sum(one.numel() for module in modules for one in module.parameters())}  # fmt: skip
         heads = [module.head for module in modules]
@@ -75,11 +86,25 @@ class TeacherTraining:
             temperature = 1.0 if self.temperature == "learned" else self.temperature
             return Distillation(heads, temperature=float(temperature), networks=modules, **told)
         cache = Path(str(cfg.paths.cache))
-        each = [_logits_of(*pair, samples, cache) for pair in zip(checkpoints, modules, strict=True)]
-        logits = np.concatenate(each, axis=1)
-        data.arrays = replace(data.arrays, teacher_logits=logits)
+        logits = logits_of(checkpoints, modules, samples, cache)
         temperature = self.temperature if self.temperature != "learned" else _calibrated(data.arrays, logits, heads)
+        if unlabelled is None:
+            data.arrays = replace(data.arrays, teacher_logits=logits)
+        else:
+            every = np.concatenate([logits, logits_of(checkpoints, modules, unlabelled, cache)])
+            none = np.full(len(unlabelled.kept), -1, np.int64)
+            learn_also(data, unlabelled.images(cfg.resolution), none, every)
+            data.learned = {"unlabelled": unlabelled.record}
         return Distillation(heads, temperature=float(temperature), **told)
+
+
+def must_join(data: Any, unlabelled: "Unlabelled | None") -> None:
+    """Raises ValueError for pictures without labels beside a data set that nothing can be put behind."""
+    if unlabelled is not None and not getattr(data, "keeps_teacher_logits", False):
+        raise ValueError(
+            f"task.unlabelled={unlabelled.root}: {type(data).__name__} takes no pictures without labels; want a data set of cells or "
+            "pictures with a class each"
+        )
 
 
 def _calibrated(arrays: Any, logits: Floats, heads: list[Any]) -> float:
@@ -89,56 +114,3 @@ def _calibrated(arrays: Any, logits: Floats, heads: list[Any]) -> float:
 
     val = arrays.parts == "val"
     return calibrated(torch.from_numpy(logits[val]), torch.from_numpy(np.array(arrays.labels[val])), heads)
-
-
-def _teacher(checkpoint: Path, samples: Samples) -> "TaskModule":
-    """A teacher's module. Raises RecordError for one of other classes."""
-    from training.finished_run import load_run
-
-    folder = checkpoint.parents[1]
-    record = read_record(folder)
-    names = list(record["data"]["class_names"])
-    if names != list(samples.class_names):
-        raise RecordError(
-            f"{KEY}={folder}: its classes are {', '.join(names)}; the data's are {', '.join(samples.class_names)}"
-        )
-    module: TaskModule = load_run(record, checkpoint)
-    return module
-
-
-def _logits_of(checkpoint: Path, module: "TaskModule", samples: Samples, cache: Path) -> Floats:
-    """A teacher's logits of all samples `(N, O)`, from the cache where they were computed before."""
-    (digest,) = identity([checkpoint])
-    path = cache / f"teacher-{digest}-{samples.fingerprint}.npy"
-    cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_suffix(".lock")):
-        if not _is_whole(path):
-            record = read_record(checkpoint.parents[1])
-            found = _computed(module, samples.images(int(record["config"]["resolution"])))
-            with replaced(path) as unfinished:
-                np.save(unfinished, found)
-    logits: Floats = np.load(path)
-    return logits
-
-
-def _is_whole(path: Path) -> bool:
-    try:
-        np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return False
-    return True
-
-
-def _computed(module: Any, images: npt.NDArray[np.uint8]) -> Floats:
-    import torch
-    from tqdm import tqdm
-
-    module.eval()
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    module.to(device)
-    found = []
-    with torch.inference_mode():
-        for at in tqdm(range(0, len(images), 256), desc="teacher", unit="batch", leave=False, disable=None):
-            pixels = torch.from_numpy(np.ascontiguousarray(images[at : at + 256])).permute(0, 3, 1, 2).to(device)
-            found.append(module(pixels).float().cpu().numpy())
-    return np.concatenate(found)

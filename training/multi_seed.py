@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 
 from jobs.job import Job
-from jobs.run_state import is_whole, opening, say_end
+from jobs.run_state import is_whole, opening, say_end, say_once
 from storage.whole_file import replaced
 from sweeps.records.run_record import Record, RecordError, Status, read_record, update_record
 from training.distributed.rank_zero import largest_memory_bytes
 from training.evaluate import evaluate
+from training.unlabelled import unlabelled_of
 
 if TYPE_CHECKING:
     from datamodules.base.samples import Samples
@@ -36,11 +37,15 @@ class Stack:
         going = [_status(one) == Status.RUNNING and not one.cfg.overwrite for one in runs]
         self.resumed = all(going) and is_whole(self.checkpoint)
         forget_last_job()
+        if unlabelled := unlabelled_of(runs[0].cfg, samples):
+            say_once(unlabelled.told)
         self.modules: list[Any] = []
         self.data: list[Any] = []
         for one in runs:
             seed_everything(one.cfg.seed)
             module, data = build_parts(one, samples)
+            if said := getattr(data, "told", ""):
+                say_once(said)
             self.modules.append(module)
             self.data.append(data)
 

@@ -70,7 +70,8 @@ class CellDataset(Dataset[CellBatch]):
             targets = targets.astype(np.float32)
         labels = _certain(arrays) if self.teacher_logits is not None else arrays.labels
         self.targets = labels if targets is None else targets
-        self.weights = class_weights[arrays.labels].astype(np.float32)
+        # what has no label weighs like a sample of a class of mean size
+        self.weights = np.where(arrays.labels >= 0, class_weights[arrays.labels], 1.0).astype(np.float32)
 
     def __getitem__(self, key: tuple[int, int]) -> CellBatch:
         return self.__getitems__([key])
@@ -173,16 +174,22 @@ class CellDataModule(pl.LightningDataModule):
         self._cells: Tensor | None = None
         self.arrays, self.augmentation, self.imbalance = arrays, augmentation, imbalance
         self.batch_size, self.seed, self.prefetch = batch_size, seed, prefetch
+        self.learned: dict[str, Any] = {}
+        """What a record says of pictures that were learned from beside the data set."""
+        self.told = ""
+        """The same in a line for the terminal."""
         counts = np.bincount(arrays.labels[arrays.parts == "train"], minlength=arrays.num_classes)
         self.class_weights = imbalance.class_weights(counts)
 
     def train_dataloader(self) -> DataLoader[CellBatch] | Prefetching[CellBatch] | Resident:
         """The training set, balanced as asked, shuffled and augmented by (seed, epoch, sample)."""
         members = np.flatnonzero(self.arrays.parts == "train")
-        shown = self.imbalance.epoch_indices(self.arrays.labels[members], self.arrays.num_classes)
+        known = members[self.arrays.labels[members] >= 0]
+        shown = known[self.imbalance.epoch_indices(self.arrays.labels[known], self.arrays.num_classes)]
+        shown = np.concatenate([shown, members[self.arrays.labels[members] < 0]])
         dataset = CellDataset(self.arrays, self.class_weights, self.augmentation, self.seed)
         rank, world = self._processes()
-        batches = Shares(EpochSampler(members[shown], self.batch_size, self.seed), self.batch_size, rank, world)
+        batches = Shares(EpochSampler(shown, self.batch_size, self.seed), self.batch_size, rank, world)
         cells = self._on_device()
         if cells is not None:
             return Resident(cells, dataset, batches)

@@ -11,6 +11,8 @@ import numpy.typing as npt
 from datamodules.base.splits import PARTS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
     import pytorch_lightning as pl
 
@@ -77,6 +79,11 @@ class Samples(ABC):
 
     def whole_photos(self, count: int) -> list[WholePhoto]:
         """At most `count` photographs, spread over those whose samples are evaluated; none where a picture is a sample."""
+        return []
+
+    @property
+    def measured_photos(self) -> "list[Path]":
+        """Files of the whole photographs whose samples are of the validation or the test set; none where a picture is a sample."""
         return []
 
     def shape(self, resolution: int) -> tuple[int, int]:

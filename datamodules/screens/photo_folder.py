@@ -87,6 +87,19 @@ def read_photo_folder(root: Path, grid: Grid, num_classes: int, *, labelled: boo
     return PhotoFolder(root, grid, photos, labels, votes, without, ready_cut, files)
 
 
+def listed_photos(root: Path, grid: Grid) -> PhotoFolder:
+    """The photos of photos.csv whatever cells.csv says, which is not read; `unlabelled` names those marked `unusable`.
+
+    Raises DataError on the first thing that is wrong.
+    """
+    ready_cut = not (root / "photos").is_dir() and (root / "cells").is_dir()
+    photos, unusable = _read_photos(root / "photos.csv", ready_cut)
+    labels = np.full((len(photos), grid.cells), -1, np.int64)
+    return PhotoFolder(
+        root, grid, photos, labels, None, sorted(unusable), ready_cut, _image_files(root, photos, grid, ready_cut)
+    )
+
+
 def _read_photos(path: Path, ready_cut: bool) -> tuple[list[Photo], set[str]]:
     wanted = ("photo", "source_id") if ready_cut else ("photo", "source_id", *CORNER_COLUMNS)
     photos: list[Photo] = []

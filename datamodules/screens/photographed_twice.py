@@ -1,6 +1,7 @@
 """Phones that may be in a data set twice, under two source ids: their photos would lie on both sides of a split."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from datamodules.base.array_cache import disk_errors, kept_json, threaded_map
 from datamodules.base.pixels import Image, resize
 from datamodules.images.local_features import LocalFeatures, copies, local_features
 from datamodules.screens.cell_cache import cells_at
+from datamodules.screens.grid import Grid
 from datamodules.screens.photo_folder import PhotoFolder
 from storage.whole_file import write_whole
 
@@ -33,15 +35,28 @@ def photographed_twice(folder: PhotoFolder, pixels: str, cache: Path) -> list[tu
         with FileLock(path.with_suffix(".lock")):
             if not isinstance(found := kept_json(path), list):
 
-                def look(at: int) -> tuple[LocalFeatures, npt.NDArray[np.float32]]:
-                    phone = _mosaic(cells[at * folder.grid.cells : (at + 1) * folder.grid.cells], folder)
-                    return local_features(phone), _ends(phone)
+                def look(at: int) -> PhoneLook:
+                    own = cells[at * folder.grid.cells : (at + 1) * folder.grid.cells]
+                    return phone_look(mosaic(own, folder.grid))
 
-                looks = list(threaded_map(look, range(len(folder.photos))))
-                found = [*copies([local for local, _ in looks]), *_same_ends(np.array([ends for _, ends in looks]))]
+                found = same_phones(list(threaded_map(look, range(len(folder.photos)))))
                 write_whole(path, json.dumps(found))
     pairs = [(folder.photos[one], folder.photos[other]) for one, other in found]
     return [(one.name, other.name) for one, other in pairs if one.source_id != other.source_id]
+
+
+PhoneLook = tuple[LocalFeatures, npt.NDArray[np.float32]]
+"""What a straightened phone is compared by."""
+
+
+def phone_look(phone: Image) -> PhoneLook:
+    """Of a straightened phone, `(H, W, 3)`."""
+    return local_features(phone), _ends(phone)
+
+
+def same_phones(looks: Sequence[PhoneLook]) -> list[tuple[int, int]]:
+    """Pairs of places of looks that are of one phone; not every pair of several photos of it."""
+    return [*copies([local for local, _ in looks]), *_same_ends(np.array([ends for _, ends in looks]))]
 
 
 def _ends(phone: Image) -> npt.NDArray[np.float32]:
@@ -62,8 +77,8 @@ def _same_ends(ends: npt.NDArray[np.float32]) -> list[tuple[int, int]]:
     return found
 
 
-def _mosaic(cells: Image, folder: PhotoFolder) -> Image:
+def mosaic(cells: Image, grid: Grid) -> Image:
     """`(rows · columns, S, S, 3)` → the phone, `(rows · S, columns · S, 3)`."""
-    rows, columns, side = folder.grid.rows, folder.grid.columns, folder.grid.cell_px
-    grid = np.asarray(cells).reshape(rows, columns, side, side, 3)
-    return np.ascontiguousarray(grid.transpose(0, 2, 1, 3, 4).reshape(rows * side, columns * side, 3))
+    side = cells.shape[1]
+    rows = np.asarray(cells).reshape(grid.rows, grid.columns, side, side, 3)
+    return np.ascontiguousarray(rows.transpose(0, 2, 1, 3, 4).reshape(grid.rows * side, grid.columns * side, 3))

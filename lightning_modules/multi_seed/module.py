@@ -15,6 +15,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from lightning_modules.base import TaskModule
 from lightning_modules.data_parallel import Rows
+from lightning_modules.distillation import labelled
 from lightning_modules.grading import Batch, GradingModule, hard
 
 Figures = dict[str, float]
@@ -61,7 +62,7 @@ class StackedModule(pl.LightningModule):
         """Per network the figure, the state and the epoch; no state before there is one."""
         self.diverged: dict[int, str] = {}
         """Why a network's training is worth nothing, by its place; the others do not depend on it."""
-        self.sums = torch.zeros(3, len(modules))
+        self.sums = torch.zeros(4, len(modules))
         self.began = 0.0
         self.small_convolutions = True
         """Whether a CPU computes them by `small_convolutions`; a benchmark goes without."""
@@ -94,7 +95,7 @@ class StackedModule(pl.LightningModule):
         trained = dict(network.named_parameters())
         for name, weight in zip(self.names, self.weights, strict=True):
             weight.requires_grad_(trained[name].requires_grad)
-        self.sums = torch.zeros(3, len(self.singles), device=self.device)
+        self.sums = torch.zeros(4, len(self.singles), device=self.device)
         self.began = time.perf_counter()
 
     def training_step(self, batches: Sequence[Batch], batch_idx: int) -> Tensor:
@@ -108,7 +109,12 @@ class StackedModule(pl.LightningModule):
         losses = torch.stack([loss for loss, _ in pairs])
         counts = losses.new_tensor([len(batch.labels) for batch in batches])
         right = torch.stack([share for _, share in pairs])
-        self.sums += torch.stack([losses.detach() * counts, right * counts, counts])
+        known = (
+            counts
+            if self.singles[0].distillation is None
+            else torch.stack([labelled(one.labels).sum().to(losses.dtype) for one in batches])
+        )
+        self.sums += torch.stack([losses.detach() * counts, right * known, counts, known])
         return losses.sum()
 
     def on_validation_epoch_start(self) -> None:
@@ -129,7 +135,7 @@ class StackedModule(pl.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Hands out each network's figures and keeps the best. Raises ValueError for a figure that there is none of."""
-        losses, right = (self.sums[:2] / self.sums[2]).tolist()
+        losses, right = (self.sums[:2] / self.sums[2:].clamp(min=1)).tolist()
         seconds = round((time.perf_counter() - self.began) / len(self.singles), 3)
         for place, module in enumerate(self.singles):
             found = {"train/loss": losses[place], "train/accuracy": right[place]}

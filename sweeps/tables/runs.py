@@ -120,6 +120,7 @@ def _recipe(config: dict[str, Any]) -> str:
     """Equal for runs that are trained alike, whatever of it stands in files: what axes cannot tell."""
     parts = {name: config.get(name) for name in RECIPE} | {"epochs": config.get("trainer", {}).get("max_epochs")}
     method = {key: value for key, value in (parts["method"] or {}).items() if key not in ("teacher", "temperatures")}
+    parts["task"] = {key: value for key, value in (parts["task"] or {}).items() if key != "unlabelled"}
     words = orjson.dumps(parts | {"method": method}, option=orjson.OPT_SORT_KEYS, default=str)
     return hashlib.blake2b(words, digest_size=6).hexdigest()
 

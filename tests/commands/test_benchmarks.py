@@ -1,11 +1,15 @@
 """What the benchmarks compute from what they have measured."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from benchmarks.cases import CASES, evenly, noise, read
 from benchmarks.peers import COLUMNS, YOLO, rows
 from benchmarks.turns import Epoch, ratios, seconds_to, speeds, spread
+from benchmarks.unlabelled import divided
+from datamodules.phone_photos import PhonePhotos
+from tests.drawn import draw_screens, settings_of
 
 
 def epochs(*train_seconds, accuracies=None, peak_mb=100):
@@ -71,3 +75,22 @@ def test_images_come_back_as_they_were_written(tmp_path):
     assert pictures.classes == 5
     assert pictures.part("train")[0].shape == (case.train, 224, 224, 3)
     assert len(pictures.part("val")[1]) == case.val
+
+
+def test_what_is_labelled_in_the_study_of_unlabelled_pictures_moves_no_photo_to_another_part(tmp_path):
+    photos = draw_screens(tmp_path / "screens", sources=15)
+    divided(photos, 1, tmp_path / "fold")
+    seen = {}
+    for name in ("quarter", "all"):
+        root = tmp_path / "fold" / name
+        settings = settings_of(tmp_path / "cache") | {"folds": 2, "fold": int((root / "fold").read_text())}
+        table = PhonePhotos(str(root), **settings).load().table
+        seen[name] = {part: set(table.photo[table.part == part]) for part in ("train", "val")}
+        files = {file.name for file in (root / "photos").iterdir()}
+        assert files == set(pd.read_csv(root / "photos.csv").photo)
+    away = set(pd.read_csv(tmp_path / "fold" / "away" / "photos.csv").photo)
+    assert seen["quarter"]["val"] == seen["all"]["val"]
+    assert seen["quarter"]["train"] < seen["all"]["train"]
+    assert len(seen["quarter"]["train"]) == round(len(seen["all"]["train"]) / 4)
+    assert len(away) == 3
+    assert not away & (seen["all"]["train"] | seen["all"]["val"])

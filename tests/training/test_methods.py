@@ -51,9 +51,9 @@ def test_where_a_grade_is_open_the_teacher_says_which(monkeypatch, tmp_path):
     made(tmp_path / "large")
     given = np.arange(12, dtype=np.float32).reshape(4, 3)
     teacher = SimpleNamespace(head=OneHot(3), parameters=lambda: [torch.zeros(7)])
-    monkeypatch.setattr("training.methods._logits_of", lambda *_: given)
-    monkeypatch.setattr("training.methods._teacher", lambda *_: teacher)
-    monkeypatch.setattr("training.methods.assert_no_leakage", lambda *_: None)
+    monkeypatch.setattr("training.teacher_logits._logits_of", lambda *_: given)
+    monkeypatch.setattr("training.teacher_logits._teacher", lambda *_: teacher)
+    monkeypatch.setattr("training.teacher_logits.assert_no_leakage", lambda *_: None)
     cfg = OmegaConf.create(
         {"fold": 0, "paths": {"cache": str(tmp_path)}, "method": {"teacher": f"{tmp_path}/large"}, "task": TASK}
     )
