@@ -221,11 +221,11 @@ class QuickstartConfig:
 class DemoConfig:
     """What `python -m pipelines demo` reads."""
 
-    network: str = MISSING
-    """Of the zoo, by which the first photo is graded."""
-    references: list[str] = field(default_factory=list)
-    """Words of `train.py -m`, whose runs stand beside the grid."""
-    grid: list[str] = field(default_factory=list)
+    networks: list[str] = field(default_factory=list)
+    """Folders of runs that are held against the grid as they are; the last one grades the first photo."""
+    reference: str = MISSING
+    """Words of `train.py -m`: a training that stands beside the grid."""
+    grid: str = MISSING
     """Words of `train.py -m`."""
     sweep_name: str = "demo"
     """Folder under paths.runs."""

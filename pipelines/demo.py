@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from choices import CONF, ROOT
 from cli.command_line import quoted, stop_or_report
 from cli.train_schema import register
+from pipelines.demo_standing import print_standing
 from pipelines.quickstart import call, report
 
 if TYPE_CHECKING:
@@ -36,24 +37,22 @@ def main(cfg: DictConfig) -> None:
         with step("drawing phones"):
             samples = drawn(cfg)
         photo = most_damaged(samples)
-        with step(f"grading one of them by {cfg.network}"):
+        with step(f"grading one of them by {cfg.networks[-1]}, which comes along"):
             sweep.mkdir(parents=True, exist_ok=True)
             words = [
                 quoted("photo", photo.resolve()),
-                f"run={cfg.network}",
+                f"run={cfg.networks[-1]}",
                 quoted("picture", (sweep / "graded.jpg").resolve()),
             ]
             failed = (
                 subprocess.run([sys.executable, "-m", "station", "grade", *words], cwd=ROOT, check=False).returncode
                 != 0
             )
-        for title, lines in (
-            ("training what the grid is held against", cfg.references),
-            ("training the grid", cfg.grid),
-        ):
-            with step(title):
-                for words in lines:
-                    failed |= call(cfg, sweep, ["train.py"], ["-m", *DATA, *words.split()]) != 0
+        with step("training from a random start, to hold the grid against"):
+            failed |= call(cfg, sweep, ["train.py"], ["-m", *DATA, *cfg.reference.split()]) != 0
+        with step("training the grid from the networks that come along, and exporting it"):
+            failed |= call(cfg, sweep, ["train.py"], ["-m", *DATA, *cfg.grid.split()]) != 0
+        print_standing(sweep, samples, [ROOT / name for name in cfg.networks])
         report(sweep)
     if failed:
         sys.exit(1)

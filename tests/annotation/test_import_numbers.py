@@ -193,6 +193,7 @@ def test_what_is_no_number_is_named_and_the_rest_taken(tmp_path, kind):
         (["0,5", f"0.{NUMBER}"], f"'0.{NUMBER}' a point"),
         ([f"1,{NUMBER}", "2"], f"does the comma part thousands or decimals? want 1{NUMBER} or 1.{NUMBER}"),
     ],
+    ids=["percent", "point", "comma"],
 )
 def test_numbers_that_could_be_two_things_are_refused(texts, wanted):
     with pytest.raises(AnnotationError) as raised:

@@ -1,0 +1,99 @@
+"""Where the demo's grid stands: beside the majority baseline, a random start, and the networks that it went on from."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from metrics.intervals import bootstrap_interval
+from metrics.lookup import metrics_of
+from sweeps.records.checkpoints import checkpoint_file, shipped_checkpoint
+from sweeps.records.run_record import Status, find_runs, read_run
+
+if TYPE_CHECKING:
+    from datamodules.phone_photos import Cells
+
+SHOWN = ("macro_f1", "accuracy", "missed_damage")
+
+
+def print_standing(sweep: Path, samples: "Cells", untouched: Sequence[Path]) -> None:
+    """Prints a table of figures on the test set with 95 % by bootstrap over phones; the grid's best is the best on the validation set.
+
+    Args:
+        sweep: folder of finished runs, all on `samples`.
+        untouched: folders of runs that are scored on them as they are.
+
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from metrics.figures import figure_title
+    from sweeps.tables.console import print_fitting
+
+    rows = samples.table[samples.table.part == "test"]
+    truth, sources = rows.label.to_numpy(), rows.source_id.to_numpy(str)
+    answers = _of_runs(sweep, list(rows["sample"]))
+    answers = {_baseline_name(samples): _constant(samples, len(rows))} | _untouched(samples, untouched) | answers
+    table = Table(
+        title=f"on {len(rows)} cells of {len(set(sources))} phones that no training has seen, 95 % over phones",
+        title_justify="left",
+        title_style="bold",
+    )
+    for name in ("", *map(figure_title, SHOWN)):
+        table.add_column(name)
+    known = {name: metrics_of("grading").figures[name] for name in SHOWN}
+    for name, grades in answers.items():
+        intervals = bootstrap_interval(truth, grades, sources, known)
+        cells = [f"{known[one](truth, grades):.3f} [{intervals[one][0]:.3f}, {intervals[one][1]:.3f}]" for one in SHOWN]
+        table.add_row(name, *cells, style="bold" if name.startswith("best") else "")
+    print_fitting(Console(width=None if Console().is_terminal else 120), table)
+
+
+Grades = npt.NDArray[np.int64]
+
+
+def _constant(samples: "Cells", count: int) -> Grades:
+    train = samples.table.label[samples.table.part == "train"].to_numpy()
+    return np.full(count, int(np.bincount(train).argmax()), np.int64)
+
+
+def _baseline_name(samples: "Cells") -> str:
+    return f"majority baseline: always {samples.class_names[int(_constant(samples, 1)[0])]}"
+
+
+def _untouched(samples: "Cells", folders: Sequence[Path]) -> dict[str, Grades]:
+    from export.comparison import in_batches
+    from lightning_modules.inference import grade_images
+    from training.finished_run import load_run
+
+    chosen = np.flatnonzero((samples.table.part == "test").to_numpy())
+    found = {}
+    for folder in folders:
+        record = read_run(folder)
+        module = load_run(record, checkpoint_file(folder, record))
+        images = samples.images(int(record["config"]["resolution"]))[chosen]
+        found[f"{folder.parent.name}/{folder.name}, untouched"] = grade_images(module, in_batches(images))[0]
+    return found
+
+
+def _of_runs(sweep: Path, order: list[str]) -> dict[str, Grades]:
+    """Of a random start, and of the best of the others on the validation set."""
+    records = {folder: record for folder in find_runs(sweep) if (record := read_run(folder))["status"] == Status.DONE}
+    at_random = [folder for folder, record in records.items() if record["initial_weights"]["origin"] == "random"]
+    others = sorted(
+        (one for one in records if one not in at_random), key=lambda one: -records[one]["metrics"]["val/macro_f1"]
+    )
+    named = {f"random start, width {records[one]['config']['width']:g}": one for one in at_random}
+    named |= {
+        f"best of the grid: width {records[one]['config']['width']:g}, {records[one]['config']['resolution']} px": one
+        for one in others[:1]
+    }
+    found: dict[str, Grades] = {}
+    for name, folder in named.items():
+        table = pd.read_parquet(folder / "predictions.parquet")
+        shown = table[(table.part == "test") & (table.checkpoint == shipped_checkpoint(records[folder]))]
+        found[name] = shown.set_index("sample").grade.loc[order].to_numpy(np.int64)
+    return found
