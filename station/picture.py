@@ -1,6 +1,7 @@
 """A graded photo as a picture: each cell in the colour of its grade, and what the colours mean."""
 
 import colorsys
+import math
 from collections import Counter
 from typing import Any
 
@@ -22,8 +23,9 @@ INK, SOFT, PAPER = (33, 37, 41), (108, 117, 125), (255, 255, 255)
 
 def colour_of(grade: int, count: int) -> tuple[int, int, int]:
     """RGB, 0 to 255: green for the first of `count` grades, red for the last, as the pages have it."""
-    hue = (130 - 130 * grade / max(count - 1, 1)) / 360
-    red, green, blue = (round(255 * share) for share in colorsys.hls_to_rgb(hue, 0.45, 0.75))
+    share = grade / max(count - 1, 1)
+    hue, light = 140 * (1 - share) ** 1.3 / 360, 0.38 + 0.18 * math.sin(math.pi * share)
+    red, green, blue = (round(255 * one) for one in colorsys.hls_to_rgb(hue, light, 0.72))
     return red, green, blue
 
 

@@ -14,6 +14,7 @@ from sweeps.tables.status import progress
 from sweeps.tables.sweep_tables import print_table
 
 MOST_MB = 500
+COUNT = 100
 KEPT = {".advice.*.kept", ".pooled.kept", ".pooled_files.kept", ".runs.kept", ".status.kept"}
 
 
@@ -74,7 +75,7 @@ def texts(sweep):
 
 
 def test_what_is_kept_of_a_large_sweep_changes_nothing_that_it_says(tmp_path, monkeypatch, capsys):
-    make_sweep(tmp_path, 200)
+    make_sweep(tmp_path, COUNT)
     check_reads(tmp_path, Reads(monkeypatch))
     tables(tmp_path)
     kept = texts(tmp_path)
@@ -91,11 +92,11 @@ def test_what_is_kept_of_a_large_sweep_changes_nothing_that_it_says(tmp_path, mo
     tables(tmp_path)
     assert texts(tmp_path) == kept
     pd.testing.assert_frame_equal(gather(tmp_path)["pooled"], shown["pooled"], check_dtype=False)
-    assert "the best 60 of 200; all:" in capsys.readouterr().out
+    assert f"the best 60 of {COUNT}; all:" in capsys.readouterr().out
 
 
 def test_a_folder_that_cannot_be_written_is_read(tmp_path, monkeypatch):
-    make_sweep(tmp_path, 200)
+    make_sweep(tmp_path, COUNT)
     before = read_sweep(tmp_path)
     for path in tmp_path.glob(".*"):
         path.unlink()
@@ -107,12 +108,12 @@ def test_a_folder_that_cannot_be_written_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr("sweeps.records.point_cache.write_own", refuse)
     for mine, theirs in zip(read_sweep(tmp_path), before, strict=True):
         pd.testing.assert_frame_equal(mine, theirs)
-    assert progress(tmp_path).counts == {"done": 200}
+    assert progress(tmp_path).counts == {"done": COUNT}
     assert not list(tmp_path.glob(".*"))
 
 
 def test_a_file_from_elsewhere_stands_beside_what_is_kept(tmp_path):
-    make_sweep(tmp_path, 200)
+    make_sweep(tmp_path, COUNT)
     first = next(path for path in sorted(tmp_path.glob("job*")))
     own = run_record.read_record(first)
     entry = dict(own["exports"]["int8"]) | {"axes": {"task": "grading", "fold": 0, "backbone": "foreign theirs"}}
@@ -121,7 +122,7 @@ def test_a_file_from_elsewhere_stands_beside_what_is_kept(tmp_path):
     keep_foreign(tmp_path, "theirs", first.name, entry, given.assign(file=FOREIGN, grade=given.label))
     for _ in range(2):  # what is kept is of the runs alone
         runs, files = read_sweep(tmp_path)
-        assert len(runs) == 200
+        assert len(runs) == COUNT
         assert list(files[files.file == FOREIGN].run) == [f"foreign/theirs/{first.name}"]
         ((_, advice),) = gather(tmp_path)["advice"]
         (theirs,) = [one for one in advice if one.path == f"foreign/theirs/{first.name}.json"]

@@ -43,6 +43,15 @@ for (let number = 0; number <= classes; number += 1) {
   button.addEventListener('click', () => grade(value));
   at('palette').append(button);
 }
+// Pictures are of rendered phones, graded by the lines that were drawn on them.
+const RUBRIC = [['no damage', 'dust, prints and reflections are none'], ['minor scratches', 'short: together under a third of the diagonal'], ['major scratches', 'longer than that'], ['minor cracks', 'lines or a star; under a third of the cell'], ['major cracks', 'more than a third, or crushed glass']];
+if (JSON.stringify(folder.class_names) === JSON.stringify(RUBRIC.map(([name]) => name))) {
+  for (const [number, [name, text]] of RUBRIC.entries()) {
+    const term = element('dt', {}, element('b', { textContent: name }), ` ${text}`);
+    at('looks').append(term, element('dd', {}, element('img', { src: `/static/rubric/${number}.jpg`, alt: `three cells: ${name}`, loading: 'lazy', width: 450, height: 150 })));
+  }
+  at('rubric').hidden = false;
+}
 at('cells').style.gridTemplate = `repeat(${rows}, 1fr) / repeat(${columns}, 1fr)`;
 for (let number = 0; number < rows * columns; number += 1) {
   const button = element('button', { type: 'button', role: 'gridcell', tabIndex: -1 }, element('span'));

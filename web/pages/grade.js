@@ -1,6 +1,7 @@
 import { Runner, ready, ask, element, floats, listFiles, modelBytes, abilities, readGrades } from './runtime.js';
 import { agreed, findOutline, flipped } from './outline.js';
 import { cellPixels, checkCorners, deviceGrade, homography, rectify } from './cells.js';
+import { hue } from './colours.js';
 import { drawPicture, resize } from './resize.js';
 
 const at = (id) => document.getElementById(id);
@@ -14,7 +15,7 @@ let [runner, finder, picture, corners, found, missing] = [null, null, null, null
 for (const file of files) at('file').append(element('option', { value: file.id, textContent: `${file.name} ${file.kind}` }));
 const fastest = files.findIndex((file) => file.advised);
 if (fastest > 0) at('file').selectedIndex = fastest;
-const colourOf = (grade, count) => `hsl(${130 - 130 * grade / Math.max(count - 1, 1)} 75% 45%)`;
+const colourOf = (grade, count) => hue(grade / Math.max(count - 1, 1));
 
 let turn = 0;
 async function open() {

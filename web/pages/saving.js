@@ -1,4 +1,5 @@
 // Changes go to the app one after the other, in their order; what could not be sent yet survives a closed browser.
+import { hue } from './colours.js';
 const TAB = Math.random().toString(36).slice(2);
 const DEAD_MS = 4000; // a tab that still tries says so every 1.5 s
 
@@ -94,7 +95,7 @@ export async function ask(address) {
 
 export const at = (id) => document.getElementById(id);
 export function element(tag, settings = {}, ...children) { const made = Object.assign(document.createElement(tag), settings); made.append(...children); return made; }
-export const colourOf = (grade, count) => (grade === '' ? 'transparent' : Number.isNaN(Number(grade)) ? '#ced4da' : `hsl(${130 - 130 * grade / Math.max(count - 1, 1)} 75% 52%)`);
+export const colourOf = (grade, count) => (grade === '' ? 'transparent' : Number.isNaN(Number(grade)) ? '#ced4da' : hue(grade / Math.max(count - 1, 1)));
 export const written = (corners) => corners.flat().map((one) => Number(one).toFixed(1)).join(' ');
 export const photoAddress = (photo, side = 1400) => `/api/photos/${photo.id}/photo.jpg?side=${side}&v=${photo.version}`;
 export const phoneAddress = (photo, corners) => `/api/photos/${photo.id}/phone.jpg?v=${photo.version}&corners=${encodeURIComponent(written(corners))}`;
