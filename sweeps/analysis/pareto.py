@@ -17,6 +17,8 @@ from sweeps.tables.naming import REPEATS
 
 EQUAL = 0.01
 """A quantised file that gains less than this of the main figure on its float32 file is no better: it knows nothing more."""
+SAME_SPEED = 1.05
+"""Medians of a hundred calls that differ by no more than this factor are not told apart."""
 
 
 def pareto(cost: npt.NDArray[np.float64], value: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
@@ -147,7 +149,7 @@ def _slower(table: pd.DataFrame, network: list[str]) -> list[str]:
         plain = next((place for place in at if kind[place] == "float32"), None)
         if plain is None:
             continue
-        slower = (latency[at] > latency[plain]) & (worth[at] < worth[plain] + EQUAL)
+        slower = (latency[at] > SAME_SPEED * latency[plain]) & (worth[at] < worth[plain] + EQUAL)
         for place in at[slower]:
             reasons[place] = reasons[place] or f"slower than float32 ({latency[plain]:.3g} ms) and no better"
     return reasons

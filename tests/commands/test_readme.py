@@ -173,7 +173,9 @@ def test_the_demo_ends_with_its_table(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert f"{tmp_path}/demo/table.csv" in done.stdout
-    assert len(list(tmp_path.glob("demo/*/record.json"))) == 4
+    assert len(list(tmp_path.glob("demo/*/record.json"))) == 5
+    assert (tmp_path / "demo" / "graded.jpg").is_file()
+    assert "zoo/mobilenet_0.5, untouched" in done.stdout
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if "-m pipelines probe" in command])

@@ -14,7 +14,7 @@ from sweeps.tables.status import progress
 from sweeps.tables.sweep_tables import print_table
 
 MOST_MB = 500
-COUNT = 120
+COUNT = 200
 KEPT = {".advice.*.kept", ".pooled.kept", ".pooled_files.kept", ".runs.kept", ".status.kept"}
 
 
