@@ -1,5 +1,7 @@
 """What no training could use: settings that contradict each other, found before torch is imported."""
 
+import platform
+from pathlib import Path
 from typing import Annotated
 
 from hydra.core.hydra_config import HydraConfig
@@ -39,7 +41,7 @@ def tasks_of(targets: str) -> list[str]:
 
 def first_problem(cfg: DictConfig, spec: BackboneSpec) -> ValueError | None:
     """The first setting that no training could use; None where all are of use."""
-    for check in (_wrong_scalar, _wrong_setting, _wrong_monitor, _wrong_fit, _wrong_unlabelled):
+    for check in (_wrong_scalar, _wrong_accelerator, _wrong_setting, _wrong_monitor, _wrong_fit, _wrong_unlabelled):
         if said := check(cfg):
             return ValueError(said)
     if cfg.resolution < spec.stride:
@@ -88,6 +90,20 @@ def _wrong_setting(cfg: DictConfig) -> str:
             checked(f"{group}.", get_class(cfg[group]["_target_"]), cfg[group])
         except SettingError as error:
             return str(error)
+    return ""
+
+
+GPU_FILES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg")
+"""Of which Linux has one at least where torch could use a GPU: Nvidia's, AMD's, WSL's."""
+
+
+def _wrong_accelerator(cfg: DictConfig) -> str:
+    """Whether an accelerator is asked for that this machine cannot have; asked of files, for torch takes seconds to import."""
+    wanted, here = str(cfg.trainer.accelerator), platform.system()
+    if wanted == "mps" and (here, platform.machine()) != ("Darwin", "arm64"):
+        return f"trainer.accelerator=mps: that is the GPU of a Mac with Apple silicon, this is {here} on {platform.machine()}; want auto or cpu"
+    if wanted in ("gpu", "cuda") and here == "Linux" and not any(Path(name).exists() for name in GPU_FILES):
+        return f"trainer.accelerator={wanted}: this machine has no GPU; want auto or cpu"
     return ""
 
 
