@@ -98,7 +98,12 @@ def pictures(side: int) -> npt.NDArray[np.uint8]:
 
 
 def our_module(case: str) -> Any:
-    """The module that train.py would build."""
+    """The module that train.py would build, from a random start."""
+    return random_module(*CASES[case][:2])
+
+
+def random_module(backbone: str, width: float) -> Any:
+    """A network of CLASSES classes."""
     import torch
     from hydra import compose, initialize_config_dir
 
@@ -108,7 +113,6 @@ def our_module(case: str) -> Any:
 
     register()
     torch.manual_seed(0)
-    backbone, width, _ = CASES[case]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("train", overrides=[f"backbone={backbone}", f"width={width}"])
     return build_module(cfg, InitialWeights("random", "same", (0.5,) * 3, (0.5,) * 3), CLASSES)
