@@ -5,6 +5,7 @@ removed, so the log is also the history. Several processes may append to it at o
 """
 
 import csv
+import dataclasses
 import io
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -55,6 +56,8 @@ class Statement:
     """Row and column, None for what is said of the whole photo."""
     time: str = ""
     """ISO 8601, UTC; filled in when it is written."""
+    line: int = dataclasses.field(default=0, compare=False)
+    """Of the file that it was read from; 0 for one that was not."""
 
 
 class Log:
@@ -143,7 +146,7 @@ class Log:
         time, annotator, number, photo, row, col, field, value = values
         try:
             cell = (int(row), int(col)) if row else None
-            said = Statement(annotator, int(number), same_name(photo), field, value, cell, time)
+            said = Statement(annotator, int(number), same_name(photo), field, value, cell, time, line)
             if field == "corners" and value:
                 _, *_ = map(float, value.split())
         except ValueError:

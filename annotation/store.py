@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import re
 import shutil
 import sys
@@ -67,6 +68,11 @@ class Book:
         said = self.log.read()
         if not profiled:
             check_earlier(self.log.path, self.photos.root / "cells.csv", said, len(self.class_names), self.grid)
+        for one in said:
+            try:
+                self.check_logged(one)
+            except AnnotationError as error:
+                raise AnnotationError(f"{self.log.path}, line {one.line}: {one.photo}: {error}") from None
         return said
 
     @contextmanager
@@ -118,6 +124,23 @@ class Book:
             check_outline(said.value, file.width, file.height)
         elif said.field not in ("corners", "turned", *PHOTO_FIELDS, *self.extra):
             raise AnnotationError(f"{said.field}: nothing that is said of photos; want {', '.join(PHOTO_FIELDS)}")
+
+    def check_logged(self, said: Statement) -> None:
+        """Raises AnnotationError for a line of the log that no page has written; photos may have gone and columns come since."""
+        for name, text in (("annotator", said.annotator), ("photo", said.photo), (said.field, said.value)):
+            if CONTROL.search(text):
+                raise AnnotationError(f"{name}={text!r}: want a text without control characters")
+        if said.field in ("label", "settled", "votes", "proposed"):
+            if said.value:
+                self.check_cell(said)
+        elif said.field == "corners" and said.value:
+            numbers = [float(one) for one in said.value.split()]
+            if len(numbers) != 8 or not all(map(math.isfinite, numbers)):
+                raise AnnotationError(f"corners={said.value}: want x and y of four corners")
+        elif said.field == "turned" and said.value != f"{self.grid.rows}x{self.grid.columns}":
+            raise AnnotationError(
+                f"turned={said.value}: want {self.grid.rows}x{self.grid.columns}, the grid's rows and columns"
+            )
 
     def check_cell(self, said: Statement) -> None:
         """Raises AnnotationError for a cell that the grid lacks, or a label or votes that are none."""

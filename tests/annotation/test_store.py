@@ -336,3 +336,32 @@ def test_a_folder_that_cannot_be_written_is_one_line(root, monkeypatch):
     monkeypatch.setattr(Log, "held", denied)
     with pytest.raises(AnnotationError, match=r"set: cannot write here \(Permission denied\)"):
         Book(Photos(root), NAMES, GRID)
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("0,0,label,1\0", r"label='1\x00': want a text without control characters"),
+        (",,corners,1 2 3 4 5 6", "corners=1 2 3 4 5 6: want x and y of four corners"),
+        (",,corners,1 2 3 4 5 6 7 nan", "want x and y of four corners"),
+        ("9,0,label,1", "cell (9, 0): the grid has 5 rows of 3"),
+        ("0,0,label,banana", "label=banana: want 0, 1"),
+        ("0,0,proposed,banana net", "proposed=banana net: want 0, 1"),
+        ("0,0,votes,1 x", "votes='1 x': want"),
+        (",,turned,4x4", "turned=4x4: want 5x3, the grid's rows and columns"),
+    ],
+)
+def test_a_line_that_no_page_has_written_is_named(tmp_path, line, wanted):
+    root = draw_photos(tmp_path / "phones")
+    book = book_of(root)
+    book.say([*outlined("photo0.png"), *graded("photo0.png", {(0, 0): "1"})])
+    log = root / "annotations.csv"
+    whole = log.read_text()
+    log.write_text(f"{whole}2026-11-29T23:03:04Z,anna,1,photo0.png,{line}\n")
+    with pytest.raises(AnnotationError) as refused:
+        book_of(root)
+    number = whole.count("\n") + 1
+    assert str(refused.value).startswith(f"{log}, line {number}: photo0.png: ")
+    assert wanted in str(refused.value)
+    log.write_text(f"{whole}2026-11-29T23:03:04Z,anna,1,photo0.png,0,1,label,1\n")
+    assert book_of(root).state["photo0.png"].label((0, 1)) == "1"
