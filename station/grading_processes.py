@@ -81,7 +81,8 @@ def _until_one_dies(
     try:
         while left or running:
             while left and len(running) < AHEAD * count:
-                running[pool.submit(_grade, left[0])] = left.popleft()
+                one = pool.submit(_grade, left[0])  # which raises where a process has died meanwhile
+                running[one] = left.popleft()
             for one in wait(running, return_when=FIRST_COMPLETED).done:
                 found = one.result()
                 yield running.pop(one), found

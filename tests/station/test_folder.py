@@ -311,7 +311,7 @@ def wait_for_lines(output, count, running):
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_command_that_was_stopped_goes_on(file, tmp_path, number):
-    place = many(tmp_path, 60)
+    place = many(tmp_path, 30)
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     grade_folder(order(place, file, output=whole))
     running = Warm(*words(place, file, stopped))
@@ -324,18 +324,18 @@ def test_a_command_that_was_stopped_goes_on(file, tmp_path, number):
         assert ended.stderr.splitlines()[-1] == "stopped"
     assert "Traceback" not in ended.stderr
     kept = lines_of(stopped)
-    assert 5 <= kept < 60
+    assert 5 <= kept < 30
     _, alive = psutil.wait_procs(children, timeout=10)
     assert not alive
     done = run_warm(*words(place, file, stopped))
     assert done.returncode == 0, done.stderr
-    assert f"note: {kept} of 60 photos are graded already" in done.stderr
+    assert f"note: {kept} of 30 photos are graded already" in done.stderr
     assert said_of(stopped) == said_of(whole)
 
 
 @pytest.mark.slow
 def test_a_process_that_dies_costs_no_photo(file, tmp_path):
-    place = many(tmp_path, 60)
+    place = many(tmp_path, 30)
     whole, hit = tmp_path / "whole", tmp_path / "hit"
     grade_folder(order(place, file, output=whole))
     running = Warm(*words(place, file, hit))
