@@ -15,7 +15,7 @@ from station.contact_sheet import PICTURES, THUMBNAILS, write_contact_sheet
 from station.devices import Listed, devices_of, grouped, pattern_of, read_listed
 from station.grading_processes import PhotoJob, Setup, graded
 from station.joining import Device, joined, pooled_agreement
-from station.output_folder import held
+from station.output_folder import check_output, held
 from station.photo_files import PhotoFile, find_photos
 from station.photo_grader import PhotoGrader
 from station.progress import Progress
@@ -72,10 +72,11 @@ def grade_folder(order: Order) -> Summary:
     devices, notes = devices_of([one.name for one in photos], listed, order.devices, pattern)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
+    check_output(order.output, files.base)
+    by = PhotoGrader(order.network, order.rules, order.least_cell_px)
+    by.check_rules()
     settings = {"network": str(order.network), "join": order.join, "rules": list(order.rules)}
     with held(order.output, files.base, settings):
-        by = PhotoGrader(order.network, order.rules, order.least_cell_px)
-        by.check_rules()
         log = ResultsLog(order.output / "results.jsonl", _digest(order, by), by.grid, by.labels)
         results, new, seconds = _results(order, by, photos, listed, log)
         refused |= {name: one["refused"] for name, one in results.items() if "refused" in one}
@@ -175,16 +176,21 @@ def lines(summary: Summary, output: Path) -> list[str]:
     """The summary as it is printed."""
     photos = sum(len(one.photos) for one in summary.devices)
     speed = f", {3600 * summary.new / summary.seconds:,.0f} photos an hour" if summary.new and summary.seconds else ""
-    found = [f"{photos} photos of {len(summary.devices)} devices graded{speed}"]
+    found = [f"{_count(photos, 'photo')} of {_count(len(summary.devices), 'device')} graded{speed}"]
     counts = Counter(one.grade for one in summary.devices)
     found.append(", ".join(f"{grade}: {count}" for grade, count in counts.most_common()))
     if pooled := pooled_agreement(summary.devices):
-        found.append(f"two photos of one device grade {100 * pooled[0]:.1f} % of its cells alike ({pooled[1]} pairs)")
+        found.append(
+            f"two photos of one device grade {100 * pooled[0]:.1f} % of its cells alike ({_count(pooled[1], 'pair')})"
+        )
     if summary.refused:
-        count = len(summary.refused)
-        found.append(f"{count} photo{'s' if count > 1 else ''} refused: {output / 'refused.csv'}")
+        found.append(f"{_count(len(summary.refused), 'photo')} refused: {output / 'refused.csv'}")
     return [
         *found,
         f"tables: {output / 'devices.csv'}, {output / 'cells.csv'}",
         f"contact sheet: {output / 'index.html'}",
     ]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import time
@@ -18,6 +19,7 @@ from PIL import Image
 
 from datamodules.base.errors import DataError
 from datamodules.images.decoding import decode, size_of
+from station import progress
 from station.device_grade import GradingError
 from station.devices import Listed, devices_of, grouped, pattern_of, read_devices
 from station.folder_grading import Order, grade_folder
@@ -266,6 +268,16 @@ def test_outputs_that_are_something_else_are_refused(done, file, tmp_path):
         grade_folder(order(place, file, photos=tmp_path / "bare"))
     with pytest.raises(GradingError, match="none of them holds for every phone"):
         grade_folder(order(place, file, rules=RULES[:2]))
+
+
+def test_into_a_pipe_a_line_says_now_and_then_how_far_it_is(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "EVERY_S", 0.0)
+    with progress.Progress(12, 2) as shown:
+        shown.one(refused=False)
+        shown.one(refused=True)
+    first, second = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"photo 3 of 12, some \d+ s left", first)
+    assert re.fullmatch(r"photo 4 of 12, 1 refused, some \d+ s left", second)
 
 
 def many(place, count):
