@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 
 need = @[ -n "$($(1))" ] || { echo "error: $(1) is missing: make $@ $(1)=$(2)" >&2; exit 2; }
 
-.PHONY: help setup setup-all demo annotate agreement doubtful import-labels import-masks import-numbers export-labels try export-tflite bench-phone phone arm zoo study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock docs bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-held-out study-unlabelled bench-leakage bench-stack bench-shackles bench-allocation clean
+.PHONY: help setup setup-all demo annotate agreement doubtful import-labels import-masks import-numbers export-labels try export-tflite bench-phone phone arm zoo study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock docs bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-held-out study-unlabelled bench-leakage bench-stack bench-shackles bench-allocation bench-station clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -148,6 +148,11 @@ bench-shackles: setup-all ## seconds a rendered joint, in processes and on Mitsu
 
 bench-allocation: setup-all ## CPU seconds of a training step with freed memory kept and given back
 	@$(PY) -m benchmarks.allocation
+
+bench-station: setup-all ## PHOTOS=<folder of photos of phones> RUN=<run or file>: photos an hour that the station grades
+	$(call need,PHOTOS,<folder of photos of phones>)
+	$(call need,RUN,<run or file>)
+	@$(PY) -m benchmarks.station --photos '$(PHOTOS)' --run '$(RUN)'
 
 study-checkpoints: setup-all ## [PHOTOS=<folder of phone photos> MORE=<settings>]: which epoch should ship (an hour); without PHOTOS what is known
 	@$(PY) -m benchmarks.checkpoint_rules $(if $(PHOTOS),--photos '$(PHOTOS)') $(MORE)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from annotation.imported import LeftOut
 from annotation.log import AnnotationError
-from annotation.photos import UNREADABLE, PhotoFile, looked_at
+from annotation.photos import PhotoFile, looked_at
 from datamodules.base.errors import DataError
 from datamodules.base.tables import same_name
-from datamodules.images.decoding import SUFFIXES
+from datamodules.images.decoding import SUFFIXES, UNREADABLE
 
 
 def find_images(root: Path, left: list[LeftOut], *, without: Path | None = None) -> dict[str, PhotoFile]:

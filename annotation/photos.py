@@ -16,13 +16,11 @@ from annotation.log import AnnotationError
 from datamodules.base.errors import DataError
 from datamodules.base.pixels import Image
 from datamodules.base.tables import same_name
-from datamodules.images.decoding import SIDEWAYS, SUFFIXES, decode, opened
+from datamodules.images.decoding import SIDEWAYS, SUFFIXES, UNREADABLE, decode, opened
 from datamodules.screens.photo_folder import photo_file, photo_stem
 
 HELD_BYTES = 400_000_000
 """Of decoded photos that are kept in memory: the open one, its neighbours, and those of a few others at work."""
-UNREADABLE = frozenset({".heic", ".heif", ".avif", ".dng", ".cr2", ".nef", ".arw"}) - SUFFIXES
-"""What phones and cameras write and Pillow does not read."""
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,12 @@ INTERRUPTED = 130
 PATH_KEYS = frozenset(
     {
         "root", "cache", "folder", "environments", "runs", "data", "weights", "output", "json", "input", "run", "photo", "photos", "image",
-        "pair", "set", "against", "pareto_of", "teacher", "unlabelled",
+        "pair", "set", "against", "pareto_of", "teacher", "unlabelled", "devices", "picture",
     }
 )  # fmt: skip
 """Last parts of keys whose values are files or folders, which need not exist yet."""
+PATTERN_KEYS = frozenset({"device_pattern"})
+"""Keys whose values are regular expressions, whose brackets are not those of Hydra's grammar."""
 
 
 COMPLETION = ("-sc", "--shell-completion")
@@ -93,6 +95,8 @@ def quote_path(word: str) -> str:
     plain = re.fullmatch(r"[\w/.+@%-]*", value, re.ASCII) is not None
     if plain or not key.replace(".", "").replace("_", "").isalnum():
         return word
+    if key in PATTERN_KEYS:
+        return word if value.startswith(("'", '"')) else quoted(key, value)
     if not _is_there(value) and (key.rpartition(".")[2] not in PATH_KEYS or _is_grammar(value)):
         return word
     return quoted(key, value)

@@ -178,26 +178,6 @@ class AnnotateConfig:
 
 
 @dataclass
-class GradeConfig:
-    """What `python -m station grade` reads."""
-
-    photo: str = MISSING
-    """An image file that shows a phone."""
-    run: str = MISSING
-    """A run's folder, or an exported .tflite file."""
-    file: str | None = None
-    """Which of the run's files; None takes the fastest that may be recommended, and of a run without files its checkpoint."""
-    corners: list[float] | None = None
-    """x and y of four corners, clockwise from the start of the upper short side; None finds them."""
-    json: str | None = None
-    """A file to write all of it to."""
-    picture: str | None = None
-    """A .jpg or .png for the photo with its cells coloured by grade."""
-    rules: Any = MISSING
-    """How labels of cells become the grade of a device."""
-
-
-@dataclass
 class QuickstartConfig:
     """What `python -m pipelines quickstart` reads."""
 

@@ -14,14 +14,14 @@ class Command:
     examples: tuple[str, ...]
     """Whole command lines."""
     schema: str | None = None
-    """The class in command_schemas.py, file_schemas.py or train_schema.py that lists its settings; None where argparse does."""
+    """The class in command_schemas.py, file_schemas.py, station_schemas.py or train_schema.py that lists its settings; None where argparse does."""
 
 
 ROOMS = {
     "pipelines": "Several trainings, or several runs, in one command.",
     "sweeps": "What the records of a sweep say; without a folder, of the latest sweep.",
     "annotation": "Labels of photos of phones: made in a browser, compared, taken in and given out; masks and numbers taken in.",
-    "station": "A photographed phone, graded.",
+    "station": "Photographed phones, graded.",
 }
 """Packages with several commands: `python -m <room> <command>`."""
 
@@ -132,8 +132,12 @@ COMMANDS = {
     ),
     "grade": Command(
         "python -m station grade",
-        "Finds the phone in a photo, grades its cells and the device.",
-        ("python -m station grade photo=photo.jpg run=runs/adhoc/<job> json=out.json",),
+        "Finds the phone in a photo, or in each photo of a folder, grades its cells and the device.",
+        (
+            "python -m station grade photo=photo.jpg run=runs/adhoc/<job> json=out.json",
+            "python -m station grade photos=<folder> run=runs/adhoc/<job> output=graded",
+            "python -m station grade photos=<folder> run=int8.tflite output=graded device_pattern='(?P<device>[^_]+)_.*'",
+        ),
         "GradeConfig",
     ),
     "annotate": Command(

@@ -11,7 +11,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from choices.settings import wrong
-from cli import command_schemas, file_schemas
+from cli import command_schemas, file_schemas, station_schemas
+
+MODULES = (command_schemas, file_schemas, station_schemas)
+"""Of the commands beside train.py."""
 
 
 @cache
@@ -40,7 +43,7 @@ def problem_of(cfg: DictConfig, schema: Any, prefix: str = "") -> str:
 def problem_of_word(word: str, schema: str) -> str:
     """The same for a word `key=value` of a command beside train.py; a value of another type is told when it is composed."""
     read = OverridesParser.create().parse_override(word)
-    own: Any = getattr(command_schemas, schema, None) or getattr(file_schemas, schema)
+    own: Any = next(vars(one)[schema] for one in MODULES if schema in vars(one))
     given = read.value()
     for value in given.list if isinstance(given, ChoiceSweep) else [given]:
         cfg = OmegaConf.structured(own)

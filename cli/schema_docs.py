@@ -12,7 +12,7 @@ from typing import Any
 from choices import names_of
 from choices.wanted import listed, range_words
 
-SCHEMAS = ("command_schemas.py", "file_schemas.py", "train_schema.py")
+SCHEMAS = ("command_schemas.py", "file_schemas.py", "station_schemas.py", "train_schema.py")
 TYPES = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
 REQUIRED = "???"
 """The default of a setting that has none, as OmegaConf writes it."""

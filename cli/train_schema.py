@@ -8,7 +8,7 @@ from omegaconf import MISSING, OmegaConf
 from pydantic import Field
 
 from choices.settings import one_of
-from cli import command_schemas, file_schemas
+from cli import command_schemas, file_schemas, station_schemas
 from cli.command_schemas import ExportConfig
 from cli.machine import jobs_at_once
 
@@ -150,7 +150,7 @@ def register() -> None:
     store.store(name="diff_schema", node=file_schemas.DiffConfig)
     store.store(name="web_schema", node=command_schemas.WebConfig)
     store.store(name="annotate_schema", node=command_schemas.AnnotateConfig)
-    store.store(name="grade_schema", node=command_schemas.GradeConfig)
+    store.store(name="grade_schema", node=station_schemas.GradeConfig)
     store.store(name="study_schema", node=command_schemas.StudyConfig)
     store.store(name="demo_schema", node=command_schemas.DemoConfig)
     store.store(name="quickstart_schema", node=command_schemas.QuickstartConfig)

@@ -1,48 +1,100 @@
-"""Grades a photographed phone: `python -m station grade photo=photo.jpg run=<folder> json=out.json`."""
+"""Grades photographed phones: `python -m station grade photo=photo.jpg run=<folder>`, or `photos=<folder>`."""
 
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
 from choices import CONF
-from cli.arguments import check_environment, room_command
+from cli.arguments import check_environment, refuse, room_command
 from cli.command_line import require_keys, run_cli, stop_or_report
 from cli.train_schema import register
 from storage.whole_file import write_whole
 from sweeps.analysis.recommendation import advised_kind, in_apps
 from sweeps.records.run_record import RecordError, exported_bytes, read_record
 
+OF_ONE = ("corners", "json", "picture")
+OF_A_FOLDER = ("output", "devices", "device_pattern", "jobs")
+
 register()
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="grade")
 def main(cfg: DictConfig) -> None:
-    """Prints the grid of labels and the device's grade; writes the JSON where one is asked for."""
-    require_keys(cfg, photo="an image file", run="a run's folder or an exported .tflite file")
+    """Grades one photo, or a folder of them; exits with 1 where nothing could be graded."""
+    _check(cfg)
     with stop_or_report(Path(cfg.run)):
         file = file_of(Path(cfg.run), cfg.file)
 
-        from station.device_grade import grade_photo
         from tasks.base import doubt_of
 
         if words := doubt_of(file):
             print(f"note: {words}")
-        rules, corners = OmegaConf.to_container(cfg.rules), cfg.corners and list(cfg.corners)
-        picture = Path(cfg.picture) if cfg.picture else None
-        found = grade_photo(Path(cfg.photo), file, rules, corners, picture)  # type: ignore[arg-type]
-        columns = 1 + max(cell["col"] for cell in found["cells"])
-        width = max(len(cell["label"]) for cell in found["cells"])
-        for at in range(0, len(found["cells"]), columns):
-            print("  ".join(cell["label"].ljust(width) for cell in found["cells"][at : at + columns]).rstrip())
-        print(f"{found['grade']} ({found['seconds']:.2f} s, {file.name})")
-        if cfg.json:
-            write_whole(Path(cfg.json), json.dumps(found, indent=1))
-            print(f"json: {cfg.json}")
-        if cfg.picture:
-            print(f"picture: {cfg.picture}")
+        if cfg.photos is None:
+            _grade_photo(cfg, file)
+        else:
+            _grade_folder(cfg, file)
+
+
+def _check(cfg: DictConfig) -> None:
+    """Ends the command with one line for settings that do not go together."""
+    if cfg.photo is not None and cfg.photos is not None:
+        refuse("photo= and photos=: want one of them, an image file or a folder of photos")
+    if cfg.photo is None and not str(cfg.photos or "").strip():
+        refuse("photo= is missing: want photo=<an image file>, or photos=<a folder of photos>")
+    kind, foreign = ("photo", OF_A_FOLDER) if cfg.photos is None else ("photos", OF_ONE)
+    if given := next((key for key in foreign if cfg[key] is not None), None):
+        other = "photos=<a folder>" if kind == "photo" else "photo=<an image file>"
+        refuse(f"{given}={cfg[given]}: goes with {other}, not with {kind}=")
+    if cfg.devices is not None and cfg.device_pattern is not None:
+        refuse("devices= and device_pattern=: want one of them; either says which photos show one device")
+    if cfg.device_pattern is not None:
+        from station.devices import pattern_of
+
+        try:
+            pattern_of(cfg.device_pattern)
+        except ValueError as error:
+            refuse(error)
+    require_keys(cfg, run="a run's folder or an exported .tflite file")
+
+
+def _grade_photo(cfg: DictConfig, file: Path) -> None:
+    from station.photo_grader import grade_photo
+
+    rules, corners = OmegaConf.to_container(cfg.rules), cfg.corners and list(cfg.corners)
+    picture = Path(cfg.picture) if cfg.picture else None
+    found = grade_photo(Path(cfg.photo), file, rules, corners, picture, cfg.least_cell_px)  # type: ignore[arg-type]
+    columns = 1 + max(cell["col"] for cell in found["cells"])
+    width = max(len(cell["label"]) for cell in found["cells"])
+    for at in range(0, len(found["cells"]), columns):
+        print("  ".join(cell["label"].ljust(width) for cell in found["cells"][at : at + columns]).rstrip())
+    print(f"{found['grade']}: {found['reason']} ({found['seconds']:.2f} s, {file.name})")
+    if cfg.json:
+        write_whole(Path(cfg.json), json.dumps(found, indent=1))
+        print(f"json: {cfg.json}")
+    if cfg.picture:
+        print(f"picture: {cfg.picture}")
+
+
+def _grade_folder(cfg: DictConfig, file: Path) -> None:
+    from datamodules.base.errors import DataError
+    from station.folder_grading import Order, grade_folder, lines
+
+    rules: Any = OmegaConf.to_container(cfg.rules)
+    photos = Path(cfg.photos)
+    output = Path(cfg.output) if cfg.output else Path("graded", photos.resolve().name)
+    devices = Path(cfg.devices) if cfg.devices else None
+    order = Order(photos, output, file, rules, cfg.join, devices, cfg.device_pattern, cfg.least_cell_px, cfg.jobs)
+    done = grade_folder(order)
+    if not done.devices:
+        first, why = next(iter(sorted(done.refused.items())))
+        raise DataError(
+            f"photos={photos}: none of {len(done.refused)} photos can be graded ({output / 'refused.csv'}); {first}: {why}"
+        )
+    print("\n".join(lines(done, output)))
 
 
 def file_of(run: Path, kind: str | None) -> Path:

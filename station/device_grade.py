@@ -1,20 +1,12 @@
-"""A photo of a phone → its cells' grades → the device's grade."""
+"""From the labels of a device's cells to the device's grade, and why."""
 
-import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-
-from datamodules.base.pixels import resize
-from datamodules.images.decoding import decode
-from datamodules.screens.grid import Grid, check_corners, cut_cells
-from station.picture import FORMATS, draw_grades
-from storage.whole_file import replaced
-from tasks.grading import RunGrader, grader_of
 
 
 class GradingError(ValueError):
@@ -28,6 +20,14 @@ class Rule:
     grade: str
     cells: int
     of: tuple[str, ...]
+
+
+class Verdict(NamedTuple):
+    """Of a device."""
+
+    grade: str
+    reason: str
+    """The cells for which the rule holds, such as "major cracks in 2 cells"; of the last rule all cells."""
 
 
 def read_rules(rules: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> list[Rule]:
@@ -48,88 +48,47 @@ def read_rules(rules: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> lis
     return found
 
 
-def device_grade(cells: Sequence[str], rules: Sequence[Rule]) -> str:
-    """The grade of the first rule that holds for the cells' labels. Raises GradingError where none does."""
+def device_grade(cells: Sequence[str], rules: Sequence[Rule]) -> Verdict:
+    """What the first rule that holds for the cells' labels says. Raises GradingError where none does."""
     for rule in rules:
         if sum(label in rule.of for label in cells) >= rule.cells:
-            return rule.grade
+            return Verdict(rule.grade, _reason(cells, rule.of))
     raise GradingError("no rule holds; end with one that wants 0 cells")
 
 
-def grade_photo(
-    photo: Path,
-    network: Path,
-    rules: Sequence[Mapping[str, Any]],
-    corners: Sequence[float] | None = None,
-    picture: Path | None = None,
-) -> dict[str, Any]:
-    """Grades every cell of a photographed phone.
+def _reason(cells: Sequence[str], of: Sequence[str]) -> str:
+    counts = Counter(cells)
+    named = [(label, counts[label]) for label in of if counts[label]] or counts.most_common()
+    return ", ".join(f"{label} in {count} cell{'s' if count > 1 else ''}" for label, count in named)
+
+
+def check_that_one_holds(rules: Sequence[Rule], labels: Sequence[str], cells: int) -> None:
+    """Raises GradingError where there are phones for which no rule is sure to hold."""
+    if not any(rule.cells <= (cells if set(labels) <= set(rule.of) else 0) for rule in rules):
+        raise GradingError("rules: none of them holds for every phone; end with one that wants 0 cells")
+
+
+def other_grade(
+    shares: npt.NDArray[np.float64], labels: Sequence[str], rules: Sequence[Rule], grade: str, draws: int = 2000
+) -> float:
+    """The chance that a device's grade is another one, were each cell's label drawn by its probabilities, apart from the others.
 
     Args:
-        photo: an image file.
-        network: an exported file, or the folder of a run, which grades by torch; trained on the cells of phones.
-        rules: see conf/rules.
-        corners: x and y of four corners in pixels, clockwise from the start of the upper short side; None finds them.
-        picture: a file for the photo with its cells coloured, see `station.picture`.
-
-    Returns:
-        photo, file, corners (4 × 2), cells (row, col, label, grade, probabilities, in the grid's order), grade (the
-        device's), seconds (outline, cells and networks, from the read picture on).
-
-    Raises GradingError, DataError, FileError, or OutlineError where no phone was found that can be trusted.
+        shares: probabilities `(cells, K)`.
+        labels: K names.
+        rules: one of them holds whatever is drawn.
+        grade: the device's.
+        draws: seeded: the same probabilities give the same chance, to 0.01.
 
     """
-    grader = grader_of(network)
-    settings = grader.preprocessing.get("grid")
-    if not settings:
-        raise GradingError(f"{network}: grades whole pictures, not the cells of a phone; predict.py uses it")
-    grid = Grid(settings["columns"], settings["rows"], settings["cell_px"])
-    followed = read_rules(rules, grader.labels)
-    if picture is not None and picture.suffix.lower() not in FORMATS:
-        raise GradingError(f"picture={picture}: want a name that ends in {' or '.join(FORMATS)}")
-    if isinstance(grader, RunGrader):
-        _ = grader.module  # whose loading is no part of the time
-    pixels = decode(photo)
-    began = time.perf_counter()
-    quad = _given(corners, pixels.shape[1], pixels.shape[0]) if corners is not None else _found(pixels, grid)
-    side = grader.resolution
-    grades, probabilities = grader.grade(
-        np.stack([resize(cell, (side, side)) for cell in cut_cells(pixels, quad, grid)])
-    )
-    seconds = time.perf_counter() - began
-    names = [grader.labels[grade] for grade in grades]
-    found = {
-        "photo": str(photo),
-        "file": str(network),
-        "corners": [[round(float(x), 1), round(float(y), 1)] for x, y in quad],
-        "cells": [
-            {"row": at // grid.columns, "col": at % grid.columns, "label": names[at], "grade": int(grades[at]),
-             "probabilities": {name: round(float(share), 5)
-                               for name, share in zip(grader.labels, probabilities[at], strict=True)}}
-            for at in range(grid.cells)
-        ],
-        "grade": device_grade(names, followed),
-        "seconds": round(seconds, 4),
-    }  # fmt: skip
-    if picture is not None:
-        with replaced(picture) as unfinished:
-            draw_grades(pixels, found, grader.labels, grid).save(unfinished, FORMATS[picture.suffix.lower()])
-    return found
-
-
-def _found(picture: npt.NDArray[np.uint8], grid: Grid) -> npt.NDArray[np.float64]:
-    from datamodules.screens.outline import from_upper_side
-    from export.outline.find import find
-
-    return from_upper_side(find(picture).corners, short=grid.columns <= grid.rows)
-
-
-def _given(corners: Sequence[float], width: int, height: int) -> npt.NDArray[np.float64]:
-    if len(corners) != 8:
-        raise GradingError(f"corners: {len(corners)} numbers; want x and y of four corners")
-    quad = np.asarray(corners, np.float64).reshape(4, 2)
-    try:
-        check_corners(quad, width, height, tolerance_px=0.25 * max(width, height))
-    except ValueError as error:
-        raise GradingError(f"corners: {error}") from None
-    return quad
+    edges = np.cumsum(shares, axis=1)
+    edges /= edges[:, -1:]
+    thrown = np.random.default_rng(0).random((draws, len(shares), 1))
+    drawn = (thrown >= edges).sum(axis=2).clip(0, len(labels) - 1)
+    same, open_ = np.zeros(draws, bool), np.ones(draws, bool)
+    for rule in rules:
+        among = np.array([label in rule.of for label in labels])
+        holds = open_ & (among[drawn].sum(axis=1) >= rule.cells)
+        same |= holds & (rule.grade == grade)
+        open_ &= ~holds
+    return float(1 - same.mean())

@@ -10,12 +10,15 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from datamodules.base.pixels import resize
 from datamodules.screens.grid import Grid, straightening
 
 FORMATS = {".jpg": "JPEG", ".png": "PNG", ".jpeg": "JPEG"}
 """How a picture's name may end."""
 LONGEST = 1200
 """Side of the photo, pixels."""
+THUMBNAIL_CELL = 72
+"""Side of a cell on a contact sheet, pixels."""
 PANEL = 420
 """Width of the legend beside it, pixels."""
 INK, SOFT, PAPER = (33, 37, 41), (108, 117, 125), (255, 255, 255)
@@ -46,23 +49,40 @@ def draw_grades(photo: npt.NDArray[np.uint8], found: dict[str, Any], labels: lis
 
     Args:
         photo: RGB `(H, W, 3)`.
-        found: as `grade_photo` gives it.
+        found: as `PhotoGrader.grade` gives it.
         labels: names of the grades, in their order.
         grid: of the cells.
 
     """
     scale = LONGEST / max(photo.shape[:2])
-    size = round(photo.shape[1] * scale), round(photo.shape[0] * scale)
-    picture = Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS).convert("RGBA")
-    above = Image.new("RGBA", size)
+    width, height = round(photo.shape[1] * scale), round(photo.shape[0] * scale)
+    picture = Image.fromarray(resize(photo, (width, height))).convert("RGBA")
+    above = Image.new("RGBA", picture.size)
     draw = ImageDraw.Draw(above)
     outlines = cell_outlines(np.asarray(found["corners"], np.float64), grid) * scale
     for cell, outline in zip(found["cells"], outlines, strict=True):
         _draw_cell(draw, cell, outline, len(labels))
-    whole = Image.new("RGB", (size[0] + PANEL, max(size[1], 130 + 56 * len(labels))), PAPER)
+    whole = Image.new("RGB", (width + PANEL, max(height, 130 + 56 * len(labels))), PAPER)
     whole.paste(Image.alpha_composite(picture, above).convert("RGB"))
-    _draw_legend(ImageDraw.Draw(whole), found, labels, size[0] + 32)
+    _draw_legend(ImageDraw.Draw(whole), found, labels, width + 32)
     return whole
+
+
+def draw_thumbnail(phone: npt.NDArray[np.uint8], found: dict[str, Any], labels: list[str], grid: Grid) -> Image.Image:
+    """The straightened phone `(rows · cell_px, columns · cell_px, 3)`, small; cells that are not of the best grade are framed."""
+    size = grid.columns * THUMBNAIL_CELL, grid.rows * THUMBNAIL_CELL
+    picture = Image.fromarray(resize(phone, size)).convert("RGBA")
+    above = Image.new("RGBA", size)
+    draw = ImageDraw.Draw(above)
+    for cell in found["cells"]:
+        left, top = cell["col"] * THUMBNAIL_CELL, cell["row"] * THUMBNAIL_CELL
+        box = (left, top, left + THUMBNAIL_CELL - 1, top + THUMBNAIL_CELL - 1)
+        if cell["grade"]:
+            colour = colour_of(cell["grade"], len(labels))
+            draw.rectangle(box, (*colour, 60), (*colour, 255), width=3)
+        else:
+            draw.rectangle(box, outline=(255, 255, 255, 50))
+    return Image.alpha_composite(picture, above).convert("RGB")
 
 
 def _draw_cell(draw: ImageDraw.ImageDraw, cell: dict[str, Any], outline: npt.NDArray[np.float64], count: int) -> None:

@@ -218,6 +218,6 @@ class FileGrader(_Grader, FilePredictor):
         return found
 
 
-def grader_of(given: Path, checkpoint: str = "shipped") -> RunGrader | FileGrader:
-    """Of a run's folder, by its shipped, best or last checkpoint, or of an exported .tflite file."""
-    return FileGrader(given) if given.suffix == ".tflite" else RunGrader(given, checkpoint)
+def grader_of(given: Path, checkpoint: str = "shipped", threads: int = 2) -> RunGrader | FileGrader:
+    """Of a run's folder, by its shipped, best or last checkpoint, or of an exported .tflite file, run with so many threads."""
+    return FileGrader(given, threads) if given.suffix == ".tflite" else RunGrader(given, checkpoint)

@@ -60,14 +60,14 @@ class RunPredictor:
 class FilePredictor(ABC):
     """An exported file, one image after the other, as a phone does; no torch."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, threads: int = 2) -> None:
         from export.runtime import of_file, read_file
         from export.trial import try_out
 
         data, described = read_file(path)
         with of_file(path):
             try_out(data)
-            self.model: Any = self.file_model()(data)
+            self.model: Any = self.file_model()(data, threads)
         self.described, self.labels = described, [str(name) for name in described["labels"]]
         height, width = described["size"]
         self.size = int(height), int(width)

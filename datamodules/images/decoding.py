@@ -21,6 +21,8 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", 
     {".avif"} if _AVIF else set()
 )
 """Names that image files end with, in small letters."""
+UNREADABLE = frozenset({".heic", ".heif", ".avif", ".dng", ".cr2", ".nef", ".arw"}) - SUFFIXES
+"""What phones and cameras write and Pillow does not read."""
 
 ORIENTATION, SIDEWAYS = 0x0112, (5, 6, 7, 8)
 """EXIF's tag, and those of its values that turn a picture by a quarter."""

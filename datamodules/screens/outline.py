@@ -96,16 +96,15 @@ def _boundary(mask: npt.NDArray[np.float64], part: npt.NDArray[np.bool_]) -> Poi
     centre = np.array([columns.mean() + 0.5, rows.mean() + 0.5])
     angles = 2 * np.pi * np.arange(RAYS) / RAYS
     steps = np.arange(0.0, float(np.hypot(mask.shape[0], mask.shape[1])), 0.25)
-    found = np.empty((RAYS, 2))
-    for ray, way in enumerate(np.stack([np.cos(angles), np.sin(angles)], 1)):
-        values = _at(mask, centre + steps[:, None] * way)
-        last = int(np.flatnonzero(values > 0.5)[-1]) if (values > 0.5).any() else 0
-        after = values[last + 1] if last + 1 < len(values) else 0.0
-        reach = (
-            steps[last] + 0.25 * (values[last] - 0.5) / max(values[last] - after, 1e-9) if values[last] > 0.5 else 0.0
-        )
-        found[ray] = centre + reach * way
-    return np.clip(found, 0, [mask.shape[1], mask.shape[0]])
+    ways = np.stack([np.cos(angles), np.sin(angles)], 1)
+    values = _at(mask, (centre + steps[None, :, None] * ways[:, None]).reshape(-1, 2)).reshape(RAYS, len(steps))
+    inside = values > 0.5
+    last = np.where(inside.any(axis=1), len(steps) - 1 - inside[:, ::-1].argmax(axis=1), 0)
+    rays = np.arange(RAYS)
+    here, after = values[rays, last], np.append(values, np.zeros((RAYS, 1)), axis=1)[rays, last + 1]
+    reach = np.where(here > 0.5, steps[last] + 0.25 * (here - 0.5) / np.maximum(here - after, 1e-9), 0.0)
+    found = centre + reach[:, None] * ways
+    return np.asarray(np.clip(found, 0, [mask.shape[1], mask.shape[0]]))
 
 
 def _at(mask: npt.NDArray[np.float64], places: Points) -> npt.NDArray[np.float64]:

@@ -16,15 +16,15 @@ FLIPS = tuple((slice(None, None, down), slice(None, None, across)) for down in (
 
 
 @cache
-def _interpreter() -> object:
+def _interpreter(threads: int) -> object:
     if not FILE.exists():
         raise OutlineError("no outline.tflite in export/outline: train it (python -m export.outline), or give corners=")
-    return interpreter_of(FILE.read_bytes(), 2)
+    return interpreter_of(FILE.read_bytes(), threads)
 
 
-def mask_of(photo: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def mask_of(photo: npt.NDArray[np.uint8], threads: int = 2) -> npt.NDArray[np.float32]:
     """Photo `(H, W, 3)` → probabilities `(80, 80)` that a place belongs to the phone, the mean of four views."""
-    runner = _interpreter().get_signature_runner()  # type: ignore[attr-defined]
+    runner = _interpreter(threads).get_signature_runner()  # type: ignore[attr-defined]
     squeezed = resize(photo, (SIDE, SIDE)).astype(np.float32)
     masks = []
     for flip in FLIPS:
@@ -33,9 +33,9 @@ def mask_of(photo: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     return agreed(np.array(masks, np.float32))
 
 
-def find(photo: npt.NDArray[np.uint8]) -> Outline:
+def find(photo: npt.NDArray[np.uint8], threads: int = 2) -> Outline:
     """The phone's corners in a photo `(H, W, 3)`, RGB. Raises OutlineError where they cannot be trusted."""
-    return find_outline(mask_of(photo), photo.shape[1], photo.shape[0])
+    return find_outline(mask_of(photo, threads), photo.shape[1], photo.shape[0])
 
 
 def where() -> Path:

@@ -90,7 +90,7 @@ def test_a_room_lists_its_commands(room, monkeypatch, capsys):
         ("annotation", "export", ["--data", "--to"]),
         ("annotation", "serve", ["data=", "annotator=", "port="]),
         ("pipelines", "cross", ["folder="]),
-        ("station", "grade", ["photo=", "corners="]),
+        ("station", "grade", ["photo=", "corners=", "photos=", "output=", "device_pattern="]),
     ],
 )
 def test_a_command_of_a_room_says_sentence_example_and_arguments(room, word, arguments, monkeypatch, capsys):
@@ -113,7 +113,7 @@ def test_every_setting_has_a_meaning(schema):
 
 
 def test_settings_are_those_of_the_classes():
-    for module in ("cli.command_schemas", "cli.file_schemas", "cli.train_schema"):
+    for module in ("cli.command_schemas", "cli.file_schemas", "cli.station_schemas", "cli.train_schema"):
         for name, schema in vars(import_module(module)).items():
             if hasattr(schema, "__dataclass_fields__") and schema.__module__ == module:
                 assert [one.key for one in schema_docs.classes()[name]] == list(schema.__dataclass_fields__)

@@ -156,6 +156,32 @@ def test_an_empty_value_is_a_missing_one(words, answer):
 
 
 @pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["photo=x", "photos=y"], "photo= and photos=: want one of them"),
+        (["photos="], "photo= is missing: want photo=<an image file>, or photos=<a folder of photos>"),
+        (["photo=x", "output=y"], "output=y: goes with photos=<a folder>, not with photo="),
+        (["photos=x", "json=y"], "json=y: goes with photo=<an image file>, not with photos="),
+        (["photos=x", "corners=[1,2]"], "corners=[1.0, 2.0]: goes with photo=<an image file>, not with photos="),
+        (["photos=x", "devices=a.csv", r"device_pattern=(?P<device>\d+)"], "devices= and device_pattern=: want one"),
+        (["photos=x", "device_pattern=[a-z"], "device_pattern=[a-z: no regular expression (unterminated"),
+        (
+            ["photos=x", "device_pattern=[A-Z]+_.*"],
+            "device_pattern=[A-Z]+_.*: it names no device; want a part (?P<device>",
+        ),
+        (["photos=x", "join=best"], "join=best: want half, worst or mean"),
+        (["photos=x", "jobs=0"], "jobs=0: want a whole number"),
+        (["photos=x", "least_cell_px=-1"], "least_cell_px=-1: want a whole number"),
+    ],
+)
+def test_settings_of_the_station_that_do_not_go_together_are_named(words, wanted, answer):
+    code, _, err = answer("grade", ["run=x", *words], main=import_module("station.__main__").main)
+    assert code == 2
+    assert err.startswith(f"error: {wanted}")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
     ("room", "words", "wanted"),
     [
         ("pipelines", [], "python -m pipelines: want one of study, demo, quickstart, probe, cross"),

@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from choices import ROOT
-from cli.command_line import repeated
+from cli.command_line import quote_path, repeated
 from cli.train_schema import register
 from lightning_modules.backbones.keras_weights import WIDTHS
 
@@ -111,7 +111,7 @@ def test_timing_commands_compose(command):
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if "-m station grade" in command])
 def test_grading_commands_compose(command):
-    words = [word.replace("<job>", "job") for word in shlex.split(command)[4:]]
+    words = [quote_path(word.replace("<job>", "job")) for word in shlex.split(command)[4:]]
     with initialize_config_dir(str(HERE / "conf"), version_base="1.3"):
         corners = compose("grade", overrides=words).corners
         assert corners is None or len(corners) == 8

@@ -12,7 +12,8 @@ from datamodules.base.pixels import resize
 from datamodules.images.decoding import decode
 from datamodules.screens.grid import Grid, cut_cells
 from datamodules.screens.photo_folder import read_photo_folder
-from station.device_grade import GradingError, device_grade, grade_photo, read_rules
+from station.device_grade import GradingError, device_grade, read_rules
+from station.photo_grader import grade_photo
 from station.picture import LONGEST, PANEL, cell_outlines, colour_of
 from sweeps.analysis.recommendation import advised_kind
 from sweeps.records.run_record import find_runs, read_record
@@ -33,7 +34,7 @@ RULES = OmegaConf.to_container(OmegaConf.load(HERE / "conf" / "rules" / "default
     ],
 )  # fmt: skip
 def test_the_first_rule_that_holds_gives_the_grade(cells, grade):
-    assert device_grade([LABELS[one] for one in cells], read_rules(RULES, LABELS)) == grade
+    assert device_grade([LABELS[one] for one in cells], read_rules(RULES, LABELS)).grade == grade
 
 
 @pytest.mark.parametrize(

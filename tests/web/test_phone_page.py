@@ -19,7 +19,7 @@ from datamodules.screens.outline import agreed, find_outline
 from datamodules.screens.photo_folder import read_photo_folder
 from export.latency.result import LatencyError
 from export.outline.find import find
-from station.device_grade import grade_photo
+from station.photo_grader import grade_photo
 from sweeps.records.run_record import find_runs
 from tasks.grading_files import GradeModel
 from tests.commands.test_train import record_of

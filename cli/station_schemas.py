@@ -1,0 +1,43 @@
+"""What the station's commands read, with types, as command_schemas.py has those of the others."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from omegaconf import MISSING
+from pydantic import Field
+
+from choices.settings import one_of
+
+
+@dataclass
+class GradeConfig:
+    """What `python -m station grade` reads."""
+
+    run: str = MISSING
+    """A run's folder, or an exported .tflite file."""
+    photo: str | None = None
+    """An image file that shows a phone."""
+    photos: str | None = None
+    """In its place: a folder of such files, with folders in it or not; the same command goes on where it was stopped."""
+    file: str | None = None
+    """Which of the run's files; None takes the fastest that may be recommended, and of a run without files its checkpoint."""
+    least_cell_px: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    """Phones whose cells are smaller in the photo are refused; None: half of what the network looks at."""
+    corners: list[float] | None = None
+    """Of one photo: x and y of four corners, clockwise from the start of the upper short side; None finds them."""
+    json: str | None = None
+    """Of one photo: a file to write all of it to."""
+    picture: str | None = None
+    """Of one photo: a .jpg or .png for it with its cells coloured by grade."""
+    output: str | None = None
+    """Of a folder: where tables, pictures and contact sheet are written; None: graded/<name of the folder>."""
+    devices: str | None = None
+    """Of a folder: a csv with the columns photo and device; None: by device_pattern, by the source_id of photos.csv, or each photo is one."""
+    device_pattern: str | None = None
+    """Of a folder: a regular expression of whole names with a part (?P<device>...) that names the device."""
+    join: Annotated[str, one_of("half", "worst", "mean")] = "half"
+    """Of several photos of a device: a cell's worst grade that half of them give at least, the worst of all, or the likeliest on average."""
+    jobs: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Of a folder: processes that grade side by side; None: one for each core."""
+    rules: Any = MISSING
+    """How labels of cells become the grade of a device."""

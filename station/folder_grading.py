@@ -1,0 +1,196 @@
+"""A folder of photos → a grade for each device, tables, pictures and a contact sheet; stopped at any moment, it goes on."""
+
+import hashlib
+import json
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cli.machine import cores
+from export.outline.find import where as outline_file
+from station.contact_sheet import PICTURES, THUMBNAILS, write_contact_sheet
+from station.devices import Listed, devices_of, grouped, pattern_of, read_listed
+from station.grading_processes import PhotoJob, Setup, graded
+from station.joining import Device, joined, pooled_agreement
+from station.output_folder import check_output, held
+from station.photo_files import PhotoFile, find_photos
+from station.photo_grader import PhotoGrader
+from station.progress import Progress
+from station.results_log import ResultsLog
+from station.tables import write_cells, write_devices, write_refused
+from storage.whole_file import sha256_of
+from tasks.grading import RunGrader
+
+VERSION = 1
+"""Of what a photo is graded by; raised when the same network would say something else of the same photo."""
+
+Results = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a person has asked for."""
+
+    photos: Path
+    output: Path
+    network: Path
+    rules: Sequence[Mapping[str, Any]]
+    join: str = "half"
+    devices: Path | None = None
+    device_pattern: str | None = None
+    least_cell_px: int | None = None
+    jobs: int | None = None
+    """Processes; None: one for each core."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What came of it."""
+
+    devices: list[Device]
+    refused: dict[str, str]
+    """Photo → why."""
+    new: int
+    """Photos that were graded, or refused, by this command and not before."""
+    seconds: float
+    """That these took."""
+
+
+def grade_folder(order: Order) -> Summary:
+    """Grades what is not graded yet, then writes everything anew from all results.
+
+    Raises DataError, GradingError and FileError for what cannot be begun, OSError for what cannot be written.
+    """
+    pattern = pattern_of(order.device_pattern) if order.device_pattern else None
+    files = find_photos(order.photos, order.output)
+    listed = read_listed(files.base)
+    photos = [one for one in files.photos if one.name not in listed.unusable]
+    refused = files.refused | _listed_but_not_there(listed, files.photos, files.refused)
+    devices, notes = devices_of([one.name for one in photos], listed, order.devices, pattern)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    check_output(order.output, files.base)
+    by = PhotoGrader(order.network, order.rules, order.least_cell_px)
+    by.check_rules()
+    settings = {"network": str(order.network), "join": order.join, "rules": list(order.rules)}
+    with held(order.output, files.base, settings):
+        log = ResultsLog(order.output / "results.jsonl", _digest(order, by), by.grid, by.labels)
+        results, new, seconds = _results(order, by, photos, listed, log)
+        refused |= {name: one["refused"] for name, one in results.items() if "refused" in one}
+        good = {name: one for name, one in results.items() if "refused" not in one}
+        found = [
+            joined(name, [good[one] for one in names], order.join, by.rules, by.labels, by.grid)
+            for name, names in grouped({name: devices[name] for name in good}).items()
+        ]
+        summary = Summary(found, refused, new, seconds)
+        _write(order, by, good, {one.name: one.drawn for one in photos}, summary)
+    return summary
+
+
+def _results(
+    order: Order, by: PhotoGrader, photos: Sequence[PhotoFile], listed: Listed, log: ResultsLog
+) -> tuple[Results, int, float]:
+    """Of every photo, in their order; those that are graded by this command, and the seconds that it took."""
+    known = log.read()
+    made = {one.name: log.made_of(one) | _corners_key(listed, one.name) for one in photos}
+    places = {one.name: _pictures(order.output, one) for one in photos}
+    results = {
+        one.name: known[one.name]
+        for one in photos
+        if one.name in known
+        and known[one.name]["made_of"] == made[one.name]
+        and ("refused" in known[one.name] or all(place.is_file() for place in places[one.name]))
+    }
+    jobs = [
+        PhotoJob(one.name, one.path, listed.corners.get(one.name), *places[one.name])
+        for one in photos
+        if one.name not in results
+    ]
+    if results and jobs:
+        print(f"note: {len(results)} of {len(photos)} photos are graded already", file=sys.stderr)
+    if jobs and isinstance(by.grader, RunGrader):
+        by.load()
+    setup = Setup(order.network, order.rules, order.least_cell_px)
+    with Progress(len(photos), len(results)) as progress:
+        for job, found in graded(jobs, setup, by, order.jobs or cores()):
+            results[job.name] = {"photo": job.name} | found | {"made_of": made[job.name]}
+            log.append(results[job.name])
+            progress.one(refused="refused" in found)
+        seconds = progress.seconds
+    ordered = {one.name: results[one.name] for one in photos}
+    log.keep(ordered, ordered)
+    return ordered, len(jobs), seconds
+
+
+def _corners_key(listed: Listed, name: str) -> dict[str, Any]:
+    return {"corners": list(listed.corners[name])} if name in listed.corners else {}
+
+
+def _pictures(output: Path, photo: PhotoFile) -> tuple[Path, Path]:
+    return output / PICTURES / photo.drawn, output / THUMBNAILS / photo.drawn
+
+
+def _listed_but_not_there(listed: Listed, photos: Sequence[PhotoFile], refused: Mapping[str, str]) -> dict[str, str]:
+    there = {one.name for one in photos} | refused.keys()
+    missing = {name: "photos.csv lists it; there is no such file" for name in listed.devices if name not in there}
+    return missing | {name: "marked unusable in photos.csv" for name in listed.unusable if name in there}
+
+
+def _digest(order: Order, by: PhotoGrader) -> str:
+    """16 hex digits over all that decides what is said of a photo, but for the photo."""
+    network = by.grader.checkpoint if isinstance(by.grader, RunGrader) else order.network
+    rules = [[rule.grade, rule.cells, *rule.of] for rule in by.rules]
+    parts = [VERSION, sha256_of(network), sha256_of(outline_file()), rules, by.least_cell_px]
+    return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()
+
+
+def _write(order: Order, by: PhotoGrader, results: Results, drawn: Mapping[str, str], summary: Summary) -> None:
+    output = order.output
+    _remove_strangers(output, {drawn[name] for name in results})
+    write_devices(output / "devices.csv", summary.devices)
+    write_cells(output / "cells.csv", summary.devices, results, by.labels, by.grid)
+    write_refused(output / "refused.csv", summary.refused)
+    facts = [
+        ("devices", f"{len(summary.devices):,}"),
+        ("photos", f"{len(results):,}"),
+        ("refused", f"{len(summary.refused):,}"),
+    ]
+    if pooled := pooled_agreement(summary.devices):
+        facts.append(("agreement of photos", f"{100 * pooled[0]:.0f} %"))
+    write_contact_sheet(output / "index.html", order.photos.resolve().name, summary.devices, drawn, summary.refused, by.rules,
+                        by.labels, by.grid, facts)  # fmt: skip
+
+
+def _remove_strangers(output: Path, drawn: set[str]) -> None:
+    """Pictures of photos that are not in the folder any more."""
+    for folder in (PICTURES, THUMBNAILS):
+        for path in (output / folder).rglob("*.jpg"):
+            if path.relative_to(output / folder).as_posix() not in drawn:
+                path.unlink()
+
+
+def lines(summary: Summary, output: Path) -> list[str]:
+    """The summary as it is printed."""
+    photos = sum(len(one.photos) for one in summary.devices)
+    speed = f", {3600 * summary.new / summary.seconds:,.0f} photos an hour" if summary.new and summary.seconds else ""
+    found = [f"{_count(photos, 'photo')} of {_count(len(summary.devices), 'device')} graded{speed}"]
+    counts = Counter(one.grade for one in summary.devices)
+    found.append(", ".join(f"{grade}: {count}" for grade, count in counts.most_common()))
+    if pooled := pooled_agreement(summary.devices):
+        found.append(
+            f"two photos of one device grade {100 * pooled[0]:.1f} % of its cells alike ({_count(pooled[1], 'pair')})"
+        )
+    if summary.refused:
+        found.append(f"{_count(len(summary.refused), 'photo')} refused: {output / 'refused.csv'}")
+    return [
+        *found,
+        f"tables: {output / 'devices.csv'}, {output / 'cells.csv'}",
+        f"contact sheet: {output / 'index.html'}",
+    ]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,113 @@
+"""The graded photos of each device → one grade a device, how sure it is, and how far its photos agree."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from datamodules.screens.grid import Grid
+from station.device_grade import Rule, device_grade, other_grade
+from station.likeness import is_turned, look_from
+
+Grades = npt.NDArray[np.int64]
+Shares = npt.NDArray[np.float64]
+
+
+def half(grades: Grades, _: Shares) -> Grades:
+    """Of each cell the worst grade that at least half of the photos give it, or a worse one."""
+    worst_first = -np.sort(-grades, axis=0)
+    return np.asarray(worst_first[(len(grades) + 1) // 2 - 1], np.int64)
+
+
+def worst(grades: Grades, _: Shares) -> Grades:
+    """Of each cell the worst grade that a photo gives it."""
+    return np.asarray(grades.max(axis=0), np.int64)
+
+
+def mean(grades: Grades, shares: Shares) -> Grades:
+    """Of each cell the likeliest grade by the mean of the photos' probabilities; of one photo its grades."""
+    return grades[0] if len(grades) == 1 else np.asarray(shares.mean(axis=0).argmax(axis=1), np.int64)
+
+
+JOINS: dict[str, Callable[[Grades, Shares], Grades]] = {"half": half, "worst": worst, "mean": mean}
+"""From grades `(photos, cells)`, 0 the best, and probabilities `(photos, cells, K)` to the device's `(cells,)`."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """One device and what its photos say together."""
+
+    name: str
+    photos: list[str]
+    turned: list[bool]
+    """Of each photo, whether it shows the phone the other way up than the first one."""
+    grades: Grades
+    """Of its cells, `(cells,)`."""
+    grade: str
+    reason: str
+    confidence: float
+    """Mean over cells and photos of the probability of the cell's grade."""
+    lowest: float
+    """The cell that is least sure: the mean over photos of the probability of its grade."""
+    agreement: float | None
+    """Mean over pairs of photos of the share of cells that both grade alike; None of one photo."""
+    doubt: float
+    """The chance of another grade, see `other_grade`."""
+
+
+def joined(
+    name: str, results: Sequence[Mapping[str, Any]], join: str, rules: Sequence[Rule], labels: Sequence[str], grid: Grid
+) -> Device:
+    """One device from the results of its photos, as `PhotoGrader.grade` gives them; `join` is one of JOINS.
+
+    Corners that were found leave open which end of the phone is up; such photos are turned to fit the first one.
+    """
+    turned = _turned(results, grid)
+    grades, shares = answers(results, turned)
+    cells = JOINS[join](grades, shares)
+    names = [labels[grade] for grade in cells]
+    verdict = device_grade(names, rules)
+    sure = np.take_along_axis(shares.mean(axis=0), cells[:, None], axis=1)[:, 0]
+    alike = [float(np.mean(one == other)) for one, other in combinations(grades, 2)]
+    return Device(
+        name,
+        [str(one["photo"]) for one in results],
+        turned,
+        cells,
+        verdict.grade,
+        verdict.reason,
+        float(sure.mean()),
+        float(sure.min()),
+        float(np.mean(alike)) if alike else None,
+        other_grade(shares.mean(axis=0), labels, rules, verdict.grade),
+    )
+
+
+def answers(results: Sequence[Mapping[str, Any]], turned: Sequence[bool]) -> tuple[Grades, Shares]:
+    """Grades `(photos, cells)` and probabilities `(photos, cells, K)`, in the order of the first photo's cells."""
+    grades = np.array([[cell["grade"] for cell in one["cells"]] for one in results], np.int64)
+    shares = np.array([[[*cell["probabilities"].values()] for cell in one["cells"]] for one in results], np.float64)
+    for at in np.flatnonzero(turned):
+        grades[at], shares[at] = grades[at, ::-1].copy(), shares[at, ::-1].copy()
+    return grades, shares
+
+
+def _turned(results: Sequence[Mapping[str, Any]], grid: Grid) -> list[bool]:
+    if len(results) < 2:
+        return [False] * len(results)
+    first, *others = [look_from(str(one["look"]), grid) for one in results]
+    upright = [one["outline"] == "given" for one in results]
+    return [False] + [
+        not (upright[0] and known) and is_turned(look, first) for look, known in zip(others, upright[1:], strict=True)
+    ]
+
+
+def pooled_agreement(devices: Sequence[Device]) -> tuple[float, int] | None:
+    """Over all pairs of photos of one device: the share of cells that both grade alike, and the pairs; None without a pair."""
+    pairs = [(one.agreement, len(one.photos) * (len(one.photos) - 1) // 2) for one in devices]
+    known = [(share, count) for share, count in pairs if share is not None]
+    total = sum(count for _, count in known)
+    return (sum(share * count for share, count in known) / total, total) if total else None

@@ -1,0 +1,165 @@
+"""A photo of a phone → its cells' grades → the grade that these give."""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from datamodules.base.pixels import Image, resize
+from datamodules.images.decoding import decode
+from datamodules.screens.grid import Grid, check_corners, rectify, split_cells
+from station.device_grade import GradingError, check_that_one_holds, device_grade, read_rules
+from station.likeness import look_of
+from station.picture import FORMATS, draw_grades
+from storage.whole_file import replaced
+from tasks.grading import RunGrader, grader_of
+
+Corners = npt.NDArray[np.float64]
+
+
+class Graded(NamedTuple):
+    """What a photo shows."""
+
+    found: dict[str, Any]
+    """See `PhotoGrader.grade`; plain values."""
+    phone: Image
+    """Straightened, `(rows · cell_px, columns · cell_px, 3)`."""
+
+
+class PhotoGrader:
+    """Grades photos by one network and one set of rules.
+
+    Args:
+        network: an exported file, or the folder of a run, which grades by torch; trained on the cells of phones.
+        rules: see conf/rules.
+        least_cell_px: a phone whose cells are smaller in the photo is refused; None: half of what the network looks at.
+        threads: that the networks compute with.
+
+    Raises GradingError, or what `tasks.grading.grader_of` raises.
+
+    """
+
+    def __init__(
+        self, network: Path, rules: Sequence[Mapping[str, Any]], least_cell_px: int | None = None, threads: int = 2
+    ) -> None:
+        self.network, self.threads = network, threads
+        self.grader = grader_of(network, threads=threads)
+        settings = self.grader.preprocessing.get("grid")
+        if not settings:
+            raise GradingError(f"{network}: grades whole pictures, not the cells of a phone; predict.py uses it")
+        self.grid = Grid(settings["columns"], settings["rows"], settings["cell_px"])
+        self.labels = list(self.grader.labels)
+        self.rules = read_rules(rules, self.labels)
+        self.least_cell_px = self.grader.resolution / 2 if least_cell_px is None else least_cell_px
+
+    def load(self) -> None:
+        """Loads what would be loaded with the first photo."""
+        if isinstance(self.grader, RunGrader):
+            _ = self.grader.module
+
+    def check_rules(self) -> None:
+        """Raises GradingError where the rules leave a phone without a grade."""
+        check_that_one_holds(self.rules, self.labels, self.grid.cells)
+
+    def grade(self, photo: str, pixels: Image, corners: Sequence[float] | None = None) -> Graded:
+        """Grades every cell of a photo.
+
+        Args:
+            photo: what it is called in the answer.
+            pixels: `(H, W, 3)`, RGB.
+            corners: x and y of four corners in pixels, clockwise from the start of the upper short side; None finds them.
+
+        Returns:
+            The phone, and of it photo, file, outline (found or given), corners (4 × 2), cells (row, col, label, grade, probabilities, in the grid's
+            order), grade and reason (of the device by this photo), look (see `station.likeness`), seconds (outline, cells
+            and networks, from the read picture on).
+
+        Raises GradingError, or OutlineError where no phone was found that can be trusted.
+
+        """
+        began = time.perf_counter()
+        quad = self._found(pixels) if corners is None else _given(corners, pixels.shape[1], pixels.shape[0])
+        self._check_size(quad)
+        phone = rectify(pixels, quad, self.grid)
+        side = self.grader.resolution
+        cells = np.stack([resize(cell, (side, side)) for cell in split_cells(phone, self.grid)])
+        grades, probabilities = self.grader.grade(cells)
+        seconds = time.perf_counter() - began
+        names = [self.labels[grade] for grade in grades]
+        verdict = device_grade(names, self.rules)
+        found = {
+            "photo": photo,
+            "file": str(self.network),
+            "outline": "found" if corners is None else "given",
+            "corners": [[round(float(x), 1), round(float(y), 1)] for x, y in quad],
+            "cells": [
+                {"row": at // self.grid.columns, "col": at % self.grid.columns, "label": names[at], "grade": int(grades[at]),
+                 "probabilities": {name: round(float(share), 5)
+                                   for name, share in zip(self.labels, probabilities[at], strict=True)}}
+                for at in range(self.grid.cells)
+            ],
+            "grade": verdict.grade,
+            "reason": verdict.reason,
+            "look": look_of(phone, self.grid),
+            "seconds": round(seconds, 4),
+        }  # fmt: skip
+        return Graded(found, phone)
+
+    def _found(self, picture: Image) -> Corners:
+        from datamodules.screens.outline import from_upper_side
+        from export.outline.find import find
+
+        return from_upper_side(find(picture, self.threads).corners, short=self.grid.columns <= self.grid.rows)
+
+    def _check_size(self, quad: Corners) -> None:
+        top, right, bottom, left = np.hypot(*(np.roll(quad, -1, axis=0) - quad).T)
+        cell = min((top + bottom) / 2 / self.grid.columns, (left + right) / 2 / self.grid.rows)
+        if cell < self.least_cell_px:
+            raise GradingError(
+                f"too small: a cell of the phone is {cell:.0f} px in the photo; want at least {self.least_cell_px:g} (least_cell_px), "
+                f"the network looks at {self.grader.resolution}"
+            )
+
+
+def grade_photo(
+    photo: Path,
+    network: Path,
+    rules: Sequence[Mapping[str, Any]],
+    corners: Sequence[float] | None = None,
+    picture: Path | None = None,
+    least_cell_px: int | None = None,
+) -> dict[str, Any]:
+    """`PhotoGrader.grade` for one image file; its pixels are read first, and the network is loaded.
+
+    Args:
+        photo: an image file.
+        network, rules, corners, least_cell_px: see `PhotoGrader`.
+        picture: a file for the photo with its cells coloured, see `station.picture`.
+
+    Raises DataError and FileError as well.
+
+    """
+    by = PhotoGrader(network, rules, least_cell_px)
+    if picture is not None and picture.suffix.lower() not in FORMATS:
+        raise GradingError(f"picture={picture}: want a name that ends in {' or '.join(FORMATS)}")
+    by.load()
+    pixels = decode(photo)
+    found = by.grade(str(photo), pixels, corners).found
+    if picture is not None:
+        with replaced(picture) as unfinished:
+            draw_grades(pixels, found, by.labels, by.grid).save(unfinished, FORMATS[picture.suffix.lower()])
+    return found
+
+
+def _given(corners: Sequence[float], width: int, height: int) -> Corners:
+    if len(corners) != 8:
+        raise GradingError(f"corners: {len(corners)} numbers; want x and y of four corners")
+    quad = np.asarray(corners, np.float64).reshape(4, 2)
+    try:
+        check_corners(quad, width, height, tolerance_px=0.25 * max(width, height))
+    except ValueError as error:
+        raise GradingError(f"corners: {error}") from None
+    return quad

@@ -1,0 +1,62 @@
+"""The tables of a graded folder: devices.csv, cells.csv, refused.csv."""
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from datamodules.screens.grid import Grid
+from station.joining import Device
+from storage.spreadsheet import harmless
+from storage.whole_file import replaced
+
+DEVICES = ("device", "grade", "reason", "photos", "confidence", "lowest", "agreement", "doubt")
+REFUSED = ("photo", "why")
+
+
+def write_devices(path: Path, devices: Sequence[Device]) -> None:
+    """A line for each device; numbers from 0 to 1, `agreement` empty where there is one photo."""
+    rows = (
+        (one.name, one.grade, one.reason, len(one.photos), *map(_share, (one.confidence, one.lowest, one.agreement, one.doubt)))
+        for one in devices
+    )  # fmt: skip
+    _write(path, DEVICES, rows)
+
+
+def write_cells(
+    path: Path, devices: Sequence[Device], results: Mapping[str, Mapping[str, Any]], labels: Sequence[str], grid: Grid
+) -> None:
+    """A line for each cell of each photo: its own label and probabilities, and the label of the device's cell.
+
+    Row and column are the device's: of a photo that shows the phone the other way up (`turned`) they are turned with it.
+    """
+    header = ("photo", "device", "turned", "row", "col", "label", "device_label", *(f"p_{one.replace(' ', '_')}" for one in labels))  # fmt: skip
+    _write(path, header, _cells(devices, results, labels, grid))
+
+
+def _cells(
+    devices: Sequence[Device], results: Mapping[str, Mapping[str, Any]], labels: Sequence[str], grid: Grid
+) -> Iterable[tuple[object, ...]]:
+    for device in devices:
+        for photo, turned in zip(device.photos, device.turned, strict=True):
+            cells = results[photo]["cells"]
+            for at, cell in enumerate(reversed(cells) if turned else cells):
+                where = divmod(at, grid.columns)
+                chances = cell["probabilities"].values()
+                yield photo, device.name, int(turned), *where, cell["label"], labels[device.grades[at]], *chances
+
+
+def write_refused(path: Path, refused: Mapping[str, str]) -> None:
+    """A line for each photo that was not graded."""
+    _write(path, REFUSED, sorted(refused.items()))
+
+
+def _share(value: float | None) -> float | str:
+    return "" if value is None else round(value, 4)
+
+
+def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    with replaced(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows([harmless(value) for value in row] for row in rows)
