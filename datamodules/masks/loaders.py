@@ -65,8 +65,8 @@ class MaskDataset(Dataset[MaskBatch]):
                 for at, (epoch, index) in enumerate(keys)
             ]
             images, bits = (np.stack(many) for many in zip(*changed, strict=True))
-        elif self.augmentation is not None and self.augmentation.crop_width:  # this process has no row of the batch
-            images, bits = images[:, :, : self.augmentation.crop_width], bits[:, :, : self.augmentation.crop_width]
+        elif width := getattr(self.augmentation, "crop_width", 0):  # this process has no row of the batch
+            images, bits = images[:, :, :width], bits[:, :, :width]
         weights = self.weights[self.arrays.labels[indices]].astype(np.float32)
         masks = unpacked(bits, self.arrays.num_classes)
         return MaskBatch(

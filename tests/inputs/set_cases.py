@@ -11,16 +11,21 @@ import numpy as np
 from tests.inputs.replay import Asked, case, rows_of, spoilt, write_rows
 
 
-@spoilt("phone_photos", "votes of 30 digits", "datamodule.labels=votes")
-def votes(trial, folder):
-    rows = rows_of(folder / "cells.csv")
-    (folder / "whole.csv").unlink(missing_ok=True)
+@case("phone_photos", "votes of 30 digits")
+def votes(trial):
     many = str(trial.whole(10**29, 10**30))
-    write_rows(
-        folder / "cells.csv",
-        [[*rows[0], "votes"], [*rows[1], f"{many} 0 0 0 0"], *([*row, "1 0 0 0 0"] for row in rows[2:])],
-    )
-    return ("cells.csv", "votes", many[:9])
+    folders = [trial.given("phone_photos"), trial.folder / "voted"]
+    shutil.copytree(folders[0], folders[1])
+    for folder, first in zip(folders, (f"{many} 0 0 0 0", "2 1 0 0 0"), strict=True):
+        rows = rows_of(folder / "cells.csv")
+        write_rows(
+            folder / "cells.csv", [[*rows[0], "votes"], [*rows[1], first], *([*row, "1 0 0 0 0"] for row in rows[2:])]
+        )
+    words = [
+        trial.train("phone_photos", "datamodule.labels=votes", f"sweep_name={folder.name}", root=folder)
+        for folder in folders
+    ]
+    return Asked(words[0], ("cells.csv", "votes", many[:9])), Asked(words[1], code=(0,))
 
 
 @spoilt("image_folder", "test is a copy of train")
@@ -152,7 +157,7 @@ def left_out(trial):
     folder = trial.given("severstal")
     (name,) = broken_picture("severstal", "train_images")(trial, folder)
     return Asked(trial.train("severstal", root=folder), (name, "left out"), code=(0,)), Asked(
-        trial.train("severstal"), code=(0,)
+        trial.train("severstal", "sweep_name=whole"), code=(0,)
     )
 
 
