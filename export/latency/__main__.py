@@ -15,8 +15,11 @@ from cli.train_schema import register
 from export.check import Check, all_ready, problems
 from export.latency.result import Entry
 from export.latency.selection import files_to_time, keep
-from sweeps.records.run_record import exported_bytes
+from sweeps.records.run_record import RecordError, exported_bytes, read_record
 from sweeps.records.wandb_export import update_wandb_run
+
+HERE = "host"
+"""The place that times files of every format: this machine."""
 
 register()
 
@@ -25,9 +28,21 @@ register()
 def main(cfg: DictConfig) -> None:
     """Measures file after file and enters each timing at once; prints all of them, also when one fails. Then come checks."""
     with stop_or_report(Path(cfg.run or cfg.pareto_of or cfg.paths.runs)):
+        from sweeps.analysis.recommendation import in_apps
+
         checks = instantiate(cfg.check)
         all_ready(checks)
         chosen = files_to_time(cfg.run, cfg.pareto_of, cfg.paths.runs, cfg.files)
+        if elsewhere := [*(name for name in cfg.latency if name != HERE), *checks]:
+            others = [one for one in chosen if not in_apps(read_record(one[0]), one[1])]
+            for folder, kind in others:
+                print(
+                    f"{folder.name}: {kind} left out of {', '.join(elsewhere)}: TFLite files alone are taken there",
+                    file=sys.stderr,
+                )
+            if others and len(others) == len(chosen):
+                raise RecordError(f"{', '.join(elsewhere)}: takes .tflite files, and none is among these")
+            chosen = [one for one in chosen if one not in others]
 
         from export.latency.result import LatencyError, merged
         from export.latency.table import print_timings
@@ -39,8 +54,9 @@ def main(cfg: DictConfig) -> None:
         try:
             for folder, kind in tqdm(chosen if cfg.latency else [], unit="file", leave=False, disable=None):
                 data = exported_bytes(folder, kind)
-                with of_file(folder / "export" / f"{kind}.tflite"):  # the run may come from elsewhere
-                    try_out(data)
+                if in_apps(read_record(folder), kind):
+                    with of_file(folder / "export" / f"{kind}.tflite"):  # the run may come from elsewhere
+                        try_out(data)
                 for measure in instantiate(cfg.latency).values():
                     for entry in measure(data):
                         keep(folder, kind, [entry])
@@ -65,7 +81,6 @@ def _passed(files: Mapping[Path, list[str]], checks: Mapping[str, Check], cfg: D
     """Checks files run by run and prints what was found; False where a check could not be made."""
     from export.made_files import check_files
     from export.table import print_files
-    from sweeps.records.run_record import read_record
     from tasks.base import metrics_of_record
 
     whole = True

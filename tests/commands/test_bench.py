@@ -118,3 +118,15 @@ def test_a_front_over_seeds_and_odd_settings_names_each_point_once(tmp_path):
     }
     assert len(found) == 3
     assert all("seed-0" in folder.name for folder, _ in found)
+
+
+@pytest.mark.slow
+def test_files_for_onnx_runtime_are_timed_here_and_left_out_elsewhere(sweep):
+    folder = find_runs(sweep)[1]
+    made = run_warm("-m", "export", f"run={folder}", "format=[onnx]", *HOST)
+    assert made.returncode == 0, made.stdout + made.stderr
+    bench(f"run={folder}", "files=[onnx]", *HOST)
+    assert [one["runs"] for one in latencies(folder)["onnx"]] == [5]
+    done = bench(f"run={folder}", "latency=adb", "files=[onnx]", check=1)
+    assert f"{folder.name}: onnx left out of adb: TFLite files alone are taken there" in done.stderr
+    assert done.stderr.splitlines()[-1] == "error: adb: takes .tflite files, and none is among these"
