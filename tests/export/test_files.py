@@ -106,7 +106,7 @@ def check_kinds(backbone, width, resolution, encoding, names=KINDS):
         ("mobilenetv4_conv_small", 1.0, "ordinal"),
         ("efficientnet_lite0", 1.0, "one_hot"),
         pytest.param("efficientnet_b0", 1.0, "coral", marks=pytest.mark.slow),
-        ("resnet34", 1.0, "corn"),
+        pytest.param("resnet34", 1.0, "corn", marks=pytest.mark.slow),
         ("shufflenetv2", 0.5, "ordinal"),
         pytest.param("vgg16", 1.0, "ordinal", marks=pytest.mark.slow),
     ],

@@ -74,6 +74,7 @@ def texts(sweep):
     return {path.name: path.read_bytes() for path in sweep.glob("*.csv")}
 
 
+@pytest.mark.slow
 def test_what_is_kept_of_a_large_sweep_changes_nothing_that_it_says(tmp_path, monkeypatch, capsys):
     make_sweep(tmp_path, COUNT)
     check_reads(tmp_path, Reads(monkeypatch))

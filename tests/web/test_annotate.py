@@ -540,6 +540,7 @@ def test_every_real_photo_is_opened_graded_again_and_trained_on(tmp_path):
     assert record_of(folder)["status"] == "done"
 
 
+@pytest.mark.slow
 def test_a_port_in_use_and_a_folder_that_is_none_are_one_line(root, tmp_path):
     import subprocess
     import sys
