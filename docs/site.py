@@ -35,8 +35,10 @@ def on_files(files: Files, *, config: Any) -> Files:
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Links to files beside docs/ lead to their pages."""
-    return markdown.replace("](../SECURITY.md)", "](SECURITY.md)").replace(
-        "](../CONTRIBUTING.md)", "](CONTRIBUTING.md)"
+    return (
+        markdown.replace("](../zoo/README.md)", "](zoo.md)")
+        .replace("](../SECURITY.md)", "](SECURITY.md)")
+        .replace("](../CONTRIBUTING.md)", "](CONTRIBUTING.md)")
     )
 
 
