@@ -71,10 +71,15 @@ def print_fitting(console: Console, table: Table, first: Sequence[str] = (), whe
     place = {str(column.header): at + len(first) for at, column in enumerate(table.columns)}
     place |= {name: at for at, name in enumerate(first)}
     gone: list[str] = []
-    while len(table.columns) > 2 and Measurement.get(console, wide, table).maximum > console.width:
+    needed = Measurement.get(console, wide, table).maximum
+    while len(table.columns) > 2 and needed > console.width:
         last = max(table.columns, key=lambda column: place[str(column.header)])
         table.columns.remove(last)
         gone.insert(0, str(last.header))
+        alone = Table()  # measured by itself: the whole table again for every column costs a tenth of a second each
+        alone.columns.append(last)
+        alone.rows.extend(table.rows)
+        needed -= Measurement.get(console, wide, alone).maximum - 1  # of two lines around it one goes
     console.print(table)
     if gone:
         more = f"; all: {where}" if where else ""
