@@ -169,9 +169,11 @@ def test_a_run_that_another_process_holds_is_left_out(place):
 def test_a_run_that_diverges_takes_no_other_with_it(place):
     words = [
         *STACK[:-1],
-        "trainer.max_epochs=1",
-        "optimizer._target_=torch.optim.SGD",
-        "optimizer.lr=1e4",
+        "trainer.max_epochs=12",
+        "optimizer=adamw",
+        "optimizer.lr=100",
+        "optimizer.weight_decay=100",
+        "schedule=constant",
         "sweep_name=wild",
     ]
     said = run(place, *words, "num_stacked_seeds=2", check=1).stderr
