@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from metrics.intervals import bootstrap_interval
-from metrics.lookup import metrics_of
 from sweeps.records.checkpoints import checkpoint_file, shipped_checkpoint
 from sweeps.records.run_record import Status, find_runs, read_run
+from tasks.base import metrics_of_record
 
 if TYPE_CHECKING:
     from datamodules.phone_photos import Cells
@@ -44,7 +44,8 @@ def print_standing(sweep: Path, samples: "Cells", untouched: Sequence[Path]) -> 
     )
     for name in ("", *map(figure_title, SHOWN)):
         table.add_column(name)
-    known = {name: metrics_of("grading").figures[name] for name in SHOWN}
+    metrics = metrics_of_record(read_run(untouched[0]))
+    known = {name: metrics.figures[name] for name in SHOWN}
     for name, grades in answers.items():
         intervals = bootstrap_interval(truth, grades, sources, known)
         cells = [f"{known[one](truth, grades):.3f} [{intervals[one][0]:.3f}, {intervals[one][1]:.3f}]" for one in SHOWN]

@@ -18,11 +18,10 @@ from choices import ROOT
 from export.comparison import in_batches
 from lightning_modules.inference import grade_images
 from metrics.intervals import bootstrap_interval
-from metrics.lookup import metrics_of
 from storage.whole_file import sha256_of, write_whole
 from sweeps.records.checkpoints import checkpoint_file
 from sweeps.records.run_record import Record, find_runs, read_run
-from tasks.base import task_of_record
+from tasks.base import metrics_of_record, task_of_record
 from training.finished_run import load_run, load_samples
 
 ZOO = ROOT / "zoo"
@@ -97,7 +96,7 @@ def figures(record: Record, checkpoint: Path) -> tuple[dict[str, float], dict[st
     images = samples.images(resolution)[chosen]
     grades, _ = grade_images(module, in_batches(images))
     rows = samples.table.iloc[chosen]
-    known = metrics_of("grading").figures
+    known = metrics_of_record(record).figures
     named = {name: known[name] for name in SHOWN}
     return found, bootstrap_interval(rows.label.to_numpy(), grades, rows.source_id.to_numpy(str), named)
 
