@@ -36,8 +36,9 @@ bench-phone: setup ## BENCHMARK_MODEL=<file> [SERIAL= RUN= SWEEP= MINUTES=]: tim
 	  $(if $(SERIAL),latency.adb.serial='"$(SERIAL)"') $(if $(BENCHMARK_MODEL),latency.adb.benchmark_model='"$(BENCHMARK_MODEL)"') \
 	  $(if $(MINUTES),latency.adb.sustained_s=$$((60 * $(MINUTES))))
 
-phone: setup ## [RUN= SWEEP= HOST=0.0.0.0]: the page for phones: time files, score them, live camera
-	@$(PY) -m web $(if $(RUN),run='"$(RUN)"') $(if $(SWEEP),pareto_of='"$(SWEEP)"') $(if $(HOST),host=$(HOST) https=true)
+phone: setup ## [RUN= SWEEP= PROFILE= HOST=0.0.0.0]: the page for phones: time files, score them, live camera
+	@$(PY) -m web $(if $(RUN),run='"$(RUN)"') $(if $(SWEEP),pareto_of='"$(SWEEP)"') $(if $(PROFILE),profile='"$(PROFILE)"') \
+	  $(if $(HOST),host=$(HOST) https=true)
 
 arm: setup ## once: an arm64 Python with LiteRT in .cache/arm, for latency=arm (needs qemu-user-static, apt)
 	@$(PY) -m export.arm
@@ -46,17 +47,17 @@ zoo: setup ## train the networks that come with gridlite again, on phones that i
 	@$(PY) train.py -m +sweep=zoo
 	@$(PY) -m zoo.pack runs/zoo
 
-study: setup ## STUDY=reduced|full, PHOTOS=<folder>: the whole study; the same again goes on (hours)
-	@$(PY) -m pipelines study study=$(or $(STUDY),reduced) $(if $(PHOTOS),photos='"$(PHOTOS)"')
+study: setup ## STUDY=reduced|full, PHOTOS=<folder> [PROFILE=]: the whole study; the same again goes on (hours)
+	@$(PY) -m pipelines study study=$(or $(STUDY),reduced) $(if $(PHOTOS),photos='"$(PHOTOS)"') $(if $(PROFILE),profile='"$(PROFILE)"')
 
 try: setup ## DATA=<folder of class folders>: look, probe, train, export, report; which file to take (minutes)
 	$(call need,DATA,<folder of class folders>)
 	@$(PY) -m pipelines quickstart data='"$(DATA)"'
 
-annotate: setup ## DATA=<folder of photos> [ANNOTATOR= ROUND= RUN= PORT= HOST=0.0.0.0]: grade the cells of phones in a browser
+annotate: setup ## DATA=<folder of photos> [ANNOTATOR= ROUND= RUN= PROFILE= PORT= HOST=0.0.0.0]: grade the cells of phones in a browser
 	$(call need,DATA,<folder of photos>)
 	@$(PY) -m annotation serve data='"$(DATA)"' $(if $(ANNOTATOR),annotator='"$(ANNOTATOR)"') $(if $(ROUND),round=$(ROUND)) \
-	  $(if $(RUN),run='"$(RUN)"') $(if $(PORT),port=$(PORT)) $(if $(HOST),host=$(HOST) https=true)
+	  $(if $(RUN),run='"$(RUN)"') $(if $(PROFILE),profile='"$(PROFILE)"') $(if $(PORT),port=$(PORT)) $(if $(HOST),host=$(HOST) https=true)
 
 agreement: setup ## DATA=<annotated folder>: how far annotators and rounds agree
 	$(call need,DATA,<annotated folder>)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from annotation import agreement, import_export
@@ -23,6 +23,7 @@ from annotation.mask_commands import import_masks
 from annotation.number_commands import add_arguments as add_number_arguments
 from annotation.number_commands import import_numbers
 from annotation.photos import Photos
+from annotation.profile import device_of
 from annotation.store import Book
 from choices import CONF
 from choices.settings import ClassNames, wrong
@@ -97,8 +98,8 @@ def _add_arguments(name: str, command: OneLineParser) -> None:
 
 def _book(data: Path, overrides: list[str], *, writes: bool) -> Book:
     """The folder in the classes and grid of the configured data set, as `serve` has it."""
-    if odd := [word for word in overrides if not word.startswith("datamodule")]:
-        refuse(f"{odd[0]}: no such option; overrides begin with datamodule")
+    if odd := [word for word in overrides if not word.startswith(("datamodule", "profile="))]:
+        refuse(f"{odd[0]}: no such option; overrides begin with datamodule or profile=")
     words = check_words(overrides, "annotate")
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
@@ -111,7 +112,9 @@ def _book(data: Path, overrides: list[str], *, writes: bool) -> Book:
             refuse(f"{chosen}: has no {key}: is not annotated in cells; want datamodule=phone_photos")
         if said := wrong(f"datamodule.{key}", hint, given[key]):
             refuse(said)
-    return Book(Photos(data), list(given.class_names), Grid(given.columns, given.rows, given.cell_px), writes=writes)
+    grid = Grid(given.columns, given.rows, given.cell_px)
+    device = device_of(OmegaConf.to_container(given), grid)
+    return Book(Photos(data), list(given.class_names), grid, device, writes=writes)
 
 
 def _agreement(book: Book, _: argparse.Namespace) -> list[str]:

@@ -1,34 +1,45 @@
 """`profile.json`: what a folder is annotated in, so that nobody goes on in another grid or under other names."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from annotation.log import AnnotationError, Statement, table_of
 from annotation.state import UNUSABLE
 from datamodules.base.errors import DataError
+from datamodules.screens.device_rules import Rule, rules_for
 from datamodules.screens.grid import Grid
-from datamodules.screens.profile import FILE, Profile, read_profile
+from datamodules.screens.profile import FILE, Profile, fitting, read_profile
 from storage.whole_file import write_whole
 
 
-def check_profile(root: Path, class_names: Sequence[str], grid: Grid) -> bool:
-    """Whether the folder has a profile. Raises AnnotationError, naming both, where it is annotated in something else."""
+@dataclass(frozen=True)
+class Device:
+    """What is annotated, and how its cells give its grade."""
+
+    kind: str
+    rules: tuple[Rule, ...] | None
+
+
+def check_profile(root: Path, class_names: Sequence[str], grid: Grid) -> Profile | None:
+    """The folder's profile, None where it has none. Raises AnnotationError, naming both, where it is annotated in something else."""
     path = root / FILE
     try:
         there = read_profile(root)
     except DataError as error:
         raise AnnotationError(str(error)) from None
     if there is None:
-        return False
+        return None
     if (there.columns, there.rows) != (grid.columns, grid.rows):
-        raise _other_grid(path, there.columns, there.rows, grid)
+        raise _other_grid(path, there.columns, there.rows, grid, fitting(there))
     if tuple(there.class_names) != tuple(class_names):
         names = ",".join(there.class_names)
         raise AnnotationError(
             f"{path}: the grades are {', '.join(there.class_names)}, these settings say {', '.join(class_names)}; want "
-            f"'datamodule.class_names=[{names}]'"
+            f"{fitting(there)}'datamodule.class_names=[{names}]'"
         )
-    return True
+    return there
 
 
 def check_earlier(log: Path, cells: Path, said: Sequence[Statement], classes: int, grid: Grid) -> None:
@@ -54,14 +65,35 @@ def check_earlier(log: Path, cells: Path, said: Sequence[Statement], classes: in
                 raise _other_grid(cells, columns, rows, grid)
 
 
-def write_profile(root: Path, class_names: Sequence[str], grid: Grid) -> None:
-    """Says from now on what the folder is annotated in."""
-    made = Profile(columns=grid.columns, rows=grid.rows, class_names=list(class_names))
+def device_of(data_set: Any, grid: Grid) -> Device:
+    """From the settings of a data set that is cut into cells. Raises AnnotationError for rules that cannot be followed."""
+    try:
+        rules = rules_for(data_set["rules"], data_set["class_names"], grid.cells, "datamodule.rules")
+    except DataError as error:
+        raise AnnotationError(str(error)) from None
+    return Device(str(data_set["device"]), None if rules is None else tuple(rules))
+
+
+def is_of(there: Profile, device: Device | None) -> bool:
+    """Whether a folder's profile says this of the device."""
+    return device is None or (there.device, there.rules) == (device.kind, _written(device))
+
+
+def _written(device: Device) -> list[dict[str, Any]] | None:
+    if device.rules is None:
+        return None
+    return [rule.settings for rule in device.rules]
+
+
+def write_profile(root: Path, class_names: Sequence[str], grid: Grid, device: Device | None) -> None:
+    """Says from now on what the folder is annotated in; without a device, the rules are open."""
+    about: dict[str, Any] = {} if device is None else {"device": device.kind, "rules": _written(device)}
+    made = Profile(columns=grid.columns, rows=grid.rows, class_names=list(class_names), **about)
     write_whole(root / FILE, made.model_dump_json(indent=1) + "\n")
 
 
-def _other_grid(path: Path, columns: int, rows: int, grid: Grid) -> AnnotationError:
+def _other_grid(path: Path, columns: int, rows: int, grid: Grid, choice: str = "") -> AnnotationError:
     return AnnotationError(
         f"{path}: the folder is annotated in {columns} columns x {rows} rows, these settings say {grid.columns} x {grid.rows}; "
-        f"want datamodule.columns={columns} datamodule.rows={rows}"
+        f"want {choice}datamodule.columns={columns} datamodule.rows={rows}"
     )

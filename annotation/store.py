@@ -14,7 +14,7 @@ from threading import RLock
 from annotation.earlier_tables import KNOWN, check_outline, earlier_statements
 from annotation.log import AnnotationError, Log, Statement
 from annotation.photos import Photos
-from annotation.profile import check_earlier, check_profile, write_profile
+from annotation.profile import Device, check_earlier, check_profile, is_of, write_profile
 from annotation.state import IMPORTED, PHOTO_FIELDS, UNUSABLE, Cell, PhotoState, State, plain_number
 from datamodules.base.tables import WHOLE
 from datamodules.screens.grid import Grid
@@ -34,13 +34,24 @@ class Book:
         photos: of the folder; photos.csv, cells.csv and annotations.csv are written beside them.
         class_names: grades from best to worst.
         grid: how a phone is divided.
+        device: what is photographed, and its rules; a new folder's profile.json keeps them.
+        redefine: whether an older folder's does as well.
         writes: whether anything may be written; who only reads needs no folder that can be written.
 
     Tables that were there before are taken into the log at the first start, and copies of them are kept.
 
     """
 
-    def __init__(self, photos: Photos, class_names: Sequence[str], grid: Grid, *, writes: bool = True) -> None:
+    def __init__(
+        self,
+        photos: Photos,
+        class_names: Sequence[str],
+        grid: Grid,
+        device: Device | None = None,
+        *,
+        redefine: bool = False,
+        writes: bool = True,
+    ) -> None:
         self.photos, self.class_names, self.grid = photos, tuple(class_names), grid
         self.log, self.state = Log(photos.root), State()
         self.cells: list[Cell] = [(row, col) for row in range(grid.rows) for col in range(grid.columns)]
@@ -48,7 +59,8 @@ class Book:
         self._lines: dict[str, tuple[str, str]] = {}
         self.extra: list[str] = []
         """Columns of an earlier photos.csv that are kept, though nothing here needs them."""
-        profiled = check_profile(photos.root, self.class_names, grid)
+        there = check_profile(photos.root, self.class_names, grid)
+        profiled, self.device = there is not None, device
         if not writes:
             if self.log.path.exists():
                 self._take_in(self._checked_log(profiled))
@@ -61,6 +73,8 @@ class Book:
                     self._import_tables()
                 self._take_in(self._checked_log(profiled))
                 self._write_tables()
+                if there is not None and redefine and not is_of(there, device):
+                    write_profile(photos.root, self.class_names, grid, device)
         except OSError as error:
             raise AnnotationError(f"{photos.root}: cannot write here ({error.strerror})") from None
 
@@ -186,7 +200,7 @@ class Book:
         if not self.state.photos:
             return  # somebody only had a look
         if not (self.photos.root / PROFILE).exists():
-            write_profile(self.photos.root, self.class_names, self.grid)
+            write_profile(self.photos.root, self.class_names, self.grid, self.device)
         rows = [self._lines_of(name) for name in self.state.photos if name in self.photos.files and self.complete(name)]
         header = ",".join((*KNOWN, *self.extra))
         _replace(self.photos.root / "photos.csv", "".join([header + "\n", *(photo for photo, _ in rows)]))

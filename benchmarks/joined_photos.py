@@ -13,17 +13,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from omegaconf import OmegaConf
 from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import f1_score, roc_auc_score
 from tqdm import tqdm
 
-from choices import CONF
 from datamodules.images.decoding import decode
+from datamodules.screens.device_rules import Rule
 from datamodules.screens.outline import OutlineError
 from datamodules.screens.photo_folder import Photo, read_photo_folder
-from station.device_grade import Rule, device_grade, other_grade
+from station.device_grade import device_grade, other_grade
 from station.joining import JOINS, answers, half, joined, worst
 from station.photo_grader import PhotoGrader
 from sweeps.records.run_record import find_runs
@@ -37,9 +36,8 @@ def out_of_fold(
     """The grader, each photo, what it says of it, its labels in the order of the cells that it found, and whether these begin
     at the lower end of the phone.
     """
-    rules: Any = OmegaConf.to_container(OmegaConf.load(CONF / "rules" / "default.yaml"))
     for run in find_runs(sweep):
-        by = PhotoGrader(run / "export" / f"{file}.tflite", rules)
+        by = PhotoGrader(run / "export" / f"{file}.tflite")
         answered = pd.read_parquet(run / "predictions.parquet", columns=["source_id", "part"])
         unseen = set(answered[answered.part != "train"].source_id)
         data = read_photo_folder(root, by.grid, len(by.labels))

@@ -96,3 +96,10 @@ def read_choice(group: str, name: str) -> dict[str, Any]:
 
     found: dict[str, Any] = yaml.safe_load(choice_file(group, name).read_text()) or {}
     return found
+
+
+def whole_choice(group: str, name: str) -> dict[str, Any]:
+    """As `read_choice`, on top of the choices of the same group that its `defaults` name."""
+    own = read_choice(group, name)
+    below = [one for one in own.pop("defaults", []) if one != "_self_"]
+    return {key: value for one in below for key, value in whole_choice(group, one).items()} | own

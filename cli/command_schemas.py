@@ -143,8 +143,8 @@ class WebConfig:
     """Of the page."""
     https: bool = False
     """With a certificate of an authority of this machine; cameras and threads want it, except on localhost."""
-    rules: Any = MISSING
-    """How labels of cells become the grade of a device."""
+    datamodule: Any = None
+    """Set by profile=, whose rules are followed in place of the networks' own."""
     paths: Any = MISSING
     """Folders: paths.runs, paths.data, paths.weights, paths.cache."""
 
@@ -172,7 +172,7 @@ class AnnotateConfig:
     fold: int = 0
     """The data set's configuration wants one; it changes nothing here."""
     datamodule: Any = MISSING
-    """Its class_names, rows, columns and cell_px are what is annotated."""
+    """Its class_names, rows, columns, cell_px, device and rules are what is annotated; profile= sets them."""
     paths: Any = MISSING
     """Folders: paths.runs, paths.data, paths.weights, paths.cache."""
 
@@ -245,5 +245,7 @@ class StudyConfig:
     """More overrides of every training."""
     photos: str | None = None
     """A folder of real phone photos on which the finalists are trained too, 5 folds."""
+    profile: str | None = None
+    """Of these photos: a choice in conf/profile; None: phone."""
     dry_run: bool = False
     """Print the commands and run none."""

@@ -14,6 +14,12 @@ WIDTH = 110
 PLUS = {"sweep": "A grid that conf/ holds.", "finalist": "A sweep's own finalist, or none."}
 """Groups that train.py's configuration does not choose from by itself; they are added with a plus."""
 
+OF_SEVERAL_KEYS = {
+    "experiment": "A whole experiment's settings.",
+    "profile": "What is photographed: the device, its grid, the grades of its cells and the rules for its own.",
+}
+"""Groups without a key of their own."""
+
 
 def help_page(config: str) -> str:
     """The page of a command that Hydra composes; `config` is its configuration's name."""
@@ -27,8 +33,8 @@ def help_page(config: str) -> str:
     if command.schema == "TrainConfig":
         parts.append(_axes(config, axes, groups))
         parts.append(_more())
-    elif axes:
-        parts.append("choices:\n" + "\n".join(_axis(one, groups[one.key]) for one in axes))
+    elif lines := [*(_axis(one, groups[one.key]) for one in axes), *_of_several_keys(groups)]:
+        parts.append("choices:\n" + "\n".join(lines))
     parts.append("settings:\n" + "\n".join(_setting(one, _default(one, groups, body)) for one in own))
     parts.append("`--cfg job` before the settings shows what a command line is composed to; --hydra-help: Hydra's own.")
     return "\n\n".join(parts)
@@ -81,15 +87,17 @@ def _opening(command: Command) -> str:
 
 
 def _axes(config: str, axes: list[Setting], groups: dict[str, Any]) -> str:
-    lines = [_axis(one, groups[one.key]) for one in axes]
-    lines += [
-        _axis(Setting(f"{name}", "Any", None, "A whole experiment's settings."), None)
-        for name in groups
-        if name not in {one.key for one in axes}
-    ]
+    lines = [_axis(one, groups[one.key]) for one in axes] + _of_several_keys(groups)
     if config == "train":
         lines += [_axis(Setting(f"+{name}", "Any", REQUIRED, meaning), REQUIRED) for name, meaning in PLUS.items()]
     return "axes, one choice each (all of them, with a line on every choice: python -m choices):\n" + "\n".join(lines)
+
+
+def _of_several_keys(groups: dict[str, Any]) -> list[str]:
+    """Of the groups that set keys of others."""
+    return [
+        _axis(Setting(name, "Any", None, OF_SEVERAL_KEYS[name]), None) for name in groups if name in OF_SEVERAL_KEYS
+    ]
 
 
 def _more() -> str:

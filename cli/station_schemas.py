@@ -39,5 +39,5 @@ class GradeConfig:
     """Of several photos of a device: a cell's worst grade that half of them give at least, the worst of all, or the likeliest on average."""
     jobs: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Of a folder: processes that grade side by side; None: one for each core."""
-    rules: Any = MISSING
-    """How labels of cells become the grade of a device."""
+    datamodule: Any = None
+    """Set by profile=, whose rules are followed in place of the network's own."""

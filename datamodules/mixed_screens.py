@@ -54,6 +54,11 @@ class MixedCells(Samples):
         return self.real.preprocessing
 
     @property
+    @override
+    def profile(self) -> dict[str, Any] | None:
+        return self.real.profile
+
+    @property
     def fingerprint(self) -> str:
         """Over both sets and the share."""
         if self.rendered is None and self.share == 1:

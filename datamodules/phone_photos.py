@@ -19,10 +19,11 @@ from datamodules.base.samples import SPLIT_VERSION, Division, Samples, WholePhot
 from datamodules.base.splits import assign_parts, spread
 from datamodules.images.decoding import decode
 from datamodules.screens.cell_cache import cells_at, fingerprint_pixels
+from datamodules.screens.device_rules import rules_for
 from datamodules.screens.grid import CellPx, Grid, Side
 from datamodules.screens.photo_folder import Photo, PhotoFolder, cell_name, checked_corners, read_photo_folder
 from datamodules.screens.photographed_twice import photographed_twice
-from datamodules.screens.profile import check_grid
+from datamodules.screens.profile import FILE, folder_profile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +44,9 @@ class Cells(Samples):
     """Whether a cell is trained on with the share of votes that each grade got."""
     sources_certain: bool = False
     """Whether no phone can have two source ids, as where the photos are rendered."""
+    profile: dict[str, Any] | None = None
+    """As in `Samples`."""
+    profile_notes: tuple[str, ...] = ()
 
     @property
     def preprocessing(self) -> dict[str, Any]:
@@ -106,7 +110,8 @@ class Cells(Samples):
     def notes(self) -> list[str]:
         """As in `Samples`."""
         without, missing = self.folder.unlabelled, int((self.folder.labels < 0).sum())
-        lines = [f"{missing} cells of {self.folder.root} have no label and take part in nothing"] if missing else []
+        lines = list(self.profile_notes)
+        lines += [f"{missing} cells of {self.folder.root} have no label and take part in nothing"] if missing else []
         if without:
             lines.append(f"{len(without)} photos of {self.folder.root} have no label yet, the first: {without[0]}")
         if not self.sources_certain and (twice := photographed_twice(self.folder, self.pixels, self.cache)):
@@ -166,6 +171,8 @@ class PhonePhotos(DividedFolder):
         root: the folder: photos.csv, cells.csv and photos/ or ready-cut cells/.
         class_names: grades from best to worst; their number is K.
         columns, rows, cell_px: the grid.
+        device: what is photographed, such as phone.
+        rules: what gives a device its grade by those of its cells, see `conf/profile`; those in the folder's profile.json come first.
         divided: see `DividedFolder`.
         labels: what is trained on: `settled` (one grade a cell) or `votes` (the share of votes that each grade got); every
             part is scored on the settled ones.
@@ -175,7 +182,7 @@ class PhonePhotos(DividedFolder):
     """
 
     family = "phones"
-    location_keys = (*DividedFolder.location_keys, "groups")
+    location_keys = (*DividedFolder.location_keys, "groups", "device", "rules")
 
     def __init__(
         self,
@@ -187,6 +194,8 @@ class PhonePhotos(DividedFolder):
         cell_px: CellPx,
         groups: Mapping[Text, Text],
         labels: Literal["settled", "votes"] = "settled",
+        device: Text = "phone",
+        rules: list[Any] | None = None,
         **divided: Any,
     ) -> None:
         super().__init__(root, **divided)
@@ -194,12 +203,36 @@ class PhonePhotos(DividedFolder):
         self.class_names = tuple(class_names)
         self.grid = Grid(columns, rows, cell_px)
         self.groups = dict(groups)
+        self.device, self.rules = device, rules_for(rules, self.class_names, self.grid.cells, "datamodule.rules")
+        self.rules_given = rules is not None
 
     def load(self) -> Cells:
         """Reads and checks the folder. Raises DataError on the first thing that is wrong."""
-        check_grid(self.root, self.grid, len(self.class_names))
+        profile, notes = self._profile()
         folder = read_photo_folder(self.root, self.grid, len(self.class_names))
         if self.labels == "votes" and folder.votes is None:
             raise DataError(f"{self.root / 'cells.csv'}: no column votes, which datamodule.labels=votes trains on")
         pixels = fingerprint_pixels(folder)
-        return Cells(folder, self.class_names, self.division, self.groups, self.cache, pixels, self.labels == "votes")
+        return Cells(
+            folder, self.class_names, self.division, self.groups, self.cache, pixels, self.labels == "votes",
+            profile=profile, profile_notes=notes,
+        )  # fmt: skip
+
+    def _profile(self) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """The device and its rules, by the folder or else by the settings, and what there is to say of them."""
+        own = folder_profile(self.root, self.grid, len(self.class_names))
+        device, rules, dropped = self.device, self.rules, self.rules is None and self.rules_given
+        notes = []
+        if own is not None and own.rules is not None:
+            device, where = own.device, f"{self.root / FILE}: rules"
+            rules = rules_for(own.rules, self.class_names, self.grid.cells, where)
+            dropped = rules is None
+            if (device, rules) != (self.device, self.rules):
+                notes.append(
+                    f"{self.root / FILE}: its device, {device}, and its device rules are taken, not those of these settings"
+                )
+        if dropped:
+            notes.append(
+                "no rules give a device its grade by those of its cells: want datamodule.rules, or a profile= of your own"
+            )
+        return {"device": device, "rules": None if rules is None else [rule.settings for rule in rules]}, tuple(notes)

@@ -31,6 +31,7 @@ def metadata_of(
         "task": record["axes"]["task"],
         "labels": record["data"]["class_names"],
         **samples.preprocessing,
+        **({"profile": samples.profile} if samples.profile else {}),
         "resolution": resolution,
         "size": [height, width],
         "resize": "area average when both sides shrink, bilinear otherwise",

@@ -224,6 +224,7 @@ def opening(job: Job, samples: "Samples", before: Record) -> Record:
         "class_names": list(samples.class_names),
         "ordered": samples.ordered,
         "preprocessing": samples.preprocessing,
+        "profile": samples.profile,
         "left_out": samples.left_out,
         "cells": samples.counts(),
         "images": samples.table.part.value_counts().to_dict(),

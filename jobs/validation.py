@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from pydantic import Field
 
 from choices import names_of, read_choice
-from choices.settings import SettingError, checked, wrong
+from choices.settings import SettingError, arguments, checked, wrong
 from cli.limits import problem_of
 from cli.train_schema import TrainConfig
 from jobs.launch_environment import wrong_processes
@@ -41,7 +41,15 @@ def tasks_of(targets: str) -> list[str]:
 
 def first_problem(cfg: DictConfig, spec: BackboneSpec) -> ValueError | None:
     """The first setting that no training could use; None where all are of use."""
-    for check in (_wrong_scalar, _wrong_accelerator, _wrong_setting, _wrong_monitor, _wrong_fit, _wrong_unlabelled):
+    for check in (
+        _wrong_scalar,
+        _wrong_accelerator,
+        _wrong_profile,
+        _wrong_setting,
+        _wrong_monitor,
+        _wrong_fit,
+        _wrong_unlabelled,
+    ):
         if said := check(cfg):
             return ValueError(said)
     if cfg.resolution < spec.stride:
@@ -91,6 +99,14 @@ def _wrong_setting(cfg: DictConfig) -> str:
         except SettingError as error:
             return str(error)
     return ""
+
+
+def _wrong_profile(cfg: DictConfig) -> str:
+    """Whether a device is named whose photos this data set does not cut into cells."""
+    choices = HydraConfig.get().runtime.choices
+    if choices.get("profile") is None or "device" in arguments(get_class(cfg.datamodule["_target_"]))[0]:
+        return ""
+    return f"profile={choices['profile']}: datamodule={choices['datamodule']} is not cut into cells; want datamodule=phone_photos, or no profile"
 
 
 GPU_FILES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg")

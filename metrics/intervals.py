@@ -9,6 +9,10 @@ import numpy.typing as npt
 from metrics.figures import is_share
 from metrics.resampling import counted, drawn_figures, source_counts
 
+FEW_SOURCES = 6
+"""So many at least are resampled: percentiles over fewer are narrower than they say."""
+FEW_REPEATS = 500
+
 
 def t_interval(values: Any) -> tuple[float, float]:
     """95 % interval of the mean of few values; NaN, NaN for fewer than two."""
@@ -32,23 +36,62 @@ def bootstrap_interval(
 ) -> dict[str, tuple[float, float]]:
     """95 % percentile intervals over resampled sources: cells of one device are not independent.
 
-    Where every draw of a share is 1, or 0, there is nothing to resample: the interval is then the exact binomial one (Clopper and
-    Pearson 1934) of as many right, or wrong, answers as there are sources.
+    Fewer than `FEW_SOURCES` say too little of how sources differ to be resampled. A share then gets the exact binomial interval (Clopper
+    and Pearson 1934) of as many answers as there are sources, as if each were right or wrong as a whole: shares cannot spread wider. It does so
+    whatever the number of sources where every draw is 1, or 0. Other figures get Student's, from the spread of the draws.
 
     `figures` maps names to functions of (labels, grades).
     """
+    sources = len(np.unique(source_ids))
+    if sources < FEW_SOURCES:
+        return _of_few(labels, grades, source_ids, figures, seed)
     if counted(figures, labels, grades):
         found = drawn_figures(labels, grades, source_ids, figures, source_counts(source_ids, repeats, seed))
-        return {
-            name: _percentiles(values, len(np.unique(source_ids)), share=is_share(name))
-            for name, values in found.items()
-        }
+        return {name: _percentiles(values, sources, share=is_share(name)) for name, values in found.items()}
     draws: dict[str, list[float]] = {name: [] for name in figures}
     for chosen in resampled_sources(source_ids, repeats, seed):
         for name, figure in figures.items():
             draws[name].append(figure(labels[chosen], grades[chosen]))
-    sources = len(np.unique(source_ids))
     return {name: _percentiles(np.array(values), sources, share=is_share(name)) for name, values in draws.items()}
+
+
+def _of_few(
+    labels: npt.NDArray[Any],
+    grades: npt.NDArray[Any],
+    source_ids: npt.NDArray[np.str_],
+    figures: dict[str, Any],
+    seed: int,
+) -> dict[str, tuple[float, float]]:
+    sources, found = len(np.unique(source_ids)), {}
+    for name, figure in figures.items():
+        value = float(figure(labels, grades))
+        if is_share(name):
+            found[name] = exact_interval(value, sources)
+        else:
+            chosen = resampled_sources(source_ids, FEW_REPEATS, seed)
+            found[name] = _student(value, float(np.nanstd([figure(labels[at], grades[at]) for at in chosen])), sources)
+    return found
+
+
+def exact_interval(share: float, count: int) -> tuple[float, float]:
+    """95 % interval of a share of `count` answers (Clopper and Pearson 1934), of a count that need not be whole; NaN, NaN of NaN."""
+    from scipy.special import betaincinv
+
+    if np.isnan(share):
+        return float("nan"), float("nan")
+    right = share * count
+    low = 0.0 if right == 0 else float(betaincinv(right, count - right + 1, 0.025))
+    return low, 1.0 if right == count else float(betaincinv(right + 1, count - right, 0.975))
+
+
+def _student(value: float, spread: float, sources: int) -> tuple[float, float]:
+    """From the standard deviation of draws of so many sources; with one there is no spread to go by."""
+    if sources < 2:
+        return float("nan"), float("nan")
+    from scipy.special import stdtrit
+
+    half = spread * np.sqrt(sources / (sources - 1)) * stdtrit(sources - 1, 0.975)
+    return float(value - half), float(value + half)
 
 
 def resampled_sources(source_ids: npt.NDArray[np.str_], repeats: int, seed: int = 0) -> Iterator[npt.NDArray[np.intp]]:
@@ -68,10 +111,7 @@ def _percentiles(values: npt.NDArray[np.float64], sources: int, *, share: bool) 
     values = values[~np.isnan(values)]  # a draw without damaged cells misses none of them
     if not len(values):
         return float("nan"), float("nan")
-    least = 0.025 ** (1 / sources)
-    if share and values.min() == 1:
-        return least, 1.0
-    if share and values.max() == 0:
-        return 0.0, 1 - least
+    if share and (values.min() == 1 or values.max() == 0):
+        return exact_interval(float(values[0]), sources)
     low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)

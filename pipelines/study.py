@@ -14,18 +14,18 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from choices import CONF, ROOT, read_choice
+from choices import CONF, ROOT, whole_choice
 from cli.command_line import quote_path, repeated, stop_or_report
 from cli.train_schema import register
 from datamodules.base.errors import DataError
 from datamodules.screens.grid import Grid
 from datamodules.screens.photo_folder import read_photo_folder
+from datamodules.screens.profile import folder_profile
 
 SCREEN_FILES = ["export=all", "quantization=[float32,int8]"]
 PLACES = ("runs", "data", "weights", "cache")
 STAGE_2 = ("stage2_augmentation", "stage2_imbalance", "stage2_encoding", "post_training", "combined")
 
-GRADES = read_choice("datamodule", "phone_photos")["class_names"]
 FOLDS = 5
 
 register()
@@ -37,7 +37,7 @@ def main(cfg: DictConfig) -> None:
     sweep = Path(cfg.paths.runs) / cfg.study.sweep_name
     with stop_or_report(sweep):
         if cfg.photos:
-            check_photos(Path(cfg.photos))
+            check_photos(Path(cfg.photos), cfg.profile or "phone")
         codes = in_company(cfg, sweep, [[*words, *SCREEN_FILES] for words in cfg.study.screen])
         finalists = list(cfg.finalists or chosen(sweep, cfg.study.most_finalists, dry=cfg.dry_run))
         print(f"finalists: {'; '.join(finalists)}", flush=True)
@@ -53,6 +53,7 @@ def main(cfg: DictConfig) -> None:
             photos = [
                 "datamodule=phone_photos",
                 f"datamodule.root={cfg.photos}",
+                *([f"profile={cfg.profile}"] if cfg.profile else []),
                 f"fold={','.join(map(str, range(FOLDS)))}",
                 "export=all",
             ]
@@ -63,10 +64,13 @@ def main(cfg: DictConfig) -> None:
             sys.exit(1)
 
 
-def check_photos(root: Path) -> None:
-    """Raises DataError for a folder on which the finalists could not be trained hours later."""
+def check_photos(root: Path, profile: str) -> None:
+    """Raises DataError for a folder on which the finalists could not be trained hours later, ChoiceError for no such profile."""
+    chosen = whole_choice("profile", profile)
+    grid = Grid(chosen["columns"], chosen["rows"], chosen["cell_px"])
     try:
-        folder = read_photo_folder(root, Grid(), len(GRADES))
+        folder_profile(root, grid, len(chosen["class_names"]))
+        folder = read_photo_folder(root, grid, len(chosen["class_names"]))
     except DataError as error:
         raise DataError(f"photos={root}: {error}") from None
     phones = len({photo.source_id for photo in folder.photos})

@@ -3,15 +3,15 @@
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import hydra
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from choices import CONF
 from cli.arguments import check_environment, refuse, room_command
 from cli.command_line import require_keys, run_cli, stop_or_report
 from cli.train_schema import register
+from datamodules.screens.device_rules import given_rules
 from storage.whole_file import write_whole
 from sweeps.analysis.recommendation import advised_kind, in_apps
 from sweeps.records.run_record import RecordError, exported_bytes, read_record
@@ -64,9 +64,9 @@ def _check(cfg: DictConfig) -> None:
 def _grade_photo(cfg: DictConfig, file: Path) -> None:
     from station.photo_grader import grade_photo
 
-    rules, corners = OmegaConf.to_container(cfg.rules), cfg.corners and list(cfg.corners)
+    rules, corners = given_rules(cfg.datamodule), cfg.corners and list(cfg.corners)
     picture = Path(cfg.picture) if cfg.picture else None
-    found = grade_photo(Path(cfg.photo), file, rules, corners, picture, cfg.least_cell_px)  # type: ignore[arg-type]
+    found = grade_photo(Path(cfg.photo), file, rules, corners, picture, cfg.least_cell_px)
     columns = 1 + max(cell["col"] for cell in found["cells"])
     width = max(len(cell["label"]) for cell in found["cells"])
     for at in range(0, len(found["cells"]), columns):
@@ -83,7 +83,7 @@ def _grade_folder(cfg: DictConfig, file: Path) -> None:
     from datamodules.base.errors import DataError
     from station.folder_grading import Order, grade_folder, lines
 
-    rules: Any = OmegaConf.to_container(cfg.rules)
+    rules = given_rules(cfg.datamodule)
     photos = Path(cfg.photos)
     output = Path(cfg.output) if cfg.output else Path("graded", photos.resolve().name)
     devices = Path(cfg.devices) if cfg.devices else None

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import jinja2
 
+from datamodules.screens.device_rules import Rule
 from datamodules.screens.grid import Grid
-from station.device_grade import Rule
 from station.joining import Device
 from station.picture import colour_of
 from storage.whole_file import write_whole

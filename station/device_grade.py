@@ -1,25 +1,17 @@
 """From the labels of a device's cells to the device's grade, and why."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from datamodules.screens.device_rules import Rule
+
 
 class GradingError(ValueError):
     """A photo that cannot be graded, or rules that cannot be followed; one line."""
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A device's grade where at least `cells` cells have a label among `of`."""
-
-    grade: str
-    cells: int
-    of: tuple[str, ...]
 
 
 class Verdict(NamedTuple):
@@ -28,24 +20,6 @@ class Verdict(NamedTuple):
     grade: str
     reason: str
     """The cells for which the rule holds, such as "major cracks in 2 cells"; of the last rule all cells."""
-
-
-def read_rules(rules: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> list[Rule]:
-    """Rules from their settings. Raises GradingError for a label that the file does not give, or an unknown key."""
-    found = []
-    for number, settings in enumerate(rules, 1):
-        try:
-            rule = Rule(str(settings["grade"]), int(settings["cells"]), tuple(map(str, settings["of"])))
-        except (KeyError, TypeError, ValueError) as error:
-            raise GradingError(
-                f"rule {number}: {error}: want grade, cells (a number) and of (a list of labels)"
-            ) from None
-        if unknown := set(rule.of) - set(labels):
-            raise GradingError(
-                f"rule {number}: of={', '.join(sorted(unknown))}: the file's labels are {', '.join(labels)}"
-            )
-        found.append(rule)
-    return found
 
 
 def device_grade(cells: Sequence[str], rules: Sequence[Rule]) -> Verdict:
@@ -60,12 +34,6 @@ def _reason(cells: Sequence[str], of: Sequence[str]) -> str:
     counts = Counter(cells)
     named = [(label, counts[label]) for label in of if counts[label]] or counts.most_common()
     return ", ".join(f"{label} in {count} cell{'s' if count > 1 else ''}" for label, count in named)
-
-
-def check_that_one_holds(rules: Sequence[Rule], labels: Sequence[str], cells: int) -> None:
-    """Raises GradingError where there are phones for which no rule is sure to hold."""
-    if not any(rule.cells <= (cells if set(labels) <= set(rule.of) else 0) for rule in rules):
-        raise GradingError("rules: none of them holds for every phone; end with one that wants 0 cells")
 
 
 def other_grade(

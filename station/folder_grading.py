@@ -37,7 +37,7 @@ class Order:
     photos: Path
     output: Path
     network: Path
-    rules: Sequence[Mapping[str, Any]]
+    rules: Sequence[Mapping[str, Any]] | None
     join: str = "half"
     devices: Path | None = None
     device_pattern: str | None = None
@@ -74,8 +74,7 @@ def grade_folder(order: Order) -> Summary:
         print(f"note: {note}", file=sys.stderr)
     check_output(order.output, files.base)
     by = PhotoGrader(order.network, order.rules, order.least_cell_px)
-    by.check_rules()
-    settings = {"network": str(order.network), "join": order.join, "rules": list(order.rules)}
+    settings = {"network": str(order.network), "join": order.join, "rules": [rule.settings for rule in by.rules]}
     with held(order.output, files.base, settings):
         log = ResultsLog(order.output / "results.jsonl", _digest(order, by), by.grid, by.labels)
         results, new, seconds = _results(order, by, photos, listed, log)

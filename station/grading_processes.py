@@ -32,7 +32,7 @@ class Setup:
     """What each process grades by, see `PhotoGrader`."""
 
     network: Path
-    rules: Sequence[Mapping[str, Any]]
+    rules: Sequence[Mapping[str, Any]] | None
     least_cell_px: int | None
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from datamodules.screens.device_rules import Rule
 from datamodules.screens.grid import Grid
-from station.device_grade import Rule, device_grade, other_grade
+from station.device_grade import device_grade, other_grade
 from station.likeness import is_turned, look_from
 
 Grades = npt.NDArray[np.int64]

@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from datamodules.base.errors import DataError
 from datamodules.base.pixels import Image, resize
 from datamodules.images.decoding import decode
+from datamodules.screens.device_rules import check_that_one_holds, read_rules, rules_of
 from datamodules.screens.grid import Grid, check_corners, rectify, split_cells
-from station.device_grade import GradingError, check_that_one_holds, device_grade, read_rules
+from station.device_grade import GradingError, device_grade
 from station.likeness import look_of
 from station.picture import FORMATS, draw_grades
 from storage.whole_file import replaced
@@ -34,16 +36,20 @@ class PhotoGrader:
 
     Args:
         network: an exported file, or the folder of a run, which grades by torch; trained on the cells of phones.
-        rules: see conf/rules.
+        rules: as in conf/profile; None: those that the network carries.
         least_cell_px: a phone whose cells are smaller in the photo is refused; None: half of what the network looks at.
         threads: that the networks compute with.
 
-    Raises GradingError, or what `tasks.grading.grader_of` raises.
+    Raises GradingError or DataError, or what `tasks.grading.grader_of` raises.
 
     """
 
     def __init__(
-        self, network: Path, rules: Sequence[Mapping[str, Any]], least_cell_px: int | None = None, threads: int = 2
+        self,
+        network: Path,
+        rules: Sequence[Mapping[str, Any]] | None = None,
+        least_cell_px: int | None = None,
+        threads: int = 2,
     ) -> None:
         self.network, self.threads = network, threads
         self.grader = grader_of(network, threads=threads)
@@ -52,17 +58,17 @@ class PhotoGrader:
             raise GradingError(f"{network}: grades whole pictures, not the cells of a phone; predict.py uses it")
         self.grid = Grid(settings["columns"], settings["rows"], settings["cell_px"])
         self.labels = list(self.grader.labels)
-        self.rules = read_rules(rules, self.labels)
+        try:
+            self.rules = rules_of(self.grader.profile, self.labels) if rules is None else read_rules(rules, self.labels)
+            check_that_one_holds(self.rules, self.labels, self.grid.cells)
+        except DataError as error:
+            raise GradingError(f"{network}: {error}") from None
         self.least_cell_px = self.grader.resolution / 2 if least_cell_px is None else least_cell_px
 
     def load(self) -> None:
         """Loads what would be loaded with the first photo."""
         if isinstance(self.grader, RunGrader):
             _ = self.grader.module
-
-    def check_rules(self) -> None:
-        """Raises GradingError where the rules leave a phone without a grade."""
-        check_that_one_holds(self.rules, self.labels, self.grid.cells)
 
     def grade(self, photo: str, pixels: Image, corners: Sequence[float] | None = None) -> Graded:
         """Grades every cell of a photo.
@@ -127,7 +133,7 @@ class PhotoGrader:
 def grade_photo(
     photo: Path,
     network: Path,
-    rules: Sequence[Mapping[str, Any]],
+    rules: Sequence[Mapping[str, Any]] | None = None,
     corners: Sequence[float] | None = None,
     picture: Path | None = None,
     least_cell_px: int | None = None,

@@ -42,6 +42,8 @@ class Predictor(Protocol):
     """Height and width of what it takes, pixels."""
     preprocessing: dict[str, Any]
     """As `Samples.preprocessing` has it."""
+    profile: dict[str, Any] | None
+    """As `Samples.profile` has it."""
 
     def predict_folder(self, root: Path, table: Path, batch_size: int, pictures: str = "auto") -> str:
         """Writes a csv of answers to every image of a folder; says in a few words what was found, and where it lies.

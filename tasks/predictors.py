@@ -32,6 +32,7 @@ class RunPredictor:
         self.checkpoint = checkpoint_file(folder, self.record, checkpoint)
         self.labels: list[str] = list(self.record["data"]["class_names"])
         self.preprocessing: dict[str, Any] = self.record["data"]["preprocessing"]
+        self.profile: dict[str, Any] | None = self.record["data"].get("profile")
         resolution = int(self.record["config"]["resolution"])
         width, height = self.preprocessing.get("picture", (1, 1))
         share = resolution / min(width, height)
@@ -74,6 +75,7 @@ class FilePredictor(ABC):
         self.preprocessing: dict[str, Any] = {
             key: described[key] for key in ("crop", "grid", "picture") if key in described
         }
+        self.profile: dict[str, Any] | None = described.get("profile")
 
     @abstractmethod
     def file_model(self) -> "type[FileModel]":
@@ -86,6 +88,7 @@ class FolderRows(ABC):
     labels: list[str]
     size: tuple[int, int]
     preprocessing: dict[str, Any]
+    profile: dict[str, Any] | None
 
     @abstractmethod
     def rows(self, images: Images) -> list[dict[str, Any]]:

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import hydra
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from choices import CONF
 from cli.command_line import run_cli, stop_or_report
 from cli.train_schema import register
+from datamodules.base.errors import DataError
+from datamodules.screens.device_rules import Rule, given_rules, read_rules, rules_of
 from export.latency.selection import files_to_time
 from sweeps.analysis.recommendation import in_apps
 from sweeps.records.run_record import RecordError, read_record
@@ -34,32 +36,33 @@ def main(cfg: DictConfig) -> None:
         from web.serving import serve
 
         fetch_runtime()
-        rules: Any = OmegaConf.to_container(cfg.rules)
-        strangers = {folder for folder, _ in chosen if not knows(rules, read_record(folder)["data"])}
+        given = given_rules(cfg.datamodule)
+        rules = {folder: device_rules(folder, given) for folder in dict.fromkeys(folder for folder, _ in chosen)}
         token = secrets.token_urlsafe(12)
         served_files = [
-            ServedFile(folder, kind, lambda r: load_samples(r, cfg.root, cfg.paths.cache), folder not in strangers)
+            ServedFile(folder, kind, lambda r: load_samples(r, cfg.root, cfg.paths.cache), rules[folder])
             for folder, kind in chosen
         ]
-        plain = [rule | {"of": [str(label) for label in rule.get("of", [])]} for rule in rules]
-        app = create_app(served_files, token, version=runtime_version(), rules=plain)
+        app = create_app(served_files, token, version=runtime_version())
         serve(
             app, token, f"{len(served_files)} files", cfg.host, cfg.port, Path(cfg.paths.cache) if cfg.https else None
         )
 
 
-def knows(rules: Any, data: dict[str, Any]) -> bool:
-    """Whether the rules can grade a device by a run's labels; says so where they cannot. Whole pictures need no rules."""
-    from station.device_grade import GradingError, read_rules
+def device_rules(folder: Path, given: list[dict[str, Any]] | None) -> tuple[Rule, ...]:
+    """The rules for a device's grade: those that were given, else the run's own; none for whole pictures.
 
+    Says so where they cannot grade a device by the run's labels.
+    """
+    data = read_record(folder)["data"]
     if not data["preprocessing"]["grid"]:
-        return True
+        return ()
     try:
-        read_rules(rules, data["class_names"])
-    except GradingError as error:
-        print(f"note: no grade of the device, its cells only: {error}", file=sys.stderr)
-        return False
-    return True
+        labels = data["class_names"]
+        return tuple(rules_of(data.get("profile"), labels) if given is None else read_rules(given, labels))
+    except DataError as error:
+        print(f"note: {folder.name}: no grade of the device, its cells only: {error}", file=sys.stderr)
+        return ()
 
 
 if __name__ == "__main__":

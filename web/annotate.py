@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 import hydra
 import numpy as np
 import numpy.typing as npt
-from omegaconf import DictConfig
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
 
 from annotation.photos import Photos
 from annotation.pre_annotations import Proposals
+from annotation.profile import device_of
 from annotation.store import Book
 from choices import CONF
 from cli.command_line import require_keys, stop_or_report
@@ -63,7 +65,15 @@ def main(cfg: DictConfig) -> None:
 def open_book(cfg: DictConfig) -> Book:
     """The annotations of the configured folder, in the data set's classes and grid."""
     given = cfg.datamodule
-    return Book(Photos(Path(cfg.data)), list(given.class_names), Grid(given.columns, given.rows, given.cell_px))
+    grid = Grid(given.columns, given.rows, given.cell_px)
+    redefine = HydraConfig.get().runtime.choices.get("profile") is not None
+    return Book(
+        Photos(Path(cfg.data)),
+        list(given.class_names),
+        grid,
+        device_of(OmegaConf.to_container(given), grid),
+        redefine=redefine,
+    )
 
 
 def proposals_of(cfg: DictConfig, book: Book) -> Proposals | None:

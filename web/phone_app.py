@@ -1,7 +1,7 @@
 """The app: pages and files for a phone, timings and grades back. Everything wants the token."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
@@ -87,7 +87,6 @@ def create_app(
     token: str,
     *,
     version: str,
-    rules: Sequence[Mapping[str, Any]] = (),
     when_done: Callable[[list[str], list[str]], None] | None = None,
 ) -> FastAPI:
     """The app for these files.
@@ -96,7 +95,6 @@ def create_app(
         served_files: nothing else of the runs is handed out.
         token: every address but the first wants it, as `?token=` once and as a cookie from then on.
         version: of the runtime that the pages use, for the records.
-        rules: from the grades of a device's cells to the device's, see conf/rules.
         when_done: called when a page that measures by itself has finished, with what went wrong and what a graphics chip refused.
 
     """
@@ -173,10 +171,6 @@ def create_app(
             )
         except (ValueError, OSError) as error:
             raise HTTPException(422, one_line(error)) from None
-
-    @app.get("/api/rules")
-    def device_rules() -> JSONResponse:
-        return JSONResponse(list(rules))
 
     @app.get("/api/outline.tflite")
     def outline() -> Response:

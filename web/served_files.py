@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from datamodules.screens.device_rules import Rule
 from export.latency.result import Entry, merged
 from metrics.against_baseline import doubt_of_record, table_columns
 from sweeps.analysis.expected import expected_text
@@ -34,14 +35,14 @@ class ServedFile:
         folder: the run's.
         kind: float32, int8, …
         samples_of: how a record's data is loaded.
-        rules_hold: whether the rules for a device's grade know the file's labels.
+        rules: for a device's grade by those of its cells, see conf/profile; none where they do not know the file's labels.
 
     """
 
     folder: Path
     kind: str
     samples_of: "Callable[[Record], Samples]"
-    rules_hold: bool = True
+    rules: tuple[Rule, ...] = ()
 
     @property
     def entry(self) -> dict[str, Any]:
@@ -93,7 +94,7 @@ class ServedFile:
             "warning": " ".join(
                 f"{one[0].upper()}{one[1:]}." for one in (entry.get("marked"), doubt_of_record(entry, metrics)) if one
             ),
-            "graded": self.rules_hold,
+            "rules": [rule.settings for rule in self.rules],
             "cells": _images(record),
             "described": entry.get("described", {}),
             "left_by_gpu": entry.get("left_to_cpu", {}).get("webgpu", {}),

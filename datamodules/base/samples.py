@@ -64,6 +64,13 @@ class Samples(ABC):
         """
 
     @property
+    def profile(self) -> dict[str, Any] | None:
+        """Of what is cut into cells: `device`, its kind, and `rules`, which give it a grade by those of its cells (see conf/profile;
+        None: there are none).
+        """
+        return None
+
+    @property
     @abstractmethod
     def table(self) -> "pd.DataFrame":
         """One row per sample, in the order of the pixels. Columns: sample (its name), source_id (what is never on

@@ -1,10 +1,11 @@
 """`profile.json`: what a folder is annotated in, so that nobody goes on, or trains, in another grid."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
+from choices import names_of, whole_choice
 from datamodules.base.errors import DataError
 from datamodules.screens.grid import Grid
 
@@ -15,15 +16,20 @@ _Count = Annotated[int, Field(ge=1, le=1000)]
 class Profile(BaseModel, extra="forbid"):
     """Of one folder."""
 
-    version: Literal[1] = 1
+    version: Literal[1, 2] = 2
+    """1 had neither device nor rules."""
+    device: Annotated[str, Field(min_length=1, max_length=120)] = "phone"
+    """What is photographed."""
     columns: _Count
-    """Cells across the upright phone."""
+    """Cells across the upright device."""
     rows: _Count
     """Cells from its top to its bottom."""
     cell_shape: Literal["square"] = "square"
-    """Of the cells when they are cut, whatever the phone's sides are."""
+    """Of the cells when they are cut, whatever the device's sides are."""
     class_names: Annotated[list[str], Field(min_length=1)]
     """Grades from best to worst."""
+    rules: list[dict[str, Any]] | None = None
+    """See `datamodules.screens.device_rules`; None: whoever trains says."""
 
 
 def read_profile(root: Path) -> Profile | None:
@@ -41,18 +47,28 @@ def read_profile(root: Path) -> Profile | None:
         raise DataError(f"{path}: {where}: {first['msg']}; want {', '.join(Profile.model_fields)}") from None
 
 
-def check_grid(root: Path, grid: Grid, classes: int) -> None:
-    """Raises DataError where a folder is annotated in another grid, or in another number of grades."""
+def folder_profile(root: Path, grid: Grid, classes: int) -> Profile | None:
+    """The folder's, which fits these settings. Raises DataError where it is annotated in another grid, or in another number of grades."""
     there = read_profile(root)
     if there is None:
-        return
+        return None
     if (there.columns, there.rows) != (grid.columns, grid.rows):
         raise DataError(
             f"{root / FILE}: annotated in {there.columns} x {there.rows} cells, these settings say {grid.columns} x {grid.rows}; want "
-            f"datamodule.columns={there.columns} datamodule.rows={there.rows}"
+            f"{fitting(there)}datamodule.columns={there.columns} datamodule.rows={there.rows}"
         )
     if len(there.class_names) != classes:
         raise DataError(
             f"{root / FILE}: annotated in {len(there.class_names)} grades, these settings have {classes}; want "
-            f"'datamodule.class_names=[{','.join(there.class_names)}]'"
+            f"{fitting(there)}'datamodule.class_names=[{','.join(there.class_names)}]'"
         )
+    return there
+
+
+def fitting(there: Profile) -> str:
+    """The choice in conf/profile with the folder's grid and grades, as a word of a message; empty where there is none."""
+    for name in names_of("profile"):
+        one = whole_choice("profile", name)
+        if (one["columns"], one["rows"], one["class_names"]) == (there.columns, there.rows, there.class_names):
+            return f"profile={name}, or "
+    return ""

@@ -21,7 +21,7 @@ from datamodules.images.decoding import SUFFIXES, centre_square, decode, size_of
 from datamodules.screens.grid import Grid, cut_cells
 from datamodules.screens.outline import OutlineError
 from datamodules.screens.photo_folder import PhotoFolder, cell_name, checked_corners, listed_photos, photo_file
-from datamodules.screens.profile import check_grid
+from datamodules.screens.profile import folder_profile
 from datamodules.whole_photos import Find, kinds_of, trusted_corners
 
 KEY = "task.unlabelled"
@@ -114,7 +114,7 @@ def pictures_in(root: Path, grid: Grid | None, classes: int, find: Find | None) 
     files = files_in(root)
     if grid is None or not (root / "photos.csv").is_file():
         return _loose(root, files, grid, find)
-    check_grid(root, grid, classes)
+    folder_profile(root, grid, classes)
     folder = listed_photos(root, grid)
     listed = _listed(folder, grid)
     if folder.ready_cut:

@@ -77,10 +77,22 @@ class _Preprocessing(_Open):
     picture: Annotated[list[_Side], Field(min_length=2, max_length=2)] | None = None
 
 
+class _Rule(_Open):
+    grade: Annotated[str, Field(min_length=1, max_length=120)]
+    cells: Annotated[int, Field(ge=0, le=10_000)]
+    of: list[str]
+
+
+class _Profile(_Open):
+    device: str
+    rules: list[_Rule] | None
+
+
 class _Data(_Open):
     fingerprint: str | None = None
     class_names: list[str] | None = None
     preprocessing: _Preprocessing | None = None
+    profile: _Profile | None = None
     left_out: list[Any] | None = None
     cells: dict[str, Any] | None = None
 

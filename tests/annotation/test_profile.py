@@ -6,7 +6,9 @@ import pytest
 
 from annotation.log import AnnotationError
 from annotation.photos import Photos
+from annotation.profile import Device
 from annotation.store import Book
+from datamodules.screens.device_rules import Rule
 from datamodules.screens.grid import Grid
 from tests.annotation.made import GRID, NAMES, all_cells, book_of, draw_photos, graded, outlined
 from tests.annotation.test_commands import CLASSES, annotation
@@ -64,10 +66,10 @@ def test_who_only_looks_writes_no_profile(tmp_path):
     assert not (root / "profile.json").exists()
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"version": 2}', '{"columns": 0, "rows": 5, "class_names": ["a"]}'])
+@pytest.mark.parametrize("text", ["", "[]", '{"version": 9}', '{"columns": 0, "rows": 5, "class_names": ["a"]}'])
 def test_a_broken_profile_is_named(root, text):
     (root / "profile.json").write_text(text)
-    with pytest.raises(AnnotationError, match=r"profile\.json: .*want version, columns") as refusal:
+    with pytest.raises(AnnotationError, match=r"profile\.json: .*want version, device, columns") as refusal:
         book_of(root)
     assert "\n" not in str(refusal.value)
 
@@ -80,3 +82,44 @@ def test_commands_refuse_another_grid(root, tmp_path):
         assert "profile.json: the folder is annotated in 3 columns x 5 rows" in done.stderr
         assert done.stderr.count("\n") == 1
     assert not (tmp_path / "o.csv").exists()
+
+
+def profile_of(root):
+    return json.loads((root / "profile.json").read_text())
+
+
+def test_a_folder_keeps_the_device_and_its_rules_and_another_profile_is_named(tmp_path):
+    root = draw_photos(tmp_path / "set", 1)
+    (tmp_path / "labels.csv").write_text("photo,row,col,label\nphoto0.png,0,0,1\n")
+    corners = ",".join(f"{corner}_{axis}" for corner in ("tl", "tr", "br", "bl") for axis in "xy")
+    (root / "photos.csv").write_text(f"photo,source_id,{corners}\nphoto0.png,shop,10,10,90,10,90,150,10,150\n")
+    words = ("import", "--data", root, "--from", tmp_path / "labels.csv")
+    annotation(*words, "profile=pass_fail")
+    kept = profile_of(root)
+    assert (kept["version"], kept["device"], kept["class_names"]) == (2, "phone", ["pass", "fail"])
+    assert [rule["grade"] for rule in kept["rules"]] == ["fail", "pass"]
+    done = annotation("agreement", "--data", root, check=2)
+    assert "want profile=pass_fail, or 'datamodule.class_names=[pass,fail]'" in done.stderr
+    done = annotation("agreement", "--data", root, "profile=tablets", check=2)
+    assert "profile" in done.stderr
+    assert "tablet" in done.stderr
+
+
+def test_a_profile_that_was_asked_for_replaces_the_rules_and_nothing_else_does(root):
+    assert profile_of(root)["rules"] is None
+    kind = Device("bench phone", (Rule("good", 0, ()),))
+    Book(Photos(root), NAMES, GRID, kind)
+    assert profile_of(root)["rules"] is None
+    Book(Photos(root), NAMES, GRID, kind, redefine=True, writes=False)
+    assert profile_of(root)["rules"] is None
+    Book(Photos(root), NAMES, GRID, kind, redefine=True)
+    assert profile_of(root)["rules"] == [{"grade": "good", "cells": 0, "of": []}]
+    assert profile_of(root)["device"] == "bench phone"
+
+
+def test_a_folder_of_the_first_version_goes_on(root):
+    kept = profile_of(root)
+    first = {"version": 1} | {key: kept[key] for key in ("columns", "rows", "cell_shape", "class_names")}
+    (root / "profile.json").write_text(json.dumps(first))
+    assert book_of(root).state["photo0.png"].label((0, 0)) == "1"
+    assert profile_of(root) == first

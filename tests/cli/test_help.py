@@ -41,6 +41,9 @@ def test_help_says_sentence_examples_and_every_setting(name, flag, monkeypatch, 
     assert all(line in page for line in command.examples)
     assert "Powered by Hydra" not in page
     for one in schema_docs.settings_of(command.schema):
+        if one.meaning.startswith("Set by "):
+            assert one.meaning.split()[2].rstrip(",") in page
+            continue
         assert f"  {one.key}=" in page or one.key in schema_docs.classes() or one.type in schema_docs.classes()
         assert one.meaning in told or one.type in schema_docs.classes()
 
@@ -49,7 +52,7 @@ def test_help_says_sentence_examples_and_every_setting(name, flag, monkeypatch, 
 def test_help_of_a_training_lists_every_axis_with_its_choices(name):
     page = help_page(name)
     told = " ".join(page.split())
-    for axis in ("task", "backbone", "encoding", "datamodule", "optimizer", "latency", "experiment"):
+    for axis in ("task", "backbone", "encoding", "datamodule", "optimizer", "latency", "experiment", "profile"):
         assert ", ".join(names_of(axis)) in told
         assert f"\n  {axis}=" in page
     assert "python -m choices" in page

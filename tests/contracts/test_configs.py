@@ -22,7 +22,7 @@ from tests.backbones import BACKBONES, NAMES
 from training.build import NON_HEAD_KEYS, partial_from_config
 
 CONF = ROOT / "conf"
-NO_AXES = ("hydra", "experiment", "sweep", "finalist", "study", "rules", "__pycache__")
+NO_AXES = ("hydra", "experiment", "sweep", "finalist", "study", "profile", "__pycache__")
 UNDER_OWN_NAME = ("quantization", "latency", "check", "format")
 """Axes of which several can be chosen."""
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name not in NO_AXES)

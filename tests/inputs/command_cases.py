@@ -145,6 +145,13 @@ def cut_latency(trial):
 def rules(trial):
     number = trial.whole(2, 99)
     return Asked(
-        ["-m", "web", f"run={trial.run()}", f"paths.cache={trial.folder}/cache", f"rules=[{number}]"],
+        [
+            "-m",
+            "web",
+            f"run={trial.run()}",
+            f"paths.cache={trial.folder}/cache",
+            "profile=phone",
+            f"datamodule.rules=[{number}]",
+        ],
         (f"{number}", "rules"),
     ), None

@@ -6,13 +6,15 @@ import shutil
 import cv2
 import numpy as np
 import pytest
-from omegaconf import OmegaConf
 
+from choices import read_choice
+from datamodules.base.errors import DataError
 from datamodules.base.pixels import resize
 from datamodules.images.decoding import decode
+from datamodules.screens.device_rules import read_rules
 from datamodules.screens.grid import Grid, cut_cells
 from datamodules.screens.photo_folder import read_photo_folder
-from station.device_grade import GradingError, device_grade, read_rules
+from station.device_grade import GradingError, device_grade
 from station.photo_grader import grade_photo
 from station.picture import LONGEST, PANEL, cell_outlines, colour_of
 from sweeps.analysis.recommendation import advised_kind
@@ -23,7 +25,7 @@ from tests.warm import HERE, run_plain, run_warm
 
 LABELS = ["no damage", "minor scratches", "major scratches", "minor cracks", "major cracks"]
 PHOTOS = HERE.parent / "shared" / "data" / "phone_photos" / "photos"
-RULES = OmegaConf.to_container(OmegaConf.load(HERE / "conf" / "rules" / "default.yaml"))
+RULES = read_choice("profile", "phone")["rules"]
 
 
 @pytest.mark.parametrize(
@@ -40,17 +42,17 @@ def test_the_first_rule_that_holds_gives_the_grade(cells, grade):
 @pytest.mark.parametrize(
     ("rules", "message"),
     [
-        ([{"grade": "x", "cells": 1}], "rule 1: 'of': want grade, cells"),
-        ([{"grade": "x", "cells": "many", "of": []}], "rule 1: .*many"),
+        ([{"grade": "x", "cells": 1}], "rule 1: of: .*want grade, cells"),
+        ([{"grade": "x", "cells": "many", "of": []}], "rule 1: cells: .*want"),
         (
             [{"grade": "x", "cells": 0, "of": []}, {"grade": "y", "cells": 1, "of": ["dents"]}],
-            "rule 2: of=dents: the file's labels are no damage",
+            "rule 2: of=dents: the labels are no damage",
         ),
         (["x"], "rule 1: "),
     ],
 )
 def test_rules_that_cannot_be_followed_are_named(rules, message):
-    with pytest.raises(GradingError, match=message):
+    with pytest.raises(DataError, match=message):
         read_rules(rules, LABELS)
 
 

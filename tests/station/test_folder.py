@@ -14,9 +14,9 @@ import numpy as np
 import psutil
 import pytest
 from filelock import FileLock
-from omegaconf import OmegaConf
 from PIL import Image
 
+from choices import read_choice
 from datamodules.base.errors import DataError
 from datamodules.images.decoding import decode, size_of
 from station import progress
@@ -26,9 +26,9 @@ from station.folder_grading import Order, grade_folder
 from sweeps.records.run_record import find_runs
 from tests.drawn import draw_screens
 from tests.trained import copy_of, grading
-from tests.warm import HERE, Warm, run_warm
+from tests.warm import Warm, run_warm
 
-RULES = OmegaConf.to_container(OmegaConf.load(HERE / "conf" / "rules" / "default.yaml"))
+RULES = read_choice("profile", "phone")["rules"]
 ODD = "fotos [alt]/größe =1.png"
 
 
@@ -266,7 +266,7 @@ def test_outputs_that_are_something_else_are_refused(done, file, tmp_path):
     (tmp_path / "bare").mkdir()
     with pytest.raises(DataError, match="no photo in it; want"):
         grade_folder(order(place, file, photos=tmp_path / "bare"))
-    with pytest.raises(GradingError, match="none of them holds for every phone"):
+    with pytest.raises(GradingError, match="none of them holds for every device"):
         grade_folder(order(place, file, rules=RULES[:2]))
 
 

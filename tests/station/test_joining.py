@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 
+from datamodules.base.errors import DataError
 from datamodules.base.pixels import resize
 from datamodules.images.decoding import decode
+from datamodules.screens.device_rules import Rule, check_that_one_holds
 from datamodules.screens.grid import Grid, rectify
 from datamodules.screens.outline import OutlineError, from_upper_side
 from datamodules.screens.photo_folder import read_photo_folder
 from export.outline.find import find
-from station.device_grade import GradingError, Rule, Verdict, check_that_one_holds, device_grade, other_grade
+from station.device_grade import Verdict, device_grade, other_grade
 from station.devices import pattern_of
 from station.joining import JOINS, joined, pooled_agreement
 from station.likeness import CELL_PX, is_turned, look_from, look_of
@@ -55,7 +57,7 @@ def test_a_grade_comes_with_the_cells_that_its_rule_holds_for():
 def test_one_rule_has_to_hold_for_every_phone():
     check_that_one_holds(RULES, LABELS, 4)
     check_that_one_holds([Rule("any", 4, tuple(LABELS))], LABELS, 4)
-    with pytest.raises(GradingError, match="end with one that wants 0 cells"):
+    with pytest.raises(DataError, match="end with one that wants 0 cells"):
         check_that_one_holds([Rule("any", 5, tuple(LABELS)), *RULES[:2]], LABELS, 4)
 
 

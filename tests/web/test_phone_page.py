@@ -8,9 +8,9 @@ import cv2
 import httpx
 import numpy as np
 import pytest
-from omegaconf import OmegaConf
 from PIL import Image
 
+from choices import read_choice
 from datamodules.base.pixels import resize
 from datamodules.images.decoding import decode
 from datamodules.rendering.dataset import render_dataset
@@ -26,7 +26,7 @@ from tests.commands.test_train import record_of
 from tests.datamodules.screens.test_outline import mask_of, quad
 from tests.trained import copy_of, grading
 from tests.warm import run_warm
-from tests.web.served import HERE, phone, served
+from tests.web.served import phone, served
 from web.browser import measure
 from web.runtime import RuntimeMissingError, fetch_runtime
 
@@ -289,7 +289,7 @@ def test_a_screen_is_graded_by_corners_that_a_finger_drags(folder, address, plac
     screens = read_photo_folder(place / "screens", Grid(3, 5, 64), 5)
     picture, corners = decode(screens.files[0]), screens.photos[0].corners
     Image.fromarray(picture).save(tmp_path / "photo.png")
-    rules = OmegaConf.to_container(OmegaConf.load(HERE / "conf" / "rules" / "default.yaml"))
+    rules = read_choice("profile", "phone")["rules"]
     wanted = grade_photo(tmp_path / "photo.png", folder / "export" / "float32.tflite", rules, corners.ravel().tolist())
     with phone(CHROMIUM) as page:
         opened(page, address, "grade")

@@ -6,7 +6,7 @@ import { drawPicture, resize } from './resize.js';
 
 const at = (id) => document.getElementById(id);
 const svg = (tag, settings) => { const made = document.createElementNS('http://www.w3.org/2000/svg', tag); for (const [name, value] of Object.entries(settings)) made.setAttribute(name, value); return made; };
-const [every, rules, can] = await Promise.all([listFiles(), ask('/api/rules').then((answer) => answer.json()), abilities()]);
+const [every, can] = await Promise.all([listFiles(), abilities()]);
 const files = every.filter((file) => file.preprocessing.grid);
 const say = (text, bad) => { at('status').textContent = text; at('status').className = bad ? 'error' : ''; };
 const OUTLINE = { resolution: 160, size: [160, 160] };
@@ -128,7 +128,7 @@ function tell() {
   at('save').disabled = !found;
   if (!found) return;
   const { labels } = found.file;
-  at('device').textContent = found.file.graded ? deviceGrade(found.grades.map((one) => labels[one]), rules) : 'no rule knows these labels';
+  at('device').textContent = found.file.rules.length ? deviceGrade(found.grades.map((one) => labels[one]), found.file.rules) : 'no rule knows these labels';
   at('seconds').textContent = `${found.grades.length} cells in ${found.seconds.toFixed(2)} s${found.looked ? ', outline included' : ''}, with ${found.file.name} ${found.file.kind}`;
   at('cells').style.gridTemplateColumns = `repeat(${found.grid.columns}, 1fr)`;
   at('cells').replaceChildren(...found.grades.map((one, number) => {

@@ -2,7 +2,7 @@
 // parts from here, so that old and new ones never mix; a page that came from the computer asks it for each part.
 const KEPT = 'gridlite-3';
 const PATIENCE_MS = 4000; // until a page counts as not to be had
-const OWN = /^\/($|(bench|live|grade)$|static\/|litert\/|api\/(files|rules|outline\.tflite|files\/\d+\/(model\.tflite|view\.js))$)/;
+const OWN = /^\/($|(bench|live|grade)$|static\/|litert\/|api\/(files|outline\.tflite|files\/\d+\/(model\.tflite|view\.js))$)/;
 const kept = new Set(); // windows whose page came from here
 
 self.addEventListener('install', () => self.skipWaiting());
