@@ -141,10 +141,14 @@ def promise_text(found: Mapping[str, Any]) -> str:
     if "refused" in found:
         return f"no promise: {found['refused']} ({found['how']})"
     return (
-        f"at most {100 * found['most_missed']:g} % of a damaged source's damage is expected to pass, where the best grade is accepted above "
-        f"{found['threshold']:.4f}; that leaves {100 * found['asked']:.1f} % of the samples to a person "
+        f"{promise_words(found)}, where the best grade is accepted above {found['threshold']:.4f}; that leaves {100 * found['asked']:.1f} % of the samples to a person "
         f"({found['how']}, {found['damaged_sources']} damaged sources)"
     )
+
+
+def promise_words(found: Mapping[str, Any]) -> str:
+    """What a threshold promises, as part of a line."""
+    return f"at most {100 * found['most_missed']:g} % of a damaged source's damage is expected to pass"
 
 
 def asks(found: Mapping[str, Any] | None, grades: npt.NDArray[np.int64], probabilities: Any) -> npt.NDArray[np.bool_]:

@@ -96,6 +96,7 @@ class ServedFile:
             "graded": self.rules_hold,
             "cells": _images(record),
             "described": entry.get("described", {}),
+            "ask": entry.get("ask"),
             "left_by_gpu": entry.get("left_to_cpu", {}).get("webgpu", {}),
             "timings": timings,
             "scores": entry.get("scores", []),
