@@ -21,6 +21,8 @@ class ExportConfig:
     """shipped, the one whose figures the table shows (callbacks.ships); or best or last."""
     max_accuracy_drop: Annotated[float, Field(ge=0, le=1)] = 0.01
     """A file that loses more accuracy than this against torch is marked."""
+    most_missed: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Files of graders say whom to ask, so that no more of a phone's damage is expected to pass; None: they do not."""
 
 
 @dataclass

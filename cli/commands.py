@@ -104,6 +104,12 @@ COMMANDS = {
         ),
         "DiffConfig",
     ),
+    "ask": Command(
+        "python -m export ask",
+        "Writes into a run's files which grades to leave to a person, so that little damage passes.",
+        ("python -m export ask run=runs/first/<job> most_missed=0.1",),
+        "AskConfig",
+    ),
     "check": Command(
         "python -m export check",
         "Says which operators of a run's files each delegate leaves to the CPU, and the oldest runtime of each.",

@@ -1,9 +1,10 @@
 """What the commands that judge finished files read, with types, as command_schemas.py has those of the others."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from omegaconf import MISSING
+from pydantic import Field
 
 
 @dataclass
@@ -62,3 +63,15 @@ class DiffConfig(FileWords):
     """Where a run's data lies now; null takes the folder that its record names."""
     paths: Any = MISSING
     """Folders: paths.runs, paths.data, paths.weights, paths.cache."""
+
+
+@dataclass
+class AskConfig:
+    """What `python -m export ask` reads."""
+
+    run: str = MISSING
+    """A run's folder, whose files have been made."""
+    most_missed: Annotated[float, Field(gt=0, lt=1)] = MISSING
+    """The share of a damaged phone's damage that may be expected to pass as undamaged."""
+    files: list[str] | None = None
+    """Kinds of files, such as int8; null takes all."""

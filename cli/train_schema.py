@@ -148,6 +148,7 @@ def register() -> None:
     store.store(name="bench_schema", node=command_schemas.BenchConfig)
     store.store(name="score_schema", node=file_schemas.ScoreConfig)
     store.store(name="diff_schema", node=file_schemas.DiffConfig)
+    store.store(name="ask_schema", node=file_schemas.AskConfig)
     store.store(name="web_schema", node=command_schemas.WebConfig)
     store.store(name="annotate_schema", node=command_schemas.AnnotateConfig)
     store.store(name="grade_schema", node=station_schemas.GradeConfig)

@@ -1,6 +1,7 @@
 """Phone files of a trained run: `python -m export run=<folder>`; without `run`, of the latest sweep's best one.
 
-`python -m export score`, `python -m export diff` and `python -m export check` judge files that are there already.
+`python -m export score`, `python -m export diff` and `python -m export check` judge files that are there already, `python -m export ask`
+writes into them whom to ask.
 """
 
 import sys
@@ -20,6 +21,9 @@ from export.run import best_of_latest, export_run
 from sweeps.records.run_record import hold, read_record
 from sweeps.records.wandb_export import update_wandb_run
 from tasks.base import metrics_of_record
+
+WORDS = ("score", "diff", "check", "ask")
+"""Behind `python -m export`: commands of their own."""
 
 register()
 
@@ -49,7 +53,7 @@ def main(cfg: DictConfig) -> None:
 
 def start() -> None:
     """Hands the command line to the command that its first word names."""
-    name = sys.argv[1] if len(sys.argv) > 1 and sys.argv[1] in ("score", "diff", "check") else "export"
+    name = sys.argv[1] if len(sys.argv) > 1 and sys.argv[1] in WORDS else "export"
     if name == "export":
         run_cli(main, name)
         return
@@ -61,6 +65,11 @@ def start() -> None:
         return
     if not set(HELP).isdisjoint(sys.argv):
         print(help_page(name))
+        return
+    if name == "ask":
+        from export.ask import main as ask
+
+        run_cli(ask, name)
         return
     from export.foreign import diff, score
 

@@ -231,15 +231,18 @@ def without_unused_buffers(model: Model) -> Model:
 
 
 def with_metadata(data: bytes, entries: dict[str, bytes]) -> bytes:
-    """Adds or replaces named metadata."""
+    """Adds named metadata, or replaces it where it stands, so that a file to which it is given twice is the one to which it is given once."""
     model = unpack(data)
-    model.metadata = [entry for entry in model.metadata or [] if entry.name.decode() not in entries]
+    model.metadata = model.metadata or []
+    there = {entry.name.decode(): entry.buffer for entry in model.metadata}
     for name, content in entries.items():
-        buffer, entry = schema.BufferT(), schema.MetadataT()
-        buffer.data = np.frombuffer(content, np.uint8)
-        model.buffers.append(buffer)
-        entry.name, entry.buffer = name.encode(), len(model.buffers) - 1
-        model.metadata.append(entry)
+        if name not in there:
+            entry = schema.MetadataT()
+            entry.name, entry.buffer = name.encode(), len(model.buffers)
+            model.buffers.append(schema.BufferT())
+            model.metadata.append(entry)
+            there[name] = entry.buffer
+        model.buffers[there[name]].data = np.frombuffer(content, np.uint8)
     return pack(model)
 
 

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from datamodules.base.samples import Samples
 from export.app_folder import write_app_folder
 from export.app_vectors import PHOTOS
+from export.asking import ASK, Promise
 from export.check import Check, all_ready, checked, names
 from export.comparison import FileComparison
 from export.convert import to_float32, to_onnx
@@ -61,6 +62,7 @@ class Export:
         comparison: how the run's task holds a file against torch.
         metrics: how its answers are judged.
         promise: of a network that was trained on all data, what a kind of file may be expected to give (`sweeps.analysis.expected`).
+        ask: how a file says which grades to leave to a person, where it does.
         max_accuracy_drop: a file that loses more than this against torch, on any part, is marked.
         app_templates: the task's own, of the files beside `export/app`'s.
 
@@ -80,6 +82,7 @@ class Export:
     checks: Mapping[str, Check]
     training_data: Callable[[], Any]
     promise: Callable[[str], dict[str, Any]] | None = None
+    ask: Promise | None = None
     app_templates: Path | None = None
 
     @property
@@ -211,6 +214,7 @@ class Export:
         if self.promise is not None:
             figures = self.agreement_alone(figures)
             scored = {"expected": self.promise(name)}
+        scored |= {} if self.ask is None else {ASK: self.ask(name, answers)}
         data = form.finish(made, json.dumps(about | self.figures_of(figures) | scored).encode())
         entry = {
             **self.written(form, name, data),

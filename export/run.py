@@ -79,16 +79,18 @@ def export_run(folder: Path, cfg: DictConfig, *, root: str | None = None, cache:
         def promise(kind: str) -> Record:
             return expected_of_file(methods, kind) | members
 
+    from export.asking import promise_of
     from export.pipeline import Export
     from training.build import build_data
 
-    task = task_of_record(record)
+    task, most_missed = task_of_record(record), cfg.export.get("most_missed")
+    ask = None if most_missed is None else promise_of(folder, record, most_missed, checkpoint.stem)
     export = Export(
         folder, load_run(record, checkpoint), record, samples, checkpoint.stem,
         task.file_comparison, metrics_of_record(record), cfg.export.max_accuracy_drop,
         instantiate(cfg.format), instantiate(cfg.quantization), instantiate(cfg.latency),
         instantiate(cfg.check),
-        lambda: build_data(OmegaConf.create(trusted_config(record)), samples), promise, task.app_templates,
+        lambda: build_data(OmegaConf.create(trusted_config(record)), samples), promise, ask, task.app_templates,
     )  # fmt: skip
     return export.run()
 

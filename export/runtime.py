@@ -83,6 +83,14 @@ class _Grid(BaseModel):
     cell_px: _Side
 
 
+class _Ask(BaseModel):
+    """Whom to ask, see `metrics.conformal.promise`; without a threshold nobody."""
+
+    most_missed: Annotated[float, Field(gt=0, lt=1)]
+    how: str = ""
+    threshold: Annotated[float, Field(ge=0, le=1)] | None = None
+
+
 class _About(BaseModel):
     """What is looked up in a file's metadata; other keys are free."""
 
@@ -91,6 +99,7 @@ class _About(BaseModel):
     size: tuple[_Side, _Side]
     resolution: _Side
     grid: _Grid | None = None
+    ask: _Ask | None = None
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from metrics.against_baseline import doubt_of_record
 from metrics.base import TaskMetrics
+from metrics.conformal import promise_text
 from metrics.figures import figure_text
 from sweeps.analysis.expected import expected_text
 from sweeps.records.latency import delegate_words, device_words, timing_columns
@@ -64,11 +65,12 @@ def print_files(
         console.print(f"ms: on {where}", markup=False, soft_wrap=True)
     said: dict[str, list[str]] = {}
     for name, entry in entries.items():
-        promise = f"to be expected: {expected_text(entry['expected'], metrics)}" if "expected" in entry else ""
+        expected = f"to be expected: {expected_text(entry['expected'], metrics)}" if "expected" in entry else ""
         doubt = doubt_of_record(entry, metrics)
         for complaint in (
             entry.get("error"),
-            promise,
+            expected,
+            promise_text(entry["ask"]) if "ask" in entry else "",
             entry.get("marked"),
             partly(entry),
             doubt,

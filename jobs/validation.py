@@ -49,6 +49,7 @@ def first_problem(cfg: DictConfig, spec: BackboneSpec) -> ValueError | None:
         _wrong_monitor,
         _wrong_fit,
         _wrong_unlabelled,
+        _wrong_ask,
     ):
         if said := check(cfg):
             return ValueError(said)
@@ -168,3 +169,11 @@ def _wrong_unlabelled(cfg: DictConfig) -> str:
             return f"method={name}: task={task} learns from no pictures without labels; want task=grading, or another method"
         return f"method={name}: task.unlabelled=null: want the folder of pictures without labels"
     return ""
+
+
+def _wrong_ask(cfg: DictConfig) -> str:
+    """Whether files shall say whom to ask whose answers are no grades."""
+    wanted, task = cfg.export.most_missed, HydraConfig.get().runtime.choices["task"]
+    if wanted is None or (metrics_of(task).asks and cfg.datamodule.get("ordered", True)):
+        return ""
+    return f"export.most_missed={wanted:g}: task={task} has no classes from best to worst here, so that nothing is a missed damage; want null"

@@ -60,6 +60,8 @@ class TaskMetrics(ABC):
     """Those of `figures` in which a network must be better than the baseline to be of use."""
     chooses_thresholds: ClassVar[bool] = False
     """Whether the answers need thresholds that the validation set chooses."""
+    asks: ClassVar[bool] = False
+    """Whether its answers, where classes are ordered, are accepted or left to a person (`metrics.conformal`)."""
     unread: ClassVar[frozenset[str]] = frozenset()
     """Columns of the predictions that no figure here is worked out of."""
     drop_figure: ClassVar[str]

@@ -136,6 +136,7 @@ class GradingMetrics(TaskMetrics):
     """Each sample gets one class."""
 
     main = "macro_f1"
+    asks = True
     unread = frozenset({"probabilities"})
     titles: ClassVar[Mapping[str, str]] = {"macro_f1": "macro F1", "off_by_one": "off by one", "f_measure": "F-measure"}
     columns = (

@@ -68,9 +68,12 @@ def _grade_photo(cfg: DictConfig, file: Path) -> None:
     picture = Path(cfg.picture) if cfg.picture else None
     found = grade_photo(Path(cfg.photo), file, rules, corners, picture, cfg.least_cell_px)
     columns = 1 + max(cell["col"] for cell in found["cells"])
-    width = max(len(cell["label"]) for cell in found["cells"])
-    for at in range(0, len(found["cells"]), columns):
-        print("  ".join(cell["label"].ljust(width) for cell in found["cells"][at : at + columns]).rstrip())
+    texts = [cell["label"] + "?" * bool(cell["ask"]) for cell in found["cells"]]
+    width = max(map(len, texts))
+    for at in range(0, len(texts), columns):
+        print("  ".join(text.ljust(width) for text in texts[at : at + columns]).rstrip())
+    if asked := sum(bool(cell["ask"]) for cell in found["cells"]):
+        print(f"?: {asked} of {len(texts)} cells for a person to look at")
     print(f"{found['grade']}: {found['reason']} ({found['seconds']:.2f} s, {file.name})")
     if cfg.json:
         write_whole(Path(cfg.json), json.dumps(found, indent=1))

@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import jinja2
 
 from datamodules.screens.device_rules import Rule
 from datamodules.screens.grid import Grid
+from metrics.conformal import promise_words
 from station.joining import Device
 from station.picture import colour_of
 from storage.whole_file import write_whole
@@ -27,6 +29,7 @@ def write_contact_sheet(
     labels: Sequence[str],
     grid: Grid,
     facts: Sequence[tuple[str, str]],
+    promise: Mapping[str, Any] | None = None,
 ) -> None:
     """Writes the page; its pictures are beside it.
 
@@ -40,13 +43,14 @@ def write_contact_sheet(
         labels: of the cells, from best to worst.
         grid: of the cells.
         facts: what and how much, for the head of the page.
+        promise: by what cells are left to a person, see `metrics.conformal.promise`; such devices then come first.
 
     """
     counts = Counter(one.grade for one in devices)
     named = [grade for grade in dict.fromkeys(rule.grade for rule in rules) if counts[grade]]
     page = _environment().get_template("contact_sheet.html.j2").render(
         title=title,
-        devices=sorted(devices, key=lambda one: (-one.doubt, one.lowest, one.name)),
+        devices=sorted(devices, key=lambda one: (-_asked(one), -one.doubt, one.lowest, one.name)),
         links={name: [f"{folder}/{quote(file)}" for folder in (PICTURES, THUMBNAILS)] for name, file in drawn.items()},
         refused=sorted(refused.items()),
         grades=[(grade, counts[grade], _hex(_severity(grade, rules), 101)) for grade in named],
@@ -55,8 +59,15 @@ def write_contact_sheet(
         cell_colours=[_hex(at, len(labels)) for at in range(len(labels))],
         columns=grid.columns,
         facts=facts,
+        asked={one.name: _asked(one) for one in devices},
+        promise=promise_words(promise) if promise else "",
     )  # fmt: skip
     write_whole(path, page)
+
+
+def _asked(device: Device) -> int:
+    """Cells that a person should look at."""
+    return 0 if device.asks is None else int(device.asks.sum())
 
 
 def _severity(grade: str, rules: Sequence[Rule]) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 
 from cli.machine import cores
 from export.outline.find import where as outline_file
+from metrics.conformal import promise_words
 from station.contact_sheet import PICTURES, THUMBNAILS, write_contact_sheet
 from station.devices import Listed, devices_of, grouped, pattern_of, read_listed
 from station.grading_processes import PhotoJob, Setup, graded
@@ -24,7 +25,7 @@ from station.tables import write_cells, write_devices, write_refused
 from storage.whole_file import sha256_of
 from tasks.grading import RunGrader
 
-VERSION = 1
+VERSION = 2
 """Of what a photo is graded by; raised when the same network would say something else of the same photo."""
 
 Results = dict[str, dict[str, Any]]
@@ -57,6 +58,14 @@ class Summary:
     """Photos that were graded, or refused, by this command and not before."""
     seconds: float
     """That these took."""
+    promise: dict[str, Any] | None = None
+    """By what cells are left to a person, where the file says so (`metrics.conformal.promise`)."""
+
+    @property
+    def to_look_at(self) -> tuple[int, int]:
+        """Cells that a person should look at, and of how many devices."""
+        counts = [int(one.asks.sum()) for one in self.devices if one.asks is not None]
+        return sum(counts), sum(count > 0 for count in counts)
 
 
 def grade_folder(order: Order) -> Summary:
@@ -84,7 +93,7 @@ def grade_folder(order: Order) -> Summary:
             joined(name, [good[one] for one in names], order.join, by.rules, by.labels, by.grid)
             for name, names in grouped({name: devices[name] for name in good}).items()
         ]
-        summary = Summary(found, refused, new, seconds)
+        summary = Summary(found, refused, new, seconds, by.promise)
         _write(order, by, good, {one.name: one.drawn for one in photos}, summary)
     return summary
 
@@ -159,8 +168,10 @@ def _write(order: Order, by: PhotoGrader, results: Results, drawn: Mapping[str, 
     ]
     if pooled := pooled_agreement(summary.devices):
         facts.append(("agreement of photos", f"{100 * pooled[0]:.0f} %"))
+    if summary.promise:
+        facts.append(("cells to look at", f"{summary.to_look_at[0]:,}"))
     write_contact_sheet(output / "index.html", order.photos.resolve().name, summary.devices, drawn, summary.refused, by.rules,
-                        by.labels, by.grid, facts)  # fmt: skip
+                        by.labels, by.grid, facts, summary.promise)  # fmt: skip
 
 
 def _remove_strangers(output: Path, drawn: set[str]) -> None:
@@ -181,6 +192,11 @@ def lines(summary: Summary, output: Path) -> list[str]:
     if pooled := pooled_agreement(summary.devices):
         found.append(
             f"two photos of one device grade {100 * pooled[0]:.1f} % of its cells alike ({_count(pooled[1], 'pair')})"
+        )
+    if summary.promise:
+        cells, devices = summary.to_look_at
+        found.append(
+            f"{_count(cells, 'cell')} of {_count(devices, 'device')} to look at ({promise_words(summary.promise)})"
         )
     if summary.refused:
         found.append(f"{_count(len(summary.refused), 'photo')} refused: {output / 'refused.csv'}")

@@ -57,6 +57,8 @@ class Device:
     """Mean over pairs of photos of the share of cells that both grade alike; None of one photo."""
     doubt: float
     """The chance of another grade, see `other_grade`."""
+    asks: npt.NDArray[np.bool_] | None
+    """Which of its cells a person should look at, `(cells,)`; None where the file does not say."""
 
 
 def joined(
@@ -84,7 +86,23 @@ def joined(
         float(sure.min()),
         float(np.mean(alike)) if alike else None,
         other_grade(shares.mean(axis=0), labels, rules, verdict.grade),
+        _asks(results, turned, grades, cells),
     )
+
+
+def _asks(
+    results: Sequence[Mapping[str, Any]], turned: Sequence[bool], grades: Grades, cells: Grades
+) -> npt.NDArray[np.bool_] | None:
+    """Cells that are undamaged by all photos together, but not accepted as such in each of them.
+
+    What passes for a device has then passed in every photo, so that what a file promises of a photo's cells holds for it too.
+    """
+    if any(cell["ask"] is None for one in results for cell in one["cells"]):
+        return None
+    unsure = np.array([[cell["ask"] for cell in one["cells"]] for one in results], bool)
+    for at in np.flatnonzero(turned):
+        unsure[at] = unsure[at, ::-1].copy()
+    return np.asarray((cells == 0) & (unsure | (grades > 0)).any(axis=0))
 
 
 def answers(results: Sequence[Mapping[str, Any]], turned: Sequence[bool]) -> tuple[Grades, Shares]:

@@ -13,11 +13,12 @@ from datamodules.base.pixels import Image, resize
 from datamodules.images.decoding import decode
 from datamodules.screens.device_rules import check_that_one_holds, read_rules, rules_of
 from datamodules.screens.grid import Grid, check_corners, rectify, split_cells
+from metrics.conformal import asks
 from station.device_grade import GradingError, device_grade
 from station.likeness import look_of
 from station.picture import FORMATS, draw_grades
 from storage.whole_file import replaced
-from tasks.grading import RunGrader, grader_of
+from tasks.grading import FileGrader, RunGrader, grader_of
 
 Corners = npt.NDArray[np.float64]
 
@@ -63,6 +64,9 @@ class PhotoGrader:
             check_that_one_holds(self.rules, self.labels, self.grid.cells)
         except DataError as error:
             raise GradingError(f"{network}: {error}") from None
+        said = self.grader.described.get("ask") if isinstance(self.grader, FileGrader) else None
+        self.promise: dict[str, Any] | None = said if said and said.get("threshold") is not None else None
+        """Whom to ask, where the file says so (`metrics.conformal.promise`)."""
         self.least_cell_px = self.grader.resolution / 2 if least_cell_px is None else least_cell_px
 
     def load(self) -> None:
@@ -79,8 +83,8 @@ class PhotoGrader:
             corners: x and y of four corners in pixels, clockwise from the start of the upper short side; None finds them.
 
         Returns:
-            The phone, and of it photo, file, outline (found or given), corners (4 × 2), cells (row, col, label, grade, probabilities, in the grid's
-            order), grade and reason (of the device by this photo), look (see `station.likeness`), seconds (outline, cells
+            The phone, and of it photo, file, outline (found or given), corners (4 × 2), cells (row, col, label, grade, ask, probabilities, in the
+            grid's order; ask: whether a person should look, None where the file does not say), grade and reason (of the device by this photo), look (see `station.likeness`), seconds (outline, cells
             and networks, from the read picture on).
 
         Raises GradingError, or OutlineError where no phone was found that can be trusted.
@@ -94,6 +98,7 @@ class PhotoGrader:
         cells = np.stack([resize(cell, (side, side)) for cell in split_cells(phone, self.grid)])
         grades, probabilities = self.grader.grade(cells)
         seconds = time.perf_counter() - began
+        unsure = asks(self.promise, grades, probabilities)
         names = [self.labels[grade] for grade in grades]
         verdict = device_grade(names, self.rules)
         found = {
@@ -103,6 +108,7 @@ class PhotoGrader:
             "corners": [[round(float(x), 1), round(float(y), 1)] for x, y in quad],
             "cells": [
                 {"row": at // self.grid.columns, "col": at % self.grid.columns, "label": names[at], "grade": int(grades[at]),
+                 "ask": bool(unsure[at]) if self.promise else None,
                  "probabilities": {name: round(float(share), 5)
                                    for name, share in zip(self.labels, probabilities[at], strict=True)}}
                 for at in range(self.grid.cells)

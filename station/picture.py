@@ -69,7 +69,7 @@ def draw_grades(photo: npt.NDArray[np.uint8], found: dict[str, Any], labels: lis
 
 
 def draw_thumbnail(phone: npt.NDArray[np.uint8], found: dict[str, Any], labels: list[str], grid: Grid) -> Image.Image:
-    """The straightened phone `(rows · cell_px, columns · cell_px, 3)`, small; cells that are not of the best grade are framed."""
+    """The straightened phone `(rows · cell_px, columns · cell_px, 3)`, small; cells that are not of the best grade are framed, those for a person marked."""
     size = grid.columns * THUMBNAIL_CELL, grid.rows * THUMBNAIL_CELL
     picture = Image.fromarray(resize(phone, size)).convert("RGBA")
     above = Image.new("RGBA", size)
@@ -82,6 +82,10 @@ def draw_thumbnail(phone: npt.NDArray[np.uint8], found: dict[str, Any], labels: 
             draw.rectangle(box, (*colour, 60), (*colour, 255), width=3)
         else:
             draw.rectangle(box, outline=(255, 255, 255, 50))
+        if cell["ask"]:
+            middle = (left + THUMBNAIL_CELL / 2, top + THUMBNAIL_CELL / 2)
+            font = ImageFont.load_default(36)
+            draw.text(middle, "?", (255, 255, 255, 255), font, anchor="mm", stroke_width=3, stroke_fill=(*INK, 220))
     return Image.alpha_composite(picture, above).convert("RGB")
 
 
@@ -91,7 +95,7 @@ def _draw_cell(draw: ImageDraw.ImageDraw, cell: dict[str, Any], outline: npt.NDA
     draw.polygon(points, fill=(*colour, 46 if cell["grade"] == 0 else 72))
     draw.line([*points, points[0]], fill=(255, 255, 255, 190), width=2)
     height = float(np.linalg.norm(outline[3] - outline[0]))
-    text = f"{cell['label']}\n{100 * max(cell['probabilities'].values()):.0f} %"
+    text = f"{cell['label']}{'?' if cell['ask'] else ''}\n{100 * max(cell['probabilities'].values()):.0f} %"
     font = ImageFont.load_default(max(10.0, min(height / 6, float(np.linalg.norm(outline[1] - outline[0])) / 8)))
     x, y = outline.mean(axis=0)
     draw.multiline_text(

@@ -21,6 +21,7 @@ class _Cell(BaseModel):
     col: int
     label: str
     grade: int
+    ask: bool | None
     probabilities: dict[str, float]
 
 

@@ -10,14 +10,15 @@ from station.joining import Device
 from storage.spreadsheet import harmless
 from storage.whole_file import replaced
 
-DEVICES = ("device", "grade", "reason", "photos", "confidence", "lowest", "agreement", "doubt")
+DEVICES = ("device", "grade", "reason", "photos", "confidence", "lowest", "agreement", "doubt", "ask")
 REFUSED = ("photo", "why")
 
 
 def write_devices(path: Path, devices: Sequence[Device]) -> None:
-    """A line for each device; numbers from 0 to 1, `agreement` empty where there is one photo."""
+    """A line for each device; numbers from 0 to 1, `agreement` empty where there is one photo, `ask` cells to look at."""
     rows = (
-        (one.name, one.grade, one.reason, len(one.photos), *map(_share, (one.confidence, one.lowest, one.agreement, one.doubt)))
+        (one.name, one.grade, one.reason, len(one.photos), *map(_share, (one.confidence, one.lowest, one.agreement, one.doubt)),
+         "" if one.asks is None else int(one.asks.sum()))
         for one in devices
     )  # fmt: skip
     _write(path, DEVICES, rows)
@@ -26,11 +27,12 @@ def write_devices(path: Path, devices: Sequence[Device]) -> None:
 def write_cells(
     path: Path, devices: Sequence[Device], results: Mapping[str, Mapping[str, Any]], labels: Sequence[str], grid: Grid
 ) -> None:
-    """A line for each cell of each photo: its own label and probabilities, and the label of the device's cell.
+    """A line for each cell of each photo: its own label and probabilities, the label of the device's cell, and for either
+    whether a person should look (1, 0, or empty where the file does not say).
 
     Row and column are the device's: of a photo that shows the phone the other way up (`turned`) they are turned with it.
     """
-    header = ("photo", "device", "turned", "row", "col", "label", "device_label", *(f"p_{one.replace(' ', '_')}" for one in labels))  # fmt: skip
+    header = ("photo", "device", "turned", "row", "col", "label", "device_label", "ask", "device_ask", *(f"p_{one.replace(' ', '_')}" for one in labels))  # fmt: skip
     _write(path, header, _cells(devices, results, labels, grid))
 
 
@@ -43,7 +45,9 @@ def _cells(
             for at, cell in enumerate(reversed(cells) if turned else cells):
                 where = divmod(at, grid.columns)
                 chances = cell["probabilities"].values()
-                yield photo, device.name, int(turned), *where, cell["label"], labels[device.grades[at]], *chances
+                told = [cell["ask"], None if device.asks is None else device.asks[at]]
+                asks = ("" if one is None else int(one) for one in told)
+                yield photo, device.name, int(turned), *where, cell["label"], labels[device.grades[at]], *asks, *chances
 
 
 def write_refused(path: Path, refused: Mapping[str, str]) -> None:

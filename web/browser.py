@@ -49,7 +49,7 @@ class OneFile:
             "sha256": hashlib.sha256(self.data).hexdigest(), "resolution": known["resolution"], "labels": known["labels"],
             "size": known.get("size") or [known["resolution"]] * 2, "figure": "", "share": True,
             "preprocessing": {"crop": "none", "grid": None}, "initial_weights": known.get("initial_weights", ""), "accuracy": None, "cells": 0,
-            "described": known, "timings": [], "scores": [], "left_by_gpu": left_to_cpu(self.data)["webgpu"],
+            "described": known, "ask": known.get("ask"), "timings": [], "scores": [], "left_by_gpu": left_to_cpu(self.data)["webgpu"],
         }  # fmt: skip
 
     @property

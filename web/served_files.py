@@ -97,6 +97,7 @@ class ServedFile:
             "rules": [rule.settings for rule in self.rules],
             "cells": _images(record),
             "described": entry.get("described", {}),
+            "ask": entry.get("ask"),
             "left_by_gpu": entry.get("left_to_cpu", {}).get("webgpu", {}),
             "timings": timings,
             "scores": entry.get("scores", []),

@@ -52,6 +52,10 @@ class Advice:
     """What trains the same on all data, where the point was trained over folds; else empty."""
     doubt: str
     """Why the file may be of no use: it is not better than its baseline, or that cannot be told; empty for most."""
+    runs: tuple[str, ...] = ()
+    """Folders within the sweep's that have it, the best first."""
+    kind: str = ""
+    """Of the file; empty for one from elsewhere."""
 
 
 def advise(sweep: Path, table: pd.DataFrame, files: pd.DataFrame, axes: list[str]) -> list[Advice]:
@@ -86,7 +90,8 @@ def advise(sweep: Path, table: pd.DataFrame, files: pd.DataFrame, axes: list[str
         path = f"{sound.iloc[0].run}.json" if foreign else f"{sound.iloc[0].run}/export/{point.file}.tflite"
         found.append(
             Advice(name=str(point["name"]), latency_ms=float(point.latency_ms), size_bytes=float(point.size_bytes),
-                   val=float(point[figure]), path=path, **known)
+                   val=float(point[figure]), path=path, runs=tuple(folder.name for folder in folders),
+                   kind="" if foreign else kind, **known)
         )  # fmt: skip
     cache.keep()
     return found

@@ -20,6 +20,7 @@ from sweeps.records import cross_results
 from sweeps.records.latency import delegate_words
 from sweeps.records.run_record import Status, read_record
 from sweeps.report import parallel
+from sweeps.report.asking import asking_of
 from sweeps.report.choices import choices_of
 from sweeps.report.curves import curves
 from sweeps.report.details import details_of
@@ -72,6 +73,7 @@ def gather(sweep: Path) -> dict[str, Any]:
         files = files[files.run.str.rpartition("/")[2].isin(judged.run)] if len(files) else files
     fronts = _fronts(files, axes)
     tables = beside(done, files) if len(done) else []
+    advice = [(device, advise(sweep, table, files, axes)) for device, table, *_ in fronts]
     folds = pooled(sweep, runs)
     folds = folds[folds.group == "all"].reset_index(drop=True) if len(folds) else folds
     return {
@@ -83,7 +85,8 @@ def gather(sweep: Path) -> dict[str, Any]:
         "starts": sorted(set(done.initial_weights)) if len(done) else [],
         "processors": sorted({*facts.processor} - {""}) if len(facts) else [],
         "fronts": fronts,
-        "advice": [(device, advise(sweep, table, files, axes)) for device, table, *_ in fronts],
+        "advice": advice,
+        "asking": asking_of(sweep, advice[0][1], metrics) if advice else None,
         "pooled": _pooled_rows(folds, axes, metrics),
         "pooled_count": len(folds),
         "pooled_seeds": pooled_seeds(folds, axes, metrics),

@@ -96,7 +96,7 @@ def test_export_commands_compose(command):
         if words[0] == "check":
             assert [word.partition("=")[0] for word in words[1:]] in (["run"], ["file"])
             return
-        if words[0] in ("score", "diff"):
+        if words[0] in ("score", "diff", "ask"):
             given = [word for word in words[1:] if "=" in word]
             assert compose(words[0], overrides=given)
             return

@@ -19,14 +19,19 @@ from PIL import Image
 from choices import read_choice
 from datamodules.base.errors import DataError
 from datamodules.images.decoding import decode, size_of
+from export.asking import with_promise
+from export.formats.tflite import TFLite
+from export.runtime import read_file
 from station import progress
 from station.device_grade import GradingError
 from station.devices import Listed, devices_of, grouped, pattern_of, read_devices
-from station.folder_grading import Order, grade_folder
+from station.folder_grading import Order, grade_folder, lines
 from sweeps.records.run_record import find_runs
+from tasks.grading import grader_of
 from tests.drawn import draw_screens
+from tests.export.made import converted
 from tests.trained import copy_of, grading
-from tests.warm import Warm, run_warm
+from tests.warm import HERE, Warm, run_warm
 
 RULES = read_choice("profile", "phone")["rules"]
 ODD = "fotos [alt]/größe =1.png"
@@ -166,6 +171,41 @@ def test_the_contact_sheet_shows_the_least_sure_first_and_its_pictures_are_there
         assert size_of(place / "graded" / "thumbnails" / f"{name}.jpg") == (216, 360)
     assert "http" not in page
     assert "6 refused" in page
+
+
+@pytest.fixture(scope="module")
+def sure(file):
+    """The bytes of a file that knows damage from none: the small network that comes along, with the metadata of cells of 64 px."""
+    by = grader_of(HERE / "zoo" / "mobilenet_0.25")
+    about = read_file(file)[1] | {"resolution": by.resolution, "size": list(by.size)}
+    return TFLite().finish(converted(by.module, by.resolution)[1], json.dumps(about).encode())
+
+
+def test_cells_that_a_file_is_not_sure_of_are_left_to_a_person(done, sure, tmp_path):
+    """By a threshold between its own probabilities: in tables and on the contact sheet; without one the columns are empty."""
+    shutil.copytree(done[0] / "new phones", tmp_path / "new phones", symlinks=True)
+    silent, asking = tmp_path / "silent.tflite", tmp_path / "asking.tflite"
+    silent.write_bytes(sure)
+    assert grade_folder(order(tmp_path, silent, least_cell_px=16)).promise is None
+    rows = table(tmp_path, "cells.csv")
+    assert {row["ask"] for row in rows} == {row["device_ask"] for row in rows} == {""}
+    assert "look at" not in (tmp_path / "graded" / "index.html").read_text()
+    shares = sorted(float(row["p_no_damage"]) for row in rows if row["label"] == "no damage")
+    middle = shares[len(shares) // 2] + 1e-5
+    asking.write_bytes(with_promise("asking.tflite", sure, {"most_missed": 0.2, "threshold": middle, "how": "split"}))
+    found = grade_folder(order(tmp_path, asking, least_cell_px=16))
+    rows = table(tmp_path, "cells.csv")
+    for row in rows:
+        assert row["ask"] == str(int(row["label"] == "no damage" and float(row["p_no_damage"]) <= middle))
+    assert len(shares) / 3 < sum(row["ask"] == "1" for row in rows) < len(shares)
+    devices = table(tmp_path, "devices.csv")
+    assert sum(int(row["ask"]) for row in devices) == found.to_look_at[0] > 0
+    page = (tmp_path / "graded" / "index.html").read_text()
+    assert "for a person to look at: at most 20 % of a damaged source" in page
+    shown = [int(part.split()[0]) for part in page.split('class="ask-line">')[1:]]
+    assert shown == sorted(shown, reverse=True)
+    assert sum(shown) == page.count('title="for a person to look at"') == found.to_look_at[0]
+    assert any("to look at (at most 20 %" in line for line in lines(found, tmp_path / "graded"))
 
 
 def test_what_is_graded_stays_and_what_changed_is_graded_again(done, file):

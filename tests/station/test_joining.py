@@ -24,12 +24,12 @@ RULES = [Rule("scrap", 2, ("broken",)), Rule("repair", 1, ("scratched", "broken"
 PHONE = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
 
 
-def result(name, grades, sure=0.8, phone=PHONE, outline="found"):
-    """What a photo's cells were given, each with the probability `sure`."""
+def result(name, grades, sure=0.8, phone=PHONE, outline="found", ask=None):
+    """What a photo's cells were given, each with the probability `sure`; `ask`: cells for a person, None where the file says nothing."""
     cells = [
-        {"grade": grade, "label": LABELS[grade],
+        {"ask": None if ask is None else at_cell in ask, "grade": grade, "label": LABELS[grade],
          "probabilities": {label: sure if at == grade else (1 - sure) / 2 for at, label in enumerate(LABELS)}}
-        for grade in grades
+        for at_cell, grade in enumerate(grades)
     ]  # fmt: skip
     return {"photo": name, "cells": cells, "look": look_of(phone, GRID), "outline": outline}
 
@@ -52,6 +52,21 @@ def test_a_grade_comes_with_the_cells_that_its_rule_holds_for():
         "repair", "scratched in 2 cells, broken in 1 cell"
     )
     assert device_grade(["whole"] * 4, RULES) == Verdict("sell", "whole in 4 cells")
+
+
+def test_a_cell_passes_for_a_device_where_it_passes_in_every_photo():
+    """Three photos, the third the other way up: cell 0 is accepted in all, 1 is not in one, 2 is damaged for one, 3 for most."""
+    photos = [
+        result("a", [0, 0, 0, 1], ask=[]),
+        result("b", [0, 0, 1, 1], ask=[1]),
+        result("c", [1, 0, 0, 0], phone=PHONE[::-1, ::-1], ask=[]),
+    ]
+    found = joined("A", photos, "half", RULES, LABELS, GRID)
+    assert found.turned == [False, False, True]
+    assert found.grades.tolist() == [0, 0, 0, 1]
+    assert found.asks.tolist() == [False, True, True, False]
+    silent = joined("A", [photos[0], result("b", [0, 0, 1, 1])], "half", RULES, LABELS, GRID)
+    assert silent.asks is None
 
 
 def test_one_rule_has_to_hold_for_every_phone():

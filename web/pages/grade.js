@@ -15,6 +15,8 @@ let [runner, finder, picture, corners, found, missing] = [null, null, null, null
 for (const file of files) at('file').append(element('option', { value: file.id, textContent: `${file.name} ${file.kind}` }));
 const fastest = files.findIndex((file) => file.advised);
 if (fastest > 0) at('file').selectedIndex = fastest;
+// Whether a file leaves a cell to a person: its best grade is not sure enough (`ask`, see metrics/conformal.py).
+const asksFor = (file, answer) => file.ask?.threshold != null && answer.grade === 0 && answer.probabilities[0] <= file.ask.threshold;
 const colourOf = (grade, count) => hue(grade / Math.max(count - 1, 1));
 
 let turn = 0;
@@ -83,7 +85,7 @@ async function gradeNow(wanted) {
     for (const pixels of cells) { if (!wanted()) return; answers.push(readGrades(await using.run(pixels))); }
     if (!wanted()) return;
     corners = quad.map((one) => [...one]);
-    found = { file: using.file, grid, looked, answers, grades: answers.map((one) => one.grade), corrected: new Set(), seconds: (performance.now() - began) / 1000 };
+    found = { file: using.file, grid, looked, answers, grades: answers.map((one) => one.grade), asks: answers.map((one) => asksFor(using.file, one)), corrected: new Set(), seconds: (performance.now() - began) / 1000 };
     say('');
   } catch (error) { if (wanted()) say(error.message, true); }
   if (wanted()) draw();
@@ -103,6 +105,9 @@ function draw() {
       const cell = svg('polygon', { class: 'cell', points: [[0, 0], [1, 0], [1, 1], [0, 1]].map(([x, y]) => place(column + x, row + y).join()).join(' '), fill: colourOf(one, found.file.labels.length), 'fill-opacity': 0.38, 'stroke-width': unit / 5 });
       cell.addEventListener('click', () => correct(number));
       overlay.append(cell);
+      if (!unsure(number)) return;
+      const [x, y] = place(column + 0.5, row + 0.5);
+      overlay.append(Object.assign(svg('text', { class: 'ask', x, y, 'font-size': 4 * unit, 'stroke-width': unit / 2.5 }), { textContent: '?' }));
     });
   }
   if (!corners) { tell(); return; }
@@ -123,6 +128,8 @@ function draw() {
   tell();
 }
 
+const unsure = (number) => found.asks[number] && !found.corrected.has(number);
+
 function tell() {
   at('result').hidden = !found;
   at('save').disabled = !found;
@@ -130,10 +137,13 @@ function tell() {
   const { labels } = found.file;
   at('device').textContent = found.file.rules.length ? deviceGrade(found.grades.map((one) => labels[one]), found.file.rules) : 'no rule knows these labels';
   at('seconds').textContent = `${found.grades.length} cells in ${found.seconds.toFixed(2)} s${found.looked ? ', outline included' : ''}, with ${found.file.name} ${found.file.kind}`;
+  const asked = found.grades.filter((_, number) => unsure(number)).length;
+  at('ask').hidden = !found.file.ask?.threshold;
+  at('ask').textContent = `${asked} of ${found.grades.length} cells to look at, marked with "?": so at most ${Math.round(1000 * (found.file.ask?.most_missed ?? 0)) / 10} % of a damaged phone's damage is expected to pass.`;
   at('cells').style.gridTemplateColumns = `repeat(${found.grid.columns}, 1fr)`;
   at('cells').replaceChildren(...found.grades.map((one, number) => {
     const share = found.corrected.has(number) ? 'corrected' : `${(100 * found.answers[number].probabilities[one]).toFixed(0)} %`;
-    const button = element('button', { className: 'plain' }, labels[one], element('small', { textContent: share }));
+    const button = element('button', { className: unsure(number) ? 'plain ask' : 'plain' }, `${labels[one]}${unsure(number) ? '?' : ''}`, element('small', { textContent: share }));
     button.style.background = colourOf(one, labels.length).replace(')', ' / .3)');
     button.addEventListener('click', () => correct(number));
     return button;
@@ -171,7 +181,7 @@ at('save').addEventListener('click', () => {
   const told = {
     photo: picture.name, file: `${found.file.run}/${found.file.kind}`,
     corners: corners.map((one) => one.map((value) => value / picture.scale)), // in pixels of the photo itself
-    cells: found.grades.map((one, number) => ({ row: Math.floor(number / found.grid.columns), col: number % found.grid.columns, label: labels[one], grade: one, corrected: found.corrected.has(number), probabilities: Object.fromEntries(labels.map((label, place) => [label, found.answers[number].probabilities[place]])) })),
+    cells: found.grades.map((one, number) => ({ row: Math.floor(number / found.grid.columns), col: number % found.grid.columns, label: labels[one], grade: one, ask: found.file.ask?.threshold == null ? null : unsure(number), corrected: found.corrected.has(number), probabilities: Object.fromEntries(labels.map((label, place) => [label, found.answers[number].probabilities[place]])) })),
     grade: at('device').textContent, seconds: found.seconds,
   };
   const link = element('a', { href: URL.createObjectURL(new Blob([JSON.stringify(told, null, 1)], { type: 'application/json' })), download: `${picture.name.replace(/\.\w+$/, '')}.json` });
