@@ -39,5 +39,9 @@ class GradeConfig:
     """Of several photos of a device: a cell's worst grade that half of them give at least, the worst of all, or the likeliest on average."""
     jobs: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Of a folder: processes that grade side by side; None: one for each core."""
+    reference: str | None = None
+    """Of a folder: an output of this command, against which camera and stock are held."""
+    false_alarms: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    """The chance that something is called changed against the reference where nothing has."""
     rules: Any = MISSING
     """How labels of cells become the grade of a device."""

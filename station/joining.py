@@ -56,6 +56,11 @@ class Device:
     """Mean over pairs of photos of the share of cells that both grade alike; None of one photo."""
     doubt: float
     """The chance of another grade, see `other_grade`."""
+    damage: float
+    """Mean over cells and photos of the expected grade, from 0 to 1."""
+    brightness: float
+    sharpness: float
+    """Means over the photos, see `station.drift`."""
 
 
 def joined(
@@ -83,6 +88,8 @@ def joined(
         float(sure.min()),
         float(np.mean(alike)) if alike else None,
         other_grade(shares.mean(axis=0), labels, rules, verdict.grade),
+        float((shares @ np.linspace(0, 1, len(labels))).mean()),
+        *(float(np.mean([one["shot"][name] for one in results])) for name in ("brightness", "sharpness")),
     )
 
 

@@ -10,14 +10,27 @@ from station.joining import Device
 from storage.spreadsheet import harmless
 from storage.whole_file import replaced
 
-DEVICES = ("device", "grade", "reason", "photos", "confidence", "lowest", "agreement", "doubt")
+DEVICES = (
+    "device",
+    "grade",
+    "reason",
+    "photos",
+    "confidence",
+    "lowest",
+    "agreement",
+    "doubt",
+    "damage",
+    "brightness",
+    "sharpness",
+)
 REFUSED = ("photo", "why")
 
 
 def write_devices(path: Path, devices: Sequence[Device]) -> None:
     """A line for each device; numbers from 0 to 1, `agreement` empty where there is one photo."""
     rows = (
-        (one.name, one.grade, one.reason, len(one.photos), *map(_share, (one.confidence, one.lowest, one.agreement, one.doubt)))
+        (one.name, one.grade, one.reason, len(one.photos), *map(_share, (one.confidence, one.lowest, one.agreement, one.doubt, one.damage,
+                                                                         one.brightness, one.sharpness)))
         for one in devices
     )  # fmt: skip
     _write(path, DEVICES, rows)
