@@ -27,7 +27,7 @@ INTERRUPTED = 130
 PATH_KEYS = frozenset(
     {
         "root", "cache", "folder", "environments", "runs", "data", "weights", "output", "json", "input", "run", "photo", "photos", "image",
-        "pair", "set", "against", "pareto_of", "teacher", "unlabelled", "devices", "picture",
+        "pair", "set", "against", "pareto_of", "teacher", "unlabelled", "devices", "picture", "reference",
     }
 )  # fmt: skip
 """Last parts of keys whose values are files or folders, which need not exist yet."""

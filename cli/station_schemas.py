@@ -41,3 +41,7 @@ class GradeConfig:
     """Of a folder: processes that grade side by side; None: one for each core."""
     datamodule: Any = None
     """Set by profile=, whose rules are followed in place of the network's own."""
+    reference: str | None = None
+    """Of a folder: an output of this command, against which camera and stock are held."""
+    false_alarms: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    """The chance that something is called changed against the reference where nothing has."""

@@ -17,7 +17,7 @@ from sweeps.analysis.recommendation import advised_kind, in_apps
 from sweeps.records.run_record import RecordError, exported_bytes, read_record
 
 OF_ONE = ("corners", "json", "picture")
-OF_A_FOLDER = ("output", "devices", "device_pattern", "jobs")
+OF_A_FOLDER = ("output", "devices", "device_pattern", "jobs", "reference")
 
 register()
 
@@ -90,7 +90,20 @@ def _grade_folder(cfg: DictConfig, file: Path) -> None:
     photos = Path(cfg.photos)
     output = Path(cfg.output) if cfg.output else Path("graded", photos.resolve().name)
     devices = Path(cfg.devices) if cfg.devices else None
-    order = Order(photos, output, file, rules, cfg.join, devices, cfg.device_pattern, cfg.least_cell_px, cfg.jobs)
+    reference = Path(cfg.reference) if cfg.reference else None
+    order = Order(
+        photos,
+        output,
+        file,
+        rules,
+        cfg.join,
+        devices,
+        cfg.device_pattern,
+        cfg.least_cell_px,
+        cfg.jobs,
+        reference,
+        cfg.false_alarms,
+    )
     done = grade_folder(order)
     if not done.devices:
         first, why = next(iter(sorted(done.refused.items())))

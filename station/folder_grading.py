@@ -1,7 +1,5 @@
 """A folder of photos → a grade for each device, tables, pictures and a contact sheet; stopped at any moment, it goes on."""
 
-import hashlib
-import json
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,23 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from cli.machine import cores
-from export.outline.find import where as outline_file
 from metrics.conformal import promise_words
 from station.contact_sheet import PICTURES, THUMBNAILS, write_contact_sheet
 from station.devices import Listed, devices_of, grouped, pattern_of, read_listed
+from station.drift import FALSE_ALARMS, Seen, compare
 from station.grading_processes import PhotoJob, Setup, graded
 from station.joining import Device, joined, pooled_agreement
 from station.output_folder import check_output, held
 from station.photo_files import PhotoFile, find_photos
 from station.photo_grader import PhotoGrader
 from station.progress import Progress
+from station.reference import lines_of, read_reference
 from station.results_log import ResultsLog
 from station.tables import write_cells, write_devices, write_refused
-from storage.whole_file import sha256_of
 from tasks.grading import RunGrader
-
-VERSION = 2
-"""Of what a photo is graded by; raised when the same network would say something else of the same photo."""
 
 Results = dict[str, dict[str, Any]]
 
@@ -45,6 +40,10 @@ class Order:
     least_cell_px: int | None = None
     jobs: int | None = None
     """Processes; None: one for each core."""
+    reference: Path | None = None
+    """An output folder of an earlier command, which the devices are held against."""
+    false_alarms: float = FALSE_ALARMS
+    """See `station.drift.compare`."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,9 @@ class Summary:
         counts = [int(one.asks.sum()) for one in self.devices if one.asks is not None]
         return sum(counts), sum(count > 0 for count in counts)
 
+    against_reference: tuple[str, ...] = ()
+    """What has changed, in words."""
+
 
 def grade_folder(order: Order) -> Summary:
     """Grades what is not graded yet, then writes everything anew from all results.
@@ -83,9 +85,15 @@ def grade_folder(order: Order) -> Summary:
         print(f"note: {note}", file=sys.stderr)
     check_output(order.output, files.base)
     by = PhotoGrader(order.network, order.rules, order.least_cell_px)
-    settings = {"network": str(order.network), "join": order.join, "rules": [rule.settings for rule in by.rules]}
+    earlier = [] if order.reference is None else read_reference(order.reference, by.digest)
+    settings = {
+        "network": str(order.network),
+        "join": order.join,
+        "rules": [rule.settings for rule in by.rules],
+        "by": by.digest,
+    }
     with held(order.output, files.base, settings):
-        log = ResultsLog(order.output / "results.jsonl", _digest(order, by), by.grid, by.labels)
+        log = ResultsLog(order.output / "results.jsonl", by.digest, by.grid, by.labels)
         results, new, seconds = _results(order, by, photos, listed, log)
         refused |= {name: one["refused"] for name, one in results.items() if "refused" in one}
         good = {name: one for name, one in results.items() if "refused" not in one}
@@ -93,7 +101,8 @@ def grade_folder(order: Order) -> Summary:
             joined(name, [good[one] for one in names], order.join, by.rules, by.labels, by.grid)
             for name, names in grouped({name: devices[name] for name in good}).items()
         ]
-        summary = Summary(found, refused, new, seconds, by.promise)
+        told = _against(order, earlier, found)
+        summary = Summary(found, refused, new, seconds, by.promise, tuple(told))
         _write(order, by, good, {one.name: one.drawn for one in photos}, summary)
     return summary
 
@@ -147,12 +156,11 @@ def _listed_but_not_there(listed: Listed, photos: Sequence[PhotoFile], refused: 
     return missing | {name: "marked unusable in photos.csv" for name in listed.unusable if name in there}
 
 
-def _digest(order: Order, by: PhotoGrader) -> str:
-    """16 hex digits over all that decides what is said of a photo, but for the photo."""
-    network = by.grader.checkpoint if isinstance(by.grader, RunGrader) else order.network
-    rules = [[rule.grade, rule.cells, *rule.of] for rule in by.rules]
-    parts = [VERSION, sha256_of(network), sha256_of(outline_file()), rules, by.least_cell_px]
-    return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()
+def _against(order: Order, earlier: Sequence[Seen], devices: Sequence[Device]) -> list[str]:
+    if order.reference is None:
+        return []
+    compared = compare(earlier, devices, order.false_alarms)
+    return lines_of(compared, order.reference, len(earlier), len(devices), order.false_alarms)
 
 
 def _write(order: Order, by: PhotoGrader, results: Results, drawn: Mapping[str, str], summary: Summary) -> None:
@@ -202,6 +210,7 @@ def lines(summary: Summary, output: Path) -> list[str]:
         found.append(f"{_count(len(summary.refused), 'photo')} refused: {output / 'refused.csv'}")
     return [
         *found,
+        *summary.against_reference,
         f"tables: {output / 'devices.csv'}, {output / 'cells.csv'}",
         f"contact sheet: {output / 'index.html'}",
     ]

@@ -59,6 +59,11 @@ class Device:
     """The chance of another grade, see `other_grade`."""
     asks: npt.NDArray[np.bool_] | None
     """Which of its cells a person should look at, `(cells,)`; None where the file does not say."""
+    damage: float
+    """Mean over cells and photos of the expected grade, from 0 to 1."""
+    brightness: float
+    sharpness: float
+    """Means over the photos, see `station.drift`."""
 
 
 def joined(
@@ -87,6 +92,8 @@ def joined(
         float(np.mean(alike)) if alike else None,
         other_grade(shares.mean(axis=0), labels, rules, verdict.grade),
         _asks(results, turned, grades, cells),
+        float((shares @ np.linspace(0, 1, len(labels))).mean()),
+        *(float(np.mean([one["shot"][name] for one in results])) for name in ("brightness", "sharpness")),
     )
 
 

@@ -1,7 +1,10 @@
 """A photo of a phone → its cells' grades → the grade that these give."""
 
+import hashlib
+import json
 import time
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,12 +16,17 @@ from datamodules.base.pixels import Image, resize
 from datamodules.images.decoding import decode
 from datamodules.screens.device_rules import check_that_one_holds, read_rules, rules_of
 from datamodules.screens.grid import Grid, check_corners, rectify, split_cells
+from export.outline.find import where as outline_file
 from metrics.conformal import asks
 from station.device_grade import GradingError, device_grade
+from station.drift import shot_of
 from station.likeness import look_of
 from station.picture import FORMATS, draw_grades
-from storage.whole_file import replaced
+from storage.whole_file import replaced, sha256_of
 from tasks.grading import FileGrader, RunGrader, grader_of
+
+VERSION = 3
+"""Of what a photo is graded by; raised when the same network would say something else of the same photo."""
 
 Corners = npt.NDArray[np.float64]
 
@@ -74,6 +82,18 @@ class PhotoGrader:
         if isinstance(self.grader, RunGrader):
             _ = self.grader.module
 
+    @property
+    def graded_by(self) -> Path:
+        """The file whose weights grade."""
+        return self.grader.checkpoint if isinstance(self.grader, RunGrader) else self.network
+
+    @cached_property
+    def digest(self) -> str:
+        """16 hex digits over all that decides what is said of a photo, but for the photo."""
+        rules = [[rule.grade, rule.cells, *rule.of] for rule in self.rules]
+        parts = [VERSION, sha256_of(self.graded_by), sha256_of(outline_file()), rules, self.least_cell_px]
+        return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()
+
     def grade(self, photo: str, pixels: Image, corners: Sequence[float] | None = None) -> Graded:
         """Grades every cell of a photo.
 
@@ -84,8 +104,8 @@ class PhotoGrader:
 
         Returns:
             The phone, and of it photo, file, outline (found or given), corners (4 × 2), cells (row, col, label, grade, ask, probabilities, in the
-            grid's order; ask: whether a person should look, None where the file does not say), grade and reason (of the device by this photo), look (see `station.likeness`), seconds (outline, cells
-            and networks, from the read picture on).
+            grid's order; ask: whether a person should look, None where the file does not say), grade and reason (of the device by this photo),
+            look (see `station.likeness`), shot (see `station.drift`), seconds (outline, cells and networks, from the read picture on).
 
         Raises GradingError, or OutlineError where no phone was found that can be trusted.
 
@@ -94,9 +114,7 @@ class PhotoGrader:
         quad = self._found(pixels) if corners is None else _given(corners, pixels.shape[1], pixels.shape[0])
         self._check_size(quad)
         phone = rectify(pixels, quad, self.grid)
-        side = self.grader.resolution
-        cells = np.stack([resize(cell, (side, side)) for cell in split_cells(phone, self.grid)])
-        grades, probabilities = self.grader.grade(cells)
+        grades, probabilities = self.answers(phone)
         seconds = time.perf_counter() - began
         unsure = asks(self.promise, grades, probabilities)
         names = [self.labels[grade] for grade in grades]
@@ -116,9 +134,16 @@ class PhotoGrader:
             "grade": verdict.grade,
             "reason": verdict.reason,
             "look": look_of(phone, self.grid),
+            "shot": shot_of(phone),
             "seconds": round(seconds, 4),
         }  # fmt: skip
         return Graded(found, phone)
+
+    def answers(self, phone: Image) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """A straightened phone → its cells' grades `(cells,)` and probabilities `(cells, K)`."""
+        side = self.grader.resolution
+        cells = np.stack([resize(cell, (side, side)) for cell in split_cells(phone, self.grid)])
+        return self.grader.grade(cells)
 
     def _found(self, picture: Image) -> Corners:
         from datamodules.screens.outline import from_upper_side

@@ -31,12 +31,18 @@ class _Made(BaseModel):
     by: str
 
 
+class _Shot(BaseModel):
+    brightness: float
+    sharpness: float
+
+
 class _Graded(BaseModel):
     photo: str
     corners: Annotated[list[Pair], Field(min_length=4, max_length=4)]
     cells: list[_Cell]
     grade: str
     look: str
+    shot: _Shot
     outline: str
     made_of: _Made
 

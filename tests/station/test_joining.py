@@ -13,6 +13,7 @@ from datamodules.screens.photo_folder import read_photo_folder
 from export.outline.find import find
 from station.device_grade import Verdict, device_grade, other_grade
 from station.devices import pattern_of
+from station.drift import shot_of
 from station.joining import JOINS, joined, pooled_agreement
 from station.likeness import CELL_PX, is_turned, look_from, look_of
 from tests.warm import HERE
@@ -31,7 +32,7 @@ def result(name, grades, sure=0.8, phone=PHONE, outline="found", ask=None):
          "probabilities": {label: sure if at == grade else (1 - sure) / 2 for at, label in enumerate(LABELS)}}
         for at_cell, grade in enumerate(grades)
     ]  # fmt: skip
-    return {"photo": name, "cells": cells, "look": look_of(phone, GRID), "outline": outline}
+    return {"photo": name, "cells": cells, "look": look_of(phone, GRID), "shot": shot_of(phone), "outline": outline}
 
 
 @pytest.mark.parametrize(("join", "cells"), [("half", [0, 1, 2, 1]), ("worst", [2, 2, 2, 1]), ("mean", [0, 0, 2, 1])])
