@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 
 need = @[ -n "$($(1))" ] || { echo "error: $(1) is missing: make $@ $(1)=$(2)" >&2; exit 2; }
 
-.PHONY: help setup setup-all demo annotate agreement doubtful import-labels import-masks import-numbers export-labels try export-tflite bench-phone phone arm zoo study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock docs bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-held-out study-unlabelled bench-leakage bench-stack bench-shackles bench-allocation bench-station clean
+.PHONY: help setup setup-all demo annotate agreement doubtful import-labels import-masks import-numbers export-labels collect try export-tflite bench-phone phone arm zoo study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock docs bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-held-out study-unlabelled bench-leakage bench-stack bench-shackles bench-allocation bench-station clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -83,6 +83,12 @@ import-numbers: setup ## DATA=<folder of images> FROM=<Label Studio's json or cs
 	$(call need,DATA,<folder of images>)
 	$(call need,FROM,<Label Studio json or csv or any csv>)
 	@$(PY) -m annotation import-numbers --data '$(DATA)' --from '$(FROM)' $(ARGS)
+
+collect: setup ## GRADED=<output of the station> DATA=<annotated folder> [CORRECTIONS=<file> MOST=]: photos to learn from
+	$(call need,GRADED,<output of python -m station grade>)
+	$(call need,DATA,<annotated folder>)
+	@$(PY) -m pipelines collect graded='"$(GRADED)"' data='"$(DATA)"' $(if $(CORRECTIONS),corrections='"$(CORRECTIONS)"') \
+	  $(if $(MOST),most=$(MOST))
 
 export-labels: setup ## DATA=<annotated folder> TO=<csv or COCO json>
 	$(call need,DATA,<annotated folder>)

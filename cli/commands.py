@@ -76,6 +76,15 @@ COMMANDS = {
         ("python -m pipelines cross folder=runs/wear_levels",),
         "CrossConfig",
     ),
+    "collect": Command(
+        "python -m pipelines collect",
+        "Takes photos from the station into an annotated folder: those that a person corrected, and those to look at first.",
+        (
+            "python -m pipelines collect graded=graded/new_phones data=my_phones",
+            "python -m pipelines collect graded=graded/new_phones data=my_phones corrections=corrections.json most=20",
+        ),
+        "CollectConfig",
+    ),
     "export": Command(
         "python -m export",
         "Makes phone files of a trained run, checks them against torch, scores and times them.",

@@ -45,3 +45,17 @@ class GradeConfig:
     """Of a folder: an output of this command, against which camera and stock are held."""
     false_alarms: Annotated[float, Field(gt=0, lt=1)] = 0.01
     """The chance that something is called changed against the reference where nothing has."""
+
+
+@dataclass
+class CollectConfig:
+    """What `python -m pipelines collect` reads."""
+
+    graded: str = MISSING
+    """An output folder of `python -m station grade photos=`."""
+    data: str = MISSING
+    """The annotated folder that photos and grades come into; it is made where there is none."""
+    corrections: Any = None
+    """A file, or a list of files, that the contact sheet has saved; None: corrections.json in the graded folder, if it is there."""
+    most: Annotated[int, Field(ge=0, le=100_000)] = 10
+    """Devices to look at first whose photos come to be graded, beside those that were corrected."""

@@ -1,4 +1,4 @@
-"""`python -m pipelines study|demo|quickstart|probe|cross`: several trainings, or several runs, in one command."""
+"""`python -m pipelines study|demo|quickstart|probe|cross|collect|retrain`: several trainings, or several runs, in one command."""
 
 import sys
 from importlib import import_module

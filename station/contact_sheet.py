@@ -29,6 +29,8 @@ def write_contact_sheet(
     labels: Sequence[str],
     grid: Grid,
     facts: Sequence[tuple[str, str]],
+    answers: Mapping[str, Sequence[int]],
+    by: str,
     promise: Mapping[str, Any] | None = None,
 ) -> None:
     """Writes the page; its pictures are beside it.
@@ -43,9 +45,12 @@ def write_contact_sheet(
         labels: of the cells, from best to worst.
         grid: of the cells.
         facts: what and how much, for the head of the page.
+        answers: photo → grades of its cells, row by row: what a person may correct.
+        by: digest of what graded, see `PhotoGrader.digest`.
         promise: by what cells are left to a person, see `metrics.conformal.promise`; such devices then come first.
 
     """
+    colours = [_hex(at, len(labels)) for at in range(len(labels))]
     counts = Counter(one.grade for one in devices)
     named = [grade for grade in dict.fromkeys(rule.grade for rule in rules) if counts[grade]]
     page = _environment().get_template("contact_sheet.html.j2").render(
@@ -56,7 +61,8 @@ def write_contact_sheet(
         grades=[(grade, counts[grade], _hex(_severity(grade, rules), 101)) for grade in named],
         colours={rule.grade: _hex(_severity(rule.grade, rules), 101) for rule in rules},
         labels=list(labels),
-        cell_colours=[_hex(at, len(labels)) for at in range(len(labels))],
+        cell_colours=colours,
+        told={"by": by, "title": title, "labels": list(labels), "colours": colours, "columns": grid.columns, "photos": dict(answers)},
         columns=grid.columns,
         facts=facts,
         asked={one.name: _asked(one) for one in devices},

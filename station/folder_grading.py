@@ -91,6 +91,9 @@ def grade_folder(order: Order) -> Summary:
         "join": order.join,
         "rules": [rule.settings for rule in by.rules],
         "by": by.digest,
+        "device": by.device,
+        "labels": by.labels,
+        "grid": vars(by.grid),
     }
     with held(order.output, files.base, settings):
         log = ResultsLog(order.output / "results.jsonl", by.digest, by.grid, by.labels)
@@ -178,8 +181,9 @@ def _write(order: Order, by: PhotoGrader, results: Results, drawn: Mapping[str, 
         facts.append(("agreement of photos", f"{100 * pooled[0]:.0f} %"))
     if summary.promise:
         facts.append(("cells to look at", f"{summary.to_look_at[0]:,}"))
+    answers = {name: [cell["grade"] for cell in one["cells"]] for name, one in results.items()}
     write_contact_sheet(output / "index.html", order.photos.resolve().name, summary.devices, drawn, summary.refused, by.rules,
-                        by.labels, by.grid, facts, summary.promise)  # fmt: skip
+                        by.labels, by.grid, facts, answers, by.digest, summary.promise)  # fmt: skip
 
 
 def _remove_strangers(output: Path, drawn: set[str]) -> None:

@@ -67,6 +67,7 @@ class PhotoGrader:
             raise GradingError(f"{network}: grades whole pictures, not the cells of a phone; predict.py uses it")
         self.grid = Grid(settings["columns"], settings["rows"], settings["cell_px"])
         self.labels = list(self.grader.labels)
+        self.device = str((self.grader.profile or {}).get("device", "phone"))
         try:
             self.rules = rules_of(self.grader.profile, self.labels) if rules is None else read_rules(rules, self.labels)
             check_that_one_holds(self.rules, self.labels, self.grid.cells)

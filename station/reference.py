@@ -10,7 +10,7 @@ from datamodules.base.errors import DataError
 from datamodules.base.tables import Kind, Table
 from station.drift import FIGURES, LEAST, Compared, Seen, said
 from station.output_folder import SETTINGS
-from storage.spreadsheet import harmless
+from storage.spreadsheet import as_written
 
 FIGURE = Kind(TypeAdapter(Annotated[float, BeforeValidator(float), Field(allow_inf_nan=False)]), "a number")
 
@@ -39,17 +39,14 @@ def read_reference(folder: Path, by: str) -> list[Seen]:
         )
     path = folder / "devices.csv"
     found = [
-        Seen(**{name: FIGURE.read(row, name, f"{path}, line {line}") for name in FIGURES}, grade=_plain(row["grade"]))
+        Seen(
+            **{name: FIGURE.read(row, name, f"{path}, line {line}") for name in FIGURES}, grade=as_written(row["grade"])
+        )
         for line, row in Table(path, (*FIGURES, "grade"))
     ]
     if len(found) < LEAST:
         raise DataError(f"{where}: holds {len(found)} devices; want {LEAST} at least")
     return found
-
-
-def _plain(text: str) -> str:
-    """What a table's text was before it was made harmless."""
-    return text[1:] if harmless(text[1:]) == text else text
 
 
 def lines_of(compared: list[Compared], reference: Path, was: int, now: int, false_alarms: float) -> list[str]:

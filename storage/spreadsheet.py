@@ -12,3 +12,8 @@ def harmless(value: object) -> object:
     except ValueError:
         return f"'{value}"
     return value
+
+
+def as_written(text: str) -> str:
+    """What a table's text was before it was made harmless."""
+    return text[1:] if harmless(text[1:]) == text else text
