@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 
 need = @[ -n "$($(1))" ] || { echo "error: $(1) is missing: make $@ $(1)=$(2)" >&2; exit 2; }
 
-.PHONY: help setup setup-all demo annotate agreement doubtful import-labels import-masks import-numbers export-labels collect try export-tflite bench-phone phone arm zoo study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock docs bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-held-out study-unlabelled bench-leakage bench-stack bench-shackles bench-allocation bench-station clean
+.PHONY: help setup setup-all demo annotate agreement doubtful import-labels import-masks import-numbers export-labels collect retrain try export-tflite bench-phone phone arm zoo study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock docs bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-held-out study-unlabelled bench-leakage bench-stack bench-shackles bench-allocation bench-station clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -89,6 +89,11 @@ collect: setup ## GRADED=<output of the station> DATA=<annotated folder> [CORREC
 	$(call need,DATA,<annotated folder>)
 	@$(PY) -m pipelines collect graded='"$(GRADED)"' data='"$(DATA)"' $(if $(CORRECTIONS),corrections='"$(CORRECTIONS)"') \
 	  $(if $(MOST),most=$(MOST))
+
+retrain: setup ## RUN=<run> DATA=<annotated folder>: its recipe on the labels that are there now, and what these changed
+	$(call need,RUN,<folder of a run>)
+	$(call need,DATA,<annotated folder>)
+	@$(PY) -m pipelines retrain run='"$(RUN)"' data='"$(DATA)"'
 
 export-labels: setup ## DATA=<annotated folder> TO=<csv or COCO json>
 	$(call need,DATA,<annotated folder>)

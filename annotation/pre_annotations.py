@@ -33,6 +33,14 @@ class Grader(Protocol):
         """Raw RGB `(B, S, S, 3)` → grades `(B,)` and probabilities `(B, K)`."""
 
 
+def network_name(path: Path) -> str:
+    """What a network is called in the log: the name of its run, and behind a slash that of its file."""
+    if path.suffix != ".tflite":
+        return path.resolve().name
+    inside = path.resolve().parent.name == "export"
+    return f"{path.resolve().parent.parent.name}/{path.stem}" if inside else path.name
+
+
 class Proposals:
     """A network's grades of the cells of photos, kept on disk.
 

@@ -76,6 +76,12 @@ COMMANDS = {
         ("python -m pipelines cross folder=runs/wear_levels",),
         "CrossConfig",
     ),
+    "retrain": Command(
+        "python -m pipelines retrain",
+        "Trains a run's recipe on an annotated folder that has more labels, and says what these changed.",
+        ("python -m pipelines retrain run=runs/first/<job> data=my_phones",),
+        "RetrainConfig",
+    ),
     "collect": Command(
         "python -m pipelines collect",
         "Takes photos from the station into an annotated folder: those that a person corrected, and those to look at first.",

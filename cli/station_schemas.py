@@ -1,6 +1,6 @@
 """What the station's commands read, with types, as command_schemas.py has those of the others."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from omegaconf import MISSING
@@ -59,3 +59,19 @@ class CollectConfig:
     """A file, or a list of files, that the contact sheet has saved; None: corrections.json in the graded folder, if it is there."""
     most: Annotated[int, Field(ge=0, le=100_000)] = 10
     """Devices to look at first whose photos come to be graded, beside those that were corrected."""
+
+
+@dataclass
+class RetrainConfig:
+    """What `python -m pipelines retrain` reads."""
+
+    run: str = MISSING
+    """The folder of a run on photos of phones: its recipe is trained again, and what it said is compared."""
+    data: str = MISSING
+    """The annotated folder as it is now."""
+    sweep_name: str | None = None
+    """Folder under paths.runs; None: the run's own with a mark of the labels behind it."""
+    common: list[str] = field(default_factory=list)
+    """More overrides of every training."""
+    paths: Any = MISSING
+    """Folders: paths.runs, paths.data, paths.weights, paths.cache."""

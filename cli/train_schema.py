@@ -152,6 +152,7 @@ def register() -> None:
     store.store(name="web_schema", node=command_schemas.WebConfig)
     store.store(name="annotate_schema", node=command_schemas.AnnotateConfig)
     store.store(name="grade_schema", node=station_schemas.GradeConfig)
+    store.store(name="retrain_schema", node=station_schemas.RetrainConfig)
     store.store(name="collect_schema", node=station_schemas.CollectConfig)
     store.store(name="study_schema", node=command_schemas.StudyConfig)
     store.store(name="demo_schema", node=command_schemas.DemoConfig)

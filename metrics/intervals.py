@@ -69,7 +69,9 @@ def _of_few(
             found[name] = exact_interval(value, sources)
         else:
             chosen = resampled_sources(source_ids, FEW_REPEATS, seed)
-            found[name] = _student(value, float(np.nanstd([figure(labels[at], grades[at]) for at in chosen])), sources)
+            found[name] = student_interval(
+                value, float(np.nanstd([figure(labels[at], grades[at]) for at in chosen])), sources
+            )
     return found
 
 
@@ -84,14 +86,25 @@ def exact_interval(share: float, count: int) -> tuple[float, float]:
     return low, 1.0 if right == count else float(betaincinv(right + 1, count - right, 0.975))
 
 
-def _student(value: float, spread: float, sources: int) -> tuple[float, float]:
-    """From the standard deviation of draws of so many sources; with one there is no spread to go by."""
+def student_interval(value: float, spread: float, sources: int) -> tuple[float, float]:
+    """95 % interval around a value, from the standard deviation of draws of so many sources; NaN, NaN of one, which has no spread."""
     if sources < 2:
         return float("nan"), float("nan")
     from scipy.special import stdtrit
 
     half = spread * np.sqrt(sources / (sources - 1)) * stdtrit(sources - 1, 0.975)
     return float(value - half), float(value + half)
+
+
+def drawn_interval(draws: npt.NDArray[np.float64], value: float, sources: int) -> tuple[float, float]:
+    """95 % interval of a difference, from its draws over resampled sources: percentiles, of few sources Student's; NaN, NaN of one."""
+    known = draws[np.isfinite(draws)]
+    if not len(known):
+        return float("nan"), float("nan")
+    if sources < FEW_SOURCES:
+        return student_interval(value, float(known.std()), sources)
+    low, high = np.percentile(known, [2.5, 97.5])
+    return float(low), float(high)
 
 
 def resampled_sources(source_ids: npt.NDArray[np.str_], repeats: int, seed: int = 0) -> Iterator[npt.NDArray[np.intp]]:

@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 
 from annotation.log import Statement
 from annotation.photos import PhotoFile, Photos
+from annotation.pre_annotations import network_name
 from annotation.profile import Device
 from annotation.state import IMPORTED, plain_number
 from annotation.store import Book
@@ -155,7 +156,7 @@ def _said(made: Corrections, one: CorrectedPhoto, graded: GradedFolder, name: st
     labels, before = graded.settings.labels, cells_of(graded.results[one.photo])
     now = {(cell.row, cell.col): cell.label for cell in one.cells}
     cells = before if one.confirmed else now
-    network = Path(graded.settings.network).name
+    network = network_name(Path(graded.settings.network))
     said = []
     for cell in cells:
         proposed = f"{labels.index(before[cell])} {network}"

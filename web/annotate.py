@@ -16,7 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from annotation.photos import Photos
-from annotation.pre_annotations import Proposals
+from annotation.pre_annotations import Proposals, network_name
 from annotation.profile import device_of
 from annotation.store import Book
 from choices import CONF
@@ -87,7 +87,7 @@ def proposals_of(cfg: DictConfig, book: Book) -> Proposals | None:
     grader = grader_of(run, cfg.checkpoint)
     file = run if run.suffix == ".tflite" else checkpoint_file(run, read_record(run), cfg.checkpoint)
     mark = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
-    return Proposals(grader, run.name, mark, Path(cfg.paths.cache), book.class_names, book.grid, doubt_of(run))
+    return Proposals(grader, network_name(run), mark, Path(cfg.paths.cache), book.class_names, book.grid, doubt_of(run))
 
 
 def propose_all(desk: "AnnotationSession") -> None:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from metrics.grading import GradingMetrics
+from metrics.intervals import drawn_interval
 from metrics.resampling import drawn_figures, source_counts
 from sweeps.tables.console import print_fitting
 
@@ -55,10 +56,8 @@ def compared(rows: pd.DataFrame, *, ordered: bool) -> list[Difference]:
             old, new = (float(figure(labels, one)) for one in answers)
             if np.isnan(old):
                 continue
-            change = after[name] - before[name]
-            known = change[~np.isnan(change)]
-            low, high = np.percentile(known, [2.5, 97.5]) if draws.shape[1] > 1 and len(known) else (np.nan, np.nan)
-            found.append(Difference(str(part), name, old, new, float(low), float(high)))
+            low, high = drawn_interval(after[name] - before[name], new - old, draws.shape[1])
+            found.append(Difference(str(part), name, old, new, low, high))
     return found
 
 

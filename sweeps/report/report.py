@@ -16,7 +16,7 @@ from metrics.lookup import metrics_of_frame
 from storage.whole_file import write_whole
 from sweeps.analysis.pareto import points
 from sweeps.analysis.recommendation import advise
-from sweeps.records import cross_results
+from sweeps.records import cross_results, retraining
 from sweeps.records.latency import delegate_words
 from sweeps.records.run_record import Status, read_record
 from sweeps.report import parallel
@@ -97,6 +97,7 @@ def gather(sweep: Path) -> dict[str, Any]:
         **repeats_of(runs, axes, metrics),
         **inside_of(sweep, done, axes),
         "crosses": _crosses(sweep),
+        "retraining": _retraining(sweep),
         **choices_of(done, axes, metrics),
         **curves(sweep, facts, done, axes, metrics),
         "details": details_of(sweep, done, axes, metrics),
@@ -131,6 +132,15 @@ def _crosses(sweep: Path) -> list[dict[str, Any]]:
     except cross_results.CrossError as error:
         print(f"left out of the report: {error}", file=sys.stderr)
         return []
+
+
+def _retraining(sweep: Path) -> "retraining.Retraining | None":
+    """What new labels have changed; a file that cannot be read is named, and the report goes on without it."""
+    try:
+        return retraining.read(sweep)
+    except ValueError as error:
+        print(f"left out of the report: {error}", file=sys.stderr)
+        return None
 
 
 def _data(sweep: Path, runs: pd.DataFrame, facts: pd.DataFrame) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from metrics.against_baseline import TABLE_COLUMNS, beside_baseline, table_columns
 from metrics.base import TaskMetrics
+from metrics.intervals import drawn_interval
 from metrics.lookup import metrics_of, metrics_of_frame
 from sweeps.records.answers import AnswersError, read_answers, say_left_out
 from sweeps.records.latency import device_words, timing_columns
@@ -191,11 +192,14 @@ def paired_interval(
     source_ids: npt.NDArray[np.str_],
     repeats: int = 2000,
 ) -> tuple[float, float]:
-    """95 % interval of mean(before) less mean(after), in points, over resampled sources; all arrays `(N,)`."""
+    """95 % interval of mean(before) less mean(after), in points, over resampled sources; all arrays `(N,)`.
+
+    Of few sources it is Student's, see `metrics.intervals`; of one there is none.
+    """
     rng = np.random.default_rng(0)
     _, source = np.unique(source_ids, return_inverse=True)
     lost = np.bincount(source, weights=before - after)
     counts = np.bincount(source)
     drawn = rng.integers(len(counts), size=(repeats, len(counts)))
-    low, high = np.percentile(100 * lost[drawn].sum(axis=1) / counts[drawn].sum(axis=1), [2.5, 97.5])
-    return float(low), float(high)
+    draws = 100 * lost[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    return drawn_interval(draws, 100 * float((before - after).mean()), len(counts))
