@@ -39,5 +39,7 @@ class GradeConfig:
     """Of several photos of a device: a cell's worst grade that half of them give at least, the worst of all, or the likeliest on average."""
     jobs: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Of a folder: processes that grade side by side; None: one for each core."""
+    cost: Any = None
+    """What a wrong grade costs: rows of true grades, or {missed_damage: 10, false_alarm: 1}; each cell then gets the grade of least cost."""
     rules: Any = MISSING
     """How labels of cells become the grade of a device."""

@@ -12,6 +12,7 @@ from datamodules.base.pixels import Image, resize
 from datamodules.images.decoding import decode
 from datamodules.screens.grid import Grid, check_corners, rectify, split_cells
 from metrics.conformal import asks
+from metrics.cost import Cost, least_cost
 from station.device_grade import GradingError, check_that_one_holds, device_grade, read_rules
 from station.likeness import look_of
 from station.picture import FORMATS, draw_grades
@@ -38,13 +39,20 @@ class PhotoGrader:
         rules: see conf/rules.
         least_cell_px: a phone whose cells are smaller in the photo is refused; None: half of what the network looks at.
         threads: that the networks compute with.
+        cost: of wrong grades, as `metrics.cost.Cost.read` takes it; a cell then gets the grade of least expected cost in place of the
+            network's own. None: its own.
 
-    Raises GradingError, or what `tasks.grading.grader_of` raises.
+    Raises CostError, GradingError, or what `tasks.grading.grader_of` raises.
 
     """
 
     def __init__(
-        self, network: Path, rules: Sequence[Mapping[str, Any]], least_cell_px: int | None = None, threads: int = 2
+        self,
+        network: Path,
+        rules: Sequence[Mapping[str, Any]],
+        least_cell_px: int | None = None,
+        threads: int = 2,
+        cost: Any = None,
     ) -> None:
         self.network, self.threads = network, threads
         self.grader = grader_of(network, threads=threads)
@@ -54,6 +62,7 @@ class PhotoGrader:
         self.grid = Grid(settings["columns"], settings["rows"], settings["cell_px"])
         self.labels = list(self.grader.labels)
         self.rules = read_rules(rules, self.labels)
+        self.cost = None if cost is None else Cost.read(cost).matrix(len(self.labels))
         said = self.grader.described.get("ask") if isinstance(self.grader, FileGrader) else None
         self.promise: dict[str, Any] | None = said if said and said.get("threshold") is not None else None
         """Whom to ask, where the file says so (`metrics.conformal.promise`)."""
@@ -77,8 +86,8 @@ class PhotoGrader:
             corners: x and y of four corners in pixels, clockwise from the start of the upper short side; None finds them.
 
         Returns:
-            The phone, and of it photo, file, outline (found or given), corners (4 × 2), cells (row, col, label, grade, ask, probabilities, in the
-            grid's order; ask: whether a person should look, None where the file does not say), grade and reason (of the device by this photo), look (see `station.likeness`), seconds (outline, cells
+            The phone, and of it photo, file, outline (found or given), corners (4 × 2), cells (row, col, label, grade, ask, own_grade, probabilities, in
+            the grid's order; own_grade is the network's, whatever a mistake costs; ask: whether a person should look, None where the file does not say), grade and reason (of the device by this photo), look (see `station.likeness`), seconds (outline, cells
             and networks, from the read picture on).
 
         Raises GradingError, or OutlineError where no phone was found that can be trusted.
@@ -92,7 +101,10 @@ class PhotoGrader:
         cells = np.stack([resize(cell, (side, side)) for cell in split_cells(phone, self.grid)])
         grades, probabilities = self.grader.grade(cells)
         seconds = time.perf_counter() - began
-        unsure = asks(self.promise, grades, probabilities)
+        unsure, own = asks(self.promise, grades, probabilities), grades
+        if self.cost is not None:
+            grades = least_cost(probabilities, self.cost)
+            unsure = (grades == 0) & (unsure | (own > 0))  # what the promise is of passes by the network's own grades
         names = [self.labels[grade] for grade in grades]
         verdict = device_grade(names, self.rules)
         found = {
@@ -102,7 +114,7 @@ class PhotoGrader:
             "corners": [[round(float(x), 1), round(float(y), 1)] for x, y in quad],
             "cells": [
                 {"row": at // self.grid.columns, "col": at % self.grid.columns, "label": names[at], "grade": int(grades[at]),
-                 "ask": bool(unsure[at]) if self.promise else None,
+                 "ask": bool(unsure[at]) if self.promise else None, "own_grade": int(own[at]),
                  "probabilities": {name: round(float(share), 5)
                                    for name, share in zip(self.labels, probabilities[at], strict=True)}}
                 for at in range(self.grid.cells)
@@ -137,18 +149,19 @@ def grade_photo(
     corners: Sequence[float] | None = None,
     picture: Path | None = None,
     least_cell_px: int | None = None,
+    cost: Any = None,
 ) -> dict[str, Any]:
     """`PhotoGrader.grade` for one image file; its pixels are read first, and the network is loaded.
 
     Args:
         photo: an image file.
-        network, rules, corners, least_cell_px: see `PhotoGrader`.
+        network, rules, corners, least_cell_px, cost: see `PhotoGrader`.
         picture: a file for the photo with its cells coloured, see `station.picture`.
 
     Raises DataError and FileError as well.
 
     """
-    by = PhotoGrader(network, rules, least_cell_px)
+    by = PhotoGrader(network, rules, least_cell_px, cost=cost)
     if picture is not None and picture.suffix.lower() not in FORMATS:
         raise GradingError(f"picture={picture}: want a name that ends in {' or '.join(FORMATS)}")
     by.load()
