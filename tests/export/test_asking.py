@@ -7,12 +7,15 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from omegaconf import OmegaConf
 
 from export.app_metadata import output_names
 from export.asking import ask_of_run, with_promise
 from export.flatbuffer import unpack
 from export.formats.onnx import ONNX
 from export.formats.tflite import TFLite
+from export.latency.selection import keep
+from export.run import export_within
 from export.runtime import read_file
 from metrics.conformal import Answers
 from sweeps.records.run_record import RecordError, exported_bytes, find_runs, read_record
@@ -20,6 +23,7 @@ from tasks.grading_files import GradeModel
 from tests.commands.test_export import export
 from tests.export.made import pictures
 from tests.trained import copy_of, grading
+from tests.warm import run_warm
 
 
 @pytest.fixture
@@ -96,3 +100,31 @@ def test_an_export_says_it_at_once(run, tmp_path_factory):
     before = (run / "export" / "float32.tflite").read_bytes()
     ask_of_run(run, 0.4, ["float32"])
     assert (run / "export" / "float32.tflite").read_bytes() == before
+    assert len(read_record(run)["exports"]["float32"]["latency"]) == 1
+    keep(run, "float32", [{"device": "a phone", "threads": 1, "latency_ms_p50": 1.0, "latency_ms_p90": 1.0}])
+    export(
+        *words, check=0
+    )  # a file that is made again promises what it did, and stays the file that the phone has timed
+    assert (run / "export" / "float32.tflite").read_bytes() == before
+    assert "a phone" in [one["device"] for one in read_record(run)["exports"]["float32"]["latency"]]
+
+
+def test_a_job_that_is_done_says_it_where_it_is_asked_later(run):
+    cfg = OmegaConf.create(
+        {"export": {"checkpoint": "shipped", "most_missed": 0.4}, "format": {"tflite": {"_target_": "export.formats.tflite.TFLite"}},
+         "quantization": {kind: {} for kind in ("float32", "int8")}, "overwrite": False}
+    )  # fmt: skip
+    export_within(run, cfg)
+    assert {entry["ask"]["most_missed"] for entry in read_record(run)["exports"].values()} == {0.4}
+    before = (run / "record.json").read_bytes()
+    export_within(run, cfg)
+    assert (run / "record.json").read_bytes() == before
+
+
+def test_a_training_refuses_it_where_nothing_is_a_missed_damage():
+    words = ["task=segmentation", "datamodule=neu_seg", "datamodule.root=nowhere", "export.most_missed=0.1"]
+    done = run_warm("train.py", *words)
+    assert done.stderr.startswith(
+        "error: export.most_missed=0.1: task=segmentation has no classes from best to worst here"
+    )
+    assert done.stderr.count("\n") == 1
