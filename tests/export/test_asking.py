@@ -10,7 +10,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from export.app_metadata import output_names
-from export.asking import ask_of_run, with_promise
+from export.asking import ask_of_run, promise_of, with_promise
 from export.flatbuffer import unpack
 from export.formats.onnx import ONNX
 from export.formats.tflite import TFLite
@@ -22,6 +22,8 @@ from sweeps.records.run_record import RecordError, exported_bytes, find_runs, re
 from tasks.grading_files import GradeModel
 from tests.commands.test_export import export
 from tests.export.made import pictures
+from tests.metrics.test_conformal import drawn as phones
+from tests.sweeps.made import add_run
 from tests.trained import copy_of, grading
 from tests.warm import run_warm
 
@@ -128,3 +130,26 @@ def test_a_training_refuses_it_where_nothing_is_a_missed_damage():
         "error: export.most_missed=0.1: task=segmentation has no classes from best to worst here"
     )
     assert done.stderr.count("\n") == 1
+
+
+def test_of_all_data_the_folds_say_it(tmp_path):
+    """Each phone by the file of the fold that had not seen it; where one of them has no such file by the networks."""
+    answers, runs = phones(np.random.default_rng(1), 30), []
+    for fold in (0, 1):
+        run = add_run(tmp_path / "folds", 0.7, fold=fold, files=("float32", "int8") if fold else ("float32",))
+        own = answers.among(np.isin(answers.source_ids, [f"phone{at}" for at in range(fold, 30, 2)]))
+        rows = pd.DataFrame({"sample": [f"{fold} {at}" for at in range(len(own.labels))], "source_id": own.source_ids, "group": "", "part": "val",
+                             "label": own.labels, "grade": own.grades,
+                             "probabilities": [[one or 0.2, 1 - (one or 0.2)] for one in own.scores]})  # fmt: skip
+        (run / "export").mkdir()
+        by_file = rows.assign(file="float32", checkpoint="last")
+        by_file.to_parquet(run / "export" / "predictions.parquet")
+        rows.assign(checkpoint="last").to_parquet(run / "predictions.parquet")
+        runs.append(f"folds/{run.name}")
+    record = read_record(tmp_path / runs[0]) | {"whole_fit": {"folds": runs}}
+    said = promise_of(tmp_path / "whole" / "job", record, 0.2, "last")
+    nothing = pd.DataFrame()
+    found = said("float32", nothing)
+    assert found["how"] == "cross-conformal over 2 folds' float32 files"
+    assert (found["sources"], found["threshold"]) == (30, answers.threshold(0.2))
+    assert said("int8", nothing)["how"] == "cross-conformal over 2 folds' networks"
