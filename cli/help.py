@@ -28,7 +28,7 @@ def help_page(config: str) -> str:
     groups, body = defaults_of(config)
     settings = settings_of(command.schema)
     axes = [one for one in settings if one.key in groups]
-    own = [one for one in settings if one.type != "Any" and one.type not in classes()]
+    own = [one for one in settings if (one.type != "Any" or one.key not in groups) and one.type not in classes()]
     parts = [_opening(command)]
     if command.schema == "TrainConfig":
         parts.append(_axes(config, axes, groups))

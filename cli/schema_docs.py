@@ -25,7 +25,7 @@ class Setting:
     key: str
     """As it is typed, `trainer.max_epochs`."""
     type: str
-    """As the source has it; Any for a group."""
+    """As the source has it; Any for a group, or for a list or a dict."""
     default: Any
     """REQUIRED where there is none."""
     meaning: str
@@ -37,6 +37,7 @@ class Setting:
     def kind(self) -> str:
         """Type and range as a help page has them."""
         name, _, rest = self.type.partition(" | ")
+        name = "a list or a dict" if name == "Any" else name
         words = self.limits if name == "str" and self.limits else name + self.limits
         return f"{words} or {rest.replace('None', 'null')}" if rest else words
 

@@ -41,6 +41,8 @@ class GradeConfig:
     """Of a folder: processes that grade side by side; None: one for each core."""
     datamodule: Any = None
     """Set by profile=, whose rules are followed in place of the network's own."""
+    cost: Any = None
+    """What a wrong grade costs: rows of true grades, or {missed_damage: 10, false_alarm: 1}; each cell then gets the grade of least cost."""
     reference: str | None = None
     """Of a folder: an output of this command, against which camera and stock are held."""
     false_alarms: Annotated[float, Field(gt=0, lt=1)] = 0.01

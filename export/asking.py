@@ -25,6 +25,12 @@ Promise = Callable[[str, pd.DataFrame], dict[str, Any]]
 """A kind of file and its answers to the evaluated parts → what is said under ASK."""
 
 
+def share_of(record: Record, wanted: float | None) -> float | None:
+    """What may be missed by files that are made now: as wanted, else as the run's files promise already; None where they do not."""
+    said = [entry[ASK]["most_missed"] for entry in record.get("exports", {}).values() if ASK in entry]
+    return wanted if wanted is not None else min(said, default=None)
+
+
 def promise_of(folder: Path, record: Record, most_missed: float, checkpoint: str) -> Promise:
     """How the files of a run say whom to ask.
 

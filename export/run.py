@@ -79,11 +79,11 @@ def export_run(folder: Path, cfg: DictConfig, *, root: str | None = None, cache:
         def promise(kind: str) -> Record:
             return expected_of_file(methods, kind) | members
 
-    from export.asking import promise_of
+    from export.asking import promise_of, share_of
     from export.pipeline import Export
     from training.build import build_data
 
-    task, most_missed = task_of_record(record), cfg.export.get("most_missed")
+    task, most_missed = task_of_record(record), share_of(record, cfg.export.get("most_missed"))
     ask = None if most_missed is None else promise_of(folder, record, most_missed, checkpoint.stem)
     export = Export(
         folder, load_run(record, checkpoint), record, samples, checkpoint.stem,
@@ -120,7 +120,14 @@ def export_within(folder: Path, cfg: DictConfig) -> None:
     made = record.get("exports", {}) | record.get("unscored_files", {})
     there = {name for name, entry in made.items() if entry.get("checkpoint") == checkpoint and _is_whole(folder, name)}
     missing = {kind: form for kind, form in kinds_of(cfg).items() if cfg.overwrite or kind not in there}
+    share = cfg.export.get("most_missed")
     if not missing:
+        if share is not None and any(
+            made[kind].get("ask", {}).get("most_missed") != share for kind in record["exports"]
+        ):
+            from export.asking import ask_of_run
+
+            ask_of_run(folder, share)
         return
     wanted = OmegaConf.create({name: cfg[name] for name in ("export", "latency", "check", "paths")})
     wanted.format = OmegaConf.masked_copy(cfg.format, list(set(missing.values())))

@@ -97,6 +97,19 @@ class TaskMetrics(ABC):
         """`figures`, less those that want ordered classes where there are none."""
         return dict(self.figures)
 
+    @property
+    def mark(self) -> str:
+        """What figures depend on beside the answers: what is kept of others is worked out anew."""
+        return ""
+
+    def derived(self, figures: Mapping[str, Any]) -> dict[str, float]:
+        """Figures that a record does not have and that follow from those that it has, with their part."""
+        return {}
+
+    def derived_constant(self, figures: Mapping[str, Any], value: Any) -> dict[str, float]:
+        """The same of the constant answer; `value` as a record's baseline has it."""
+        return {}
+
     def title(self, name: str) -> str:
         """How a figure is written, its part left out."""
         short = name.rpartition("/")[2]

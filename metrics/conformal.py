@@ -146,9 +146,9 @@ def promise_text(found: Mapping[str, Any]) -> str:
     )
 
 
-def promise_words(found: Mapping[str, Any]) -> str:
-    """What a threshold promises, as part of a line."""
-    return f"at most {100 * found['most_missed']:g} % of a damaged source's damage is expected to pass"
+def promise_words(found: Mapping[str, Any], source: str = "source") -> str:
+    """What a threshold promises, as part of a line; `source`: what sources are called."""
+    return f"at most {100 * found['most_missed']:g} % of a damaged {source}'s damage is expected to pass"
 
 
 def asks(found: Mapping[str, Any] | None, grades: npt.NDArray[np.int64], probabilities: Any) -> npt.NDArray[np.bool_]:

@@ -139,7 +139,7 @@ class GradingMetrics(TaskMetrics):
     asks = True
     unread = frozenset({"probabilities"})
     titles: ClassVar[Mapping[str, str]] = {"macro_f1": "macro F1", "off_by_one": "off by one", "f_measure": "F-measure"}
-    columns = (
+    columns: ClassVar[tuple[str, ...]] = (
         "val/macro_f1",
         "val/accuracy",
         "val/off_by_one",
@@ -148,9 +148,9 @@ class GradingMetrics(TaskMetrics):
         "test/accuracy",
         "test/missed_damage",
     )
-    headlines = ("macro_f1", "accuracy")
-    file_columns = ("macro_f1", "accuracy", "missed_damage")
-    compared = ("val/macro_f1", "val/accuracy")
+    headlines: ClassVar[tuple[str, ...]] = ("macro_f1", "accuracy")
+    file_columns: ClassVar[tuple[str, ...]] = ("macro_f1", "accuracy", "missed_damage")
+    compared: ClassVar[tuple[str, ...]] = ("val/macro_f1", "val/accuracy")
     repeated = ("accuracy", "macro_precision", "macro_recall", "f_measure")
     crossed = ("accuracy", "macro_f1")
     errors = frozenset({"missed_damage"})
@@ -158,7 +158,7 @@ class GradingMetrics(TaskMetrics):
     curve = "accuracy"
     answers = "grades"
     constant_answer = "majority baseline"
-    beyond_baseline = ("accuracy", "macro_f1")
+    beyond_baseline: ClassVar[tuple[str, ...]] = ("accuracy", "macro_f1")
     drop_figure = "accuracy"
     drop_unit = "points of accuracy lost"
     figures: ClassVar[Mapping[str, Figure]] = {
@@ -167,7 +167,7 @@ class GradingMetrics(TaskMetrics):
         "macro_f1": CountedFigure(macro_f1, _macro_f1s),
         "missed_damage": CountedFigure(missed_damage, _missed_damages),
     }
-    pooled_files = ("accuracy", "macro_f1", "missed_damage")
+    pooled_files: ClassVar[tuple[str, ...]] = ("accuracy", "macro_f1", "missed_damage")
 
     @override
     def truth_and_answers(self, frame: "pd.DataFrame") -> tuple[Any, Any]:

@@ -1,6 +1,7 @@
 """The metrics of a task, by its name in conf/task."""
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -14,9 +15,31 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@cache
+_judged: dict[str, TaskMetrics] = {}
+
+
+@contextmanager
+def judged_by(task: str, metrics: TaskMetrics) -> Iterator[None]:
+    """Judges the answers of a task by other metrics than those of its yaml, for as long as the block runs; one at a time."""
+    _judged[task] = metrics
+    try:
+        yield
+    finally:
+        del _judged[task]
+
+
+def judged_mark() -> str:
+    """What figures depend on beside the answers of a task, see `TaskMetrics.mark`; empty where nothing is judged otherwise."""
+    return "".join(one.mark for one in _judged.values())
+
+
 def metrics_of(task: str) -> TaskMetrics:
-    """The metrics that conf/task/<task>.yaml names. Raises ChoiceError for no such task."""
+    """The metrics that conf/task/<task>.yaml names, or `judged_by` has put in their place. Raises ChoiceError for no such task."""
+    return _judged.get(task) or _metrics_of(task)
+
+
+@cache
+def _metrics_of(task: str) -> TaskMetrics:
     module, _, name = str(read_choice("task", task).get("metrics")).rpartition(".")
     try:
         found: TaskMetrics = getattr(import_module(module), name)()
@@ -27,14 +50,18 @@ def metrics_of(task: str) -> TaskMetrics:
 
 def all_metrics() -> list[TaskMetrics]:
     """Those of every task that conf/ offers."""
-    return _metrics_within(conf_folders())
+    own = _metrics_within(conf_folders())
+    if not _judged:
+        return own
+    others = list(_judged.values())
+    return [next((other for other in others if isinstance(other, type(one))), one) for one in own]
 
 
 @cache
 def _metrics_within(folders: tuple["Path", ...]) -> list[TaskMetrics]:
     """A table asks hundreds of times; with another list of packages the folders are others."""
     del folders
-    return [metrics_of(name) for name in names_of("task")]
+    return [_metrics_of(name) for name in names_of("task")]
 
 
 def metrics_of_frame(frame: "pd.DataFrame") -> TaskMetrics:

@@ -3,15 +3,17 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import hydra
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from choices import CONF
 from cli.arguments import check_environment, refuse, room_command
 from cli.command_line import require_keys, run_cli, stop_or_report
 from cli.train_schema import register
 from datamodules.screens.device_rules import given_rules
+from metrics.cost import Cost, CostError
 from storage.whole_file import write_whole
 from sweeps.analysis.recommendation import advised_kind, in_apps
 from sweeps.records.run_record import RecordError, exported_bytes, read_record
@@ -58,7 +60,17 @@ def _check(cfg: DictConfig) -> None:
             pattern_of(cfg.device_pattern)
         except ValueError as error:
             refuse(error)
+    if cfg.cost is not None:
+        try:
+            Cost.read(_plain(cfg.cost))
+        except CostError as error:
+            refuse(error)
     require_keys(cfg, run="a run's folder or an exported .tflite file")
+
+
+def _plain(value: Any) -> Any:
+    """A setting without OmegaConf's types."""
+    return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
 
 
 def _grade_photo(cfg: DictConfig, file: Path) -> None:
@@ -66,12 +78,18 @@ def _grade_photo(cfg: DictConfig, file: Path) -> None:
 
     rules, corners = given_rules(cfg.datamodule), cfg.corners and list(cfg.corners)
     picture = Path(cfg.picture) if cfg.picture else None
-    found = grade_photo(Path(cfg.photo), file, rules, corners, picture, cfg.least_cell_px)
+    cost = _plain(cfg.cost)
+    found = grade_photo(Path(cfg.photo), file, rules, corners, picture, cfg.least_cell_px, cost)
     columns = 1 + max(cell["col"] for cell in found["cells"])
     texts = [cell["label"] + "?" * bool(cell["ask"]) for cell in found["cells"]]
     width = max(map(len, texts))
     for at in range(0, len(texts), columns):
         print("  ".join(text.ljust(width) for text in texts[at : at + columns]).rstrip())
+    if moved := [cell for cell in found["cells"] if cell["grade"] != cell["own_grade"]]:
+        worse = sum(cell["grade"] > cell["own_grade"] for cell in moved)
+        print(
+            f"by what mistakes cost {worse} of {len(texts)} cells are graded worse than by the network, {len(moved) - worse} better"
+        )
     if asked := sum(bool(cell["ask"]) for cell in found["cells"]):
         print(f"?: {asked} of {len(texts)} cells for a person to look at")
     print(f"{found['grade']}: {found['reason']} ({found['seconds']:.2f} s, {file.name})")
@@ -103,6 +121,7 @@ def _grade_folder(cfg: DictConfig, file: Path) -> None:
         cfg.jobs,
         reference,
         cfg.false_alarms,
+        _plain(cfg.cost),
     )
     done = grade_folder(order)
     if not done.devices:

@@ -66,7 +66,7 @@ def write_contact_sheet(
         columns=grid.columns,
         facts=facts,
         asked={one.name: _asked(one) for one in devices},
-        promise=promise_words(promise) if promise else "",
+        promise=promise_words(promise, "phone") if promise else "",
     )  # fmt: skip
     write_whole(path, page)
 

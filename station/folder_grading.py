@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,8 @@ class Order:
     """An output folder of an earlier command, which the devices are held against."""
     false_alarms: float = FALSE_ALARMS
     """See `station.drift.compare`."""
+    cost: Any = None
+    """Of wrong grades, see `PhotoGrader`."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class Summary:
     """That these took."""
     promise: dict[str, Any] | None = None
     """By what cells are left to a person, where the file says so (`metrics.conformal.promise`)."""
+    moved: tuple[int, int, int] | None = None
+    """Of the photos' cells how many got a worse grade by what a mistake costs, how many a better one, and of how many; None without costs."""
 
     @property
     def to_look_at(self) -> tuple[int, int]:
@@ -84,7 +88,7 @@ def grade_folder(order: Order) -> Summary:
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     check_output(order.output, files.base)
-    by = PhotoGrader(order.network, order.rules, order.least_cell_px)
+    by = PhotoGrader(order.network, order.rules, order.least_cell_px, cost=order.cost)
     earlier = [] if order.reference is None else read_reference(order.reference, by.digest)
     settings = {
         "network": str(order.network),
@@ -95,6 +99,7 @@ def grade_folder(order: Order) -> Summary:
         "labels": by.labels,
         "grid": vars(by.grid),
     }
+    settings |= {} if by.cost is None else {"cost": by.cost.tolist()}
     with held(order.output, files.base, settings):
         log = ResultsLog(order.output / "results.jsonl", by.digest, by.grid, by.labels)
         results, new, seconds = _results(order, by, photos, listed, log)
@@ -105,7 +110,8 @@ def grade_folder(order: Order) -> Summary:
             for name, names in grouped({name: devices[name] for name in good}).items()
         ]
         told = _against(order, earlier, found)
-        summary = Summary(found, refused, new, seconds, by.promise, tuple(told))
+        moved = None if by.cost is None else _moved(good.values())
+        summary = Summary(found, refused, new, seconds, by.promise, moved, tuple(told))
         _write(order, by, good, {one.name: one.drawn for one in photos}, summary)
     return summary
 
@@ -133,7 +139,7 @@ def _results(
         print(f"note: {len(results)} of {len(photos)} photos are graded already", file=sys.stderr)
     if jobs and isinstance(by.grader, RunGrader):
         by.load()
-    setup = Setup(order.network, order.rules, order.least_cell_px)
+    setup = Setup(order.network, order.rules, order.least_cell_px, order.cost)
     with Progress(len(photos), len(results)) as progress:
         for job, found in graded(jobs, setup, by, order.jobs or cores()):
             results[job.name] = {"photo": job.name} | found | {"made_of": made[job.name]}
@@ -186,6 +192,11 @@ def _write(order: Order, by: PhotoGrader, results: Results, drawn: Mapping[str, 
                         by.labels, by.grid, facts, answers, by.digest, summary.promise)  # fmt: skip
 
 
+def _moved(results: Iterable[Mapping[str, Any]]) -> tuple[int, int, int]:
+    steps = [cell["grade"] - cell["own_grade"] for one in results for cell in one["cells"]]
+    return sum(step > 0 for step in steps), sum(step < 0 for step in steps), len(steps)
+
+
 def _remove_strangers(output: Path, drawn: set[str]) -> None:
     """Pictures of photos that are not in the folder any more."""
     for folder in (PICTURES, THUMBNAILS):
@@ -205,10 +216,15 @@ def lines(summary: Summary, output: Path) -> list[str]:
         found.append(
             f"two photos of one device grade {100 * pooled[0]:.1f} % of its cells alike ({_count(pooled[1], 'pair')})"
         )
+    if summary.moved:
+        worse, better, cells = summary.moved
+        found.append(
+            f"by what mistakes cost {worse:,} of {cells:,} cells are graded worse than by the network, {better:,} better"
+        )
     if summary.promise:
         cells, devices = summary.to_look_at
         found.append(
-            f"{_count(cells, 'cell')} of {_count(devices, 'device')} to look at ({promise_words(summary.promise)})"
+            f"{_count(cells, 'cell')} of {_count(devices, 'device')} to look at ({promise_words(summary.promise, 'phone')})"
         )
     if summary.refused:
         found.append(f"{_count(len(summary.refused), 'photo')} refused: {output / 'refused.csv'}")

@@ -34,6 +34,7 @@ class Setup:
     network: Path
     rules: Sequence[Mapping[str, Any]] | None
     least_cell_px: int | None
+    cost: Any = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def _begin(setup: Setup, parent: int) -> None:
     import cv2
 
     cv2.setNumThreads(1)
-    _here.append(PhotoGrader(setup.network, setup.rules, setup.least_cell_px, threads=1))
+    _here.append(PhotoGrader(setup.network, setup.rules, setup.least_cell_px, threads=1, cost=setup.cost))
 
 
 def _grade(job: PhotoJob) -> Result:

@@ -18,6 +18,7 @@ from datamodules.screens.device_rules import check_that_one_holds, read_rules, r
 from datamodules.screens.grid import Grid, check_corners, rectify, split_cells
 from export.outline.find import where as outline_file
 from metrics.conformal import asks
+from metrics.cost import Cost, least_cost
 from station.device_grade import GradingError, device_grade
 from station.drift import shot_of
 from station.likeness import look_of
@@ -25,7 +26,7 @@ from station.picture import FORMATS, draw_grades
 from storage.whole_file import replaced, sha256_of
 from tasks.grading import FileGrader, RunGrader, grader_of
 
-VERSION = 3
+VERSION = 4
 """Of what a photo is graded by; raised when the same network would say something else of the same photo."""
 
 Corners = npt.NDArray[np.float64]
@@ -48,8 +49,10 @@ class PhotoGrader:
         rules: as in conf/profile; None: those that the network carries.
         least_cell_px: a phone whose cells are smaller in the photo is refused; None: half of what the network looks at.
         threads: that the networks compute with.
+        cost: of wrong grades, as `metrics.cost.Cost.read` takes it; a cell then gets the grade of least expected cost in place of the
+            network's own. None: its own.
 
-    Raises GradingError or DataError, or what `tasks.grading.grader_of` raises.
+    Raises CostError, GradingError or DataError, or what `tasks.grading.grader_of` raises.
 
     """
 
@@ -59,6 +62,7 @@ class PhotoGrader:
         rules: Sequence[Mapping[str, Any]] | None = None,
         least_cell_px: int | None = None,
         threads: int = 2,
+        cost: Any = None,
     ) -> None:
         self.network, self.threads = network, threads
         self.grader = grader_of(network, threads=threads)
@@ -73,6 +77,7 @@ class PhotoGrader:
             check_that_one_holds(self.rules, self.labels, self.grid.cells)
         except DataError as error:
             raise GradingError(f"{network}: {error}") from None
+        self.cost = None if cost is None else Cost.read(cost).matrix(len(self.labels))
         said = self.grader.described.get("ask") if isinstance(self.grader, FileGrader) else None
         self.promise: dict[str, Any] | None = said if said and said.get("threshold") is not None else None
         """Whom to ask, where the file says so (`metrics.conformal.promise`)."""
@@ -92,7 +97,14 @@ class PhotoGrader:
     def digest(self) -> str:
         """16 hex digits over all that decides what is said of a photo, but for the photo."""
         rules = [[rule.grade, rule.cells, *rule.of] for rule in self.rules]
-        parts = [VERSION, sha256_of(self.graded_by), sha256_of(outline_file()), rules, self.least_cell_px]
+        parts = [
+            VERSION,
+            sha256_of(self.graded_by),
+            sha256_of(outline_file()),
+            rules,
+            self.least_cell_px,
+            None if self.cost is None else self.cost.tolist(),
+        ]
         return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()
 
     def grade(self, photo: str, pixels: Image, corners: Sequence[float] | None = None) -> Graded:
@@ -104,9 +116,10 @@ class PhotoGrader:
             corners: x and y of four corners in pixels, clockwise from the start of the upper short side; None finds them.
 
         Returns:
-            The phone, and of it photo, file, outline (found or given), corners (4 × 2), cells (row, col, label, grade, ask, probabilities, in the
-            grid's order; ask: whether a person should look, None where the file does not say), grade and reason (of the device by this photo),
-            look (see `station.likeness`), shot (see `station.drift`), seconds (outline, cells and networks, from the read picture on).
+            The phone, and of it photo, file, outline (found or given), corners (4 × 2), cells (row, col, label, grade, ask, own_grade, probabilities,
+            in the grid's order; own_grade is the network's, whatever a mistake costs; ask: whether a person should look, None where the file does
+            not say), grade and reason (of the device by this photo), look (see `station.likeness`), shot (see `station.drift`), seconds (outline,
+            cells and networks, from the read picture on).
 
         Raises GradingError, or OutlineError where no phone was found that can be trusted.
 
@@ -117,7 +130,10 @@ class PhotoGrader:
         phone = rectify(pixels, quad, self.grid)
         grades, probabilities = self.answers(phone)
         seconds = time.perf_counter() - began
-        unsure = asks(self.promise, grades, probabilities)
+        unsure, own = asks(self.promise, grades, probabilities), grades
+        if self.cost is not None:
+            grades = least_cost(probabilities, self.cost)
+            unsure = (grades == 0) & (unsure | (own > 0))  # what the promise is of passes by the network's own grades
         names = [self.labels[grade] for grade in grades]
         verdict = device_grade(names, self.rules)
         found = {
@@ -127,7 +143,7 @@ class PhotoGrader:
             "corners": [[round(float(x), 1), round(float(y), 1)] for x, y in quad],
             "cells": [
                 {"row": at // self.grid.columns, "col": at % self.grid.columns, "label": names[at], "grade": int(grades[at]),
-                 "ask": bool(unsure[at]) if self.promise else None,
+                 "ask": bool(unsure[at]) if self.promise else None, "own_grade": int(own[at]),
                  "probabilities": {name: round(float(share), 5)
                                    for name, share in zip(self.labels, probabilities[at], strict=True)}}
                 for at in range(self.grid.cells)
@@ -169,18 +185,19 @@ def grade_photo(
     corners: Sequence[float] | None = None,
     picture: Path | None = None,
     least_cell_px: int | None = None,
+    cost: Any = None,
 ) -> dict[str, Any]:
     """`PhotoGrader.grade` for one image file; its pixels are read first, and the network is loaded.
 
     Args:
         photo: an image file.
-        network, rules, corners, least_cell_px: see `PhotoGrader`.
+        network, rules, corners, least_cell_px, cost: see `PhotoGrader`.
         picture: a file for the photo with its cells coloured, see `station.picture`.
 
     Raises DataError and FileError as well.
 
     """
-    by = PhotoGrader(network, rules, least_cell_px)
+    by = PhotoGrader(network, rules, least_cell_px, cost=cost)
     if picture is not None and picture.suffix.lower() not in FORMATS:
         raise GradingError(f"picture={picture}: want a name that ends in {' or '.join(FORMATS)}")
     by.load()

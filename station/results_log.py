@@ -22,6 +22,7 @@ class _Cell(BaseModel):
     label: str
     grade: int
     ask: bool | None
+    own_grade: int
     probabilities: dict[str, float]
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from cli.arguments import OneLineParser, check_environment, parser_of, refuse, room_command
+from metrics.cost import CostError
+from sweeps.records.costs import costed
 from sweeps.records.run_record import RecordError, latest_sweep, one_line
 
 
@@ -18,7 +20,10 @@ def main() -> None:
     if sweep is None or not sweep.is_dir():
         refuse(f"{sweep or 'runs'}: no such sweep folder; want one with runs, such as runs/adhoc")
     try:
-        _answer(arguments, sweep)
+        with costed(sweep, getattr(arguments, "cost", None)):
+            _answer(arguments, sweep)
+    except CostError as error:
+        refuse(error)
     except (RecordError, OSError) as error:
         sys.exit(f"error: {one_line(error)}")
 
@@ -27,6 +32,9 @@ def _add_arguments(name: str, command: OneLineParser) -> None:
     command.add_argument(
         "sweep", nargs="?", type=Path, help="a sweep's folder, such as runs/adhoc (default: the latest)"
     )
+    if name in ("table", "report"):
+        words = "what a wrong grade costs: a matrix as YAML, or '{missed_damage: 10, false_alarm: 1}'; its mean then chooses"
+        command.add_argument("--cost", help=words)
     if name == "wandb":
         command.add_argument("--project", help="the W&B project (default: gridlite)")
         command.add_argument("--entity", help="the user or team that the project belongs to (default: your own)")

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from metrics.lookup import judged_mark
 from storage.identity import identity
 from storage.own_mark import own_bytes, write_own
 
@@ -36,7 +37,7 @@ class PointCache:
     def rows(self, runs: Sequence[str], about: str, make: Callable[[], Rows]) -> Rows:
         """What `make` gives for the runs of these names, or gave before. `about` is what else the rows depend on."""
         seen = [(run, *(identity(f"{self.sweep}/{run}/{name}") for name in self.files)) for run in runs]
-        key = hashlib.blake2b(json.dumps([about, seen]).encode(), digest_size=12).hexdigest()
+        key = hashlib.blake2b(json.dumps([about + judged_mark(), seen]).encode(), digest_size=12).hexdigest()
         if key not in self.now:
             self.now[key] = self.before[key] if key in self.before else make()
         return self.now[key]

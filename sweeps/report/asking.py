@@ -61,34 +61,38 @@ class Asking:
 
 def asking_of(sweep: Path, advice: list[Advice], metrics: TaskMetrics) -> Asking | None:
     """Of the most accurate file that is recommended; None where its answers are no grades, have gone, or miss no damage at all."""
-    best = advice[-1] if advice else None
-    if best is None or not metrics.asks or not best.kind:
+    best = advice[-1] if advice and metrics.asks else None
+    if best is None or not best.kind:
         return None
     if not read_record(sweep / best.runs[0])["data"].get("ordered", True):
         return None
-    paths = [path for run in best.runs if (path := sweep / run / "export" / "predictions.parquet").is_file()]
-    if not paths:
+    found = answered(sweep, best)
+    if found is None:
         return None
+    answers = Answers.of(found[0])
+    return drawn(best.name, answers, found[1]) if len(answers.damaged_sources) else None
+
+
+def answered(sweep: Path, best: Advice) -> tuple[pd.DataFrame, str] | None:
+    """A file's answers to the validation set of its run, or out of fold to all that the folds of a point have evaluated, and which of
+    these; None where they are not there.
+    """
+    paths = [path for run in best.runs if (path := sweep / run / "export" / "predictions.parquet").is_file()]
+    if not paths or not best.kind:
+        return None
+    frames = []
     try:
-        answers, how = _answers(paths, best.kind)
+        for path in paths:
+            rows = answers_of(path)
+            rows = rows[rows.file == best.kind]
+            part = "test" if len(paths) > 1 and (rows.part == "test").any() else "val"
+            frames.append(rows[rows.part == part])
     except AnswersError as error:
         say_left_out(error)
         return None
-    return drawn(best.name, answers, how) if len(answers.damaged_sources) else None
-
-
-def _answers(paths: list[Path], kind: str) -> tuple[Answers, str]:
-    """To the validation set of a run, or out of fold to all that the folds of a point have evaluated."""
-    frames = []
-    for path in paths:
-        rows = answers_of(path)
-        rows = rows[rows.file == kind]
-        part = "test" if len(paths) > 1 and (rows.part == "test").any() else "val"
-        frames.append(rows[rows.part == part])
     everything = pd.concat(frames).drop_duplicates("sample")
     several = everything["sample"].nunique() > frames[0]["sample"].nunique()
-    how = f"out of fold over {len(frames)} runs, pooled" if several else "on the validation set"
-    return Answers.of(everything), how
+    return everything, f"out of fold over {len(frames)} runs, pooled" if several else "on the validation set"
 
 
 def drawn(name: str, answers: Answers, how: str) -> Asking:

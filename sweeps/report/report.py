@@ -22,6 +22,7 @@ from sweeps.records.run_record import Status, read_record
 from sweeps.report import parallel
 from sweeps.report.asking import asking_of
 from sweeps.report.choices import choices_of
+from sweeps.report.costs import costs_of
 from sweeps.report.curves import curves
 from sweeps.report.details import details_of
 from sweeps.report.sections import MOST_ROWS, inside_of, pooled_seeds, repeats_of
@@ -86,6 +87,7 @@ def gather(sweep: Path) -> dict[str, Any]:
         "processors": sorted({*facts.processor} - {""}) if len(facts) else [],
         "fronts": fronts,
         "advice": advice,
+        "costs": costs_of(sweep, advice[0][1], metrics) if advice else None,
         "asking": asking_of(sweep, advice[0][1], metrics) if advice else None,
         "pooled": _pooled_rows(folds, axes, metrics),
         "pooled_count": len(folds),

@@ -17,6 +17,7 @@ from metrics.lookup import metrics_of, metrics_of_frame
 from sweeps.records.answers import AnswersError, read_answers, say_left_out
 from sweeps.records.latency import device_words, timing_columns
 from sweeps.records.point_cache import PointCache
+from sweeps.records.rejudged import rejudged
 from sweeps.records.run_record import Record, RecordError, find_runs, read_record, read_run
 from sweeps.tables.foreign_files import with_foreign
 from sweeps.tables.grouping import groups
@@ -76,7 +77,7 @@ def collect_files(sweep: Path) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for folder in find_runs(sweep):
         try:
-            rows += file_rows(folder.name, read_run(folder))
+            rows += file_rows(folder.name, rejudged(folder, read_run(folder)))
         except RecordError:
             continue
     return with_foreign(sweep, pd.DataFrame(rows))

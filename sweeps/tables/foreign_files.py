@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from metrics.against_baseline import table_columns
+from metrics.lookup import default_task, metrics_of
 from storage.whole_file import replaced, write_whole
 from sweeps.records.latency import timing_columns
 from sweeps.records.run_record import Record, RecordError
@@ -60,6 +61,7 @@ def foreign_rows(sweep: Path) -> list[dict[str, Any]]:
         except RecordError:
             continue
         figures = {name: value for name, value in entry.items() if "/" in name and isinstance(value, int | float)}
+        figures |= metrics_of(str(entry["axes"].get("task", default_task()))).derived(entry)
         about = {"run": foreign_run(path.parent.name, path.stem), **entry["axes"], "initial_weights": ""}
         about |= {"file": FOREIGN, "size_bytes": entry["size_bytes"], "same": entry.get("agreement", np.nan)}
         about |= {"checkpoint": "", "marked": "", "arm_same": np.nan, "arm_machine": "", **table_columns(None, None)}

@@ -11,9 +11,10 @@ import pandas as pd
 
 from metrics.against_baseline import table_columns
 from metrics.figures import BOOKKEEPING
-from metrics.lookup import metrics_of
+from metrics.lookup import judged_mark, metrics_of
 from sweeps.records.checkpoints import shipped_checkpoint
 from sweeps.records.point_cache import MANY
+from sweeps.records.rejudged import rejudged
 from sweeps.records.run_record import Record, RecordError, Status, find_runs, is_live, read_run
 from sweeps.tables.exported_files import file_rows
 from sweeps.tables.foreign_files import with_foreign
@@ -37,7 +38,7 @@ TABLES = ("runs", "files", "facts")
 def read_tables(sweep: Path) -> SweepTables:
     """All tables in one pass over the records; of a large sweep a record is read again once it has changed."""
     folders = find_runs(sweep)
-    if len(folders) >= MANY:
+    if len(folders) >= MANY and not judged_mark():
         from sweeps.records.kept_rows import kept_tables
 
         found = kept_tables(sweep / ".runs.kept", folders, TABLES, _rows_of)
@@ -61,7 +62,7 @@ def read_sweep(sweep: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 def _rows_of(folder: Path) -> dict[str, list[dict[str, Any]]]:
     """A run's row of the table of runs, its rows of the table of files, and what else is told of it."""
     try:
-        record = read_run(folder)
+        record = rejudged(folder, read_run(folder))
     except RecordError as error:
         return {"runs": [{"run": folder.name, "status": "unreadable", "error": str(error)}]}
     baseline = {name: value for name, value in record.get("baseline", {}).items() if type(value) in (int, float)}

@@ -174,6 +174,7 @@ def test_a_file_that_was_changed_after_it_was_scored_grades_nothing(folder, phot
             ["photo={photo}", "run={run}", "picture=graded.gif"],
             "error: picture=graded.gif: want a name that ends in .jpg or .png",
         ),
+        (["photo={photo}", "run={run}", "cost=[[0,1],[1,0]]"], "error: cost: 2 x 2; want 5 x 5, for as many grades"),
         (["photo={photo}", "run={run}", "corners=[1,2,3]"], "error: corners: 3 numbers; want x and y of four corners"),
         (
             ["photo={photo}", "run={run}", "corners=[0,0,0,50,50,50,50,0]"],

@@ -22,6 +22,7 @@ from datamodules.images.decoding import decode, size_of
 from export.asking import with_promise
 from export.formats.tflite import TFLite
 from export.runtime import read_file
+from metrics.cost import Cost, CostError
 from station import progress
 from station.device_grade import GradingError
 from station.devices import Listed, devices_of, grouped, pattern_of, read_devices
@@ -201,11 +202,40 @@ def test_cells_that_a_file_is_not_sure_of_are_left_to_a_person(done, sure, tmp_p
     devices = table(tmp_path, "devices.csv")
     assert sum(int(row["ask"]) for row in devices) == found.to_look_at[0] > 0
     page = (tmp_path / "graded" / "index.html").read_text()
-    assert "for a person to look at: at most 20 % of a damaged source" in page
+    assert "for a person to look at: at most 20 % of a damaged phone" in page
     shown = [int(part.split()[0]) for part in page.split('class="ask-line">')[1:]]
     assert shown == sorted(shown, reverse=True)
     assert sum(shown) == page.count('title="for a person to look at"') == found.to_look_at[0]
     assert any("to look at (at most 20 %" in line for line in lines(found, tmp_path / "graded"))
+
+
+def test_by_what_mistakes_cost_cells_get_the_grade_of_least_cost(done, sure, tmp_path):
+    """Where missing is dear more cells are damaged, for the network's own probabilities; where false alarms are, a promise holds still."""
+    shutil.copytree(done[0] / "new phones", tmp_path / "new phones", symlinks=True)
+    file = tmp_path / "asking.tflite"
+    file.write_bytes(with_promise(file.name, sure, {"most_missed": 0.2, "threshold": 0.5, "how": "split"}))
+    own = grade_folder(order(tmp_path, file, least_cell_px=16))
+    before = table(tmp_path, "cells.csv")
+    for cost, sign in (({"missed_damage": 10, "false_alarm": 1}, 1), ({"missed_damage": 1, "false_alarm": 30}, -1)):
+        found = grade_folder(order(tmp_path, file, least_cell_px=16, cost=cost))
+        after = table(tmp_path, "cells.csv")
+        matrix, labels = Cost.read(cost).matrix(5), read_file(file)[1]["labels"]
+        steps = []
+        for row, old in zip(after, before, strict=True):
+            shares = np.array([float(value) for name, value in row.items() if name.startswith("p_")])
+            assert row["label"] == labels[int((shares @ matrix).argmin())]
+            steps.append(labels.index(row["label"]) - labels.index(old["label"]))
+            passes = row["label"] == labels[0] and row["ask"] == "0"
+            assert not passes or (old["label"] == labels[0] and old["ask"] == "0")
+        assert found.moved == (sum(step > 0 for step in steps), sum(step < 0 for step in steps), len(steps))
+        assert found.moved[0 if sign > 0 else 1] > 0
+        assert found.new == own.new
+        assert any(
+            line.startswith(f"by what mistakes cost {found.moved[0]} of 90 cells") for line in lines(found, tmp_path)
+        )
+    assert json.loads((tmp_path / "graded" / "settings.json").read_text())["cost"][1] == [1, 0, 0, 0, 0]
+    with pytest.raises(CostError, match="2 x 2; want 5 x 5"):
+        grade_folder(order(tmp_path, file, cost=[[0, 1], [1, 0]]))
 
 
 def test_what_is_graded_stays_and_what_changed_is_graded_again(done, file):
