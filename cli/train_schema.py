@@ -151,6 +151,7 @@ def register() -> None:
     store.store(name="web_schema", node=command_schemas.WebConfig)
     store.store(name="annotate_schema", node=command_schemas.AnnotateConfig)
     store.store(name="grade_schema", node=station_schemas.GradeConfig)
+    store.store(name="station_api_schema", node=station_schemas.StationApiConfig)
     store.store(name="study_schema", node=command_schemas.StudyConfig)
     store.store(name="demo_schema", node=command_schemas.DemoConfig)
     store.store(name="quickstart_schema", node=command_schemas.QuickstartConfig)

@@ -1,0 +1,132 @@
+"""How often the station's watch is right on real photos: `python -m benchmarks.station_drift`.
+
+Phones are halved at random, by phone, never by photo. One half is the reference; the other is as it is (what is called changed then
+is a false alarm), or its straightened phones are brighter, or blurred. Answers are worked out anew for every change.
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from omegaconf import OmegaConf
+from rich.console import Console
+from rich.table import Table
+from tqdm import tqdm
+
+from choices import CONF
+from datamodules.base.pixels import Image
+from datamodules.images.decoding import decode
+from datamodules.screens.grid import rectify
+from datamodules.screens.photo_folder import read_photo_folder
+from station.device_grade import device_grade
+from station.drift import Compared, Seen, compare, shot_of
+from station.photo_grader import PhotoGrader
+
+CHANGES: dict[str, Callable[[Image], Image]] = {
+    "none": lambda phone: phone,
+    "20 % brighter": lambda phone: cv2.convertScaleAbs(phone, alpha=1.2),  # type: ignore[dict-item,return-value]
+    "40 % brighter": lambda phone: cv2.convertScaleAbs(phone, alpha=1.4),  # type: ignore[dict-item,return-value]
+    "blurred, 1 px": lambda phone: cv2.GaussianBlur(phone, (0, 0), 1),  # type: ignore[dict-item,return-value]
+    "blurred, 2 px": lambda phone: cv2.GaussianBlur(phone, (0, 0), 2),  # type: ignore[dict-item,return-value]
+}
+
+Photos = dict[str, dict[str, list[Seen]]]
+"""Change → phone → what each of its photos shows."""
+
+
+def seen(root: Path, by: PhotoGrader, kind: str) -> Photos:
+    """Every photo under every change; of the kind of name that is asked for."""
+    folder = read_photo_folder(root, by.grid, len(by.labels))
+    found: Photos = {change: {} for change in CHANGES}
+    pairs = [
+        (photo, path) for photo, path in zip(folder.photos, folder.files, strict=True) if photo.name.startswith(kind)
+    ]
+    for photo, path in tqdm(pairs, desc="photos", leave=False, disable=None):
+        assert photo.corners is not None
+        phone = rectify(decode(path), photo.corners, by.grid)
+        for name, change in CHANGES.items():
+            found[name].setdefault(photo.source_id, []).append(observed(change(phone), by))
+    return found
+
+
+def observed(phone: Image, by: PhotoGrader) -> Seen:
+    """A straightened phone, graded."""
+    grades, shares = by.answers(phone)
+    damage = float((shares @ np.linspace(0, 1, len(by.labels))).mean())
+    grade = device_grade([by.labels[one] for one in grades], by.rules).grade
+    sure = float(np.take_along_axis(shares, grades[:, None], axis=1).mean())
+    return Seen(**shot_of(phone), damage=damage, confidence=sure, grade=grade)
+
+
+def pooled(photos: list[Seen], rank: dict[str, int]) -> Seen:
+    """A device: means of its photos, and the worse grade of the middle."""
+    names = ("brightness", "sharpness", "damage", "confidence")
+    middle = sorted(photos, key=lambda one: rank[one.grade])[(len(photos) - 1) // 2]
+    means = {name: float(np.mean([getattr(one, name) for one in photos])) for name in names}
+    return Seen(**means, grade=middle.grade)
+
+
+def halves(
+    photos: Photos, change: str, rng: np.random.Generator, unit: str, rank: dict[str, int]
+) -> tuple[list[Seen], list[Seen]]:
+    """A random half of the phones as they are, and the other half changed; a Seen for each device, or for each photo."""
+    phones = rng.permutation(sorted(photos[change]))
+    middle = len(phones) // 2
+    sides = [[photos["none"][one] for one in phones[:middle]], [photos[change][one] for one in phones[middle:]]]
+    if unit == "photos":
+        return tuple([shot for shots in side for shot in shots] for side in sides)  # type: ignore[return-value]
+    return tuple([pooled(shots, rank) for shots in side] for side in sides)  # type: ignore[return-value]
+
+
+def main() -> None:
+    """Reads the command line, halves, and prints how often something was called changed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.station_drift", description=main.__doc__)
+    parser.add_argument("--photos", type=Path, required=True, help="a folder of annotated photos of phones")
+    parser.add_argument("--run", type=Path, required=True, help="a run's folder, or an exported .tflite file")
+    parser.add_argument("--kind", default="", help="photos whose names begin so; default: all")
+    parser.add_argument("--halves", type=int, default=400)
+    parser.add_argument("--false-alarms", type=float, nargs="+", default=[0.01, 0.05])
+    arguments = parser.parse_args()
+    rules: Any = OmegaConf.to_container(OmegaConf.load(CONF / "rules" / "default.yaml"))
+    by = PhotoGrader(arguments.run, rules)
+    rank = {rule.grade: -number for number, rule in enumerate(by.rules)}
+    photos = seen(arguments.photos, by, arguments.kind)
+    shots = sum(map(len, photos["none"].values()))
+    title = f"{shots} photos of {len(photos['none'])} phones in random halves, {arguments.halves} times: share in which something changed"
+    table = Table(title=title)
+    for column in (
+        "second half",
+        "compared",
+        *(f"false alarms {rate:g}" for rate in arguments.false_alarms),
+        "named first",
+    ):
+        table.add_column(column, justify="left" if column in ("second half", "named first") else "right")
+    for change in CHANGES:
+        for unit in ("devices", "photos"):
+            table.add_row(change, unit, *row(photos, change, unit, rank, arguments))
+    Console(width=130).print(table)
+
+
+def row(photos: Photos, change: str, unit: str, rank: dict[str, int], arguments: argparse.Namespace) -> list[str]:
+    """How often at each rate, and the figure whose p was the smallest most often."""
+    rng = np.random.default_rng(0)
+    alarms = dict.fromkeys(arguments.false_alarms, 0)
+    first: list[str] = []
+    for _ in range(arguments.halves):
+        found: list[Compared] = compare(*halves(photos, change, rng, unit, rank), min(alarms))
+        least = min(found, key=lambda one: one.p)
+        for rate in alarms:
+            alarms[rate] += least.p < rate / len(found)
+        first.append(least.figure)
+    common = max(sorted(set(first)), key=first.count)
+    return [
+        *(f"{count / arguments.halves:.3f}" for count in alarms.values()),
+        f"{common} ({first.count(common) / len(first):.0%})",
+    ]
+
+
+if __name__ == "__main__":
+    main()
