@@ -22,16 +22,29 @@ from datamodules.images.decoding import decode
 from datamodules.screens.grid import rectify
 from datamodules.screens.photo_folder import read_photo_folder
 from station.device_grade import device_grade
-from station.drift import Compared, Seen, compare, shot_of
+from station.drift import FIGURES, Compared, Seen, compare, shot_of
 from station.photo_grader import PhotoGrader
 
+
+def brighter(gain: float) -> Callable[[Image], Image]:
+    """As a lamp would."""
+    return lambda pixels: np.asarray(cv2.convertScaleAbs(pixels, alpha=gain), np.uint8)
+
+
+def blurred(sigma: float) -> Callable[[Image], Image]:
+    """As a lens out of focus would."""
+    return lambda pixels: np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma), np.uint8)
+
+
 CHANGES: dict[str, Callable[[Image], Image]] = {
-    "none": lambda phone: phone,
-    "20 % brighter": lambda phone: cv2.convertScaleAbs(phone, alpha=1.2),  # type: ignore[dict-item,return-value]
-    "40 % brighter": lambda phone: cv2.convertScaleAbs(phone, alpha=1.4),  # type: ignore[dict-item,return-value]
-    "blurred, 1 px": lambda phone: cv2.GaussianBlur(phone, (0, 0), 1),  # type: ignore[dict-item,return-value]
-    "blurred, 2 px": lambda phone: cv2.GaussianBlur(phone, (0, 0), 2),  # type: ignore[dict-item,return-value]
+    "none": lambda pixels: pixels,
+    "10 % brighter": brighter(1.1),
+    "20 % brighter": brighter(1.2),
+    "40 % brighter": brighter(1.4),
+    "blurred, 1 px": blurred(1),
+    "blurred, 2 px": blurred(2),
 }
+"""Of the straightened phone and, apart from it, of the photo around it."""
 
 Photos = dict[str, dict[str, list[Seen]]]
 """Change → phone → what each of its photos shows."""
@@ -46,26 +59,27 @@ def seen(root: Path, by: PhotoGrader, kind: str) -> Photos:
     ]
     for photo, path in tqdm(pairs, desc="photos", leave=False, disable=None):
         assert photo.corners is not None
-        phone = rectify(decode(path), photo.corners, by.grid)
+        pixels = decode(path)
+        phone = rectify(pixels, photo.corners, by.grid)
         for name, change in CHANGES.items():
-            found[name].setdefault(photo.source_id, []).append(observed(change(phone), by))
+            shot = shot_of(change(phone), change(pixels), photo.corners)
+            found[name].setdefault(photo.source_id, []).append(observed(change(phone), shot, by))
     return found
 
 
-def observed(phone: Image, by: PhotoGrader) -> Seen:
+def observed(phone: Image, shot: dict[str, float], by: PhotoGrader) -> Seen:
     """A straightened phone, graded."""
     grades, shares = by.answers(phone)
     damage = float((shares @ np.linspace(0, 1, len(by.labels))).mean())
     grade = device_grade([by.labels[one] for one in grades], by.rules).grade
     sure = float(np.take_along_axis(shares, grades[:, None], axis=1).mean())
-    return Seen(**shot_of(phone), damage=damage, confidence=sure, grade=grade)
+    return Seen(**shot, damage=damage, confidence=sure, grade=grade)
 
 
 def pooled(photos: list[Seen], rank: dict[str, int]) -> Seen:
     """A device: means of its photos, and the worse grade of the middle."""
-    names = ("brightness", "sharpness", "damage", "confidence")
     middle = sorted(photos, key=lambda one: rank[one.grade])[(len(photos) - 1) // 2]
-    means = {name: float(np.mean([getattr(one, name) for one in photos])) for name in names}
+    means = {name: float(np.mean([getattr(one, name) for one in photos])) for name in FIGURES}
     return Seen(**means, grade=middle.grade)
 
 

@@ -10,15 +10,22 @@ from typing import Any, Protocol
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from scipy.stats import MonteCarloMethod, chi2_contingency, ks_2samp
 
-from datamodules.base.pixels import Image
+from datamodules.base.pixels import Image, resize
 
-FIGURES = ("brightness", "sharpness", "damage", "confidence")
+SHOT = ("brightness", "surround", "sharpness")
+"""Figures of a photo, see `shot_of`."""
+FIGURES = (*SHOT, "damage", "confidence")
 """Compared by the Kolmogorov-Smirnov test; see `Observation`."""
 GRADE = "grade"
 """Of the device; compared by the chi-squared test."""
 TESTS = len(FIGURES) + 1
+SMALL = 240
+"""Longest side of a photo when its surround is looked at, pixels."""
+LEAST_AROUND = 0.01
+"""Of a photo, below which nothing is around the phone."""
 LEAST = 5
 """Devices on either side, below which nothing is compared."""
 FALSE_ALARMS = 0.01
@@ -31,6 +38,10 @@ class Observation(Protocol):
     @property
     def brightness(self) -> float:
         """Mean luma of the straightened phone, 0 to 1; of several photos their mean, as all figures."""
+
+    @property
+    def surround(self) -> float:
+        """Median luma of what lies around the phone, 0 to 1: a station's lamp and camera, whatever the phone."""
 
     @property
     def sharpness(self) -> float:
@@ -54,6 +65,7 @@ class Seen:
     """An observation by itself."""
 
     brightness: float
+    surround: float
     sharpness: float
     damage: float
     confidence: float
@@ -74,11 +86,35 @@ class Compared:
     """Whether p is below its share of the false alarms."""
 
 
-def shot_of(phone: Image) -> dict[str, float]:
-    """Brightness and sharpness of a straightened phone `(rows · cell_px, columns · cell_px, 3)`, see `Observation`."""
+def shot_of(phone: Image, photo: Image, corners: npt.NDArray[np.float64]) -> dict[str, float]:
+    """What a photo is like, whatever it is answered; see `Observation`.
+
+    Args:
+        phone: straightened, `(rows · cell_px, columns · cell_px, 3)`.
+        photo: that it was cut from, `(H, W, 3)`.
+        corners: of the phone in it, `(4, 2)`.
+
+    """
     luma = cv2.cvtColor(phone, cv2.COLOR_RGB2GRAY)
     edges = cv2.Laplacian(luma, cv2.CV_32F).var(dtype=np.float64)
-    return {"brightness": round(float(luma.mean()) / 255, 4), "sharpness": round(float(np.log10(edges + 1e-3)), 4)}
+    return {
+        "brightness": round(float(luma.mean()) / 255, 4),
+        "surround": round(_surround(photo, corners), 4),
+        "sharpness": round(float(np.log10(edges + 1e-3)), 4),
+    }
+
+
+def _surround(photo: Image, corners: npt.NDArray[np.float64]) -> float:
+    """Of a photo that the phone fills, all of it."""
+    scale = min(1.0, SMALL / max(photo.shape[:2]))
+    width, height = (max(1, round(scale * side)) for side in photo.shape[1::-1])
+    luma = np.asarray(cv2.cvtColor(resize(photo, (width, height)), cv2.COLOR_RGB2GRAY), np.uint8)
+    outside = np.ones(luma.shape, np.uint8)
+    middle = corners.mean(axis=0)
+    beyond = scale * (middle + 1.05 * (corners - middle))  # edges and shadows are the phone's
+    cv2.fillConvexPoly(outside, np.round(beyond).astype(np.int32), 0)
+    around = luma[outside.astype(bool)]
+    return float(np.median(around if around.size >= LEAST_AROUND * luma.size else luma)) / 255
 
 
 def compare(

@@ -21,6 +21,7 @@ DEVICES = (
     "doubt",
     "damage",
     "brightness",
+    "surround",
     "sharpness",
 )
 REFUSED = ("photo", "why")
@@ -30,7 +31,7 @@ def write_devices(path: Path, devices: Sequence[Device]) -> None:
     """A line for each device; numbers from 0 to 1, `agreement` empty where there is one photo."""
     rows = (
         (one.name, one.grade, one.reason, len(one.photos), *map(_share, (one.confidence, one.lowest, one.agreement, one.doubt, one.damage,
-                                                                         one.brightness, one.sharpness)))
+                                                                         one.brightness, one.surround, one.sharpness)))
         for one in devices
     )  # fmt: skip
     _write(path, DEVICES, rows)

@@ -54,6 +54,7 @@ class StationMetrics:
             name: Histogram(f"gridlite_{name}", about, ["model"], buckets=buckets, registry=registry)
             for name, about, buckets in (
                 ("brightness", "Mean luma of straightened phones, 0 to 1.", SHARES),
+                ("surround", "Median luma of what lies around them, 0 to 1.", SHARES),
                 ("sharpness", "log10 of the variance of their Laplacian.", SHARPNESS),
                 ("damage", "Mean expected grade of their cells, 0 to 1.", SHARES),
                 ("confidence", "Mean probability of their cells' grades.", SHARES),
