@@ -50,13 +50,11 @@ Photos = dict[str, dict[str, list[Seen]]]
 """Change → phone → what each of its photos shows."""
 
 
-def seen(root: Path, by: PhotoGrader, kind: str) -> Photos:
-    """Every photo under every change; of the kind of name that is asked for."""
+def seen(root: Path, by: PhotoGrader) -> Photos:
+    """Every photo under every change."""
     folder = read_photo_folder(root, by.grid, len(by.labels))
     found: Photos = {change: {} for change in CHANGES}
-    pairs = [
-        (photo, path) for photo, path in zip(folder.photos, folder.files, strict=True) if photo.name.startswith(kind)
-    ]
+    pairs = list(zip(folder.photos, folder.files, strict=True))
     for photo, path in tqdm(pairs, desc="photos", leave=False, disable=None):
         assert photo.corners is not None
         pixels = decode(path)
@@ -100,14 +98,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.station_drift", description=main.__doc__)
     parser.add_argument("--photos", type=Path, required=True, help="a folder of annotated photos of phones")
     parser.add_argument("--run", type=Path, required=True, help="a run's folder, or an exported .tflite file")
-    parser.add_argument("--kind", default="", help="photos whose names begin so; default: all")
+    parser.add_argument(
+        "--kinds", nargs="+", default=[""], help="beginnings of phones' names, a table for each; default: all phones"
+    )
     parser.add_argument("--halves", type=int, default=400)
     parser.add_argument("--false-alarms", type=float, nargs="+", default=[0.01, 0.05])
     arguments = parser.parse_args()
     rules: Any = OmegaConf.to_container(OmegaConf.load(CONF / "rules" / "default.yaml"))
     by = PhotoGrader(arguments.run, rules)
     rank = {rule.grade: -number for number, rule in enumerate(by.rules)}
-    photos = seen(arguments.photos, by, arguments.kind)
+    photos = seen(arguments.photos, by)
+    for kind in arguments.kinds:
+        show({change: {name: shots for name, shots in phones.items() if name.startswith(kind)} for change, phones in photos.items()},
+             rank, arguments)  # fmt: skip
+
+
+def show(photos: Photos, rank: dict[str, int], arguments: argparse.Namespace) -> None:
+    """Prints a table."""
     shots = sum(map(len, photos["none"].values()))
     title = f"{shots} photos of {len(photos['none'])} phones in random halves, {arguments.halves} times: share in which something changed"
     table = Table(title=title)

@@ -57,7 +57,9 @@ def create_station_app(desk: Desk, token: str, *, most_bytes: int, most_photos: 
         most_photos: of a device in one request.
 
     """
-    about = "Photos of phones in, grades out. Every request but /healthz wants `Authorization: Bearer <token>`."
+    about = (
+        "Photos of phones in, grades out. Every request but /healthz wants the header Authorization: Bearer <token>."
+    )
     app = FastAPI(title="gridlite station", version="1", description=about, docs_url=None, redoc_url=None)
     guard(app, token, "python -m station serve", most_bytes, open_to_all=("/healthz",))
     explain(app)
