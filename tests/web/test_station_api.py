@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import struct
@@ -289,12 +290,37 @@ def test_half_open_connections_keep_nobody_out(narrow, photos):
 
 
 @pytest.mark.slow
-def test_a_process_that_dies_costs_one_photo_at_most(narrow, photos):
-    before = {one.pid for one in workers_of(psutil.Process())}
-    for pid in before:
-        os.kill(pid, signal.SIGKILL)
-    answers = [narrow.post("/grade", params=GIVEN, content=photos[0].read_bytes()) for _ in range(2)]
-    assert answers[1].status_code == 200, answers[1].text
+def test_a_process_that_dies_costs_one_photo_at_most(files, photos):
+    others = pids_of_workers()
+    with running({"default": files["front"]}, "jobs=1") as client:
+        for pid in pids_of_workers() - others:
+            os.kill(pid, signal.SIGKILL)
+        answers = [client.post("/grade", params=GIVEN, content=photos[0].read_bytes()) for _ in range(2)]
+        assert answers[1].status_code == 200, answers[1].text
+        ours = [psutil.Process(pid) for pid in pids_of_workers() - others]
+    assert ours
+    assert not psutil.wait_procs(ours, timeout=10)[1]
+
+
+@pytest.mark.slow
+def test_a_file_that_was_replaced_is_not_used(files, photos, tmp_path):
+    file, others = tmp_path / "model.tflite", pids_of_workers()
+    shutil.copy(files["front"], file)
+    with running({"default": file}, "jobs=1") as client:
+        data = photos[0].read_bytes()
+        before = client.post("/grade", params=GIVEN, content=data)
+        assert before.status_code == 200
+        shutil.copy(files["back"], file)
+        assert plain(client.post("/grade", params=GIVEN, content=data).json()) == plain(before.json())
+        for pid in pids_of_workers() - others:
+            os.kill(pid, signal.SIGKILL)
+        answers = [client.post("/grade", params=GIVEN, content=data) for _ in range(2)]
+        assert answers[1].status_code == 503
+        assert "a model's file was changed since this server began" in answers[1].json()["error"]
+
+
+def pids_of_workers():
+    return {one.pid for one in workers_of(psutil.Process())}
 
 
 def workers_of(process):
