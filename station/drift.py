@@ -4,6 +4,7 @@ What is compared are devices, not photos and not cells: two photos of one phone 
 two would find a change where there is none.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -120,7 +121,7 @@ def _surround(photo: Image, corners: npt.NDArray[np.float64]) -> float:
 def compare(
     reference: Sequence[Observation], now: Sequence[Observation], false_alarms: float = FALSE_ALARMS, windows: int = 1
 ) -> list[Compared]:
-    """Every figure of two sets of devices; empty where either holds fewer than LEAST.
+    """Every figure of two sets of devices; empty where they are too few to tell, see `enough`.
 
     Args:
         reference, now: the devices; no device in both.
@@ -129,7 +130,7 @@ def compare(
         windows: how many such comparisons with this reference are made.
 
     """
-    if min(len(reference), len(now)) < LEAST:
+    if not enough(len(reference), len(now), false_alarms, windows):
         return []
     level = false_alarms / (TESTS * windows)
     found = []
@@ -140,6 +141,12 @@ def compare(
     before, after = ([one.grade for one in side] for side in (reference, now))
     p = _p_of_grades(before, after, level)
     return [*found, Compared(GRADE, p, _commonest(before), _commonest(after), p < level)]
+
+
+def enough(reference: int, now: int, false_alarms: float, windows: int = 1) -> bool:
+    """Whether there are LEAST devices on either side, and so many that sets without any overlap would be called changed."""
+    smallest_p = 2 / math.comb(reference + now, now)
+    return min(reference, now) >= LEAST and smallest_p < false_alarms / (TESTS * windows)
 
 
 def _p_of_grades(before: Sequence[str], after: Sequence[str], level: float) -> float:
@@ -166,6 +173,8 @@ def said(one: Compared) -> str:
 class Watch:
     """Devices as they come, in windows one after the other, each held against the reference.
 
+    Raises ValueError where a window is too small to tell anything, see `enough`.
+
     Args:
         reference: devices graded earlier; None takes the first `reference_size` that come.
         reference_size: see there.
@@ -185,6 +194,11 @@ class Watch:
         self.reference = list(reference or [])
         self.reference_size = len(self.reference) or reference_size
         self.window, self.windows, self.false_alarms = window, windows, false_alarms
+        if not enough(self.reference_size, window, false_alarms, windows):
+            raise ValueError(
+                f"drift: windows of {window} devices against {self.reference_size} could never be called changed with "
+                f"{false_alarms:g} false alarms in {windows} windows; want more devices, or fewer windows"
+            )
         self.now: list[Observation] = []
         self.done = 0
         """Windows that are compared."""

@@ -49,7 +49,7 @@ def test_what_has_changed_is_named_and_nothing_else():
 def test_p_of_whole_separation_is_that_of_counting():
     """All of one side below all of the other: two orders out of all ways to choose the one."""
     low, high = ([Seen(x, x, x, x, x, "worn") for x in range(start, start + 6)] for start in (0, 10))
-    found = {one.figure: one.p for one in compare(low, high)}
+    found = {one.figure: one.p for one in compare(low, high, 0.5)}
     assert found["brightness"] == pytest.approx(2 / math.comb(12, 6))
     assert found[GRADE] == 1
 
@@ -67,6 +67,10 @@ def test_each_test_has_its_share_of_the_false_alarms():
 def test_too_few_devices_are_not_compared():
     rng = np.random.default_rng(0)
     assert compare(devices(rng, LEAST - 1), devices(rng, 50)) == []
+    assert compare(devices(rng, 6), devices(rng, 6)) == []  # 2 / 924 is no smaller than 0.01 / 6
+    assert compare(devices(rng, 6), devices(rng, 7))
+    with pytest.raises(ValueError, match="windows of 5 devices against 20 could never be called changed with"):
+        Watch(None, 20, 5, 100, 0.01)
 
 
 def test_a_watch_takes_the_first_for_its_reference_and_goes_on_in_windows():
