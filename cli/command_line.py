@@ -31,8 +31,8 @@ PATH_KEYS = frozenset(
     }
 )  # fmt: skip
 """Last parts of keys whose values are files or folders, which need not exist yet."""
-PATTERN_KEYS = frozenset({"device_pattern"})
-"""Keys whose values are regular expressions, whose brackets are not those of Hydra's grammar."""
+PATTERN_KEYS = frozenset({"device_pattern", "models"})
+"""Keys whose values are regular expressions, or names with files, whose brackets are not those of Hydra's grammar."""
 
 
 COMPLETION = ("-sc", "--shell-completion")

@@ -161,6 +161,15 @@ COMMANDS = {
         ),
         "GradeConfig",
     ),
+    "station_api": Command(
+        "python -m station serve",
+        "Grades photos over HTTP: one or several models, devices of several photos, metrics, a watch of camera and stock.",
+        (
+            "python -m station serve run=runs/adhoc/<job>",
+            "python -m station serve models='{front: runs/adhoc/<job>, back: other.tflite}' host=0.0.0.0 token='${oc.env:STATION_TOKEN}'",
+        ),
+        "StationApiConfig",
+    ),
     "annotate": Command(
         "python -m annotation serve",
         "Serves the page on which the cells of photographed phones are graded.",

@@ -77,3 +77,63 @@ class RetrainConfig:
     """More overrides of every training."""
     paths: Any = MISSING
     """Folders: paths.runs, paths.data, paths.weights, paths.cache."""
+
+
+@dataclass
+class DriftConfig:
+    """How a served station watches camera and stock."""
+
+    reference: Annotated[int, Field(ge=5, le=100_000)] = 200
+    """Without a folder: how many devices are taken for the reference, the first that come."""
+    window: Annotated[int, Field(ge=5, le=100_000)] = 50
+    """Devices that are held against the reference at a time."""
+    windows: Annotated[int, Field(ge=1, le=10_000)] = 100
+    """In so many windows there is the chance `false_alarms`."""
+    false_alarms: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    """That anything is called changed in them where nothing has."""
+
+
+@dataclass
+class StationApiConfig:
+    """What `python -m station serve` reads."""
+
+    run: str | None = None
+    """A run's folder, or an exported .tflite file."""
+    models: str | None = None
+    """In its place several by name, such as {front: runs/a/<job>, back: other.tflite}."""
+    file: str | None = None
+    """Which of the runs' files; None takes the fastest that may be recommended, and of a run without files its checkpoint."""
+    host: str = "127.0.0.1"
+    """What is listened on; 0.0.0.0 lets others on the same network send photos."""
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8767
+    """Of the API; 0 takes a free one."""
+    hosts: list[str] = field(default_factory=list)
+    """Further names under which it is asked, such as that of a container."""
+    https: bool = False
+    """With a certificate of an authority of this machine."""
+    token: str | None = None
+    """What requests have to bring; None makes one and prints it. '${oc.env:STATION_TOKEN}' takes it from the environment."""
+    join: Annotated[str, one_of("half", "worst", "mean")] = "half"
+    """Of several photos of a device: a cell's worst grade that half of them give at least, the worst of all, or the likeliest on average."""
+    least_cell_px: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    """Phones whose cells are smaller in the photo are refused; None: half of what the network looks at."""
+    jobs: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Photos that are graded at a time, each in a process; None: one for each core."""
+    queue: Annotated[int, Field(ge=0, le=1000)] = 16
+    """Photos that may wait; more are refused with 503."""
+    seconds: Annotated[float, Field(gt=0, le=3600)] = 30.0
+    """For a photo, and for the wait before it."""
+    most_mb: Annotated[float, Field(gt=0, le=1000)] = 40.0
+    """Of a request, in millions of bytes."""
+    most_megapixels: Annotated[float, Field(gt=0, le=250)] = 64.0
+    """Of a photo, in millions."""
+    most_photos: Annotated[int, Field(ge=1, le=1000)] = 12
+    """Of a device in one request."""
+    reference: str | None = None
+    """An output of `station grade photos=`, against which camera and stock are held; None: the first devices that come."""
+    drift: DriftConfig = field(default_factory=DriftConfig)
+    """How camera and stock are watched."""
+    datamodule: Any = None
+    """Set by profile=, whose rules are followed in place of the networks' own."""
+    paths: Any = MISSING
+    """Folders: paths.runs, paths.data, paths.weights, paths.cache."""

@@ -154,6 +154,7 @@ def register() -> None:
     store.store(name="grade_schema", node=station_schemas.GradeConfig)
     store.store(name="retrain_schema", node=station_schemas.RetrainConfig)
     store.store(name="collect_schema", node=station_schemas.CollectConfig)
+    store.store(name="station_api_schema", node=station_schemas.StationApiConfig)
     store.store(name="study_schema", node=command_schemas.StudyConfig)
     store.store(name="demo_schema", node=command_schemas.DemoConfig)
     store.store(name="quickstart_schema", node=command_schemas.QuickstartConfig)

@@ -1,4 +1,4 @@
-"""Grades photographed phones: `python -m station grade photo=photo.jpg run=<folder>`, or `photos=<folder>`."""
+"""Grades photographed phones: `python -m station grade photo=photo.jpg run=<folder>`, or `photos=<folder>`; `serve` does it over HTTP."""
 
 import json
 import sys
@@ -14,9 +14,8 @@ from cli.command_line import require_keys, run_cli, stop_or_report
 from cli.train_schema import register
 from datamodules.screens.device_rules import given_rules
 from metrics.cost import Cost, CostError
+from station.choosing import file_of
 from storage.whole_file import write_whole
-from sweeps.analysis.recommendation import advised_kind, in_apps
-from sweeps.records.run_record import RecordError, exported_bytes, read_record
 
 OF_ONE = ("corners", "json", "picture")
 OF_A_FOLDER = ("output", "devices", "device_pattern", "jobs", "reference")
@@ -132,31 +131,16 @@ def _grade_folder(cfg: DictConfig, file: Path) -> None:
     print("\n".join(lines(done, output)))
 
 
-def file_of(run: Path, kind: str | None) -> Path:
-    """A .tflite file itself, or the named kind of a run's files; None takes the one that `advised_kind` gives, and of a run
-    without files its folder.
-
-    Raises RecordError where the run has no such file, or it is no longer the one that was scored.
-    """
-    if run.suffix == ".tflite":
-        return run
-    record = read_record(run)
-    made = [name for name in record.get("exports", {}) if in_apps(record, name)]
-    if kind is None and not made:
-        return run
-    wanted = kind or advised_kind(record)
-    if wanted is None or wanted not in made:
-        have = f"it has {', '.join(made)}" if made else "it has no files; `make export-tflite RUN=...` makes them"
-        raise RecordError(f"{run}: no {wanted or 'int8'} file; {have}")
-    exported_bytes(run, wanted)
-    return run / str(record["exports"][wanted]["path"])
-
-
 def command() -> None:
     """Reads the word after the room's name."""
     check_environment()
-    room_command("station")
+    word = room_command("station")
     del sys.argv[1]
+    if word == "serve":
+        from web.station_serve import main as serve
+
+        run_cli(serve, "station_api")
+        return
     run_cli(main, "grade")
 
 

@@ -4,21 +4,29 @@ What is compared are devices, not photos and not cells: two photos of one phone 
 two would find a change where there is none.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from scipy.stats import MonteCarloMethod, chi2_contingency, ks_2samp
 
-from datamodules.base.pixels import Image
+from datamodules.base.pixels import Image, resize
 
-FIGURES = ("brightness", "sharpness", "damage", "confidence")
+SHOT = ("brightness", "surround", "sharpness")
+"""Figures of a photo, see `shot_of`."""
+FIGURES = (*SHOT, "damage", "confidence")
 """Compared by the Kolmogorov-Smirnov test; see `Observation`."""
 GRADE = "grade"
 """Of the device; compared by the chi-squared test."""
 TESTS = len(FIGURES) + 1
+SMALL = 240
+"""Longest side of a photo when its surround is looked at, pixels."""
+LEAST_AROUND = 0.01
+"""Of a photo, below which nothing is around the phone."""
 LEAST = 5
 """Devices on either side, below which nothing is compared."""
 FALSE_ALARMS = 0.01
@@ -31,6 +39,10 @@ class Observation(Protocol):
     @property
     def brightness(self) -> float:
         """Mean luma of the straightened phone, 0 to 1; of several photos their mean, as all figures."""
+
+    @property
+    def surround(self) -> float:
+        """Median luma of what lies around the phone, 0 to 1: a station's lamp and camera, whatever the phone."""
 
     @property
     def sharpness(self) -> float:
@@ -54,6 +66,7 @@ class Seen:
     """An observation by itself."""
 
     brightness: float
+    surround: float
     sharpness: float
     damage: float
     confidence: float
@@ -74,17 +87,41 @@ class Compared:
     """Whether p is below its share of the false alarms."""
 
 
-def shot_of(phone: Image) -> dict[str, float]:
-    """Brightness and sharpness of a straightened phone `(rows · cell_px, columns · cell_px, 3)`, see `Observation`."""
+def shot_of(phone: Image, photo: Image, corners: npt.NDArray[np.float64]) -> dict[str, float]:
+    """What a photo is like, whatever it is answered; see `Observation`.
+
+    Args:
+        phone: straightened, `(rows · cell_px, columns · cell_px, 3)`.
+        photo: that it was cut from, `(H, W, 3)`.
+        corners: of the phone in it, `(4, 2)`.
+
+    """
     luma = cv2.cvtColor(phone, cv2.COLOR_RGB2GRAY)
     edges = cv2.Laplacian(luma, cv2.CV_32F).var(dtype=np.float64)
-    return {"brightness": round(float(luma.mean()) / 255, 4), "sharpness": round(float(np.log10(edges + 1e-3)), 4)}
+    return {
+        "brightness": round(float(luma.mean()) / 255, 4),
+        "surround": round(_surround(photo, corners), 4),
+        "sharpness": round(float(np.log10(edges + 1e-3)), 4),
+    }
+
+
+def _surround(photo: Image, corners: npt.NDArray[np.float64]) -> float:
+    """Of a photo that the phone fills, all of it."""
+    scale = min(1.0, SMALL / max(photo.shape[:2]))
+    width, height = (max(1, round(scale * side)) for side in photo.shape[1::-1])
+    luma = np.asarray(cv2.cvtColor(resize(photo, (width, height)), cv2.COLOR_RGB2GRAY), np.uint8)
+    outside = np.ones(luma.shape, np.uint8)
+    middle = corners.mean(axis=0)
+    beyond = scale * (middle + 1.05 * (corners - middle))  # edges and shadows are the phone's
+    cv2.fillConvexPoly(outside, np.round(beyond).astype(np.int32), 0)
+    around = luma[outside.astype(bool)]
+    return float(np.median(around if around.size >= LEAST_AROUND * luma.size else luma)) / 255
 
 
 def compare(
     reference: Sequence[Observation], now: Sequence[Observation], false_alarms: float = FALSE_ALARMS, windows: int = 1
 ) -> list[Compared]:
-    """Every figure of two sets of devices; empty where either holds fewer than LEAST.
+    """Every figure of two sets of devices; empty where they are too few to tell, see `enough`.
 
     Args:
         reference, now: the devices; no device in both.
@@ -93,7 +130,7 @@ def compare(
         windows: how many such comparisons with this reference are made.
 
     """
-    if min(len(reference), len(now)) < LEAST:
+    if not enough(len(reference), len(now), false_alarms, windows):
         return []
     level = false_alarms / (TESTS * windows)
     found = []
@@ -104,6 +141,12 @@ def compare(
     before, after = ([one.grade for one in side] for side in (reference, now))
     p = _p_of_grades(before, after, level)
     return [*found, Compared(GRADE, p, _commonest(before), _commonest(after), p < level)]
+
+
+def enough(reference: int, now: int, false_alarms: float, windows: int = 1) -> bool:
+    """Whether there are LEAST devices on either side, and so many that sets without any overlap would be called changed."""
+    smallest_p = 2 / math.comb(reference + now, now)
+    return min(reference, now) >= LEAST and smallest_p < false_alarms / (TESTS * windows)
 
 
 def _p_of_grades(before: Sequence[str], after: Sequence[str], level: float) -> float:
@@ -130,6 +173,8 @@ def said(one: Compared) -> str:
 class Watch:
     """Devices as they come, in windows one after the other, each held against the reference.
 
+    Raises ValueError where a window is too small to tell anything, see `enough`.
+
     Args:
         reference: devices graded earlier; None takes the first `reference_size` that come.
         reference_size: see there.
@@ -149,6 +194,11 @@ class Watch:
         self.reference = list(reference or [])
         self.reference_size = len(self.reference) or reference_size
         self.window, self.windows, self.false_alarms = window, windows, false_alarms
+        if not enough(self.reference_size, window, false_alarms, windows):
+            raise ValueError(
+                f"drift: windows of {window} devices against {self.reference_size} could never be called changed with "
+                f"{false_alarms:g} false alarms in {windows} windows; want more devices, or fewer windows"
+            )
         self.now: list[Observation] = []
         self.done = 0
         """Windows that are compared."""

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from datamodules.screens.device_rules import Rule
 from datamodules.screens.grid import Grid
 from station.device_grade import device_grade, other_grade
+from station.drift import SHOT
 from station.likeness import is_turned, look_from
 
 Grades = npt.NDArray[np.int64]
@@ -62,6 +63,7 @@ class Device:
     damage: float
     """Mean over cells and photos of the expected grade, from 0 to 1."""
     brightness: float
+    surround: float
     sharpness: float
     """Means over the photos, see `station.drift`."""
 
@@ -93,7 +95,7 @@ def joined(
         other_grade(shares.mean(axis=0), labels, rules, verdict.grade),
         _asks(results, turned, grades, cells),
         float((shares @ np.linspace(0, 1, len(labels))).mean()),
-        *(float(np.mean([one["shot"][name] for one in results])) for name in ("brightness", "sharpness")),
+        *(float(np.mean([one["shot"][name] for one in results])) for name in SHOT),
     )
 
 

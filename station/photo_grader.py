@@ -151,7 +151,7 @@ class PhotoGrader:
             "grade": verdict.grade,
             "reason": verdict.reason,
             "look": look_of(phone, self.grid),
-            "shot": shot_of(phone),
+            "shot": shot_of(phone, pixels, quad),
             "seconds": round(seconds, 4),
         }  # fmt: skip
         return Graded(found, phone)

@@ -59,7 +59,9 @@ def lines_of(compared: list[Compared], reference: Path, was: int, now: int, fals
 
     """
     if not compared:
-        return [f"against {reference}: too few devices to tell ({now}; want {LEAST})"]
+        return [
+            f"against {reference}: too few devices to tell, {now} against {was}; want more, or more false_alarms than {false_alarms:.2g}"
+        ]
     changed = [said(one) for one in compared if one.changed]
     about = f"against {reference}, {now} devices against {was}, false alarms {false_alarms:.2g}"
     return (

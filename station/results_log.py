@@ -34,6 +34,7 @@ class _Made(BaseModel):
 
 class _Shot(BaseModel):
     brightness: float
+    surround: float
     sharpness: float
 
 

@@ -22,6 +22,7 @@ DEVICES = (
     "ask",
     "damage",
     "brightness",
+    "surround",
     "sharpness",
 )
 REFUSED = ("photo", "why")
@@ -31,7 +32,7 @@ def write_devices(path: Path, devices: Sequence[Device]) -> None:
     """A line for each device; numbers from 0 to 1, `agreement` empty where there is one photo, `ask` cells to look at."""
     rows = (
         (one.name, one.grade, one.reason, len(one.photos), *map(_share, (one.confidence, one.lowest, one.agreement, one.doubt)),
-         "" if one.asks is None else int(one.asks.sum()), *map(_share, (one.damage, one.brightness, one.sharpness)))
+         "" if one.asks is None else int(one.asks.sum()), *map(_share, (one.damage, one.brightness, one.surround, one.sharpness)))
         for one in devices
     )  # fmt: skip
     _write(path, DEVICES, rows)

@@ -45,8 +45,13 @@ def answer_as(app: FastAPI, hosts: Collection[str]) -> None:
     app.state.hosts = LOOPBACK | {host.lower() for host in hosts}
 
 
-def guard(app: FastAPI, token: str, command: str) -> None:
+def guard(
+    app: FastAPI, token: str, command: str, most_bytes: int = MOST_BYTES, open_to_all: Collection[str] = ()
+) -> None:
     """Lets in who has the token, with requests of a page's size, and sends HEADERS with every answer.
+
+    The token comes in the address, in the cookie that the first such address sets, or in `Authorization: Bearer`; paths in
+    `open_to_all` want none.
 
     A Host that is none of the app's (`answer_as`) is refused first: a page of another name whose address was changed to
     this machine's ("DNS rebinding") would count as one of the app's own. `command` is what printed the token, as
@@ -58,32 +63,40 @@ def guard(app: FastAPI, token: str, command: str) -> None:
     async def at_the_door(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         cookie = COOKIE.format(scheme=request.url.scheme, port=request.url.port or "")
         answer: Response
-        given = request.query_params.get("token") or request.cookies.get(cookie) or ""
+        given = request.query_params.get("token") or _bearer(request) or request.cookies.get(cookie) or ""
+        known = secrets.compare_digest(given.encode(), token.encode())
         if _host(request) not in app.state.hosts:
             answer = JSONResponse(
                 {"error": f"no such host here: open one of the addresses that {command} printed"}, 421
             )
-        elif not secrets.compare_digest(given.encode(), token.encode()):
+        elif not known and request.url.path not in open_to_all:
             answer = _stranger(request, command)
         elif _of_another_page(request):
             answer = JSONResponse({"error": "asked by a page of another address"}, 403)
         elif (
             "transfer-encoding" in request.headers
-            or int(request.headers.get("content-length") or 0) > MOST_BYTES
+            or int(request.headers.get("content-length") or 0) > most_bytes
             or (request.method == "POST" and "content-length" not in request.headers)
         ):
-            answer = JSONResponse({"error": f"at most {MOST_BYTES} bytes"}, 413)
+            answer = JSONResponse(
+                {"error": f"at most {most_bytes} bytes, and a Content-Length that says how many"}, 413
+            )
         else:
             try:
                 answer = await call_next(request)
             except Exception as error:  # a run that was removed, a record that was damaged: say so, stay up
                 answer = JSONResponse({"error": one_line(error)}, 500)
-            if request.query_params.get("token"):
+            if known and request.query_params.get("token"):
                 https = request.url.scheme == "https"
                 answer.set_cookie(cookie, token, httponly=True, samesite="strict", secure=https)
         answer.headers.update(HEADERS)
         answer.headers.setdefault("Cache-Control", "no-cache")  # else an old page measures with a new runtime's name
         return answer
+
+
+def _bearer(request: Request) -> str:
+    kind, _, given = request.headers.get("authorization", "").partition(" ")
+    return given.strip() if kind.lower() == "bearer" else ""
 
 
 def _host(request: Request) -> str:
@@ -127,7 +140,7 @@ def explain(app: FastAPI) -> None:
 
     @app.exception_handler(StarletteHTTPException)
     async def refused(_: Request, error: StarletteHTTPException) -> JSONResponse:
-        return JSONResponse({"error": str(error.detail)}, error.status_code)
+        return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
 
 
 def page_of(path: Path) -> Callable[[], FileResponse]:

@@ -42,6 +42,10 @@ BROKEN = (
 _large = threading.Lock()
 
 
+class TooManyPixelsError(DataError):
+    """A picture that is larger than its reader takes."""
+
+
 def decode(path: Path) -> Image:
     """An image file → `(H, W, 3)` RGB uint8, turned as its EXIF says.
 
@@ -49,10 +53,18 @@ def decode(path: Path) -> Image:
     pictures one is read at a time, several would fill the memory. Raises DataError when the file is missing, broken or
     larger than pictures are.
     """
-    with (
-        opened(path, whole=True) as picture,
-        _large if picture.width * picture.height > LARGE_PIXELS else nullcontext(),
-    ):
+    with opened(path, whole=True) as picture:
+        return _pixels(picture)
+
+
+def decode_bytes(data: bytes, name: str, most_pixels: int = MOST_PIXELS) -> Image:
+    """`decode` of a file's bytes that came from elsewhere; messages call it `name`. Raises TooManyPixelsError, a DataError, as well."""
+    with _reading(name), _picture(io.BytesIO(data), most_pixels) as picture:
+        return _pixels(picture)
+
+
+def _pixels(picture: PillowImage.Image) -> Image:
+    with _large if picture.width * picture.height > LARGE_PIXELS else nullcontext():
         return np.asarray(_eight_bits(ImageOps.exif_transpose(picture)))
 
 
@@ -68,22 +80,41 @@ def opened(path: Path, *, whole: bool = False) -> Iterator[PillowImage.Image]:
     """A picture whose head has been read, or its whole file, undecoded. Raises DataError, within the block too, where it is
     no picture of a size and of a format that are read.
     """
+    with _reading(str(path)):
+        check_file(path)
+        with _picture(io.BytesIO(path.read_bytes()) if whole else path, MOST_PIXELS) as picture:
+            yield picture
+
+
+@contextmanager
+def _picture(source: Path | io.BytesIO, most_pixels: int) -> Iterator[PillowImage.Image]:
     warnings.filterwarnings("ignore", message="Corrupt EXIF data")  # the picture itself is read all the same
     warnings.filterwarnings("ignore", category=PillowImage.DecompressionBombWarning)
     try:
-        check_file(path)
-        with PillowImage.open(io.BytesIO(path.read_bytes()) if whole else path, formats=FORMATS) as picture:
-            if picture.width * picture.height > MOST_PIXELS:
-                raise ValueError(f"{picture.width} x {picture.height} pixels; want at most {MOST_PIXELS}")
-            yield picture
+        picture = PillowImage.open(source, formats=FORMATS)
+    except PillowImage.DecompressionBombError:
+        raise TooManyPixelsError(f"more than {2 * MOST_PIXELS} pixels; want at most {most_pixels}") from None
+    with picture:
+        if picture.width * picture.height > most_pixels:
+            raise TooManyPixelsError(f"{picture.width} x {picture.height} pixels; want at most {most_pixels}")
+        yield picture
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    """What goes wrong within the block, as a DataError that begins with the name."""
+    try:
+        yield
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
+        raise DataError(f"{name}: no such file") from None
     except MemoryError:
-        raise DataError(f"{path}: larger than this machine's memory") from None
+        raise DataError(f"{name}: larger than this machine's memory") from None
     except UnidentifiedImageError:
-        raise DataError(f"{path}: not a readable image (want {', '.join(FORMATS)})") from None
+        raise DataError(f"{name}: not a readable image (want {', '.join(FORMATS)})") from None
+    except TooManyPixelsError as error:
+        raise TooManyPixelsError(f"{name}: not a readable image ({error})") from None
     except BROKEN as error:
-        raise DataError(f"{path}: not a readable image ({' '.join(str(error).split())})") from None
+        raise DataError(f"{name}: not a readable image ({' '.join(str(error).split())})") from None
 
 
 def check_file(path: Path) -> None:

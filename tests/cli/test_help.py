@@ -93,7 +93,8 @@ def test_a_room_lists_its_commands(room, monkeypatch, capsys):
         ("annotation", "export", ["--data", "--to"]),
         ("annotation", "serve", ["data=", "annotator=", "port="]),
         ("pipelines", "cross", ["folder="]),
-        ("station", "grade", ["photo=", "corners=", "photos=", "output=", "device_pattern="]),
+        ("station", "grade", ["photo=", "corners=", "photos=", "output=", "device_pattern=", "reference="]),
+        ("station", "serve", ["run=", "models=", "token=", "queue=", "drift.window="]),
     ],
 )
 def test_a_command_of_a_room_says_sentence_example_and_arguments(room, word, arguments, monkeypatch, capsys):

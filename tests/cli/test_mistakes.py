@@ -182,6 +182,26 @@ def test_settings_of_the_station_that_do_not_go_together_are_named(words, wanted
 
 
 @pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ([], "want one of run=<a run's folder or .tflite file> and models="),
+        (["run=x", "models={a: x}"], "want one of run=<a run's folder or .tflite file> and models="),
+        (["models={a: x"], "models={a: x: want names with a run's folder or a .tflite file each"),
+        (["models={a/b: x}"], "models: 'a/b': want a name of letters, digits, _, . and -"),
+        (["run=x", "token=short"], "token=: 5 letters; want at least 16, or none and one is made"),
+        (["models={a: x, b: y}", "reference=z"], "reference=: goes with one model"),
+        (["run=x", "queue=-1"], "queue=-1: want a whole number"),
+        (["run=x", "drift.window=1"], "drift.window=1: want a whole number"),
+    ],
+)
+def test_settings_of_the_served_station_that_cannot_be_are_named(words, wanted, answer):
+    code, _, err = answer("station_api", words, main=import_module("web.station_serve").main)
+    assert code == 2
+    assert err.startswith(f"error: {wanted}")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
     ("room", "words", "wanted"),
     [
         ("pipelines", [], "python -m pipelines: want one of study, demo, quickstart, probe, cross"),

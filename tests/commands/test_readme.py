@@ -117,6 +117,16 @@ def test_grading_commands_compose(command):
         assert corners is None or len(corners) == 8
 
 
+@pytest.mark.parametrize("command", [command for command in COMMANDS if "-m station serve" in command])
+def test_serving_commands_compose(command, monkeypatch):
+    monkeypatch.setenv("STATION_TOKEN", "from the environment")
+    words = [quote_path(word.replace("<job>", "job")) for word in shlex.split(command)[4:]]
+    with initialize_config_dir(str(HERE / "conf"), version_base="1.3"):
+        composed = compose("station_api", overrides=words)
+    assert (composed.run is None) != (composed.models is None)
+    assert composed.token in (None, "from the environment")
+
+
 def test_modules_that_are_named_exist():
     for command in COMMANDS:
         module = re.match(r"python -m ([\w.]+)", command)

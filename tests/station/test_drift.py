@@ -11,7 +11,7 @@ from scipy.stats import binom
 
 from choices import read_choice
 from datamodules.base.errors import DataError
-from station.drift import FIGURES, GRADE, LEAST, Seen, Watch, compare, shot_of
+from station.drift import FIGURES, GRADE, LEAST, TESTS, Seen, Watch, compare, shot_of
 from station.folder_grading import Order, grade_folder, lines
 from station.reference import read_reference
 from sweeps.records.run_record import find_runs
@@ -47,18 +47,18 @@ def test_what_has_changed_is_named_and_nothing_else():
 
 def test_p_of_whole_separation_is_that_of_counting():
     """All of one side below all of the other: two orders out of all ways to choose the one."""
-    low, high = ([Seen(x, x, x, x, "worn") for x in range(start, start + 6)] for start in (0, 10))
-    found = {one.figure: one.p for one in compare(low, high)}
+    low, high = ([Seen(x, x, x, x, x, "worn") for x in range(start, start + 6)] for start in (0, 10))
+    found = {one.figure: one.p for one in compare(low, high, 0.5)}
     assert found["brightness"] == pytest.approx(2 / math.comb(12, 6))
     assert found[GRADE] == 1
 
 
 def test_each_test_has_its_share_of_the_false_alarms():
     rng = np.random.default_rng(2)
-    before, now = devices(rng, 30), devices(rng, 30, shift=1.5)
+    before, now = devices(rng, 30), devices(rng, 30, shift=2.0)
     p = {one.figure: one.p for one in compare(before, now)}["sharpness"]
     for windows, changed in ((1, True), (10_000, False)):
-        assert 0.01 / 5 / 10_000 < p < 0.01 / 5
+        assert 0.01 / TESTS / 10_000 < p < 0.01 / TESTS
         found = {one.figure: one.changed for one in compare(before, now, 0.01, windows)}
         assert found["sharpness"] is changed
 
@@ -66,6 +66,10 @@ def test_each_test_has_its_share_of_the_false_alarms():
 def test_too_few_devices_are_not_compared():
     rng = np.random.default_rng(0)
     assert compare(devices(rng, LEAST - 1), devices(rng, 50)) == []
+    assert compare(devices(rng, 6), devices(rng, 6)) == []  # 2 / 924 is no smaller than 0.01 / 6
+    assert compare(devices(rng, 6), devices(rng, 7))
+    with pytest.raises(ValueError, match="windows of 5 devices against 20 could never be called changed with"):
+        Watch(None, 20, 5, 100, 0.01)
 
 
 def test_a_watch_takes_the_first_for_its_reference_and_goes_on_in_windows():
@@ -82,15 +86,26 @@ def test_a_watch_takes_the_first_for_its_reference_and_goes_on_in_windows():
     assert json.dumps(watch.state())
 
 
-def test_brightness_and_sharpness_are_of_the_phone():
+def test_brightness_and_sharpness_are_of_the_phone_and_the_surround_is_not():
     rng = np.random.default_rng(0)
-    phone = rng.integers(0, 100, (100, 60, 3), np.uint8)
-    plain, light = shot_of(phone), shot_of(phone + np.uint8(51))
+    photo = np.full((140, 100, 3), 204, np.uint8)
+    phone = photo[20:120, 20:80] = rng.integers(0, 100, (100, 60, 3), np.uint8)
+    corners = np.array([[20, 20], [80, 20], [80, 120], [20, 120]], float)
+
+    def shot(phone, photo=photo):
+        return shot_of(phone, photo, corners)
+
+    plain, light = shot(phone), shot(phone + np.uint8(51), photo // 2)
     assert light["brightness"] == pytest.approx(plain["brightness"] + 0.2, abs=1e-3)
     assert light["sharpness"] == pytest.approx(plain["sharpness"], abs=1e-3)
-    softer = [shot_of(cv2.GaussianBlur(phone, (0, 0), sigma))["sharpness"] for sigma in (1, 2)]
+    assert (plain["surround"], light["surround"]) == (0.8, 0.4)
+    softer = [shot(cv2.GaussianBlur(phone, (0, 0), sigma))["sharpness"] for sigma in (1, 2)]
     assert plain["sharpness"] > softer[0] > softer[1]
-    assert shot_of(np.zeros((10, 6, 3), np.uint8)) == {"brightness": 0.0, "sharpness": -3.0}
+    assert shot(phone * 0)["sharpness"] == -3
+    filled = np.array([[0, 0], [60, 0], [60, 100], [0, 100]], float)
+    assert shot_of(phone, phone, filled)["surround"] == pytest.approx(
+        np.median(cv2.cvtColor(phone, cv2.COLOR_RGB2GRAY)) / 255, abs=1e-4
+    )
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +136,7 @@ def test_a_folder_is_held_against_an_earlier_one(earlier, file, tmp_path):
         earlier, file, tmp_path / "same"
     )
     said = against(earlier, file, tmp_path / "soft", lambda picture: cv2.GaussianBlur(picture, (0, 0), 2))
-    assert re.search(r"^changed against .*: sharpness \S+, was \S+ \(p 0\.001\d*\)", said, re.MULTILINE)
+    assert re.search(r"^changed against .*: sharpness \S+, was \S+ \(p 0\.00\d+\)", said, re.MULTILINE)
 
 
 def test_a_reference_that_cannot_be_is_named(earlier, file, tmp_path):

@@ -32,7 +32,13 @@ def result(name, grades, sure=0.8, phone=PHONE, outline="found", ask=None):
          "probabilities": {label: sure if at == grade else (1 - sure) / 2 for at, label in enumerate(LABELS)}}
         for at_cell, grade in enumerate(grades)
     ]  # fmt: skip
-    return {"photo": name, "cells": cells, "look": look_of(phone, GRID), "shot": shot_of(phone), "outline": outline}
+    return {
+        "photo": name,
+        "cells": cells,
+        "look": look_of(phone, GRID),
+        "shot": shot_of(phone, phone, np.zeros((4, 2))),
+        "outline": outline,
+    }
 
 
 @pytest.mark.parametrize(("join", "cells"), [("half", [0, 1, 2, 1]), ("worst", [2, 2, 2, 1]), ("mean", [0, 0, 2, 1])])

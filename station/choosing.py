@@ -1,0 +1,26 @@
+"""Which file of a run grades."""
+
+from pathlib import Path
+
+from sweeps.analysis.recommendation import advised_kind, in_apps
+from sweeps.records.run_record import RecordError, exported_bytes, read_record
+
+
+def file_of(run: Path, kind: str | None) -> Path:
+    """A .tflite file itself, or the named kind of a run's files; None takes the one that `advised_kind` gives, and of a run
+    without files its folder.
+
+    Raises RecordError where the run has no such file, or it is no longer the one that was scored.
+    """
+    if run.suffix == ".tflite":
+        return run
+    record = read_record(run)
+    made = [name for name in record.get("exports", {}) if in_apps(record, name)]
+    if kind is None and not made:
+        return run
+    wanted = kind or advised_kind(record)
+    if wanted is None or wanted not in made:
+        have = f"it has {', '.join(made)}" if made else "it has no files; `make export-tflite RUN=...` makes them"
+        raise RecordError(f"{run}: no {wanted or 'int8'} file; {have}")
+    exported_bytes(run, wanted)
+    return run / str(record["exports"][wanted]["path"])
