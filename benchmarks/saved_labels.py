@@ -1,7 +1,7 @@
 """Labels saved by asking for the doubtful: `python -m benchmarks.saved_labels --photos <folder of phone photos> paths.weights=<folder>`.
 
 Six phones are labelled, then four more at a time: those of which the network is least sure, or any. Three orders, each with a
-quarter of the phones put away, by which all networks of the order are judged and nothing is chosen. All trainings take about as many steps.
+quarter of the phones of every worst grade put away, by which all networks of the order are judged and nothing is chosen. All trainings take about as many steps.
 Finished trainings leave rows in saved_labels.csv and are skipped the next time; without --photos the table of what is there is printed.
 """
 
@@ -40,10 +40,10 @@ class Photos:
         self.known, cells = pd.read_csv(root / "photos.csv"), pd.read_csv(root / "cells.csv", keep_default_na=False)
         self.cells = cells[cells.label.astype(str) != "NA"].astype({"label": int})
         graded = self.cells.merge(self.known[["photo", "source_id"]], on="photo")
-        parts = assign_parts(
-            graded.label.to_numpy(), graded.source_id.to_numpy(str), fold=order, folds=AWAY, val_folds=0, seed=0
-        )
-        self.away = sorted(set(graded.source_id[parts == "val"]))
+        worst = graded.groupby("source_id").label.max()
+        mixed = np.random.default_rng(0).permutation(len(worst))
+        ranked = worst.iloc[mixed].sort_values(kind="stable").index  # so that each quarter has phones of every grade
+        self.away = sorted(map(str, ranked[order::AWAY]))
         rng = np.random.default_rng(order)
         self.others = [str(one) for one in rng.permutation(sorted(set(graded.source_id) - set(self.away)))]
         while (

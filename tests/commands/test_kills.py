@@ -16,7 +16,7 @@ from sweeps.records.run_record import find_runs
 from tests.commands.test_train import HERE, SMALL, record_of
 from tests.drawn import draw_screens
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2700)]
 EPOCHS = 10
 WORDS = ["-m", *SMALL, "encoding=one_hot,ordinal,coral", "seed=0,1", f"trainer.max_epochs={EPOCHS}", "export=all", "latency.host.warmup_runs=1", "latency.host.runs=2",
          "quantization=float32,int8"]  # fmt: skip

@@ -24,7 +24,7 @@ from hydra import compose, initialize_config_dir
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
-from choices import read_choice
+from choices import CONF, read_choice
 from cli.train_schema import register
 from datamodules.images.decoding import decode
 from station.drift import FIGURES
