@@ -7,6 +7,8 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
+from hydra.utils import instantiate
+
 from jobs.job import Job, fold_hash
 from sweeps.analysis.expected import Folds, expected, rivals
 from sweeps.records.checkpoints import shipped_checkpoint
@@ -17,29 +19,39 @@ if TYPE_CHECKING:
 
 
 def folds_of(job: Job) -> Folds:
-    """The finished runs of the same configuration, one for each fold, wherever they lie under paths.runs.
+    """The finished runs of the same configuration on the same data, one for each fold, wherever they lie under paths.runs.
 
-    Raises RecordError naming the folds that have not been trained.
+    Raises RecordError naming the folds that have not been trained so.
     """
     runs, count = Path(str(job.cfg.paths.runs)), int(job.cfg.datamodule.folds)
-    found = [_run_with(runs, fold_hash(job, fold)) for fold in range(count)]
+    found = [_run_of(job, runs, fold) for fold in range(count)]
     missing = [str(fold) for fold, one in enumerate(found) if one is None]
     if missing:
         raise RecordError(
             f"fit={job.cfg.fit}: of {count} folds {', '.join(missing)} {'have' if len(missing) > 1 else 'has'} not been trained with these "
-            f"settings, so nothing says what to expect; the same command with fold={','.join(missing)} in place of fit={job.cfg.fit} trains "
+            f"settings on the data as it is, so nothing says what to expect; the same command with fold={','.join(missing)} in place of fit={job.cfg.fit} trains "
             f"{'them' if len(missing) > 1 else 'it'}"
         )
     known = [one for one in found if one is not None]
     return Folds(tuple(folder for folder, _ in known), tuple(record for _, record in known))
 
 
-def _run_with(runs: Path, digest: str) -> tuple[Path, Record] | None:
+def _run_of(job: Job, runs: Path, fold: int) -> tuple[Path, Record] | None:
+    digest = fold_hash(job, fold)
     for path in sorted(runs.glob(f"*/*-{digest[:8]}/record.json")):
         record = read_record(path.parent)
-        if record.get("config_hash") == digest and record.get("status") == Status.DONE:
+        fits = record.get("config_hash") == digest and record.get("status") == Status.DONE
+        if fits and record["data"]["fingerprint"] == _fingerprint(job, fold):
             return path.parent, record
     return None
+
+
+def _fingerprint(job: Job, fold: int) -> str:
+    """Of the data as it is now, divided for that fold."""
+    cfg = job.cfg.copy()
+    cfg.update({"fit": "fold", "fold": fold})
+    samples: Samples = instantiate(cfg.datamodule).load()
+    return samples.fingerprint
 
 
 def whole_fit(job: Job, samples: "Samples", folds: Folds) -> Record:

@@ -17,7 +17,7 @@ from annotation.log import Statement
 from annotation.photos import PhotoFile, Photos
 from annotation.pre_annotations import network_name
 from annotation.profile import Device
-from annotation.state import IMPORTED, plain_number
+from annotation.state import IMPORTED, PhotoState, plain_number
 from annotation.store import Book
 from choices import CONF
 from cli.command_line import require_keys, stop_or_report
@@ -118,7 +118,9 @@ def collect(graded: GradedFolder, data: Path, corrections: Sequence[Corrections]
     for made in sorted(corrections, key=lambda one: one.time):
         for one in made.photos:
             said += _said(made, one, graded, names[one.photo])
-    book.say(said, known)
+    with book.reading() as state:
+        new = [one for one in said if not _is_said(state[one.photo], one)]
+    book.say(new, known)
     found.corrected = sum(len(one.cells) for made in corrections for one in made.photos)
     found.confirmed = sum(one.field == "label" for one in said) - found.corrected
     with book.reading() as state:
@@ -166,6 +168,13 @@ def _said(made: Corrections, one: CorrectedPhoto, graded: GradedFolder, name: st
             for field, value in (("label", label), ("proposed", proposed))
         ]
     return said
+
+
+def _is_said(photo: PhotoState, one: Statement) -> bool:
+    """Whether it stands so in the log already."""
+    assert one.cell is not None
+    there = photo.proposed if one.field == "proposed" else photo.votes
+    return there.get(one.cell, {}).get((one.annotator, one.round)) == one.value
 
 
 def lines(found: Collected, graded: GradedFolder, data: Path) -> list[str]:
