@@ -84,11 +84,11 @@ import-numbers: setup ## DATA=<folder of images> FROM=<Label Studio's json or cs
 	$(call need,FROM,<Label Studio json or csv or any csv>)
 	@$(PY) -m annotation import-numbers --data '$(DATA)' --from '$(FROM)' $(ARGS)
 
-collect: setup ## GRADED=<output of the station> DATA=<annotated folder> [CORRECTIONS=<file> MOST=]: photos to learn from
+collect: setup ## GRADED=<output of the station> DATA=<annotated folder> [CORRECTIONS=<file> ANNOTATOR= MOST=]: photos to learn from
 	$(call need,GRADED,<output of python -m station grade>)
 	$(call need,DATA,<annotated folder>)
 	@$(PY) -m pipelines collect graded='"$(GRADED)"' data='"$(DATA)"' $(if $(CORRECTIONS),corrections='"$(CORRECTIONS)"') \
-	  $(if $(MOST),most=$(MOST))
+	  $(if $(ANNOTATOR),annotator='"$(ANNOTATOR)"') $(if $(MOST),most=$(MOST))
 
 retrain: setup ## RUN=<run> DATA=<annotated folder>: its recipe on the labels that are there now, and what these changed
 	$(call need,RUN,<folder of a run>)

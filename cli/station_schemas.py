@@ -54,11 +54,13 @@ class CollectConfig:
     """What `python -m pipelines collect` reads."""
 
     graded: str = MISSING
-    """An output folder of `python -m station grade photos=`."""
+    """An output folder of `python -m station grade photos=`, or a folder of photos with what the phone page has saved of them."""
     data: str = MISSING
     """The annotated folder that photos and grades come into; it is made where there is none."""
     corrections: Any = None
     """A file, or a list of files, that the contact sheet has saved; None: corrections.json in the graded folder, if it is there."""
+    annotator: str | None = None
+    """Who corrected on the phone page, whose files do not say it."""
     most: Annotated[int, Field(ge=0, le=100_000)] = 10
     """Devices to look at first whose photos come to be graded, beside those that were corrected."""
 

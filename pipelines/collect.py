@@ -26,16 +26,19 @@ from datamodules.base.errors import DataError
 from datamodules.screens.device_rules import Rule
 from datamodules.screens.photo_folder import photo_file
 from datamodules.screens.profile import FILE
+from station.captures import Captures, check_labels
 from station.graded_folder import (
     CORRECTIONS,
     CorrectedPhoto,
     Corrections,
+    Graded,
     GradedFolder,
     cells_of,
     chosen_photos,
     read_corrections,
     when,
 )
+from station.output_folder import SETTINGS
 from storage.whole_file import replaced
 
 register()
@@ -61,7 +64,11 @@ def main(cfg: DictConfig) -> None:
     """Collects and says what came."""
     require_keys(cfg, graded="an output folder of python -m station grade", data="an annotated folder, or a new one")
     with stop_or_report(Path(cfg.graded)):
-        graded, data = GradedFolder(Path(cfg.graded)), Path(cfg.data)
+        data = Path(cfg.data)
+        if not (Path(cfg.graded) / SETTINGS).exists() and any(Path(cfg.graded).glob("*.json")):
+            captured(cfg, data)
+            return
+        graded = GradedFolder(Path(cfg.graded))
         given = [
             Path(one) for one in ([cfg.corrections] if isinstance(cfg.corrections, str) else cfg.corrections or ())
         ]
@@ -71,7 +78,23 @@ def main(cfg: DictConfig) -> None:
         print("\n".join(lines(found, graded, data)))
 
 
-def collect(graded: GradedFolder, data: Path, corrections: Sequence[Corrections], most: int) -> Collected:
+def captured(cfg: DictConfig, data: Path) -> None:
+    """Of a folder with what the phone page has saved."""
+    captures = Captures(Path(cfg.graded))
+    if not cfg.annotator:
+        raise DataError(
+            f"graded={cfg.graded}: what the phone page saved does not say who corrected it; want annotator=<name>"
+        )
+    if cfg.corrections:
+        raise DataError(
+            f"corrections={cfg.corrections}: what was corrected on the phone page stands in its own files; want none"
+        )
+    made = captures.corrections(str(cfg.annotator))
+    check_labels(captures, made)
+    print("\n".join(lines(collect(captures, data, made, cfg.most), captures, data)))
+
+
+def collect(graded: Graded, data: Path, corrections: Sequence[Corrections], most: int) -> Collected:
     """Copies and says, in this order: a photo without labels is only another one to grade.
 
     Args:
@@ -91,10 +114,8 @@ def collect(graded: GradedFolder, data: Path, corrections: Sequence[Corrections]
     missing = next((name for name in wanted if not (graded.base / name).is_file()), None)
     if missing is not None:
         raise DataError(f"{graded.base / missing}: was graded and is not there any more")
-    device = Device(
-        graded.settings.device, tuple(Rule(one.grade, one.cells, tuple(one.of)) for one in graded.settings.rules)
-    )
-    labels = graded.settings.labels
+    device = Device(graded.device, tuple(Rule(one.grade, one.cells, tuple(one.of)) for one in graded.rules) or None)
+    labels = graded.labels
     if (data / FILE).exists():  # refused before a photo is copied
         Book(Photos(data), labels, graded.grid, device, writes=False)
     found, names = Collected(), {}
@@ -128,7 +149,7 @@ def collect(graded: GradedFolder, data: Path, corrections: Sequence[Corrections]
     return found
 
 
-def _copied(graded: GradedFolder, name: str, data: Path) -> tuple[str, bool]:
+def _copied(graded: Graded, name: str, data: Path) -> tuple[str, bool]:
     """The photo's name in the annotated folder, and whether it is new there."""
     source, base = graded.base / name, photo_file(data, "")
     if not data.exists():
@@ -154,11 +175,11 @@ def _corners(corners: Sequence[Sequence[float]], file: PhotoFile) -> str:
     )
 
 
-def _said(made: Corrections, one: CorrectedPhoto, graded: GradedFolder, name: str) -> list[Statement]:
-    labels, before = graded.settings.labels, cells_of(graded.results[one.photo])
+def _said(made: Corrections, one: CorrectedPhoto, graded: Graded, name: str) -> list[Statement]:
+    labels, before = graded.labels, cells_of(graded.results[one.photo])
     now = {(cell.row, cell.col): cell.label for cell in one.cells}
     cells = before if one.confirmed else now
-    network = network_name(Path(graded.settings.network))
+    network = network_name(Path(graded.network)) if Path(graded.network).exists() else graded.network
     said = []
     for cell in cells:
         proposed = f"{labels.index(before[cell])} {network}"
@@ -177,15 +198,21 @@ def _is_said(photo: PhotoState, one: Statement) -> bool:
     return there.get(one.cell, {}).get((one.annotator, one.round)) == one.value
 
 
-def lines(found: Collected, graded: GradedFolder, data: Path) -> list[str]:
+def lines(found: Collected, graded: Graded, data: Path) -> list[str]:
     """What the command says in the end."""
     there = f", {found.there} were there" if found.there else ""
-    told = [f"{len(found.photos)} photos of {graded.folder} copied to {data}{there}"]
+    told = [f"{_count(len(found.photos), 'photo')} of {graded.folder} copied to {data}{there}"]
     if found.corrected or found.confirmed:
-        told.append(f"{found.corrected} cells corrected, {found.confirmed} confirmed: {data / 'annotations.csv'}")
+        told.append(
+            f"{_count(found.corrected, 'cell')} corrected, {found.confirmed} confirmed: {data / 'annotations.csv'}"
+        )
     if found.to_grade:
-        told.append(f"{found.to_grade} photos to grade: make annotate DATA={data} RUN={graded.settings.network}")
+        told.append(f"{_count(found.to_grade, 'photo')} to grade: make annotate DATA={data} RUN={graded.network}")
     return told
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 if __name__ == "__main__":

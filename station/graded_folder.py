@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
@@ -35,7 +35,9 @@ class _Settings(BaseModel):
     rules: list[RuleSettings]
 
 
-class _Cell(BaseModel, extra="forbid"):
+class CorrectedCell(BaseModel, extra="forbid"):
+    """What a person has said of one cell, and what the network had said."""
+
     row: int
     col: int
     label: str
@@ -48,7 +50,7 @@ class CorrectedPhoto(BaseModel, extra="forbid"):
     photo: str
     confirmed: bool
     """Whether the cells that are not corrected are right."""
-    cells: list[_Cell]
+    cells: list[CorrectedCell]
 
 
 class Corrections(BaseModel, extra="forbid"):
@@ -60,10 +62,26 @@ class Corrections(BaseModel, extra="forbid"):
     photos: list[CorrectedPhoto]
 
 
+class Graded(Protocol):
+    """What photos are collected from; attributes as `GradedFolder` has them."""
+
+    folder: Path
+    base: Path
+    network: str
+    device: str
+    labels: list[str]
+    rules: list[RuleSettings]
+    grid: Grid
+    results: dict[str, dict[str, Any]]
+    photos_of: dict[str, list[str]]
+
+
 class GradedFolder:
     """An output folder of the station.
 
     Attributes:
+        base: the folder that photos' names are relative to.
+        network, device, labels, rules, grid: of what graded.
         results: photo → what was said of it, see `PhotoGrader.grade`.
         photos_of: device → its photos; the devices as the contact sheet has them, those to look at first.
 
@@ -81,14 +99,12 @@ class GradedFolder:
                 + (f" ({SETTINGS}: {error.errors()[0]['msg']})" if isinstance(error, ValidationError) else "")
             ) from None
         self.grid = Grid(**self.settings.grid.model_dump())
+        self.base = Path(self.settings.photos)
+        self.network, self.device = self.settings.network, self.settings.device
+        self.labels, self.rules = self.settings.labels, self.settings.rules
         log = ResultsLog(folder / "results.jsonl", self.settings.by, self.grid, self.settings.labels)
         self.results = {name: one for name, one in log.read().items() if "refused" not in one}
         self.photos_of = self._devices()
-
-    @property
-    def base(self) -> Path:
-        """The folder that photos' names are relative to."""
-        return Path(self.settings.photos)
 
     def _devices(self) -> dict[str, list[str]]:
         ranks: dict[str, tuple[float, float]] = {}
@@ -142,7 +158,7 @@ def cells_of(result: dict[str, Any]) -> dict[tuple[int, int], str]:
     return {(cell["row"], cell["col"]): cell["label"] for cell in result["cells"]}
 
 
-def chosen_photos(graded: GradedFolder, corrections: Sequence[Corrections], most: int) -> list[str]:
+def chosen_photos(graded: Graded, corrections: Sequence[Corrections], most: int) -> list[str]:
     """The photos that were corrected, then those of the devices to look at first, `most` devices of these."""
     corrected = [one.photo for made in corrections for one in made.photos]
     queue = [names for names in graded.photos_of.values() if not set(names) <= set(corrected)][:most]

@@ -13,6 +13,7 @@ from choices import read_choice
 from datamodules.base.errors import DataError
 from pipelines.collect import collect
 from pipelines.retrain import proposed
+from station.captures import Captures
 from station.folder_grading import Order, grade_folder
 from station.graded_folder import GradedFolder, chosen_photos, read_corrections
 from sweeps.records.run_record import find_runs
@@ -177,3 +178,58 @@ def test_what_cannot_be_collected_is_said_and_nothing_is_copied(graded, tmp_path
     with pytest.raises(AnnotationError, match="4 columns x 4 rows"):
         collect(folder, other_grid, [], 1)
     assert [one.name for one in (other_grid / "photos").iterdir()] == ["mine.png"]
+
+
+def capture(graded, folder, name, corrected):
+    """A photo and what the phone page saves of it."""
+    folder.mkdir(exist_ok=True)
+    source = GradedFolder(graded)
+    shutil.copy(source.base / name, folder / name)
+    cells = [
+        {"row": cell["row"], "col": cell["col"], "label": corrected.get(at, cell["label"]), "grade": 0, "ask": None,
+         "corrected": at in corrected, "probabilities": cell["probabilities"]}
+        for at, cell in enumerate(source.results[name]["cells"])
+    ]  # fmt: skip
+    told = {
+        "photo": f"C:\\fakepath\\{name}".replace("\\", "/"),
+        "file": "job/int8",
+        "corners": source.results[name]["corners"],
+        "cells": cells,
+    }
+    (folder / f"{name}.json").write_text(json.dumps(told | {"grade": "worn", "seconds": 0.2}))
+
+
+def test_what_the_phone_page_saved_is_collected(graded, tmp_path):
+    folder, data = tmp_path / "captures", tmp_path / "phones"
+    capture(graded, folder, "screen0.png", {3: NAMES[4]})
+    capture(graded, folder, "screen1.png", {})
+    said = run_warm("-m", "pipelines", "collect", f"graded={folder}", f"data={data}")
+    assert said.returncode == 1
+    assert "want annotator=<name>" in said.stderr
+    said = run_warm("-m", "pipelines", "collect", f"graded={folder}", f"data={data}", "annotator=Ada")
+    assert said.returncode == 0, said.stderr
+    assert "1 cell corrected, 0 confirmed" in said.stdout
+    book = Book(Photos(data), NAMES, GradedFolder(graded).grid, writes=False)
+    assert {
+        cell: book.state["screen0.png"].label(cell) for cell in book.cells if book.state["screen0.png"].label(cell)
+    } == {(1, 0): "4"}
+    assert book.state["screen0.png"].proposed[1, 0][("Ada", 1)].endswith(" job/int8")
+    assert book.state["screen1.png"].corners is not None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"photo": "other.png"}, "is of other.png, which is not beside it"),
+        ({"photo": "../new/screen1.png"}, "is of screen1.png, which is not beside it"),
+        ({"corners": [[0, 0]]}, "corners: "),
+        ({"cells": []}, "cells: "),
+    ],
+)
+def test_a_capture_that_cannot_be_read_is_named(graded, tmp_path, change, message):
+    capture(graded, tmp_path / "captures", "screen0.png", {3: NAMES[4]})
+    file = tmp_path / "captures" / "screen0.png.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    with pytest.raises(DataError, match=message) as refusal:
+        Captures(tmp_path / "captures")
+    assert str(file) in str(refusal.value)
