@@ -96,13 +96,19 @@ def student_interval(value: float, spread: float, sources: int) -> tuple[float, 
     return float(value - half), float(value + half)
 
 
-def drawn_interval(draws: npt.NDArray[np.float64], value: float, sources: int) -> tuple[float, float]:
-    """95 % interval of a difference, from its draws over resampled sources: percentiles, of few sources Student's; NaN, NaN of one."""
+def drawn_interval(
+    draws: npt.NDArray[np.float64], value: float, sources: int, most: float = np.inf
+) -> tuple[float, float]:
+    """95 % interval of a difference, from its draws over resampled sources: percentiles, of few sources Student's; NaN, NaN of one.
+
+    `most` is the largest that the difference can be.
+    """
     known = draws[np.isfinite(draws)]
     if not len(known):
         return float("nan"), float("nan")
     if sources < FEW_SOURCES:
-        return student_interval(value, float(known.std()), sources)
+        low, high = student_interval(value, float(known.std()), sources)
+        return max(low, -most), min(high, most)
     low, high = np.percentile(known, [2.5, 97.5])
     return float(low), float(high)
 

@@ -23,6 +23,7 @@ from cli.command_line import quote_path, require_keys, stop_or_report
 from cli.train_schema import register
 from datamodules.base.errors import DataError
 from datamodules.base.samples import Samples
+from datamodules.base.splits import PARTS
 from datamodules.screens.grid import Grid
 from metrics.lookup import metrics_of
 from sweeps.records import retraining
@@ -157,8 +158,12 @@ def compared(run: Path, record: Record, sweep: Path, samples: Samples, data: Pat
         both = before[~before["sample"].isin(new["sample"])].merge(after, on="sample", how="inner")
         if len(both):
             parts.append(retraining.part_of("known before: left out by a fold of either network", both, figures))
-    counts = record["data"]["cells"]
-    sources, images = record["data"].get("sources", {}), record["data"].get("images", {})
+    counts, sources, images = (
+        {
+            part: one for part, one in record["data"].get(name, {}).items() if part in PARTS
+        }  # calibration is a part of train
+        for name in ("cells", "sources", "images")
+    )
     grid = Grid(**samples.preprocessing["grid"])
     return Retraining(
         run=str(run), class_names=list(samples.class_names),
@@ -173,7 +178,7 @@ def _alike(other: Record, record: Record) -> bool:
     apart = {"fold", "fit"}
     own, theirs = ({key: value for key, value in one["axes"].items() if key not in apart} for one in (record, other))
     by_folds = other.get("status") == Status.DONE and other["config"].get("fit", "fold") == "fold"
-    return by_folds and own == theirs and other["data"].get("fingerprint") == record["data"].get("fingerprint")
+    return by_folds and own == theirs
 
 
 def left_out_answers(runs: list[Path]) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from metrics.figures import is_share
 from metrics.grading import GradingMetrics
 from metrics.intervals import drawn_interval
 from metrics.resampling import drawn_figures, source_counts
@@ -56,7 +57,9 @@ def compared(rows: pd.DataFrame, *, ordered: bool) -> list[Difference]:
             old, new = (float(figure(labels, one)) for one in answers)
             if np.isnan(old):
                 continue
-            low, high = drawn_interval(after[name] - before[name], new - old, draws.shape[1])
+            low, high = drawn_interval(
+                after[name] - before[name], new - old, draws.shape[1], most=1 if is_share(name) else np.inf
+            )
             found.append(Difference(str(part), name, old, new, low, high))
     return found
 

@@ -65,7 +65,7 @@ def change(
     """A figure of two sets of grades `(N,)` of the same cells, paired over resampled devices."""
     was, now = float(figure(truth, before)), float(figure(truth, after))
     drawn = [figure(truth[at], after[at]) - figure(truth[at], before[at]) for at in resampled_sources(devices, 1000)]
-    low, high = drawn_interval(np.array(drawn), now - was, len(np.unique(devices)))
+    low, high = drawn_interval(np.array(drawn), now - was, len(np.unique(devices)), most=1)
     known = not np.isnan(low)
     return Change(before=was, after=now, low=low if known else None, high=high if known else None)
 

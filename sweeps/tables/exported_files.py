@@ -203,4 +203,4 @@ def paired_interval(
     counts = np.bincount(source)
     drawn = rng.integers(len(counts), size=(repeats, len(counts)))
     draws = 100 * lost[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    return drawn_interval(draws, 100 * float((before - after).mean()), len(counts))
+    return drawn_interval(draws, 100 * float((before - after).mean()), len(counts), most=100)

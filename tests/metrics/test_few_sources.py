@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metrics.intervals import FEW_SOURCES, bootstrap_interval, exact_interval
+from metrics.intervals import FEW_SOURCES, bootstrap_interval, drawn_interval, exact_interval
 
 
 def accuracy(labels, grades):
@@ -61,3 +61,12 @@ def test_the_exact_interval_is_the_binomial_one():
     assert exact_interval(3 / 8, 8) == pytest.approx((wanted.low, wanted.high))
     assert exact_interval(1, 4) == pytest.approx((0.025 ** (1 / 4), 1))
     assert exact_interval(0, 4) == pytest.approx((0, 1 - 0.025 ** (1 / 4)))
+
+
+def test_a_difference_of_few_sources_is_students_and_no_larger_than_it_can_be():
+    draws = np.array([0.1, 0.2, 0.3] * 100)
+    low, _ = drawn_interval(draws, 0.2, 4)
+    assert low == pytest.approx(0.2 - 3.182 * draws.std() * np.sqrt(4 / 3), abs=1e-3)
+    assert drawn_interval(draws, 0.2, 2, most=1) == (pytest.approx(-1), pytest.approx(1))
+    assert np.isnan(drawn_interval(draws, 0.2, 1, most=1)).all()
+    assert drawn_interval(draws, 0.2, 6) == pytest.approx((0.1, 0.3))
