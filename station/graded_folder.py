@@ -10,10 +10,12 @@ from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from datamodules.base.errors import DataError
 from datamodules.base.tables import Table
+from datamodules.images.decoding import SUFFIXES
 from datamodules.screens.device_rules import RuleSettings
 from datamodules.screens.grid import Grid
 from station.output_folder import SETTINGS
 from station.results_log import ResultsLog
+from storage.inside import leads_out
 from storage.spreadsheet import as_written
 
 CORRECTIONS = "corrections.json"
@@ -104,6 +106,10 @@ class GradedFolder:
         self.labels, self.rules = self.settings.labels, self.settings.rules
         log = ResultsLog(folder / "results.jsonl", self.settings.by, self.grid, self.settings.labels)
         self.results = {name: one for name, one in log.read().items() if "refused" not in one}
+        if odd := next(
+            (name for name in self.results if leads_out(name) or Path(name).suffix.lower() not in SUFFIXES), None
+        ):
+            raise DataError(f"{folder / 'results.jsonl'}: photo {odd!r:.80}: no name of a photo within its folder")
         self.photos_of = self._devices()
 
     def _devices(self) -> dict[str, list[str]]:

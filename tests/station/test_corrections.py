@@ -233,3 +233,13 @@ def test_a_capture_that_cannot_be_read_is_named(graded, tmp_path, change, messag
     with pytest.raises(DataError, match=message) as refusal:
         Captures(tmp_path / "captures")
     assert str(file) in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["../outside.png", "/etc/outside.png", "passwd"])
+def test_a_result_that_leads_out_of_its_folder_is_refused(graded, tmp_path, name):
+    folder = shutil.copytree(graded, tmp_path / "graded")
+    for table in ("results.jsonl", "cells.csv"):
+        text = (folder / table).read_text()
+        (folder / table).write_text(text.replace("screen0.png", name))
+    with pytest.raises(DataError, match=r"results\.jsonl: photo '.*no name of a photo within its folder"):
+        GradedFolder(folder)
