@@ -4,6 +4,8 @@ import { Outline } from './corners.js';
 
 const folder = await ask('/api/folder');
 const { rows, columns } = folder.grid;
+at('phone').style.setProperty('--columns', columns);
+at('phone').style.setProperty('--rows', rows);
 const classes = folder.class_names.length;
 const stored = JSON.parse(localStorage.getItem('gridlite-annotator') || '{}');
 at('doubt').textContent = folder.doubt ? `Proposals of ${folder.model}: ${folder.doubt}.` : '';
