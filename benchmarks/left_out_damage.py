@@ -7,14 +7,15 @@
 
 `prepare` copies the photos whose names begin so (nothing: all) with the left-out grades taken from cells.csv. `judge` asks each fold's
 network of the phones that it was not trained on, of one camera alone (`--only`): the mean of the folds' AUROC for cells of the left-out
-grades against the others, 95 % by bootstrap over the phones within each fold; and the share of known cells beyond a threshold for 5 %,
-chosen on the training cells or on the other unseen phones.
+grades against the others, 95 % by bootstrap over the phones within each fold; and the shares of left-out and of known cells beyond a
+threshold for 5 % of the other unseen phones' known cells.
 """
 
 import argparse
 import csv
 import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -64,8 +65,21 @@ def residual(known: Numbers, asked: Numbers, share: float = 0.95) -> Numbers:
     return np.asarray(np.linalg.norm((asked - mean) - (asked - mean) @ kept.T @ kept, axis=1))
 
 
-def of_fold(run: Path, photos: Path, only: str) -> tuple[dict[str, Numbers], npt.NDArray[np.bool_], npt.NDArray[np.str_], float, float]:  # fmt: skip
-    """Scores by method, which cells are of a left-out grade, and phones, of the cells of unseen phones; and both shares of false alarms."""
+class Fold(NamedTuple):
+    """What one fold's network says of the cells of phones that it has not seen."""
+
+    scores: dict[str, Numbers]
+    """By method."""
+    left_out: npt.NDArray[np.bool_]
+    phones: npt.NDArray[np.str_]
+    by_training: float
+    """Share of known cells beyond a threshold for FALSE_ALARMS of the training cells."""
+    beyond: dict[str, npt.NDArray[np.bool_]]
+    """By method, which cells are beyond a threshold for FALSE_ALARMS of the other phones' known cells."""
+
+
+def of_fold(run: Path, photos: Path, only: str) -> Fold:
+    """By a run's shipped checkpoint; arguments as on the command line."""
     record = read_record(run)
     module, samples = load_run(record, checkpoint_file(run, record, "shipped")), load_samples(record, None, None)
     table, images = samples.table, np.array(samples.images(int(record["config"]["resolution"])))
@@ -88,10 +102,23 @@ def of_fold(run: Path, photos: Path, only: str) -> tuple[dict[str, Numbers], npt
     truth = {photo.name: row for photo, row in zip(whole.photos, whole.labels, strict=True)}
     told = np.concatenate([truth[photo.name] for photo in samples.folder.photos])[unseen]  # type: ignore[attr-defined]
     left_out = (labels[unseen] < 0) & (told >= 0)
-    usual, of = scores["Mahalanobis"][~left_out], phones[unseen][~left_out]
+    usual = scores["Mahalanobis"][~left_out]
     by_training = np.mean(usual > np.quantile(spread.distances(known), 1 - FALSE_ALARMS))
-    beyond = [usual[of == one] > np.quantile(usual[of != one], 1 - FALSE_ALARMS) for one in np.unique(of)]
-    return scores, left_out, phones[unseen], float(by_training), float(np.concatenate(beyond).mean())
+    own = phones[unseen]
+    beyond = {name: beyond_others(each, left_out, own) for name, each in scores.items()}
+    return Fold(scores, left_out, own, float(by_training), beyond)
+
+
+def beyond_others(
+    scores: Numbers, left_out: npt.NDArray[np.bool_], phones: npt.NDArray[np.str_]
+) -> npt.NDArray[np.bool_]:
+    """Which cells are beyond the threshold that the other phones' known cells give."""
+    far = np.zeros(len(scores), bool)
+    for one in np.unique(phones):
+        others = scores[~left_out & (phones != one)]
+        if len(others):
+            far[phones == one] = scores[phones == one] > np.quantile(others, 1 - FALSE_ALARMS)
+    return far
 
 
 def auroc(folds: list[tuple[Numbers, npt.NDArray[np.bool_]]]) -> float:
@@ -107,28 +134,39 @@ def judge(runs: Path, photos: Path, only: str, repeats: int = 1000) -> None:
     rng = np.random.default_rng(0)
     draws: list[list[npt.NDArray[np.intp]]] = []
     while len(draws) < repeats:
-        drawn = [rng.choice(np.unique(phones), len(np.unique(phones))) for _, _, phones, *_ in folds]
-        takes = [np.concatenate([np.flatnonzero(fold[2] == one) for one in own]) for fold, own in zip(folds, drawn, strict=True)]  # fmt: skip
-        if any(0 < fold[1][take].sum() < len(take) for fold, take in zip(folds, takes, strict=True)):
+        drawn = [rng.choice(np.unique(fold.phones), len(np.unique(fold.phones))) for fold in folds]
+        takes = [np.concatenate([np.flatnonzero(fold.phones == one) for one in own]) for fold, own in zip(folds, drawn, strict=True)]  # fmt: skip
+        if any(0 < fold.left_out[take].sum() < len(take) for fold, take in zip(folds, takes, strict=True)):
             draws.append(takes)
     found: dict[str, tuple[float, Numbers]] = {}
-    for name in folds[0][0]:
-        whole = auroc([(scores[name], left_out) for scores, left_out, *_ in folds])
-        each = [auroc([(fold[0][name][take], fold[1][take]) for fold, take in zip(folds, takes, strict=True)]) for takes in draws]  # fmt: skip
+    for name in folds[0].scores:
+        whole = auroc([(fold.scores[name], fold.left_out) for fold in folds])
+        each = [auroc([(fold.scores[name][take], fold.left_out[take]) for fold, take in zip(folds, takes, strict=True)]) for takes in draws]  # fmt: skip
         found[name] = whole, np.array(each)
-    cells, hidden = sum(len(fold[1]) for fold in folds), sum(int(fold[1].sum()) for fold in folds)
-    phones = len(np.unique(np.concatenate([fold[2] for fold in folds])))
+    cells, hidden = sum(len(fold.left_out) for fold in folds), sum(int(fold.left_out.sum()) for fold in folds)
+    phones = len(np.unique(np.concatenate([fold.phones for fold in folds])))
     table = Table(title=f"{hidden} cells of left-out grades among {cells} of {phones} phones")
-    for column in ("score", "AUROC", "less 1 - largest probability"):
+    for column in ("score", "AUROC", "less 1 - largest probability", "left out, beyond", "known, beyond"):
         table.add_column(column, justify="left" if column == "score" else "right")
     first, before = found["1 - largest probability"]
     for name, (whole, drawn_aurocs) in found.items():
         own, less = (np.percentile(one, [2.5, 97.5]) for one in (drawn_aurocs, drawn_aurocs - before))
-        table.add_row(name, f"{whole:.3f} [{own[0]:.3f}, {own[1]:.3f}]", f"{whole - first:+.3f} [{less[0]:.3f}, {less[1]:.3f}]")  # fmt: skip
+        shares = [
+            f"{np.concatenate([fold.beyond[name][fold.left_out == which] for fold in folds]).mean():.3f}"
+            for which in (True, False)
+        ]
+        table.add_row(
+            name,
+            f"{whole:.3f} [{own[0]:.3f}, {own[1]:.3f}]",
+            f"{whole - first:+.3f} [{less[0]:.3f}, {less[1]:.3f}]",
+            *shares,
+        )
     console = Console(width=110)
     console.print(table)
-    alarms = [np.mean([fold[at] for fold in folds]) for at in (3, 4)]
-    console.print(f"known cells beyond a threshold for {FALSE_ALARMS:g}: {alarms[0]:.3f} by the training cells, {alarms[1]:.3f} by the other unseen phones")  # fmt: skip
+    trained = np.mean([fold.by_training for fold in folds])
+    console.print(
+        f"known cells beyond a threshold for {FALSE_ALARMS:g} of the training cells, Mahalanobis: {trained:.3f}"
+    )
 
 
 def main() -> None:

@@ -73,10 +73,11 @@ def spread_of(module: TaskModule, samples: Samples, resolution: int) -> Spread:
     """
     if not isinstance(module.network, GradeNetwork):
         raise SpreadError("a distance is measured for one network that grades pictures, not for masks or an ensemble")
-    chosen = np.flatnonzero((samples.table.part == "train").to_numpy())
-    labels = samples.table.label.to_numpy()[chosen]
-    if not np.issubdtype(labels.dtype, np.integer):
+    table = samples.table
+    if "label" not in table or not np.issubdtype(table.label.to_numpy().dtype, np.integer):
         raise SpreadError("a distance is measured from classes, and the labels are none")
+    chosen = np.flatnonzero(((table.part == "train") & (table.label >= 0)).to_numpy())
+    labels = table.label.to_numpy()[chosen]
     images = samples.images(resolution)[chosen]
     return Spread.of(features_of(module.network, in_batches(images)), labels.astype(np.int64))
 

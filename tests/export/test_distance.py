@@ -2,21 +2,23 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from export import quantize
 from export.convert import to_float32, to_onnx
 from export.deployable import deployable
-from export.distance import Distance, features_of, with_distances
+from export.distance import Distance, features_of, spread_of, with_distances
 from export.flatbuffer import FileError
 from export.formats.station import Station
 from export.formats.tflite import TFLite
 from export.quantize import FloatFile, QuantizationError
 from export.runtime import read_file
-from metrics.unknown import Spread
+from metrics.unknown import Spread, SpreadError
 from station.choosing import file_of
 from sweeps.analysis.recommendation import advised_kind
 from sweeps.records.run_record import find_runs, read_record
@@ -73,6 +75,17 @@ def test_what_is_no_share_or_has_no_network_is_refused():
     made = Station({"float32": quantize.float32}, 0.05).kinds({})["station_float32"]
     with pytest.raises(QuantizationError, match="wants a trained network"):
         made(FloatFile(b"", pictures(1, 32), GradeModel))
+
+
+def test_what_grades_no_pictures_has_no_distance():
+    table = pd.DataFrame({"part": ["train"] * 9, "label": np.linspace(0, 1, 9)})
+    samples = SimpleNamespace(table=table)
+    with pytest.raises(SpreadError, match="not for masks or an ensemble"):
+        spread_of(SimpleNamespace(network=torch.nn.Identity()), samples, 32)
+    module = random_module("mobilenet", width=0.25, resolution=32)
+    for one in (samples, SimpleNamespace(table=table.drop(columns="label"))):
+        with pytest.raises(SpreadError, match="from classes, and the labels are none"):
+            spread_of(module, one, 32)
 
 
 @pytest.fixture
