@@ -66,7 +66,7 @@ def seen(root: Path, by: PhotoGrader) -> Photos:
 
 def observed(phone: Image, shot: dict[str, float], by: PhotoGrader) -> Seen:
     """A straightened phone, graded."""
-    grades, shares = by.answers(phone)
+    grades, shares, _ = by.answers(phone)
     damage = float((shares @ np.linspace(0, 1, len(by.labels))).mean())
     grade = device_grade([by.labels[one] for one in grades], by.rules).grade
     sure = float(np.take_along_axis(shares, grades[:, None], axis=1).mean())

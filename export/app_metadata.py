@@ -59,6 +59,7 @@ DESCRIPTIONS = {
     "grade": "1 at the grade, 0 elsewhere",
     "probabilities": "probability of each label",
     "number": "the number, in its unit",
+    "distance": "from the pictures of training",
 }
 
 

@@ -9,6 +9,7 @@ from timm.layers import Conv2dSame
 from torch import Tensor, nn
 from torch.nn import functional
 
+from export.distance import DISTANCE, Distance
 from heads.base import Head
 from lightning_modules.base import TaskModule
 from lightning_modules.networks.classifier import Network
@@ -24,6 +25,7 @@ class Deployable(nn.Module):
         network: raw pixels `(B, 3, H, W)` → logits.
         head: what logits mean.
         answer: see `Answer`.
+        distance: of the network's features, as one more output, see `export.distance`; None: there is none.
 
     """
 
@@ -31,23 +33,30 @@ class Deployable(nn.Module):
     outputs: tuple[str, ...]
     """Names of what `forward` gives; known once it has been called."""
 
-    def __init__(self, network: Network, head: Head, answer: Answer) -> None:
+    def __init__(self, network: Network, head: Head, answer: Answer, distance: Distance | None = None) -> None:
         super().__init__()
-        self.network, self.head, self.answer = network, head, answer
+        self.network, self.head, self.answer, self.distance = network, head, answer, distance
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Raw RGB 0..255, float `(B, H, W, 3)` → the outputs."""
-        given = self.answer(self.head, self.network(image.permute(0, 3, 1, 2)))
+        pixels = image.permute(0, 3, 1, 2)
+        if self.distance is None:
+            given = self.answer(self.head, self.network(pixels))
+        else:
+            features = self.network.features(self.network.scaling(self.network.prepared(pixels)))
+            given = self.answer(self.head, self.network.logits(features)) | {DISTANCE: self.distance(features)}
         self.outputs = tuple(given)
         return tuple(given.values())
 
 
-def deployable(module: TaskModule, size: tuple[int, int], answer: Answer) -> Deployable:
+def deployable(
+    module: TaskModule, size: tuple[int, int], answer: Answer, distance: Distance | None = None
+) -> Deployable:
     """The deployable model of a trained module, in eval mode, with paddings fixed for its height and width.
 
     The module itself is left as it was.
     """
-    model = Deployable(deepcopy(module.network), deepcopy(module.head), answer)
+    model = Deployable(deepcopy(module.network), deepcopy(module.head), answer, deepcopy(distance))
     model = model.cpu().eval().to(memory_format=torch.contiguous_format)
     example = torch.zeros(1, *size, 3)
     decompose_activations(model)

@@ -26,6 +26,7 @@ from export.flatbuffer import is_tflite
 from export.formats.base import Format, Quantization
 from export.latency.result import Entry, merged, timed
 from export.made_files import earlier_predictions
+from export.measuring import Measuring
 from export.quantization_aware import quantization_aware
 from export.quantize import FloatFile
 from lightning_modules.base import TaskModule
@@ -160,7 +161,9 @@ class Export:
                 f"{self.folder}: the converted float32 file differs from torch by {worst:.2g} in {torch_says.measured}, "
                 f"more than {PARITY:g}"
             )
-        return FloatFile(data, self.calibration_images, torch_says.model, onnx_model, self.shipped, self.retrain)
+        images = self.calibration_images
+        measuring = Measuring(self.module, self.samples, self.resolution, torch_says, images)
+        return FloatFile(data, images, torch_says.model, onnx_model, self.shipped, self.retrain, measuring)
 
     def shipped(self) -> Deployable:
         """The network as it ships, for the size that the data has."""
@@ -214,7 +217,8 @@ class Export:
         if self.promise is not None:
             figures = self.agreement_alone(figures)
             scored = {"expected": self.promise(name)}
-        scored |= {} if self.ask is None else {ASK: self.ask(name, answers)}
+        figures = source.measuring.figures(figures, answers) if source.measuring else figures
+        scored |= ({} if self.ask is None else {ASK: self.ask(name, answers)}) | form.says(answers)
         data = form.finish(made, json.dumps(about | self.figures_of(figures) | scored).encode())
         entry = {
             **self.written(form, name, data),

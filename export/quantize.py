@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,8 @@ from export.ranges import ESTIMATORS, Range, Seen, observe
 from export.runtime import FileModel
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from export.deployable import Deployable
 
 Recipe = list[dict[str, Any]]
@@ -32,6 +34,16 @@ STEMS = (0, 1, 2, 3, 5, 7, 9, 12, 16)
 
 class QuantizationError(ValueError):
     """A file that cannot be made; the message says what is missing."""
+
+
+class Measures(Protocol):
+    """See `export.measuring.Measuring`."""
+
+    def float_file(self) -> "FloatFile":
+        """The float32 file with the distance."""
+
+    def figures(self, figures: dict[str, Any], answers: "pd.DataFrame") -> dict[str, Any]:
+        """Figures of a file with those of its distances."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +62,16 @@ class FloatFile:
     """The deployable network itself, on the processor."""
     retrain: "Callable[[int, float], FloatFile] | None" = field(default=None, repr=False)
     """(epochs, rate) → the float32 file of the network tuned under rounding, see `quantization_aware`."""
+    measuring: "Measures | None" = field(default=None, repr=False)
+    """Of the network, how far a picture lies from those of training."""
     _ranges: dict[str, dict[str, Range]] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def measured(self) -> "FloatFile":
+        """The same for files that give the distance as well, made once. Raises QuantizationError or SpreadError."""
+        if self.measuring is None:
+            raise QuantizationError("a distance from the pictures of training wants a trained network beside the file")
+        return self.measuring.float_file()
 
     @cached_property
     def seen(self) -> dict[str, Seen]:

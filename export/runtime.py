@@ -91,6 +91,14 @@ class _Ask(BaseModel):
     threshold: Annotated[float, Field(ge=0, le=1)] | None = None
 
 
+class _Unknown(BaseModel):
+    """From which distance on a sample looks like nothing in training, see `metrics.unknown.unknown_of`."""
+
+    false_alarms: Annotated[float, Field(gt=0, lt=1)]
+    how: str = ""
+    threshold: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+
+
 class _About(BaseModel):
     """What is looked up in a file's metadata; other keys are free."""
 
@@ -100,6 +108,7 @@ class _About(BaseModel):
     resolution: _Side
     grid: _Grid | None = None
     ask: _Ask | None = None
+    unknown: _Unknown | None = None
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from metrics.against_baseline import doubt_of_record
 from metrics.base import TaskMetrics
 from metrics.conformal import promise_text
 from metrics.figures import figure_text
+from metrics.unknown import unknown_text
 from sweeps.analysis.expected import expected_text
 from sweeps.records.latency import delegate_words, device_words, timing_columns
 from sweeps.tables.console import print_fitting
@@ -71,6 +72,7 @@ def print_files(
             entry.get("error"),
             expected,
             promise_text(entry["ask"]) if "ask" in entry else "",
+            unknown_text(entry["unknown"]) if "unknown" in entry else "",
             entry.get("marked"),
             partly(entry),
             doubt,

@@ -74,13 +74,14 @@ def _plain(value: Any) -> Any:
 
 def _grade_photo(cfg: DictConfig, file: Path) -> None:
     from station.photo_grader import grade_photo
+    from station.picture import mark_of
 
     rules, corners = given_rules(cfg.datamodule), cfg.corners and list(cfg.corners)
     picture = Path(cfg.picture) if cfg.picture else None
     cost = _plain(cfg.cost)
     found = grade_photo(Path(cfg.photo), file, rules, corners, picture, cfg.least_cell_px, cost)
     columns = 1 + max(cell["col"] for cell in found["cells"])
-    texts = [cell["label"] + "?" * bool(cell["ask"]) for cell in found["cells"]]
+    texts = [cell["label"] + mark_of(cell) for cell in found["cells"]]
     width = max(map(len, texts))
     for at in range(0, len(texts), columns):
         print("  ".join(text.ljust(width) for text in texts[at : at + columns]).rstrip())
@@ -91,6 +92,8 @@ def _grade_photo(cfg: DictConfig, file: Path) -> None:
         )
     if asked := sum(bool(cell["ask"]) for cell in found["cells"]):
         print(f"?: {asked} of {len(texts)} cells for a person to look at")
+    if strange := sum(bool(cell["unknown"]) for cell in found["cells"]):
+        print(f"!: {strange} of {len(texts)} cells look like nothing in training")
     print(f"{found['grade']}: {found['reason']} ({found['seconds']:.2f} s, {file.name})")
     if cfg.json:
         write_whole(Path(cfg.json), json.dumps(found, indent=1))

@@ -32,6 +32,7 @@ def write_contact_sheet(
     answers: Mapping[str, Sequence[int]],
     by: str,
     promise: Mapping[str, Any] | None = None,
+    unknown: Mapping[str, Any] | None = None,
 ) -> None:
     """Writes the page; its pictures are beside it.
 
@@ -48,6 +49,7 @@ def write_contact_sheet(
         answers: photo → grades of its cells, row by row: what a person may correct.
         by: digest of what graded, see `PhotoGrader.digest`.
         promise: by what cells are left to a person, see `metrics.conformal.promise`; such devices then come first.
+        unknown: by what cells look like nothing in training, see `metrics.unknown`; such devices come first with those.
 
     """
     colours = [_hex(at, len(labels)) for at in range(len(labels))]
@@ -55,7 +57,7 @@ def write_contact_sheet(
     named = [grade for grade in dict.fromkeys(rule.grade for rule in rules) if counts[grade]]
     page = _environment().get_template("contact_sheet.html.j2").render(
         title=title,
-        devices=sorted(devices, key=lambda one: (-_asked(one), -one.doubt, one.lowest, one.name)),
+        devices=sorted(devices, key=lambda one: (-one.to_look_at, -one.doubt, one.lowest, one.name)),
         links={name: [f"{folder}/{quote(file)}" for folder in (PICTURES, THUMBNAILS)] for name, file in drawn.items()},
         refused=sorted(refused.items()),
         grades=[(grade, counts[grade], _hex(_severity(grade, rules), 101)) for grade in named],
@@ -65,15 +67,11 @@ def write_contact_sheet(
         told={"by": by, "title": title, "labels": list(labels), "colours": colours, "columns": grid.columns, "photos": dict(answers)},
         columns=grid.columns,
         facts=facts,
-        asked={one.name: _asked(one) for one in devices},
+        looks={one.name: one.to_look_at for one in devices},
+        false_alarms=unknown["false_alarms"] if unknown else None,
         promise=promise_words(promise, "phone") if promise else "",
     )  # fmt: skip
     write_whole(path, page)
-
-
-def _asked(device: Device) -> int:
-    """Cells that a person should look at."""
-    return 0 if device.asks is None else int(device.asks.sum())
 
 
 def _severity(grade: str, rules: Sequence[Rule]) -> int:

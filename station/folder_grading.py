@@ -61,13 +61,21 @@ class Summary:
     """That these took."""
     promise: dict[str, Any] | None = None
     """By what cells are left to a person, where the file says so (`metrics.conformal.promise`)."""
+    unknown: dict[str, Any] | None = None
+    """From which distance on cells look like nothing in training, where the file says so (`metrics.unknown`)."""
     moved: tuple[int, int, int] | None = None
     """Of the photos' cells how many got a worse grade by what a mistake costs, how many a better one, and of how many; None without costs."""
 
     @property
     def to_look_at(self) -> tuple[int, int]:
         """Cells that a person should look at, and of how many devices."""
-        counts = [int(one.asks.sum()) for one in self.devices if one.asks is not None]
+        counts = [one.asked for one in self.devices]
+        return sum(counts), sum(count > 0 for count in counts)
+
+    @property
+    def strange(self) -> tuple[int, int]:
+        """Cells that look like nothing in training, and of how many devices."""
+        counts = [one.strange for one in self.devices]
         return sum(counts), sum(count > 0 for count in counts)
 
     against_reference: tuple[str, ...] = ()
@@ -111,7 +119,7 @@ def grade_folder(order: Order) -> Summary:
         ]
         told = _against(order, earlier, found)
         moved = None if by.cost is None else _moved(good.values())
-        summary = Summary(found, refused, new, seconds, by.promise, moved, tuple(told))
+        summary = Summary(found, refused, new, seconds, by.promise, by.unknown, moved, tuple(told))
         _write(order, by, good, {one.name: one.drawn for one in photos}, summary)
     return summary
 
@@ -187,9 +195,11 @@ def _write(order: Order, by: PhotoGrader, results: Results, drawn: Mapping[str, 
         facts.append(("agreement of photos", f"{100 * pooled[0]:.0f} %"))
     if summary.promise:
         facts.append(("cells to look at", f"{summary.to_look_at[0]:,}"))
+    if summary.unknown:
+        facts.append(("unknown cells", f"{summary.strange[0]:,}"))
     answers = {name: [cell["grade"] for cell in one["cells"]] for name, one in results.items()}
     write_contact_sheet(output / "index.html", order.photos.resolve().name, summary.devices, drawn, summary.refused, by.rules,
-                        by.labels, by.grid, facts, answers, by.digest, summary.promise)  # fmt: skip
+                        by.labels, by.grid, facts, answers, by.digest, summary.promise, summary.unknown)  # fmt: skip
 
 
 def _moved(results: Iterable[Mapping[str, Any]]) -> tuple[int, int, int]:
@@ -226,6 +236,9 @@ def lines(summary: Summary, output: Path) -> list[str]:
         found.append(
             f"{_count(cells, 'cell')} of {_count(devices, 'device')} to look at ({promise_words(summary.promise, 'phone')})"
         )
+    if summary.unknown:
+        cells, devices = summary.strange
+        found.append(f"{_count(cells, 'cell')} of {_count(devices, 'device')} like nothing in training (unknown)")
     if summary.refused:
         found.append(f"{_count(len(summary.refused), 'photo')} refused: {output / 'refused.csv'}")
     return [

@@ -115,8 +115,9 @@ class GradedFolder:
     def _devices(self) -> dict[str, list[str]]:
         ranks: dict[str, tuple[float, float]] = {}
         photos: dict[str, dict[str, None]] = {}
-        for _, row in Table(self.folder / "devices.csv", ("device", "ask", "doubt")):
-            ranks[as_written(row["device"])] = (-float(row["ask"] or 0), -float(row["doubt"]))
+        for _, row in Table(self.folder / "devices.csv", ("device", "ask", "unknown", "doubt")):
+            marks = float(row["ask"] or 0) + float(row["unknown"] or 0)
+            ranks[as_written(row["device"])] = (-marks, -float(row["doubt"]))
         for _, row in Table(self.folder / "cells.csv", ("device", "photo")):
             photos.setdefault(as_written(row["device"]), {})[as_written(row["photo"])] = None
         known = {name: [one for one in own if one in self.results] for name, own in photos.items()}

@@ -60,12 +60,30 @@ class Device:
     """The chance of another grade, see `other_grade`."""
     asks: npt.NDArray[np.bool_] | None
     """Which of its cells a person should look at, `(cells,)`; None where the file does not say."""
+    unknown: npt.NDArray[np.bool_] | None
+    """Which of its cells look like nothing in training, in at least half of its photos, `(cells,)`; None where the file does not say."""
     damage: float
     """Mean over cells and photos of the expected grade, from 0 to 1."""
     brightness: float
     surround: float
     sharpness: float
     """Means over the photos, see `station.drift`."""
+
+    @property
+    def asked(self) -> int:
+        """Cells that a person should look at."""
+        return 0 if self.asks is None else int(self.asks.sum())
+
+    @property
+    def strange(self) -> int:
+        """Cells that look like nothing in training."""
+        return 0 if self.unknown is None else int(self.unknown.sum())
+
+    @property
+    def to_look_at(self) -> int:
+        """Cells for a person, whatever the reason."""
+        marks = [one for one in (self.asks, self.unknown) if one is not None]
+        return int(np.any(marks, axis=0).sum()) if marks else 0
 
 
 def joined(
@@ -94,6 +112,7 @@ def joined(
         float(np.mean(alike)) if alike else None,
         other_grade(shares.mean(axis=0), labels, rules, verdict.grade),
         _asks(results, turned, grades, cells),
+        _unknown(results, turned),
         float((shares @ np.linspace(0, 1, len(labels))).mean()),
         *(float(np.mean([one["shot"][name] for one in results])) for name in SHOT),
     )
@@ -106,12 +125,24 @@ def _asks(
 
     What passes for a device has then passed in every photo, so that what a file promises of a photo's cells holds for it too.
     """
-    if any(cell["ask"] is None for one in results for cell in one["cells"]):
+    unsure = _marks(results, turned, "ask")
+    return None if unsure is None else np.asarray((cells == 0) & (unsure | (grades > 0)).any(axis=0))
+
+
+def _unknown(results: Sequence[Mapping[str, Any]], turned: Sequence[bool]) -> npt.NDArray[np.bool_] | None:
+    """Cells that look strange in at least half of the photos: a reflection comes and goes, damage stays."""
+    strange = _marks(results, turned, "unknown")
+    return None if strange is None else np.asarray(2 * strange.sum(axis=0) >= len(strange))
+
+
+def _marks(results: Sequence[Mapping[str, Any]], turned: Sequence[bool], name: str) -> npt.NDArray[np.bool_] | None:
+    """What is said of each photo's cells, `(photos, cells)`, in the order of the first photo's; None where nothing is."""
+    if any(cell[name] is None for one in results for cell in one["cells"]):
         return None
-    unsure = np.array([[cell["ask"] for cell in one["cells"]] for one in results], bool)
+    marks = np.array([[cell[name] for cell in one["cells"]] for one in results], bool)
     for at in np.flatnonzero(turned):
-        unsure[at] = unsure[at, ::-1].copy()
-    return np.asarray((cells == 0) & (unsure | (grades > 0)).any(axis=0))
+        marks[at] = marks[at, ::-1].copy()
+    return marks
 
 
 def answers(results: Sequence[Mapping[str, Any]], turned: Sequence[bool]) -> tuple[Grades, Shares]:

@@ -19,6 +19,7 @@ from datamodules.screens.grid import Grid, check_corners, rectify, split_cells
 from export.outline.find import where as outline_file
 from metrics.conformal import asks
 from metrics.cost import Cost, least_cost
+from metrics.unknown import are_unknown
 from station.device_grade import GradingError, device_grade
 from station.drift import shot_of
 from station.likeness import look_of
@@ -26,7 +27,7 @@ from station.picture import FORMATS, draw_grades
 from storage.whole_file import replaced, sha256_of
 from tasks.grading import FileGrader, RunGrader, grader_of
 
-VERSION = 4
+VERSION = 5
 """Of what a photo is graded by; raised when the same network would say something else of the same photo."""
 
 Corners = npt.NDArray[np.float64]
@@ -81,6 +82,8 @@ class PhotoGrader:
         said = self.grader.described.get("ask") if isinstance(self.grader, FileGrader) else None
         self.promise: dict[str, Any] | None = said if said and said.get("threshold") is not None else None
         """Whom to ask, where the file says so (`metrics.conformal.promise`)."""
+        self.unknown = self.grader.unknown
+        """From which distance on a cell looks like nothing in training, where the file says so (`metrics.unknown`)."""
         self.least_cell_px = self.grader.resolution / 2 if least_cell_px is None else least_cell_px
 
     def load(self) -> None:
@@ -116,9 +119,9 @@ class PhotoGrader:
             corners: x and y of four corners in pixels, clockwise from the start of the upper short side; None finds them.
 
         Returns:
-            The phone, and of it photo, file, outline (found or given), corners (4 × 2), cells (row, col, label, grade, ask, own_grade, probabilities,
-            in the grid's order; own_grade is the network's, whatever a mistake costs; ask: whether a person should look, None where the file does
-            not say), grade and reason (of the device by this photo), look (see `station.likeness`), shot (see `station.drift`), seconds (outline,
+            The phone, and of it photo, file, outline (found or given), corners (4 × 2), cells (row, col, label, grade, ask, unknown, distance, own_grade,
+            probabilities, in the grid's order; own_grade is the network's, whatever a mistake costs; ask: whether a person should look; unknown:
+            whether it looks like nothing in training; both, and the distance, None where the file does not say), grade and reason (of the device by this photo), look (see `station.likeness`), shot (see `station.drift`), seconds (outline,
             cells and networks, from the read picture on).
 
         Raises GradingError, or OutlineError where no phone was found that can be trusted.
@@ -128,9 +131,10 @@ class PhotoGrader:
         quad = self._found(pixels) if corners is None else _given(corners, pixels.shape[1], pixels.shape[0])
         self._check_size(quad)
         phone = rectify(pixels, quad, self.grid)
-        grades, probabilities = self.answers(phone)
+        grades, probabilities, distances = self.answers(phone)
         seconds = time.perf_counter() - began
         unsure, own = asks(self.promise, grades, probabilities), grades
+        strange = are_unknown(self.unknown, distances)
         if self.cost is not None:
             grades = least_cost(probabilities, self.cost)
             unsure = (grades == 0) & (unsure | (own > 0))  # what the promise is of passes by the network's own grades
@@ -143,7 +147,8 @@ class PhotoGrader:
             "corners": [[round(float(x), 1), round(float(y), 1)] for x, y in quad],
             "cells": [
                 {"row": at // self.grid.columns, "col": at % self.grid.columns, "label": names[at], "grade": int(grades[at]),
-                 "ask": bool(unsure[at]) if self.promise else None, "own_grade": int(own[at]),
+                 "ask": bool(unsure[at]) if self.promise else None, "unknown": None if strange is None else bool(strange[at]),
+                 "distance": None if strange is None or distances is None else round(float(distances[at]), 3), "own_grade": int(own[at]),
                  "probabilities": {name: round(float(share), 5)
                                    for name, share in zip(self.labels, probabilities[at], strict=True)}}
                 for at in range(self.grid.cells)
@@ -156,11 +161,11 @@ class PhotoGrader:
         }  # fmt: skip
         return Graded(found, phone)
 
-    def answers(self, phone: Image) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-        """A straightened phone → its cells' grades `(cells,)` and probabilities `(cells, K)`."""
+    def answers(self, phone: Image) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any] | None]:
+        """A straightened phone → its cells' grades `(cells,)`, probabilities `(cells, K)` and distances `(cells,)`, None of most files."""
         side = self.grader.resolution
         cells = np.stack([resize(cell, (side, side)) for cell in split_cells(phone, self.grid)])
-        return self.grader.grade(cells)
+        return self.grader.measure(cells) if isinstance(self.grader, FileGrader) else (*self.grader.grade(cells), None)
 
     def _found(self, picture: Image) -> Corners:
         from datamodules.screens.outline import from_upper_side

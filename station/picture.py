@@ -3,6 +3,7 @@
 import colorsys
 import math
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import cv2
@@ -30,6 +31,11 @@ def colour_of(grade: int, count: int) -> tuple[int, int, int]:
     hue, light = 140 * (1 - share) ** 1.3 / 360, 0.38 + 0.18 * math.sin(math.pi * share)
     red, green, blue = (round(255 * one) for one in colorsys.hls_to_rgb(hue, light, 0.72))
     return red, green, blue
+
+
+def mark_of(cell: Mapping[str, Any]) -> str:
+    """What stands behind a cell's label: "!" where it looks like nothing in training, "?" where a person should look for another reason."""
+    return "!" if cell["unknown"] else "?" if cell["ask"] else ""
 
 
 def cell_outlines(corners: npt.NDArray[np.float64], grid: Grid) -> npt.NDArray[np.float64]:
@@ -82,10 +88,10 @@ def draw_thumbnail(phone: npt.NDArray[np.uint8], found: dict[str, Any], labels: 
             draw.rectangle(box, (*colour, 60), (*colour, 255), width=3)
         else:
             draw.rectangle(box, outline=(255, 255, 255, 50))
-        if cell["ask"]:
+        if mark := mark_of(cell):
             middle = (left + THUMBNAIL_CELL / 2, top + THUMBNAIL_CELL / 2)
             font = ImageFont.load_default(36)
-            draw.text(middle, "?", (255, 255, 255, 255), font, anchor="mm", stroke_width=3, stroke_fill=(*INK, 220))
+            draw.text(middle, mark, (255, 255, 255, 255), font, anchor="mm", stroke_width=3, stroke_fill=(*INK, 220))
     return Image.alpha_composite(picture, above).convert("RGB")
 
 
@@ -95,7 +101,7 @@ def _draw_cell(draw: ImageDraw.ImageDraw, cell: dict[str, Any], outline: npt.NDA
     draw.polygon(points, fill=(*colour, 46 if cell["grade"] == 0 else 72))
     draw.line([*points, points[0]], fill=(255, 255, 255, 190), width=2)
     height = float(np.linalg.norm(outline[3] - outline[0]))
-    text = f"{cell['label']}{'?' if cell['ask'] else ''}\n{100 * max(cell['probabilities'].values()):.0f} %"
+    text = f"{cell['label']}{mark_of(cell)}\n{100 * max(cell['probabilities'].values()):.0f} %"
     font = ImageFont.load_default(max(10.0, min(height / 6, float(np.linalg.norm(outline[1] - outline[0])) / 8)))
     x, y = outline.mean(axis=0)
     draw.multiline_text(

@@ -22,6 +22,8 @@ class _Cell(BaseModel):
     label: str
     grade: int
     ask: bool | None
+    unknown: bool | None
+    distance: float | None
     own_grade: int
     probabilities: dict[str, float]
 

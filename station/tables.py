@@ -20,6 +20,7 @@ DEVICES = (
     "agreement",
     "doubt",
     "ask",
+    "unknown",
     "damage",
     "brightness",
     "surround",
@@ -29,10 +30,12 @@ REFUSED = ("photo", "why")
 
 
 def write_devices(path: Path, devices: Sequence[Device]) -> None:
-    """A line for each device; numbers from 0 to 1, `agreement` empty where there is one photo, `ask` cells to look at."""
+    """A line for each device; numbers from 0 to 1, `agreement` empty where there is one photo, `ask` cells to look at, `unknown` those like nothing
+    in training; both empty where the file does not say.
+    """
     rows = (
         (one.name, one.grade, one.reason, len(one.photos), *map(_share, (one.confidence, one.lowest, one.agreement, one.doubt)),
-         "" if one.asks is None else int(one.asks.sum()), *map(_share, (one.damage, one.brightness, one.surround, one.sharpness)))
+         "" if one.asks is None else one.asked, "" if one.unknown is None else one.strange, *map(_share, (one.damage, one.brightness, one.surround, one.sharpness)))
         for one in devices
     )  # fmt: skip
     _write(path, DEVICES, rows)
@@ -42,11 +45,11 @@ def write_cells(
     path: Path, devices: Sequence[Device], results: Mapping[str, Mapping[str, Any]], labels: Sequence[str], grid: Grid
 ) -> None:
     """A line for each cell of each photo: its own label and probabilities, the label of the device's cell, and for either
-    whether a person should look (1, 0, or empty where the file does not say).
+    whether a person should look and whether it is like nothing in training (1, 0, or empty where the file does not say); the photo's distance.
 
     Row and column are the device's: of a photo that shows the phone the other way up (`turned`) they are turned with it.
     """
-    header = ("photo", "device", "turned", "row", "col", "label", "device_label", "ask", "device_ask", *(f"p_{one.replace(' ', '_')}" for one in labels))  # fmt: skip
+    header = ("photo", "device", "turned", "row", "col", "label", "device_label", "ask", "device_ask", "unknown", "device_unknown", "distance", *(f"p_{one.replace(' ', '_')}" for one in labels))  # fmt: skip
     _write(path, header, _cells(devices, results, labels, grid))
 
 
@@ -59,9 +62,21 @@ def _cells(
             for at, cell in enumerate(reversed(cells) if turned else cells):
                 where = divmod(at, grid.columns)
                 chances = cell["probabilities"].values()
-                told = [cell["ask"], None if device.asks is None else device.asks[at]]
-                asks = ("" if one is None else int(one) for one in told)
-                yield photo, device.name, int(turned), *where, cell["label"], labels[device.grades[at]], *asks, *chances
+                by_device = [None if one is None else one[at] for one in (device.asks, device.unknown)]
+                told = [cell["ask"], by_device[0], cell["unknown"], by_device[1]]
+                marks = ("" if one is None else int(one) for one in told)
+                distance = "" if cell["distance"] is None else cell["distance"]
+                yield (
+                    photo,
+                    device.name,
+                    int(turned),
+                    *where,
+                    cell["label"],
+                    labels[device.grades[at]],
+                    *marks,
+                    distance,
+                    *chances,
+                )
 
 
 def write_refused(path: Path, refused: Mapping[str, str]) -> None:

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, override
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, override
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from jobs.job import Job
     from lightning_modules.backbones.base import Backbone
     from lightning_modules.base import TaskModule, TrainingSettings
-    from tasks.grading_files import GradeComparison, GradeModel
+    from tasks.grading_files import GradeComparison, GradeModel, Measured
 
 
 @dataclass(kw_only=True)
@@ -196,6 +196,9 @@ class _Grader(FolderRows):
 class RunGrader(_Grader, RunPredictor):
     """By a run's checkpoint."""
 
+    unknown: ClassVar[None] = None
+    """Files alone measure a distance."""
+
     @override
     def grade(self, images: Images) -> tuple[Images, Images]:
         from lightning_modules.inference import grade_images
@@ -212,9 +215,20 @@ class FileGrader(_Grader, FilePredictor):
 
         return GradeModel
 
+    @property
+    def unknown(self) -> dict[str, Any] | None:
+        """From which distance on a cell looks like nothing in training (`metrics.unknown`), where the file says so."""
+        said: dict[str, Any] | None = self.described.get("unknown")
+        return said if said and said.get("threshold") is not None and "distance" in self.model.backend.outputs else None
+
     @override
     def grade(self, images: Images) -> tuple[Images, Images]:
         found: tuple[Images, Images] = self.model.grade(images)
+        return found
+
+    def measure(self, images: Images) -> "Measured":
+        """Raw RGB `(B, S, S, 3)` → grades, probabilities and distances."""
+        found: Measured = self.model.measure(images)
         return found
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, override
+from typing import TYPE_CHECKING, Any, NamedTuple, override
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from lightning_modules.base import TaskModule
 
 
+DISTANCE = "distance"
+"""The output of station files, see `export.formats.station`."""
+
+
 class GradeModel(FileModel):
     """A file that grades: by its `grade`, where it has one, else by the largest probability."""
 
@@ -29,13 +33,31 @@ class GradeModel(FileModel):
 
     def grade(self, images: Iterable[npt.NDArray[np.uint8]]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
         """Raw RGB images `(S, S, 3)` → grades `(N,)` and probabilities `(N, K)`."""
-        grades, probabilities = [], []
+        found = self.measure(images)
+        return found.grades, found.probabilities
+
+    def measure(self, images: Iterable[npt.NDArray[np.uint8]]) -> "Measured":
+        """Raw RGB images `(S, S, 3)` → all that the file says of them."""
+        grades, probabilities, distances = [], [], []
         for given in self.named_answers(images):
             decided = given.get("grade", given["probabilities"])
             # files of format 1 name the class itself
             grades.append(int(decided) if decided.ndim == 0 else int(decided.argmax()))
             probabilities.append(given["probabilities"])
-        return np.array(grades, np.int64), np.array(probabilities, np.float32)
+            distances.append(float(given[DISTANCE].item()) if DISTANCE in given else np.nan)
+        found = np.array(distances, np.float64) if DISTANCE in self.backend.outputs else None
+        return Measured(np.array(grades, np.int64), np.array(probabilities, np.float32), found)
+
+
+class Measured(NamedTuple):
+    """What a file says of N images."""
+
+    grades: npt.NDArray[np.int64]
+    """`(N,)`."""
+    probabilities: npt.NDArray[np.float32]
+    """`(N, K)`."""
+    distances: npt.NDArray[np.float64] | None
+    """From the pictures of training, `(N,)`; None of a file without that output (`metrics.unknown`)."""
 
 
 def grade_answer(head: Any, logits: "Tensor") -> "dict[str, Tensor]":
@@ -90,7 +112,7 @@ class GradeComparison(FileComparison):
         self, model: GradeModel, metrics: TaskMetrics, *, most_lost: float
     ) -> tuple[dict[str, Any], pd.DataFrame]:
         """Of the answers grade and probabilities."""
-        grades, probabilities = model.grade(self.images)
+        grades, probabilities, distances = model.measure(self.images)
         change = np.abs(probabilities - self.probabilities)
         found = self._figures(grades, probabilities.astype(np.float64))
         figures = {
@@ -98,7 +120,8 @@ class GradeComparison(FileComparison):
             "max_probability_difference": float(change.max()),
             "mean_probability_difference": float(change.mean()),
         } | self.compare(found, self.before, metrics, most_lost)
-        return figures, self.columns.assign(grade=grades, probabilities=list(probabilities))
+        answers = self.columns.assign(grade=grades, probabilities=list(probabilities))
+        return figures, answers if distances is None else answers.assign(**{DISTANCE: distances})
 
     def _figures(
         self, grades: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float64]

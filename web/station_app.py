@@ -174,6 +174,6 @@ def _about(name: str, desk: Desk) -> dict[str, Any]:
     return {
         "name": name, "file": by.network.name, "sha256": served.sha256, "labels": by.labels,
         "grid": {"rows": by.grid.rows, "columns": by.grid.columns}, "resolution": by.grader.resolution,
-        "least_cell_px": by.least_cell_px, "join": served.join,
+        "least_cell_px": by.least_cell_px, "join": served.join, "ask": by.promise, "unknown": by.unknown,
         "rules": [{"grade": rule.grade, "cells": rule.cells, "of": list(rule.of)} for rule in by.rules],
     }  # fmt: skip

@@ -153,6 +153,9 @@ def _device_answer(found: Device, by: PhotoGrader) -> dict[str, Any]:
         "device": found.name, "grade": found.grade, "reason": found.reason, "photos": found.photos, "turned": found.turned,
         "confidence": round(found.confidence, 4), "lowest": round(found.lowest, 4),
         "agreement": None if found.agreement is None else round(found.agreement, 4), "doubt": round(found.doubt, 4),
-        "cells": [{"row": at // columns, "col": at % columns, "label": by.labels[grade], "grade": int(grade)}
+        "ask": None if found.asks is None else found.asked, "unknown": None if found.unknown is None else found.strange,
+        "cells": [{"row": at // columns, "col": at % columns, "label": by.labels[grade], "grade": int(grade),
+                   "ask": None if found.asks is None else bool(found.asks[at]),
+                   "unknown": None if found.unknown is None else bool(found.unknown[at])}
                   for at, grade in enumerate(np.asarray(found.grades))],
     }  # fmt: skip

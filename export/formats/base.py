@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+import pandas as pd
+
 from export.backends import Opened
 from export.quantize import FloatFile
 
@@ -26,6 +28,9 @@ class Format(Protocol):
 
     def finish(self, data: bytes, metadata: bytes) -> bytes:
         """A file with gridlite's metadata, UTF-8 JSON, in it. Raises ValueError for bytes that are no such file."""
+
+    def says(self, answers: pd.DataFrame) -> dict[str, Any]:
+        """What a file of this format says of its own answers, a row per sample, beside its figures; in its metadata and its entry."""
 
     def facts(self, data: bytes) -> dict[str, Any]:
         """What a record says of a file of this format beside its size and its figures."""

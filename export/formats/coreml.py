@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from torch import Tensor, nn
 
@@ -52,6 +53,10 @@ class CoreML:
                 last = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
                 raise QuantizationError(f"coremltools does not convert it ({last[:200]})")
             return Path(scratch, "package.zip").read_bytes()
+
+    def says(self, answers: pd.DataFrame) -> dict[str, Any]:
+        """See `Format`; nothing, as nothing here runs it."""
+        return {}
 
     def facts(self, data: bytes) -> dict[str, Any]:
         """The oldest system that takes it."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+import pandas as pd
 
 from export import backends
 from export.convert import INPUT, silence
@@ -52,6 +53,10 @@ class ONNX:
         model = onnx.load_from_string(data)
         onnx.helper.set_model_props(model, {METADATA: metadata.decode()})
         return bytes(model.SerializeToString())
+
+    def says(self, answers: pd.DataFrame) -> dict[str, Any]:
+        """See `Format`; nothing."""
+        return {}
 
     def facts(self, data: bytes) -> dict[str, Any]:
         """Its operator set."""

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 from export import backends, flatbuffer
 from export.app_metadata import with_app_metadata
 from export.delegates import left_to_cpu
@@ -29,6 +31,10 @@ class TFLite:
         """See `Format`."""
         named = flatbuffer.with_metadata(with_versions(data), {METADATA: metadata})
         return with_app_metadata(named, json.loads(metadata))
+
+    def says(self, answers: pd.DataFrame) -> dict[str, Any]:
+        """See `Format`; nothing."""
+        return {}
 
     def facts(self, data: bytes) -> dict[str, Any]:
         """Tensors by type, operators that int8 does not reach, the oldest runtime that has all, and what delegates leave."""

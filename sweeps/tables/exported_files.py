@@ -1,7 +1,7 @@
 """Exported files, pooled over folds and held against the torch networks that they came from."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -60,12 +60,17 @@ def file_rows(run: str, record: Record) -> list[dict[str, Any]]:
             continue
         figures = {name: value for name, value in entry.items() if "/" in name and isinstance(value, int | float)}
         known = {"file": file, "size_bytes": entry["size_bytes"], "same": entry["agreement"]}
-        known |= {"checkpoint": entry.get("checkpoint", ""), "marked": entry.get("marked", "")}
+        known |= {"checkpoint": entry.get("checkpoint", ""), "marked": entry.get("marked") or _not_for_apps(entry)}
         arm = entry.get("arm") or {}
         known |= {"arm_same": arm.get("agreement", np.nan), "arm_machine": arm.get("machine", "")}
         known |= table_columns(entry.get("against_baseline"), metrics)
         rows += [about | known | timing_columns(timed) | figures for timed in entry.get("latency") or [{}]]
     return rows
+
+
+def _not_for_apps(entry: Mapping[str, Any]) -> str:
+    """Why no app is advised to take a sound file, in words; empty for most."""
+    return "for the station, which wants its distance" if "unknown" in entry else ""
 
 
 def collect_files(sweep: Path) -> pd.DataFrame:

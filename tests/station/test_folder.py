@@ -31,6 +31,7 @@ from sweeps.records.run_record import find_runs
 from tasks.grading import grader_of
 from tests.drawn import draw_screens
 from tests.export.made import converted
+from tests.export.test_distance import measuring
 from tests.trained import copy_of, grading
 from tests.warm import HERE, Warm, run_warm
 
@@ -207,6 +208,38 @@ def test_cells_that_a_file_is_not_sure_of_are_left_to_a_person(done, sure, tmp_p
     assert shown == sorted(shown, reverse=True)
     assert sum(shown) == page.count('title="for a person to look at"') == found.to_look_at[0]
     assert any("to look at (at most 20 %" in line for line in lines(found, tmp_path / "graded"))
+
+
+def test_cells_that_look_like_nothing_in_training_are_marked(done, file, tmp_path):
+    """By a threshold between the file's own distances: in tables, on the contact sheet and in its order; a usual file says nothing."""
+    shutil.copytree(done[0] / "new phones", tmp_path / "new phones", symlinks=True)
+    assert {row["unknown"] + row["device_unknown"] + row["distance"] for row in table(done[0], "cells.csv")} == {""}
+    assert {row["unknown"] for row in table(done[0], "devices.csv")} == {""}
+    by = grader_of(HERE / "zoo" / "mobilenet_0.25")
+    _, data = measuring(by.module, by.resolution)
+    about = read_file(file)[1] | {"resolution": by.resolution, "size": list(by.size)}
+    strange = tmp_path / "strange.tflite"
+
+    def graded(threshold):
+        said = {"unknown": {"false_alarms": 0.05, "threshold": threshold}}
+        strange.write_bytes(TFLite().finish(data, json.dumps(about | said).encode()))
+        return grade_folder(order(tmp_path, strange, least_cell_px=16)), table(tmp_path, "cells.csv")
+
+    found, rows = graded(0.0)
+    assert {row["unknown"] for row in rows} == {"1"}
+    distances = sorted(float(row["distance"]) for row in rows)
+    middle = distances[len(distances) // 2] + 0.0005
+    found, rows = graded(middle)
+    for row in rows:
+        assert row["unknown"] == str(int(float(row["distance"]) > middle))
+    devices = table(tmp_path, "devices.csv")
+    assert sum(int(row["unknown"]) for row in devices) == found.strange[0] > 0
+    page = (tmp_path / "graded" / "index.html").read_text()
+    assert page.count('title="like nothing in training"') == found.strange[0]
+    assert "like nothing in training, as 5 % of known cells are" in page
+    shown = [int(part.split()[0]) for part in page.split('class="ask-line">')[1:]]
+    assert shown == sorted(shown, reverse=True)
+    assert any(line.endswith("like nothing in training (unknown)") for line in lines(found, tmp_path / "graded"))
 
 
 def test_by_what_mistakes_cost_cells_get_the_grade_of_least_cost(done, sure, tmp_path):

@@ -25,10 +25,11 @@ RULES = [Rule("scrap", 2, ("broken",)), Rule("repair", 1, ("scratched", "broken"
 PHONE = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
 
 
-def result(name, grades, sure=0.8, phone=PHONE, outline="found", ask=None):
-    """What a photo's cells were given, each with the probability `sure`; `ask`: cells for a person, None where the file says nothing."""
+def result(name, grades, sure=0.8, phone=PHONE, outline="found", ask=None, unknown=None):
+    """What a photo's cells were given, each with the probability `sure`; `ask`: cells for a person, None where the file says nothing;
+    `unknown`: those like nothing in training."""
     cells = [
-        {"ask": None if ask is None else at_cell in ask, "grade": grade, "label": LABELS[grade],
+        {"ask": None if ask is None else at_cell in ask, "unknown": None if unknown is None else at_cell in unknown, "grade": grade, "label": LABELS[grade],
          "probabilities": {label: sure if at == grade else (1 - sure) / 2 for at, label in enumerate(LABELS)}}
         for at_cell, grade in enumerate(grades)
     ]  # fmt: skip
@@ -74,6 +75,22 @@ def test_a_cell_passes_for_a_device_where_it_passes_in_every_photo():
     assert found.asks.tolist() == [False, True, True, False]
     silent = joined("A", [photos[0], result("b", [0, 0, 1, 1])], "half", RULES, LABELS, GRID)
     assert silent.asks is None
+
+
+def test_a_cell_is_unknown_where_half_of_the_photos_say_so():
+    photos = [
+        result("a", [0, 0, 0, 1], ask=[], unknown=[0, 3]),
+        result("b", [0, 0, 1, 1], ask=[1], unknown=[0]),
+        result("c", [1, 0, 0, 0], phone=PHONE[::-1, ::-1], ask=[], unknown=[1]),
+    ]
+    found = joined("A", photos, "half", RULES, LABELS, GRID)
+    assert found.unknown.tolist() == [True, False, False, False]
+    assert (found.asked, found.strange, found.to_look_at) == (2, 1, 3)
+    two = joined("A", photos[:2], "half", RULES, LABELS, GRID)
+    assert two.unknown.tolist() == [True, False, False, True]
+    silent = joined("A", [photos[0], result("b", [0, 0, 1, 1])], "half", RULES, LABELS, GRID)
+    assert silent.unknown is None
+    assert silent.strange == silent.to_look_at == 0
 
 
 def test_one_rule_has_to_hold_for_every_phone():

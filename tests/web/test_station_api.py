@@ -136,6 +136,8 @@ def test_photos_of_a_device_are_joined(several, files, photos):
     found = several.post("/models/front/devices/A 1/grade", files=sent, data={"corners": [GIVEN["corners"]] * 3}).json()
     assert (found["device"], found["grade"], found["reason"]) == ("A 1", wanted.grade, wanted.reason)
     assert [cell["grade"] for cell in found["cells"]] == wanted.grades.tolist()
+    assert (found["ask"], found["unknown"]) == (None, None)  # of a file that does not say
+    assert {(cell["ask"], cell["unknown"]) for cell in found["cells"]} == {(None, None)}
     assert found["agreement"] == pytest.approx(wanted.agreement, abs=1e-4)
     assert found["doubt"] == pytest.approx(wanted.doubt, abs=1e-4)
     assert [plain(one) for one in found["results"]] == [plain(one) for one in results]
