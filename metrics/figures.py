@@ -43,10 +43,14 @@ def figure_words(name: str) -> str:
     return f"{'validation' if part == 'val' else part} {figure_title(name)}".strip()
 
 
+OF_NO_TASK = frozenset({"cost"})
+"""Figures in a unit of their own that a task gets where somebody asks for them, see `metrics.cost`."""
+
+
 def is_share(name: str) -> bool:
     """Whether a figure lies from 0 to 1 and is told in points or percent."""
     short = plain(name)
-    return "epoch" not in short and not any(short in one.own_unit | one.unbounded for one in all_metrics())
+    return "epoch" not in short and short not in OF_NO_TASK and not any(short in one.own_unit | one.unbounded for one in all_metrics())
 
 
 def figure_text(name: str, value: float | None) -> str:
@@ -55,7 +59,7 @@ def figure_text(name: str, value: float | None) -> str:
         return "–"
     if "epoch" in plain(name):
         return f"{value:.0f}"
-    in_unit = any(plain(name) in one.own_unit for one in all_metrics())
+    in_unit = plain(name) in OF_NO_TASK or any(plain(name) in one.own_unit for one in all_metrics())
     return f"{value:.4g}" if in_unit else f"{value:.3f}"
 
 

@@ -104,7 +104,7 @@ def test_every_setting_of_a_phone_gets_an_entry(plugged, binary, data):
 
 
 def test_a_phone_that_warms_up_is_told_by_how_much_it_slows_down(plugged, binary, data, capsys):
-    set_up(plugged(), warms_up="4")
+    set_up(plugged(), warms_up="20")
     settings = QUICK | {"threads": [1, 2], "runs": 3, "warmup_runs": 1}
     first, *others, last = measure(data, benchmark_model=binary, max_rounds=1, sustained_s=1.5, **settings)
     assert ("sustained" in first, [one["threads"] for one in (first, *others)]) == (False, [1, 2])
