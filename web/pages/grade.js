@@ -12,9 +12,8 @@ const say = (text, bad) => { at('status').textContent = text; at('status').class
 const OUTLINE = { resolution: 160, size: [160, 160] };
 let [runner, finder, picture, corners, found, missing] = [null, null, null, null, null, ''];
 
-for (const file of files) at('file').append(element('option', { value: file.id, textContent: `${file.name} ${file.kind}` }));
-const fastest = files.findIndex((file) => file.advised);
-if (fastest > 0) at('file').selectedIndex = fastest;
+for (const file of every) at('file').append(element('option', { value: file.id, disabled: !file.preprocessing.grid, textContent: file.preprocessing.grid ? file.title : `${file.title} (grades whole pictures, no cells)` }));
+if (files.length) at('file').value = String((files.find((file) => file.advised) || files[0]).id);
 // Whether a file leaves a cell to a person: its best grade is not sure enough (`ask`, see metrics/conformal.py).
 const asksFor = (file, answer) => file.ask?.threshold != null && answer.grade === 0 && answer.probabilities[0] <= file.ask.threshold;
 const colourOf = (grade, count) => hue(grade / Math.max(count - 1, 1));
@@ -136,7 +135,7 @@ function tell() {
   if (!found) return;
   const { labels } = found.file;
   at('device').textContent = found.file.rules.length ? deviceGrade(found.grades.map((one) => labels[one]), found.file.rules) : 'no rule knows these labels';
-  at('seconds').textContent = `${found.grades.length} cells in ${found.seconds.toFixed(2)} s${found.looked ? ', outline included' : ''}, with ${found.file.name} ${found.file.kind}`;
+  at('seconds').textContent = `${found.grades.length} cells in ${found.seconds.toFixed(2)} s${found.looked ? ', outline included' : ''}, with ${found.file.title}`;
   const asked = found.grades.filter((_, number) => unsure(number)).length;
   at('ask').hidden = !found.file.ask?.threshold;
   at('ask').textContent = `${asked} of ${found.grades.length} cells to look at, marked with "?": so at most ${Math.round(1000 * (found.file.ask?.most_missed ?? 0)) / 10} % of a damaged phone's damage is expected to pass.`;

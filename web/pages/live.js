@@ -12,7 +12,7 @@ let source = null; // { element, width, height, moving }
 let smooth = null;
 let last = null;
 
-for (const file of files) at('file').append(element('option', { value: file.id, textContent: `${file.name} ${file.kind}` }));
+for (const file of files) at('file').append(element('option', { value: file.id, textContent: file.title }));
 for (let count = 1; count <= can.threads; count += 1) at('threads').append(element('option', { value: count, textContent: count }));
 at('threads').value = String(can.threads);
 if (can.webgpu) at('delegate').append(element('option', { value: 'webgpu', textContent: 'GPU' }));
@@ -29,7 +29,7 @@ async function open() {
   at('warning').textContent = file.warning;
   at('warning').hidden = !file.warning;
   at('what').hidden = !file.preprocessing.grid;
-  say(`loading ${file.name} ${file.kind} (${(file.size_bytes / 1e6).toFixed(1)} MB)`);
+  say(`loading ${file.title} (${(file.size_bytes / 1e6).toFixed(1)} MB)`);
   try {
     const view = await viewOf(file);
     if (mine !== turn) return; // another file has been chosen since
@@ -58,7 +58,7 @@ async function grade() {
     });
     if (using !== runner) return;
     [scratch, shown] = [shown, scratch];
-    last = { ...answer, name: `${using.file.name} ${using.file.kind}` };
+    last = { ...answer, name: using.file.title };
     at('time').textContent = `${answer.ms.toFixed(1)} ms`;
     at('answers').replaceChildren(...answer.bars.map(({ name, share, colour, digits, text }) => {
       const fill = element('div', { className: 'fill' });

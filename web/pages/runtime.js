@@ -9,7 +9,17 @@ export async function ask(path, body) {
   return answer;
 }
 
-export const listFiles = async () => (await ask('/api/files')).json();
+// The files, each with a `title` that no other one has.
+export async function listFiles() {
+  const files = await (await ask('/api/files')).json();
+  const several = new Set(files.map((file) => file.run)).size > 1;
+  for (const file of files) file.title = `${several && file.data ? `${file.data}: ` : ''}${file.name}${file.kind ? ` ${file.kind}` : ''}`;
+  for (const file of files) {
+    const alike = files.filter((one) => one.title === file.title);
+    if (alike.length > 1) alike.forEach((one) => { one.title += `, ${one.run.slice(-8)}`; });
+  }
+  return files;
+}
 
 // Marks the page as ready, and keeps what it loaded for when the computer is not reached.
 export async function ready() {
