@@ -13,7 +13,7 @@ from datamodules.screens.device_rules import Rule, given_rules, read_rules, rule
 from export.latency.selection import files_to_time
 from sweeps.analysis.recommendation import advised_kind, in_apps
 from sweeps.records.run_record import RecordError, read_record
-from training.finished_run import load_samples
+from web.foreign_file import ForeignFile, is_ours
 from web.loose_file import LooseFile
 from web.phone_app import Served
 from web.served_files import ServedFile
@@ -62,6 +62,8 @@ def _of_records(known: Sequence[tuple[Path, str]], cfg: DictConfig, given: Given
     chosen = [(folder, kind) for folder, kind in known if in_apps(read_record(folder), kind)]
     if not chosen:
         raise RecordError(f"{', '.join(kind for _, kind in known)}: the phone page runs {SUFFIX} files alone")
+    from training.finished_run import load_samples
+
     rules = {folder: device_rules(folder, given) for folder in dict.fromkeys(folder for folder, _ in chosen)}
     return [
         ServedFile(folder, kind, lambda record: load_samples(record, cfg.root, cfg.paths.cache), rules[folder])
@@ -70,6 +72,8 @@ def _of_records(known: Sequence[tuple[Path, str]], cfg: DictConfig, given: Given
 
 
 def _loose(path: Path, given: Given) -> Served:
+    if not is_ours(path):
+        return ForeignFile(path)
     file = LooseFile(path)
     known = file.metadata
     if known.get("grid"):

@@ -1,5 +1,6 @@
 // LiteRT.js behind a small face: files of the shelf, what this browser can do, a file that answers.
 import { loadLiteRt, loadAndCompile, Tensor, supportsFeature } from '/litert/core/dist/index.js';
+import { inverse, prepared } from './inputs.js';
 
 export async function ask(path, body) {
   const answer = await fetch(path, body === undefined ? {} : {
@@ -109,9 +110,11 @@ export class Runner {
     return runner;
   }
 
+  // inverted: light and dark change places before the file sees a picture.
   // pixels: Float32Array, height × width × 3, RGB 0..255 → [{ dtype, values }], the outputs in the file's order
   async run(pixels) {
-    let input = new Tensor(pixels, [1, ...this.file.size, 3]);
+    const { channels = 3 } = this.file.input || {};
+    let input = new Tensor(prepared(this.inverted ? inverse(pixels) : pixels, this.file.input), [1, ...this.file.size, channels]);
     if (this.delegate === 'webgpu') input = await input.moveTo('webgpu');
     const results = await this.model.run([input]);
     input.delete();
