@@ -222,7 +222,7 @@ at('picture').addEventListener('change', async () => {
 
 at('again').addEventListener('click', grade);
 at('turn').addEventListener('click', async () => { if (!corners) return; corners = [corners[2], corners[3], corners[0], corners[1]]; await grade(); });
-for (const id of ['file', 'threads', 'delegate']) at(id).addEventListener('change', async () => { asked += 1; await openNow(); if (picture) await grade(); });
+for (const id of ['file', 'threads', 'delegate']) at(id).addEventListener('change', async () => { asked += 1; if (picture) say('grading again …'); await openNow(); if (picture) await grade(); });
 at('save').addEventListener('click', () => {
   const { labels } = found.file;
   const told = {
