@@ -36,8 +36,8 @@ bench-phone: setup ## BENCHMARK_MODEL=<file> [SERIAL= RUN= SWEEP= MINUTES=]: tim
 	  $(if $(SERIAL),latency.adb.serial='"$(SERIAL)"') $(if $(BENCHMARK_MODEL),latency.adb.benchmark_model='"$(BENCHMARK_MODEL)"') \
 	  $(if $(MINUTES),latency.adb.sustained_s=$$((60 * $(MINUTES))))
 
-phone: setup ## [RUN= SWEEP= PROFILE= HOST=0.0.0.0]: the page for phones: time files, score them, live camera
-	@$(PY) -m web $(if $(RUN),run='"$(RUN)"') $(if $(SWEEP),pareto_of='"$(SWEEP)"') $(if $(PROFILE),profile='"$(PROFILE)"') \
+phone: setup ## [RUN=<run or file, or [several, of, them]> SWEEP= PROFILE= HOST=0.0.0.0]: the page for phones: time files, score them, live camera
+	@$(PY) -m web $(if $(RUN),$(if $(filter [%,$(firstword $(RUN))),run='$(RUN)',run='"$(RUN)"')) $(if $(SWEEP),pareto_of='"$(SWEEP)"') $(if $(PROFILE),profile='"$(PROFILE)"') \
 	  $(if $(HOST),host=$(HOST) https=true)
 
 arm: setup ## once: an arm64 Python with LiteRT in .cache/arm, for latency=arm (needs qemu-user-static, apt)

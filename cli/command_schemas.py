@@ -131,12 +131,12 @@ class BenchConfig:
 class WebConfig:
     """What `python -m web` reads."""
 
-    run: str | None = None
-    """A run's folder: all its files."""
+    run: Any = None
+    """A run's folder, all its files, or a .tflite file; of a list of both: every file, and of a run the file that is recommended."""
     pareto_of: str | None = None
     """A sweep's folder: the files on its front; None and no run: the latest sweep's."""
     files: list[str] | None = None
-    """Kinds of files, such as int8; None takes all."""
+    """Kinds of runs' files, such as int8; None takes all, of several runs the recommended ones."""
     root: str | None = None
     """Where the runs' data lies now; None takes the folder that their records name."""
     host: str = "127.0.0.1"

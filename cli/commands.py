@@ -139,7 +139,11 @@ COMMANDS = {
     "web": Command(
         "python -m web",
         "Serves the page for phones: times the files there, scores them, grades what the camera sees.",
-        ("python -m web run=runs/adhoc/<job>", "python -m web pareto_of=runs/first host=0.0.0.0 https=true"),
+        (
+            "python -m web run=runs/adhoc/<job>",
+            "python -m web run='[runs/front/<job>, runs/back/<job>, other.tflite]'",
+            "python -m web pareto_of=runs/first host=0.0.0.0 https=true",
+        ),
         "WebConfig",
     ),
     "inspect": Command(

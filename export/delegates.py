@@ -38,6 +38,11 @@ def left_to_cpu(data: bytes) -> dict[str, dict[str, int]]:
     return {"xnnpack": left_by_xnnpack(data)} | {name: _left(data, takes) for name, takes in by_table.items()}
 
 
+def left_by_webgpu(data: bytes) -> dict[str, int]:
+    """How many of which operators WebGPU leaves, by the table alone: no runtime is asked."""
+    return _left(data, _gpu)
+
+
 def xnnpack_partitions(data: bytes) -> int:
     """How many pieces XNNPACK takes of a file: each further one costs a way from and to other kernels."""
     return sum(one["op_name"] == XNNPACK for one in _nodes(data))

@@ -50,7 +50,11 @@ OF_NO_TASK = frozenset({"cost"})
 def is_share(name: str) -> bool:
     """Whether a figure lies from 0 to 1 and is told in points or percent."""
     short = plain(name)
-    return "epoch" not in short and short not in OF_NO_TASK and not any(short in one.own_unit | one.unbounded for one in all_metrics())
+    return (
+        "epoch" not in short
+        and short not in OF_NO_TASK
+        and not any(short in one.own_unit | one.unbounded for one in all_metrics())
+    )
 
 
 def figure_text(name: str, value: float | None) -> str:

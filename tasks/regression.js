@@ -13,6 +13,7 @@ export async function show({ runner, source, scratch, smooth }) {
   const ms = performance.now() - began;
   const [number] = source.moving ? smooth([answer.number]) : [answer.number];
   const [low, high] = runner.file.range;
+  if (low == null || high == null) { const plain = number.toPrecision(4); return { ms, bars: [{ name: 'its range is not known', share: 0, text: plain }], label: plain }; }
   const share = Math.min(Math.max((number - low) / (high - low), 0), 1);
   const text = number.toFixed(Math.max(0, 2 - Math.floor(Math.log10(high - low))));
   return { ms, bars: [{ name: `${low} to ${high}`, share, text }], label: text };

@@ -1,6 +1,5 @@
 """Latency of a file in a browser of this machine: the phone app, opened by itself (`latency=browser`)."""
 
-import hashlib
 import json
 import os
 import queue
@@ -20,12 +19,12 @@ from typing import Any
 import uvicorn
 from filelock import FileLock
 
-from export.delegates import left_to_cpu
 from export.flatbuffer import read_metadata
 from export.latency.host import LOCK
 from export.latency.result import Entry, LatencyError
 from export.runtime import METADATA
 from tasks.base import task_named
+from web.loose_file import about_file, without_record
 from web.phone_app import create_app
 from web.runtime import RuntimeMissingError, fetch_runtime, runtime_version
 
@@ -43,14 +42,8 @@ class OneFile:
 
     def about(self) -> dict[str, Any]:
         """What the page shows."""
-        known = self.metadata
-        return {
-            "name": "file", "run": "", "kind": known.get("quantization", ""), "size_bytes": len(self.data),
-            "sha256": hashlib.sha256(self.data).hexdigest(), "resolution": known["resolution"], "labels": known["labels"],
-            "size": known.get("size") or [known["resolution"]] * 2, "figure": "", "share": True,
-            "preprocessing": {"crop": "none", "grid": None}, "initial_weights": known.get("initial_weights", ""), "accuracy": None, "cells": 0,
-            "described": known, "ask": known.get("ask"), "timings": [], "scores": [], "left_by_gpu": left_to_cpu(self.data)["webgpu"],
-        }  # fmt: skip
+        named = {"name": "file", "run": "", "data": "", "kind": self.metadata.get("quantization", "")}
+        return about_file(self.data, self.metadata) | named | without_record("")
 
     @property
     def view(self) -> Path:

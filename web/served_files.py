@@ -17,6 +17,7 @@ from sweeps.analysis.recommendation import advised_kind
 from sweeps.records.latency import typical_ms
 from sweeps.records.run_record import Record, RecordError, exported_bytes, read_record, update_record
 from tasks.base import metrics_of_record, task_of_record
+from web.proposals import light_on_dark
 
 if TYPE_CHECKING:
     from datamodules.base.samples import Samples
@@ -73,6 +74,7 @@ class ServedFile:
             raise RecordError(f"{self.folder}: {self.kind} could not be made: {entry.get('error', '')}")
         return {
             "name": f"{axes['backbone']} ×{axes['width']:g} {axes['resolution']} px",
+            "data": Path(str(record["config"].get("datamodule", {}).get("root") or axes.get("datamodule", ""))).name,
             "run": self.folder.name,
             "kind": self.kind,
             "size_bytes": entry["size_bytes"],
@@ -99,6 +101,8 @@ class ServedFile:
             "described": entry.get("described", {}),
             "ask": entry.get("ask"),
             "left_by_gpu": entry.get("left_to_cpu", {}).get("webgpu", {}),
+            "invert": light_on_dark(str(axes.get("datamodule", "")), record["data"]["class_names"]),
+            "unrecorded": "",
             "timings": timings,
             "scores": entry.get("scores", []),
         }

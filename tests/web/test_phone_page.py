@@ -168,7 +168,7 @@ def test_a_loaded_page_goes_on_without_the_computer(folder, tmp_path):
             before = page.inner_text("#answers")
             # the worker keeps what was loaded in its own time
             kept = (
-                "async () => (await (await caches.open('gridlite-1')).keys()).map((one) => new URL(one.url).pathname)"
+                "async () => (await (await caches.open('gridlite-3')).keys()).map((one) => new URL(one.url).pathname)"
             )
             for _ in range(100):
                 if {"/live", "/api/files/0/model.tflite", "/static/live.js"} <= set(page.evaluate(kept)):

@@ -2,6 +2,9 @@ import { Runner, ready, abilities, accuracyText, ask, element, listFiles, median
 
 const at = (id) => document.getElementById(id);
 const [files, can, me] = await Promise.all([listFiles(), abilities(), whoAmI()]);
+const left = new Set(); // out, by their numbers
+const seen = new Map(); // the fastest times of files without a record, ms
+const chosen = () => files.filter((file) => !left.has(file.id));
 let stopped = false;
 
 at('device').value = localStorage.getItem('gridlite-device') || me.device;
@@ -12,6 +15,20 @@ at('threads').value = can.threads > 1 ? 'each' : '1';
 at('gpu-choice').hidden = !can.webgpu;
 at('missing').replaceChildren(...can.missing.map((text) => element('p', { className: 'note', textContent: text })));
 show(files);
+offer();
+
+// Which buttons can do anything with the files that are ticked, and why not.
+function offer() {
+  const loose = chosen().filter((file) => file.unrecorded);
+  const scorable = chosen().some((file) => file.scored_on_phones);
+  at('start').disabled = !chosen().length;
+  at('score').disabled = !scorable;
+  at('why').textContent = [
+    !chosen().length && 'No file is ticked.',
+    chosen().length && !scorable && (loose.length === chosen().length ? 'Scoring wants a run with validation pictures.' : 'These files are scored on the computer alone.'),
+    loose.length && `${loose.map((file) => file.title).join(', ')}: no run, hence no record: neither scored nor are its times kept.`,
+  ].filter(Boolean).join(' ');
+}
 
 function show(list) {
   const head = element('tr', {}, ...['file', 'validation', 'here', 'ms here'].map((text) => element('th', { textContent: text })));
@@ -20,8 +37,13 @@ function show(list) {
     const score = file.scores.findLast((one) => one.device === at('device').value);
     const fastest = file.timings.filter((one) => one.device === at('device').value).map((one) => one.ms);
     const here = score ? two(accuracyText(score['val/accuracy']), `accuracy, ${accuracyText(score.agreement)} alike`) : two('–', '');
-    const name = two(`${file.name} ${file.kind}`, `${file.initial_weights} weights, ${(file.size_bytes / 1000).toFixed(0)} kB`);
-    const row = element('tr', {}, name, two(file.share ? accuracyText(file.accuracy) : file.accuracy?.toFixed(3) ?? '–', `${file.figure}, ${file.cells} ${file.preprocessing.grid ? 'cells' : 'images'}`), here, fastest.length ? two(Math.min(...fastest).toFixed(2), 'fastest') : two('–', ''));
+    const tick = element('input', { type: 'checkbox', checked: !left.has(file.id) });
+    tick.addEventListener('change', () => { if (tick.checked) left.delete(file.id); else left.add(file.id); offer(); });
+    const name = element('td', {}, element('label', { className: 'tick' }, tick, element('span', { textContent: file.title })), element('small', { textContent: `${file.initial_weights ? `${file.initial_weights} weights, ` : ''}${(file.size_bytes / 1000).toFixed(0)} kB` }));
+    const known = file.unrecorded ? two('unknown', 'no record') : two(file.share ? accuracyText(file.accuracy) : file.accuracy?.toFixed(3) ?? '–', `${file.figure}, ${file.cells} ${file.preprocessing.grid ? 'cells' : 'images'}`);
+    const shown = seen.get(file.id);
+    const row = element('tr', {}, name, known, here, fastest.length ? two(Math.min(...fastest).toFixed(2), 'fastest') : shown ? two(shown.toFixed(2), 'fastest, not kept') : two('–', ''));
+    if (file.unrecorded) row.className = 'unrecorded';
     return file.warning ? [row, element('tr', {}, element('td', { className: 'error', colSpan: 4, textContent: file.warning }))] : [row];
   });
   const baselines = [...new Set(list.map((file) => file.baseline).filter(Boolean))];
@@ -58,9 +80,8 @@ function settings() {
 }
 
 const where = (setting) => ({ ...me, device: at('device').value.trim() || me.device, ...setting });
-const titled = (file) => `${file.name} ${file.kind}`;
 const by = ({ delegate, threads }) => (delegate === 'webgpu' ? 'GPU' : `${threads} thread${threads > 1 ? 's' : ''}`);
-const called = (file, setting) => `${titled(file)}, ${by(setting)}`;
+const called = (file, setting) => `${file.title}, ${by(setting)}`;
 
 async function all(work) {
   if (!where({}).device) {
@@ -75,9 +96,9 @@ async function all(work) {
   const failed = [];
   refused.length = 0;
   try { await work((text, share) => { at('status').textContent = text; at('progress').value = share; }, failed); } catch (error) { failed.push(error.message); }
-  for (const id of ['start', 'score']) at(id).disabled = false;
+  offer();
   at('stop').hidden = at('progress').hidden = true;
-  at('status').textContent = failed.length ? failed.join('; ') : stopped ? 'Stopped; what was measured is kept.' : 'Done; everything is in the records.';
+  at('status').textContent = failed.length ? failed.join('; ') : stopped ? 'Stopped; what was measured is kept.' : chosen().every((file) => file.unrecorded) ? 'Done.' : 'Done; everything is in the records.';
   at('status').className = failed.length ? 'error' : 'good';
   show(await listFiles());
   return failed;
@@ -86,7 +107,7 @@ async function all(work) {
 at('stop').addEventListener('click', () => { stopped = true; });
 
 const measureAll = () => all(async (say, failed) => {
-  const jobs = files.flatMap((file) => settings().map((setting) => ({ file, setting })));
+  const jobs = chosen().flatMap((file) => settings().map((setting) => ({ file, setting })));
   chart.length = 0;
   for (const [place, { file, setting }] of jobs.entries()) {
     if (stopped) return;
@@ -96,12 +117,13 @@ const measureAll = () => all(async (say, failed) => {
     try {
       runner = await Runner.open(file, await modelBytes(file), setting);
       const times = await timeFile(runner, { onProgress: (share) => say(at('status').textContent, (place + share) / jobs.length) });
-      await ask(`/api/files/${file.id}/latency`, { ...where(setting), sha256: file.sha256, warmup_runs: 10, times_ms: times, initialisation_ms: Math.max(runner.initialisationMs, 1e-3) });
-      chart.push({ file: titled(file), by: by(setting), ms: median(times), delegate: setting.delegate });
+      if (file.unrecorded) seen.set(file.id, Math.min(median(times), seen.get(file.id) ?? Infinity));
+      else await ask(`/api/files/${file.id}/latency`, { ...where(setting), sha256: file.sha256, warmup_runs: 10, times_ms: times, initialisation_ms: Math.max(runner.initialisationMs, 1e-3) });
+      chart.push({ file: file.title, by: by(setting), ms: median(times), delegate: setting.delegate });
     } catch (error) {
       if (error.refused) {
-        refused.push({ file: titled(file), operators: error.operators, told: `${name}: ${error.message}` });
-        chart.push({ file: titled(file), by: by(setting), delegate: setting.delegate });
+        refused.push({ file: file.title, operators: error.operators, told: `${name}: ${error.message}` });
+        chart.push({ file: file.title, by: by(setting), delegate: setting.delegate });
       } else failed.push(`${name}: ${error.message}`);
     } finally { runner?.close(); }
     if (chart.length) draw();
@@ -111,8 +133,7 @@ at('start').addEventListener('click', measureAll);
 
 at('score').addEventListener('click', () => all(async (say, failed) => {
   const setting = { delegate: 'wasm', threads: can.threads };
-  const scorable = files.filter((file) => file.scored_on_phones);
-  if (!scorable.length) failed.push('these files are scored on the computer alone');
+  const scorable = chosen().filter((file) => file.scored_on_phones);
   for (const [place, file] of scorable.entries()) {
     let runner;
     try {

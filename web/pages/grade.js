@@ -1,6 +1,8 @@
 import { Runner, ready, ask, element, floats, listFiles, modelBytes, abilities, readGrades } from './runtime.js';
 import { agreed, findOutline, flipped } from './outline.js';
 import { cellPixels, checkCorners, deviceGrade, homography, rectify } from './cells.js';
+import { clock, screenshot, shareOrSave } from './screenshot.js';
+import { offerRuntime } from './settings.js';
 import { hue } from './colours.js';
 import { drawPicture, resize } from './resize.js';
 
@@ -12,9 +14,10 @@ const say = (text, bad) => { at('status').textContent = text; at('status').class
 const OUTLINE = { resolution: 160, size: [160, 160] };
 let [runner, finder, picture, corners, found, missing] = [null, null, null, null, null, ''];
 
-for (const file of files) at('file').append(element('option', { value: file.id, textContent: `${file.name} ${file.kind}` }));
-const fastest = files.findIndex((file) => file.advised);
-if (fastest > 0) at('file').selectedIndex = fastest;
+for (const file of every) at('file').append(element('option', { value: file.id, disabled: !file.preprocessing.grid, textContent: file.preprocessing.grid ? file.title : `${file.title} (no cells)` }));
+const setting = offerRuntime(at('threads'), at('delegate'), can);
+at('missing').replaceChildren(...can.missing.map((text) => element('p', { className: 'note', textContent: text })));
+if (files.length) at('file').value = String((files.find((file) => file.advised) || files[0]).id);
 // Whether a file leaves a cell to a person: its best grade is not sure enough (`ask`, see metrics/conformal.py).
 const asksFor = (file, answer) => file.ask?.threshold != null && answer.grade === 0 && answer.probabilities[0] <= file.ask.threshold;
 const colourOf = (grade, count) => hue(grade / Math.max(count - 1, 1));
@@ -28,11 +31,14 @@ async function open() {
   if (!file) return;
   at('warning').textContent = file.warning;
   at('warning').hidden = !file.warning;
-  const made = await Runner.open(file, await modelBytes(file), { threads: can.threads });
+  const made = await Runner.open(file, await modelBytes(file), setting());
   if (mine !== turn) { made.close(); return; } // another file has been chosen since
   runner = made;
   try {
-    finder ||= await Runner.open(OUTLINE, new Uint8Array(await (await ask('/api/outline.tflite')).arrayBuffer()), { threads: can.threads });
+    if (finder?.threads === setting().threads) return;
+    finder?.close();
+    finder = null;
+    finder = await Runner.open(OUTLINE, new Uint8Array(await (await ask('/api/outline.tflite')).arrayBuffer()), { threads: setting().threads });
   } catch (error) { missing = error.message; }
 }
 let opened = Promise.resolve();
@@ -85,10 +91,19 @@ async function gradeNow(wanted) {
     for (const pixels of cells) { if (!wanted()) return; answers.push(readGrades(await using.run(pixels))); }
     if (!wanted()) return;
     corners = quad.map((one) => [...one]);
-    found = { file: using.file, grid, looked, answers, grades: answers.map((one) => one.grade), asks: answers.map((one) => asksFor(using.file, one)), corrected: new Set(), seconds: (performance.now() - began) / 1000 };
+    found = { file: using.file, grid, looked, answers, grades: answers.map((one) => one.grade), asks: answers.map((one) => asksFor(using.file, one)), corrected: new Set(), when: new Date(), seconds: (performance.now() - began) / 1000 };
     say('');
   } catch (error) { if (wanted()) say(error.message, true); }
   if (wanted()) draw();
+}
+
+// Where the cells lie in the photo: a place in the grid → pixels, and a cell's four corners.
+function placed() {
+  const { columns, rows } = found.grid;
+  const map = homography([[0, 0], [columns, 0], [columns, rows], [0, rows]], corners);
+  const place = (x, y) => { const scale = map[6] * x + map[7] * y + map[8]; return [(map[0] * x + map[1] * y + map[2]) / scale, (map[3] * x + map[4] * y + map[5]) / scale]; };
+  const cornersOf = (number) => [[0, 0], [1, 0], [1, 1], [0, 1]].map(([x, y]) => place(number % columns + x, Math.floor(number / columns) + y));
+  return { place, cornersOf };
 }
 
 function draw() {
@@ -97,12 +112,10 @@ function draw() {
   overlay.replaceChildren();
   const unit = Math.max(picture.width, picture.height) / 100;
   if (found) {
-    const { columns, rows } = found.grid;
-    const map = homography([[0, 0], [columns, 0], [columns, rows], [0, rows]], corners);
-    const place = (x, y) => { const scale = map[6] * x + map[7] * y + map[8]; return [(map[0] * x + map[1] * y + map[2]) / scale, (map[3] * x + map[4] * y + map[5]) / scale]; };
+    const { place, cornersOf } = placed();
     found.grades.forEach((one, number) => {
-      const [row, column] = [Math.floor(number / columns), number % columns];
-      const cell = svg('polygon', { class: 'cell', points: [[0, 0], [1, 0], [1, 1], [0, 1]].map(([x, y]) => place(column + x, row + y).join()).join(' '), fill: colourOf(one, found.file.labels.length), 'fill-opacity': 0.38, 'stroke-width': unit / 5 });
+      const [row, column] = [Math.floor(number / found.grid.columns), number % found.grid.columns];
+      const cell = svg('polygon', { class: 'cell', points: cornersOf(number).map((one) => one.join()).join(' '), fill: colourOf(one, found.file.labels.length), 'fill-opacity': 0.38, 'stroke-width': unit / 5 });
       cell.addEventListener('click', () => correct(number));
       overlay.append(cell);
       if (!unsure(number)) return;
@@ -132,23 +145,57 @@ const unsure = (number) => found.asks[number] && !found.corrected.has(number);
 
 function tell() {
   at('result').hidden = !found;
-  at('save').disabled = !found;
+  at('save').disabled = at('share').disabled = !found;
   if (!found) return;
   const { labels } = found.file;
   at('device').textContent = found.file.rules.length ? deviceGrade(found.grades.map((one) => labels[one]), found.file.rules) : 'no rule knows these labels';
-  at('seconds').textContent = `${found.grades.length} cells in ${found.seconds.toFixed(2)} s${found.looked ? ', outline included' : ''}, with ${found.file.name} ${found.file.kind}`;
+  at('seconds').textContent = `${found.grades.length} cells in ${found.seconds.toFixed(2)} s${found.looked ? ', outline included' : ''}, with ${found.file.title}`;
   const asked = found.grades.filter((_, number) => unsure(number)).length;
   at('ask').hidden = !found.file.ask?.threshold;
   at('ask').textContent = `${asked} of ${found.grades.length} cells to look at, marked with "?": so at most ${Math.round(1000 * (found.file.ask?.most_missed ?? 0)) / 10} % of a damaged phone's damage is expected to pass.`;
-  at('cells').style.gridTemplateColumns = `repeat(${found.grid.columns}, 1fr)`;
-  at('cells').replaceChildren(...found.grades.map((one, number) => {
-    const share = found.corrected.has(number) ? 'corrected' : `${(100 * found.answers[number].probabilities[one]).toFixed(0)} %`;
-    const button = element('button', { className: unsure(number) ? 'plain ask' : 'plain' }, `${labels[one]}${unsure(number) ? '?' : ''}`, element('small', { textContent: share }));
-    button.style.background = colourOf(one, labels.length).replace(')', ' / .3)');
+  at('cells').style.gridTemplateColumns = `repeat(${found.grid.columns}, minmax(0, 1fr))`;
+  at('cells').style.setProperty('--columns', found.grid.columns);
+  at('cells').classList.toggle('many', found.grid.columns > 3);
+  at('cells').replaceChildren(...told().map(({ name, text, colour }, number) => {
+    const button = element('button', { className: unsure(number) ? 'plain ask' : 'plain' }, name, element('small', { textContent: text }));
+    button.style.background = colour.replace(')', ' / .3)');
     button.addEventListener('click', () => correct(number));
     return button;
   }));
 }
+
+// Each cell's answer in words.
+const told = () => found.grades.map((one, number) => ({
+  name: `${found.file.labels[one]}${unsure(number) ? '?' : ''}`, colour: colourOf(one, found.file.labels.length),
+  text: found.corrected.has(number) ? 'corrected' : `${(100 * found.answers[number].probabilities[one]).toFixed(0)} %`,
+}));
+
+// The photo with its cells coloured.
+function coloured() {
+  const canvas = element('canvas', { width: picture.width, height: picture.height });
+  const drawing = canvas.getContext('2d');
+  drawing.putImageData(picture, 0, 0);
+  const { cornersOf } = placed();
+  drawing.lineWidth = Math.max(picture.width, picture.height) / 400;
+  drawing.strokeStyle = '#fff';
+  told().forEach(({ colour }, number) => {
+    drawing.beginPath();
+    cornersOf(number).forEach(([x, y]) => drawing.lineTo(x, y));
+    drawing.closePath();
+    drawing.globalAlpha = 0.38;
+    drawing.fillStyle = colour;
+    drawing.fill();
+    drawing.globalAlpha = 0.7;
+    drawing.stroke();
+  });
+  return canvas;
+}
+
+at('share').addEventListener('click', async () => {
+  const notes = [picture.name, at('seconds').textContent, clock(found.when)];
+  const png = await screenshot({ picture: coloured(), title: at('device').textContent, notes, answers: told(), columns: found.grid.columns });
+  await shareOrSave(png, `${picture.name.replace(/\.\w+$/, '')}-graded.png`);
+});
 
 function correct(number) {
   found.grades[number] = (found.grades[number] + 1) % found.file.labels.length;
@@ -175,7 +222,7 @@ at('picture').addEventListener('change', async () => {
 
 at('again').addEventListener('click', grade);
 at('turn').addEventListener('click', async () => { if (!corners) return; corners = [corners[2], corners[3], corners[0], corners[1]]; await grade(); });
-at('file').addEventListener('change', async () => { asked += 1; await openNow(); if (picture) await grade(); });
+for (const id of ['file', 'threads', 'delegate']) at(id).addEventListener('change', async () => { asked += 1; if (picture) say('grading again …'); await openNow(); if (picture) await grade(); });
 at('save').addEventListener('click', () => {
   const { labels } = found.file;
   const told = {

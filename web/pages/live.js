@@ -1,6 +1,8 @@
 import { Runner, ready, abilities, element, listFiles, modelBytes, viewOf } from './runtime.js';
 import { drawPicture } from './resize.js';
+import { clock, screenshot, shareOrSave } from './screenshot.js';
 import { lowPass } from './smoothing.js';
+import { keep, keepField, kept, numberIn, offerRuntime } from './settings.js';
 import { allCaptures, keepCapture, dropCapture } from './captures.js';
 
 const at = (id) => document.getElementById(id);
@@ -12,10 +14,10 @@ let source = null; // { element, width, height, moving }
 let smooth = null;
 let last = null;
 
-for (const file of files) at('file').append(element('option', { value: file.id, textContent: `${file.name} ${file.kind}` }));
-for (let count = 1; count <= can.threads; count += 1) at('threads').append(element('option', { value: count, textContent: count }));
-at('threads').value = String(can.threads);
-if (can.webgpu) at('delegate').append(element('option', { value: 'webgpu', textContent: 'GPU' }));
+for (const file of files) at('file').append(element('option', { value: file.id, textContent: file.title }));
+const setting = offerRuntime(at('threads'), at('delegate'), can);
+for (const id of ['top', 'smoothing', 'stages', 'resolution']) keepField(at(id), id);
+const nameOf = (file) => `${file.run}/${file.kind}`; // by which its own settings are kept
 at('missing').replaceChildren(...can.missing.map((text) => element('p', { className: 'note', textContent: text })));
 at('camera').disabled = !can.camera;
 
@@ -26,23 +28,27 @@ async function open() {
   runner?.close();
   runner = null; smooth = null;
   at('top').max = file.labels.length;
+  at('invert').checked = kept(`invert-${nameOf(file)}`, file.invert);
+  at('proposed').hidden = !file.invert;
   at('warning').textContent = file.warning;
   at('warning').hidden = !file.warning;
   at('what').hidden = !file.preprocessing.grid;
-  say(`loading ${file.name} ${file.kind} (${(file.size_bytes / 1e6).toFixed(1)} MB)`);
+  say(`loading ${file.title} (${(file.size_bytes / 1e6).toFixed(1)} MB)`);
   try {
     const view = await viewOf(file);
     if (mine !== turn) return; // another file has been chosen since
     at('view').classList.toggle('whole', Boolean(view.whole));
     at('marks').hidden = !view.marks;
-    at('smoothing').closest('label').hidden = !view.smoothed;
+    for (const id of ['smoothing', 'stages']) at(id).closest('label').hidden = !view.smoothed;
     at('top').closest('label').hidden = !view.ranked;
-    const made = await Runner.open(file, await modelBytes(file), { delegate: at('delegate').value, threads: Number(at('threads').value) });
+    const made = await Runner.open(file, await modelBytes(file), setting());
     if (mine !== turn) { made.close(); return; }
-    runner = Object.assign(made, { view });
+    runner = Object.assign(made, { view, inverted: at('invert').checked });
     say(source ? '' : 'Start the camera or choose a picture.');
   } catch (error) { if (mine === turn) say(error.message); }
 }
+
+const percent = ({ share, digits }) => `${(100 * share).toFixed(digits)} %`;
 
 let busy = false;
 let again = false; // a still picture came while a frame was graded
@@ -52,21 +58,21 @@ async function grade() {
   busy = true; again = false;
   try {
     const using = runner;
-    smooth ||= lowPass(Math.min(Math.max(Number(at('smoothing').value) || 0.4, 0.05), 1));
+    smooth ||= lowPass(numberIn(at('smoothing')), Math.round(numberIn(at('stages'))));
     const answer = await using.view.show({
-      runner: using, source, scratch, smooth, most: Math.max(1, Number(at('top').value) || 3), view: at('view'), canvas: at('marks'), current: () => using === runner,
+      runner: using, source, scratch, smooth, most: numberIn(at('top')), view: at('view'), canvas: at('marks'), current: () => using === runner,
     });
     if (using !== runner) return;
     [scratch, shown] = [shown, scratch];
-    last = { ...answer, name: `${using.file.name} ${using.file.kind}` };
+    last = { ...answer, name: using.file.title, at: new Date() };
     at('time').textContent = `${answer.ms.toFixed(1)} ms`;
     at('answers').replaceChildren(...answer.bars.map(({ name, share, colour, digits, text }) => {
       const fill = element('div', { className: 'fill' });
       fill.style.width = `${100 * share}%`;
       if (colour) fill.style.background = colour;
-      return element('div', { className: 'bar' }, element('span', { textContent: name }), element('div', { className: 'track' }, fill), element('span', { textContent: text ?? `${(100 * share).toFixed(digits)} %` }));
+      return element('div', { className: 'bar' }, element('span', { textContent: name }), element('div', { className: 'track' }, fill), element('span', { textContent: text ?? percent({ share, digits }) }));
     }));
-    at('shot').disabled = false;
+    at('shot').disabled = at('share').disabled = false;
   } catch (error) { say(error.message); } finally { busy = false; }
   if (again) await grade();
 }
@@ -76,19 +82,23 @@ async function frames() {
   requestAnimationFrame(frames);
 }
 
-at('camera').addEventListener('click', async () => {
+async function startCamera() {
   try {
     at('video').srcObject?.getTracks().forEach((track) => track.stop());
-    const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment', width: { ideal: 1280 } }, audio: false });
+    const [width, height] = at('resolution').value.split('x').map(Number);
+    const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment', width: { ideal: width }, height: { ideal: height } }, audio: false });
     const video = at('video');
     video.srcObject = stream;
     await video.play();
     video.hidden = false; at('still').hidden = true;
     source = { element: video, width: () => video.videoWidth, height: () => video.videoHeight, moving: true };
     smooth = null;
+    at('given').textContent = `gives ${video.videoWidth} × ${video.videoHeight}`;
     say('');
   } catch (error) { say(`no camera: ${error.message}`); }
-});
+}
+at('camera').addEventListener('click', startCamera);
+at('resolution').addEventListener('change', () => (source?.moving ? startCamera() : undefined));
 
 at('picture').addEventListener('change', async () => {
   const [chosen] = at('picture').files;
@@ -110,6 +120,13 @@ at('shot').addEventListener('click', async () => {
   await gallery();
 });
 
+at('share').addEventListener('click', async () => {
+  const { bars, label, name, ms, at: when } = last;
+  const answers = bars.map((one) => ({ ...one, text: one.text ?? percent(one) }));
+  const notes = [name, `${ms.toFixed(1)} ms, ${clock(when)}${runner?.inverted ? ', light and dark changed places' : ''}`];
+  await shareOrSave(await screenshot({ picture: shown, title: label, notes, answers }), `gridlite-${clock(when).replace(/\W/g, '-')}.png`);
+});
+
 async function gallery() {
   const all = await allCaptures();
   at('gallery').replaceChildren(...all.map((one) => {
@@ -122,7 +139,14 @@ async function gallery() {
 }
 
 for (const id of ['file', 'threads', 'delegate']) at(id).addEventListener('change', async () => { await open(); await grade(); });
-at('smoothing').addEventListener('change', () => { smooth = null; });
+for (const id of ['smoothing', 'stages']) at(id).addEventListener('change', () => { smooth = null; });
+at('invert').addEventListener('change', async () => {
+  keep(`invert-${nameOf(files.find((one) => one.id === Number(at('file').value)))}`, at('invert').checked);
+  if (!runner) return;
+  runner.inverted = at('invert').checked;
+  smooth = null;
+  await grade();
+});
 at('top').addEventListener('change', grade);
 await open();
 await gallery().catch(() => { at('gallery').textContent = 'This browser keeps nothing here (a private window?).'; at('shot').hidden = true; });

@@ -71,13 +71,13 @@ export function resize(rgba, width, height, side, tall = side) {
   return pixels;
 }
 
-// The largest centred square of a picture, video frame or canvas, as the file wants it.
-export function squarePixels(source, width, height, side, canvas) {
+// The largest centred square of a picture, video frame or canvas, as the file wants it: side × side, or side wide and tall high.
+export function squarePixels(source, width, height, side, canvas, tall = side) {
   const edge = Math.min(width, height);
   canvas.width = edge; canvas.height = edge;
   const drawing = canvas.getContext('2d', { willReadFrequently: true });
   drawing.drawImage(source, Math.floor((width - edge) / 2), Math.floor((height - edge) / 2), edge, edge, 0, 0, edge, edge);
-  return resize(drawing.getImageData(0, 0, edge, edge).data, edge, edge, side);
+  return resize(drawing.getImageData(0, 0, edge, edge).data, edge, edge, side, tall);
 }
 
 // All pixels of a picture, video frame or canvas, RGBA.

@@ -1,5 +1,6 @@
 // LiteRT.js behind a small face: files of the shelf, what this browser can do, a file that answers.
 import { loadLiteRt, loadAndCompile, Tensor, supportsFeature } from '/litert/core/dist/index.js';
+import { inverse, prepared } from './inputs.js';
 
 export async function ask(path, body) {
   const answer = await fetch(path, body === undefined ? {} : {
@@ -9,7 +10,17 @@ export async function ask(path, body) {
   return answer;
 }
 
-export const listFiles = async () => (await ask('/api/files')).json();
+// The files, each with a `title` that no other one has.
+export async function listFiles() {
+  const files = await (await ask('/api/files')).json();
+  const several = new Set(files.map((file) => file.run)).size > 1;
+  for (const file of files) file.title = `${several && file.data ? `${file.data}: ` : ''}${file.name}${file.kind ? ` ${file.kind}` : ''}`;
+  for (const file of files) {
+    const alike = files.filter((one) => one.title === file.title);
+    if (alike.length > 1) alike.forEach((one) => { one.title += `, ${one.run.slice(-8)}`; });
+  }
+  return files;
+}
 
 // Marks the page as ready, and keeps what it loaded for when the computer is not reached.
 export async function ready() {
@@ -99,9 +110,11 @@ export class Runner {
     return runner;
   }
 
+  // inverted: light and dark change places before the file sees a picture.
   // pixels: Float32Array, height × width × 3, RGB 0..255 → [{ dtype, values }], the outputs in the file's order
   async run(pixels) {
-    let input = new Tensor(pixels, [1, ...this.file.size, 3]);
+    const { channels = 3 } = this.file.input || {};
+    let input = new Tensor(prepared(this.inverted ? inverse(pixels) : pixels, this.file.input), [1, ...this.file.size, channels]);
     if (this.delegate === 'webgpu') input = await input.moveTo('webgpu');
     const results = await this.model.run([input]);
     input.delete();
