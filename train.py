@@ -117,7 +117,7 @@ def fit_and_evaluate(job: Job, samples: "Samples", resume: Path | None) -> Recor
         say_once(said)
     choose_execution(job, module, data)
     history = History(None if job.cfg.trial is None else Judge(job.folder.parent, job.cfg.trial))
-    curves = kept_epochs(job.folder / "metrics.csv", go_on=resume is not None)
+    curves = kept_epochs(job.folder / "metrics.csv", go_on=resume is not None, history=lambda: history.epochs)
     with curves, join_workers(job, samples.fingerprint, resume) as plugins:
         trainer = build_trainer(job, history, resume, module.way.precision, plugins)
         trainer.fit(module, data, ckpt_path=resume)

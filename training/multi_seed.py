@@ -3,6 +3,7 @@
 import hashlib
 import time
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -69,8 +70,11 @@ class Stack:
         cfg, began = self.runs[0].cfg, time.perf_counter()
         histories: list[list[dict[str, float]]] = [[] for _ in self.runs]
         with ExitStack() as files:
-            for one in self.runs:
-                files.enter_context(kept_epochs(one.folder / "metrics.csv", go_on=self.resumed))
+            for place, one in enumerate(self.runs):
+                table = one.folder / "metrics.csv"
+                files.enter_context(
+                    kept_epochs(table, go_on=self.resumed, history=partial(histories.__getitem__, place))
+                )
             loggers = [run_logger(one, resumed=self.resumed) for one in self.runs]
             monitor = cfg.callbacks.monitor
             module = StackedModule(

@@ -1,7 +1,7 @@
 """Learning curves of one run as a picture."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -82,19 +82,30 @@ def read_epochs(path: Path) -> list[dict[str, str]]:
 
 
 @contextmanager
-def kept_epochs(path: Path, *, go_on: bool) -> Iterator[None]:
-    """Where a run goes on, puts earlier rows above those that the logger writes inside, which starts its file anew."""
+def kept_epochs(
+    path: Path, *, go_on: bool, history: Callable[[], Sequence[Mapping[str, float]]] = lambda: ()
+) -> Iterator[None]:
+    """Where a run goes on, puts earlier rows above those that the logger writes inside, which starts its file anew.
+
+    Rows of epochs that had a checkpoint but no row yet when the run was killed are made of `history`, asked at the end: a mapping for
+    each epoch from the first on.
+    """
     earlier = read_epochs(path) if go_on else []
     try:
         yield
     finally:
-        _join_epochs(path, earlier)
+        _join_epochs(path, earlier, history() if go_on else ())
 
 
-def _join_epochs(path: Path, earlier: list[dict[str, str]]) -> None:
+def _join_epochs(path: Path, earlier: list[dict[str, str]], history: Sequence[Mapping[str, float]]) -> None:
     later = read_epochs(path)
     first = min((int(row["epoch"]) for row in later if row.get("epoch")), default=None)
-    rows = [row for row in earlier if row.get("epoch") and (first is None or int(row["epoch"]) < first)] + later
+    before = [row for row in earlier if row.get("epoch") and (first is None or int(row["epoch"]) < first)]
+    known = {int(row["epoch"]) for row in before}
+    until = len(history) if first is None else min(first, len(history))
+    lost = [epoch for epoch in range(until) if epoch not in known]
+    before += [{"epoch": str(epoch)} | {name: str(value) for name, value in history[epoch].items()} for epoch in lost]
+    rows = sorted(before, key=lambda row: int(row["epoch"])) + later
     if len(rows) == len(later):
         return
     with replaced(path) as unfinished, unfinished.open("w", newline="") as file:
