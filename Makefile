@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 
 need = @[ -n "$($(1))" ] || { echo "error: $(1) is missing: make $@ $(1)=$(2)" >&2; exit 2; }
 
-.PHONY: help setup setup-all demo annotate agreement doubtful import-labels import-masks import-numbers export-labels collect retrain try export-tflite bench-phone phone arm zoo study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock docs bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-held-out study-unlabelled bench-leakage bench-stack bench-shackles bench-allocation bench-station bench-station-api bench-station-drift clean
+.PHONY: help setup setup-all demo annotate agreement doubtful import-labels import-masks import-numbers export-labels collect retrain try export-tflite bench-phone phone arm zoo study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock docs bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-held-out study-unlabelled study-saved-labels bench-leakage bench-stack bench-shackles bench-allocation bench-station bench-station-api bench-station-drift clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -187,6 +187,9 @@ study-held-out: setup-all ## [PHOTOS=<folder of phone photos> MORE=<settings>]: 
 
 study-unlabelled: setup-all ## [PHOTOS=<folder of phone photos> MORE=<settings>]: what pictures without labels are worth (half an hour); without PHOTOS what is known
 	@$(PY) -m benchmarks.unlabelled $(if $(PHOTOS),--photos '$(PHOTOS)') $(MORE)
+
+study-saved-labels: setup-all ## [PHOTOS=<folder of phone photos> MORE=<settings>]: labels saved by asking for the doubtful (an hour); without PHOTOS what is known
+	@$(PY) -m benchmarks.saved_labels $(if $(PHOTOS),--photos '$(PHOTOS)') $(MORE)
 
 bench-leakage: setup-all ## what copies on both sides of a fold promise: DATA=<folder of neu_seg>
 	@$(PY) -m benchmarks.leakage --root '$(or $(DATA),data/neu_seg)'
