@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 from cleanlab.rank import get_label_quality_scores
-from omegaconf import OmegaConf
 
 from annotation.label_errors import doubts, held_out
 from annotation.photos import Photos
 from annotation.store import Book
+from choices import read_choice
 from datamodules.screens.grid import Grid
 from datamodules.screens.photo_folder import cell_name
 from sweeps.records.run_record import find_runs
@@ -83,7 +83,7 @@ def train(root: Path, runs: Path, words: list[str]) -> Path:
 
 def report(root: Path, runs: Path, wrong: set[Key]) -> None:
     """Prints how many of the first SHOWN were replaced, and of twice and five times as many."""
-    names = OmegaConf.load(HERE / "conf" / "datamodule" / "phone_photos.yaml").class_names
+    names = read_choice("profile", "phone")["class_names"]
     book = Book(Photos(root), list(names), Grid(), writes=False)
     ranked: list[Key] = [row[:3] for row in doubts(book, runs)]
     said = held_out(find_runs(runs))

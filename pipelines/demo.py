@@ -13,7 +13,7 @@ import numpy as np
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from choices import CONF, ROOT
+from choices import CONF, ROOT, read_choice, whole_choice
 from cli.command_line import quoted, stop_or_report
 from cli.train_schema import register
 from pipelines.demo_standing import print_standing
@@ -69,10 +69,11 @@ def step(title: str) -> Iterator[None]:
 
 def drawn(cfg: DictConfig) -> "Cells":
     """The demo's phones; drawn where they are not yet."""
-    settings = OmegaConf.load(CONF / "datamodule" / "synthetic_screens.yaml")
+    settings = whole_choice("profile", "phone") | read_choice("datamodule", "synthetic_screens")
+    del settings["defaults"]
     own = OmegaConf.load(CONF / "experiment" / "demo.yaml").datamodule
-    settings = OmegaConf.merge(settings, own, {"folder": cfg.paths.data, "cache": cfg.paths.cache, "fold": 0})
-    samples: Cells = instantiate(settings).load()
+    merged = OmegaConf.merge(settings, own, {"folder": cfg.paths.data, "cache": cfg.paths.cache, "fold": 0})
+    samples: Cells = instantiate(merged).load()
     return samples
 
 
