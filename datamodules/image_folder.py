@@ -4,10 +4,10 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Hashable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, override
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +55,11 @@ class FolderImages(Samples):
         """Over the bytes of the files, their names, parts and classes."""
         settings = [SPLIT_VERSION, self.index.pixels, self.class_names, self.given, asdict(self.division)]
         return hashlib.blake2b(json.dumps([settings, self.members]).encode(), digest_size=8).hexdigest()
+
+    @property
+    @override
+    def content(self) -> str:
+        return replace(self, division=replace(self.division, fold=0)).fingerprint
 
     @cached_property
     def _kept(self) -> tuple[list[ImageEntry], list[str]]:

@@ -67,6 +67,12 @@ class MixedCells(Samples):
         return hashlib.blake2b(json.dumps(told).encode(), digest_size=8).hexdigest()
 
     @property
+    @override
+    def content(self) -> str:
+        rendered = self.rendered and self.rendered.at_first_fold
+        return replace(self, real=self.real.at_first_fold, rendered=rendered).fingerprint
+
+    @property
     def notes(self) -> list[str]:
         """Notes of the real set, then of the rendered one."""
         return [*self.real.notes, *(self.rendered.notes if self.rendered else [])]

@@ -4,10 +4,10 @@ import fnmatch
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, override
+from typing import TYPE_CHECKING, Any, Literal, Self, override
 
 import numpy as np
 import numpy.typing as npt
@@ -63,6 +63,16 @@ class Cells(Samples):
         settings = [SPLIT_VERSION, asdict(self.division), self.class_names]
         digest.update(json.dumps([settings, [photo.source_id for photo in self.folder.photos]]).encode())
         return digest.hexdigest()
+
+    @property
+    @override
+    def content(self) -> str:
+        return self.at_first_fold.fingerprint
+
+    @property
+    def at_first_fold(self) -> Self:
+        """The same cells, divided with the first fold held out."""
+        return replace(self, division=replace(self.division, fold=0))
 
     def images(self, resolution: int) -> npt.NDArray[np.uint8]:
         """All cells, RGB `(cells, resolution, resolution, 3)`, memory-mapped; built on first use."""

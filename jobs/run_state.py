@@ -8,6 +8,7 @@ import sys
 import zipfile
 import zlib
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -221,6 +222,8 @@ def opening(job: Job, samples: "Samples", before: Record) -> Record:
     """What a record holds from the start of its run; `before` is the record of an interrupted one that goes on, or empty."""
     data: dict[str, Any] = {
         "fingerprint": samples.fingerprint,
+        "content": samples.content,
+        "read": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "class_names": list(samples.class_names),
         "ordered": samples.ordered,
         "preprocessing": samples.preprocessing,

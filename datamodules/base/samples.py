@@ -57,6 +57,11 @@ class Samples(ABC):
         """16 hex digits over pixels, labels, sources and the division's settings."""
 
     @property
+    def content(self) -> str:
+        """As `fingerprint`, but the same whichever fold is held out."""
+        return self.fingerprint
+
+    @property
     @abstractmethod
     def preprocessing(self) -> dict[str, Any]:
         """How a camera's picture becomes the network's input, apart from its size: `crop` (none or centre: the

@@ -3,10 +3,10 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, override
 
 import numpy as np
 import numpy.typing as npt
@@ -117,6 +117,11 @@ class MaskSamples(Samples):
         settings = [SPLIT_VERSION, self.index.pixels, self.truth_digest, self.names, self.class_names, dict(self.given),
                     self.test_images, asdict(self.division)]  # fmt: skip
         return hashlib.blake2b(json.dumps(settings).encode(), digest_size=8).hexdigest()
+
+    @property
+    @override
+    def content(self) -> str:
+        return replace(self, division=replace(self.division, fold=0)).fingerprint
 
     @cached_property
     def _copies(self) -> list[tuple[int, str]]:

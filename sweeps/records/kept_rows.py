@@ -15,7 +15,7 @@ from pyarrow import parquet
 from storage.identity import identity
 from storage.own_mark import own_bytes, write_own
 
-VERSION = "3"
+VERSION = "4"
 """Raised when what is kept means something else."""
 CHUNK = 500
 """Records whose rows are held as dictionaries at once."""

@@ -11,7 +11,7 @@ from metrics.lookup import judged_mark
 from storage.identity import identity
 from storage.own_mark import own_bytes, write_own
 
-VERSION = 4
+VERSION = 5
 """Raised when what is kept means something else."""
 MANY = 200
 """Runs of a sweep from which on what its records say is kept beside them."""

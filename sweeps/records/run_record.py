@@ -35,7 +35,8 @@ Record = dict[str, Any]
 class Status(StrEnum):
     """What a record says of its run; `interrupted` is never written, it is seen from a free lock.
 
-    A `pruned` run was stopped early by a search; asked for outside one, it goes on.
+    A `pruned` run was stopped early by a search; asked for outside one, it goes on. Nor is `outdated` written: of a finished run whose
+    data have changed since, as a later record of the same data settings tells.
     """
 
     RUNNING = "running"
@@ -44,6 +45,7 @@ class Status(StrEnum):
     NOT_APPLICABLE = "not applicable"
     INTERRUPTED = "interrupted"
     PRUNED = "pruned"
+    OUTDATED = "outdated"
 
 
 STATUSES = frozenset(Status)

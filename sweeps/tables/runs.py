@@ -13,6 +13,7 @@ from metrics.against_baseline import table_columns
 from metrics.figures import BOOKKEEPING
 from metrics.lookup import judged_mark, metrics_of
 from sweeps.records.checkpoints import shipped_checkpoint
+from sweeps.records.outdated import SeenData, data_settings, outdated
 from sweeps.records.point_cache import MANY
 from sweeps.records.rejudged import rejudged
 from sweeps.records.run_record import Record, RecordError, Status, find_runs, is_live, read_run
@@ -50,7 +51,23 @@ def read_tables(sweep: Path) -> SweepTables:
         for at in np.flatnonzero(runs.status == Status.RUNNING):
             if not is_live(sweep / runs.run.iloc[at]):
                 runs.loc[runs.index[at], "status"] = str(Status.INTERRUPTED)
-    return SweepTables(_by_axes(runs), with_foreign(sweep, found["files"]), found["facts"])
+    files = _without_outdated(runs, found["files"])
+    return SweepTables(_by_axes(runs), with_foreign(sweep, files), found["facts"])
+
+
+def _without_outdated(runs: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
+    """Takes from finished runs whose data have changed since their figures; the files of the others."""
+    if not len(runs) or "content" not in runs:
+        return files
+    done = runs[runs.status == Status.DONE]
+    seen = zip(done.run, done.data_settings, done.content, done.data_read, strict=True)
+    if not (why := outdated(SeenData(*one) for one in seen)):
+        return files
+    old = runs.run.isin(list(why))
+    runs.loc[old, "status"] = str(Status.OUTDATED)
+    runs.loc[old, "error"] = runs.run[old].map(why)
+    runs.loc[old, [name for name in runs if "/" in str(name)]] = np.nan
+    return files[~files.run.isin(list(why))].reset_index(drop=True) if len(files) else files
 
 
 def read_sweep(sweep: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -93,6 +110,9 @@ def _row(folder: Path, record: Record) -> dict[str, Any]:
         "weights": record.get("weights", np.nan),
         "teacher_weights": record.get("teacher_weights", np.nan),
         "fingerprint": record.get("data", {}).get("fingerprint", ""),
+        "content": record.get("data", {}).get("content", ""),
+        "data_read": record.get("data", {}).get("read", ""),
+        "data_settings": data_settings(record),
         "classes": len(record.get("data", {}).get("class_names", ())),
         "grid": _grid(record),
         **_beside_baseline(record),

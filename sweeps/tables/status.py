@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sweeps.records.journal import Command, commands_of
+from sweeps.records.outdated import SeenData, data_settings, outdated
 from sweeps.records.point_cache import MANY, PointCache
 from sweeps.records.run_record import RecordError, Status, find_runs, is_live, read_run
 
@@ -22,10 +23,11 @@ ORDER = [
     Status.INTERRUPTED,
     Status.FAILED,
     Status.PRUNED,
+    Status.OUTDATED,
     Status.NOT_APPLICABLE,
     UNREADABLE,
 ]
-TROUBLE = (Status.FAILED, Status.PRUNED, UNREADABLE)
+TROUBLE = (Status.FAILED, Status.PRUNED, Status.OUTDATED, UNREADABLE)
 
 
 @dataclass(frozen=True)
@@ -67,17 +69,22 @@ def progress(sweep: Path) -> Progress:
     running, troubled, seconds = [], [], []
     folders = find_runs(sweep)
     cache = PointCache(sweep / ".status.kept", ["record.json"]) if len(folders) >= MANY else None
+    rows = []
     for folder in folders:
         make = partial(_said, folder)
-        (said,) = make() if cache is None else cache.rows([folder.name], "", make)
-        status = said["status"]
+        rows += make() if cache is None else cache.rows([folder.name], "", make)
+    why = outdated(
+        SeenData(folder.name, *said["data"]) for folder, said in zip(folders, rows, strict=True) if "data" in said
+    )
+    for folder, said in zip(folders, rows, strict=True):
+        status = str(Status.OUTDATED) if folder.name in why else said["status"]
         if status == Status.RUNNING and not is_live(folder):
             status = str(Status.INTERRUPTED)
         counts[status] += 1
         if status == Status.RUNNING:
             running.append((folder.name, said["updated"], said["together"]))
         elif status in TROUBLE:
-            troubled.append((folder.name, status, said["error"]))
+            troubled.append((folder.name, status, why.get(folder.name) or said["error"]))
         elif status == Status.DONE:
             seconds.append(said["seconds"])
     if cache is not None:
@@ -91,9 +98,17 @@ def _said(folder: Path) -> list[dict[str, Any]]:
         record = read_run(folder)
         found: dict[str, Any] = {"status": str(record["status"])}
         if found["status"] == Status.RUNNING:
-            found |= {"updated": str(record.get("updated", "")), "together": int(record.get("together", 1))}
+            found |= {
+                "updated": str(record.get("updated", "")),
+                "together": int(record.get("together", 1)),
+            }
         elif found["status"] == Status.DONE:
             found["seconds"] = sum(record.get("seconds", {}).values())
+            found["data"] = [
+                data_settings(record),
+                str(record.get("data", {}).get("content", "")),
+                str(record.get("data", {}).get("read", "")),
+            ]
         else:
             found["error"] = str(record.get("error", ""))
     except (RecordError, ValueError) as error:

@@ -126,8 +126,11 @@ def test_the_fingerprint_follows_pixels_and_labels(root: Path, cache: Path) -> N
     old = load(root, cache).fingerprint
     assert load(root, cache).fingerprint == old
     assert load(root, cache, fold=1).fingerprint != old
+    content = load(root, cache).content
+    assert load(root, cache, fold=1).content == content
     (root / "asters" / "0.png").rename(root / "clover" / "moved.png")
     moved = load(root, cache).fingerprint
+    assert load(root, cache, fold=1).content != content
     assert moved != old
     PillowImage.fromarray(scene(77, 64)).save(root / "clover" / "moved.png")
     assert load(root, cache).fingerprint not in (moved, old)

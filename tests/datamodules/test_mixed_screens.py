@@ -106,6 +106,7 @@ def test_no_rendered_phones_leaves_the_real_set(mixed):
     assert half.fingerprint != samples.fingerprint
     assert half.table.query("part == 'train'").source_id.nunique() == 2
     assert len(half.images(32)) == 90
+    assert mixed(rendered={"photos": 0}, real=0.5, fold=1).content == half.content
 
 
 def test_few_phones_of_the_other_set_need_no_folds(mixed):

@@ -49,6 +49,7 @@ def test_what_is_measured_is_the_real_sets(painted):
     images = samples.images(32)
     np.testing.assert_array_equal(images[:90], samples.real.images(32))
     assert (images[90:] != images[:90]).any()
+    assert painted(fold=1).content == samples.content != painted(fold=1).fingerprint
 
 
 def test_no_copies_leave_the_real_set(painted):

@@ -78,6 +78,7 @@ def test_a_test_part_is_held_back_before_the_folds(root):
         np.sum([one == "val" for one in parts], axis=0)[parts[0] != "test"].tolist() == [1] * (parts[0] != "test").sum()
     )
     assert len({fold.fingerprint for fold in folds}) == 3
+    assert len({fold.content for fold in folds}) == 1
 
 
 def test_copies_of_an_image_stay_on_one_side(root):

@@ -115,10 +115,14 @@ def test_labels_and_sources_change_the_data_but_not_its_pixels(
     drawn: PhotoSet, cache: Path, table: str, column: str, value: object
 ) -> None:
     before, whole = pixels(drawn), fingerprint(drawn, cache, folds=2)
+    first, second = (drawn.datamodule(cache, folds=2, fold=fold).load() for fold in (0, 1))
+    assert first.fingerprint != second.fingerprint
+    assert first.content == second.content
     getattr(drawn, table)[0][column] = value
     drawn.write()
     assert pixels(drawn) == before
     assert fingerprint(drawn, cache, folds=2) != whole
+    assert drawn.datamodule(cache, folds=2, fold=1).load().content != first.content
 
 
 @pytest.mark.parametrize(
