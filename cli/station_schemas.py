@@ -131,6 +131,10 @@ class StationApiConfig:
     """Of a photo, in millions."""
     most_photos: Annotated[int, Field(ge=1, le=1000)] = 12
     """Of a device in one request."""
+    keep: str | None = None
+    """A folder for photos and answers, so that people can correct them by /corrections; None keeps nothing."""
+    keep_mb: Annotated[float, Field(gt=0, le=10_000_000)] = 2000.0
+    """Of kept photos, in millions of bytes; the oldest go that nobody has said anything about."""
     reference: str | None = None
     """An output of `station grade photos=`, against which camera and stock are held; None: the first devices that come."""
     drift: DriftConfig = field(default_factory=DriftConfig)

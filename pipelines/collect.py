@@ -81,7 +81,7 @@ def main(cfg: DictConfig) -> None:
 def captured(cfg: DictConfig, data: Path) -> None:
     """Of a folder with what the phone page has saved."""
     captures = Captures(Path(cfg.graded))
-    if not cfg.annotator:
+    if not cfg.annotator and captures.unsigned:
         raise DataError(
             f"graded={cfg.graded}: what the phone page saved does not say who corrected it; want annotator=<name>"
         )
@@ -89,7 +89,7 @@ def captured(cfg: DictConfig, data: Path) -> None:
         raise DataError(
             f"corrections={cfg.corrections}: what was corrected on the phone page stands in its own files; want none"
         )
-    made = captures.corrections(str(cfg.annotator))
+    made = captures.corrections(str(cfg.annotator or ""))
     check_labels(captures, made)
     print("\n".join(lines(collect(captures, data, made, cfg.most), captures, data)))
 

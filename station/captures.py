@@ -1,4 +1,4 @@
-"""Photos that were graded on the phone page, and the files that it has saved of them, as a folder to collect from."""
+"""Photos graded on the phone page or over HTTP, and the files that these have saved of them, as a folder to collect from."""
 
 import json
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from datamodules.base.errors import DataError
 from datamodules.base.tables import same_name
@@ -24,12 +24,17 @@ class _Cell(BaseModel):
     label: str
     corrected: bool
     probabilities: dict[str, float]
+    before: str | None = None
+    """The network's own answer where it is not the likeliest, as the API has it."""
 
 
 class _Saved(BaseModel):
-    """What the phone page has saved of one photo."""
+    """What the phone page has saved of one photo, or the API has kept: there with a device's name, and who corrected it when."""
 
     photo: str
+    device: str | None = None
+    annotator: str | None = None
+    time: AwareDatetime | None = None
     file: str
     corners: Annotated[list[_Pair], Field(min_length=4, max_length=4)]
     cells: Annotated[list[_Cell], Field(min_length=1)]
@@ -67,7 +72,11 @@ class Captures:
                 "corners": one.corners,
                 "cells": [_before(cell) for cell in one.cells],
             }
-        self.photos_of = {Path(name).stem: [name] for name in self.results}
+        surest = {name: min(max(cell.probabilities.values()) for cell in one.cells)
+                  for name, one in zip(self.results, self._saved.values(), strict=True)}  # fmt: skip
+        self.photos_of: dict[str, list[str]] = {}
+        for name, one in sorted(zip(self.results, self._saved.values(), strict=True), key=lambda pair: surest[pair[0]]):
+            self.photos_of.setdefault(one.device or Path(name).stem, []).append(name)
 
     def _photo(self, one: _Saved, path: Path) -> str:
         """Beside the file, whatever folder a browser says that it came from."""
@@ -76,11 +85,16 @@ class Captures:
             raise DataError(f"{path}: is of {name}, which is not beside it; want photos and .json files in one folder")
         return name
 
+    @property
+    def unsigned(self) -> bool:
+        """Whether a correction does not say who made it."""
+        return any(one.annotator is None and any(cell.corrected for cell in one.cells) for one in self._saved.values())
+
     def corrections(self, annotator: str) -> list[Corrections]:
         """The cells that were corrected on the page; what was not touched is no statement."""
         return [
             Corrections(
-                graded_by="", annotator=annotator, time=datetime.fromtimestamp(path.stat().st_mtime, UTC),
+                graded_by="", annotator=one.annotator or annotator, time=one.time or datetime.fromtimestamp(path.stat().st_mtime, UTC),
                 photos=[CorrectedPhoto(photo=self._photo(one, path), confirmed=False, cells=[
                     CorrectedCell(row=cell.row, col=cell.col, label=cell.label, before=_before(cell)["label"]) for cell in one.cells if cell.corrected
                 ])],
@@ -90,11 +104,11 @@ class Captures:
 
 
 def _before(cell: _Cell) -> dict[str, Any]:
-    """The cell with the network's own answer: the likeliest."""
+    """The cell with the network's own answer."""
     return {
         "row": cell.row,
         "col": cell.col,
-        "label": max(cell.probabilities, key=lambda name: cell.probabilities[name]),
+        "label": cell.before or max(cell.probabilities, key=lambda name: cell.probabilities[name]),
     }
 
 

@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 from station.workers import Fault, Refused
 from web.access import PAGES, explain, guard
 from web.api_page import api_page
+from web.kept_answers import CorrectionError, Said
 from web.station_desk import Desk, Full, Stopping
 from web.station_upload import Upload, uploads_of
 
@@ -44,6 +45,13 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     422: {"description": "no phone found that can be trusted, too small, or wrong corners"},
     503: {"description": "the queue is full, or the station is being stopped"},
     504: {"description": "not graded in time"},
+}
+
+
+UNKNOWN: dict[int | str, dict[str, Any]] = {
+    401: {"description": "no token, or another"},
+    404: {"description": "no such photo or model, or nothing is kept"},
+    422: {"description": "no such cell or label"},
 }
 
 
@@ -124,6 +132,18 @@ def create_station_app(desk: Desk, token: str, *, most_bytes: int, most_photos: 
     @app.post("/models/{model}/devices/{device}/grade", openapi_extra=SEVERAL, responses=REFUSALS, summary="The same by this model")  # fmt: skip
     async def device_by(request: Request, model: Model, device: Device) -> JSONResponse:
         return JSONResponse(await desk.unless_stopped(one_device(request, model, device)))
+
+    @app.exception_handler(CorrectionError)
+    async def wrong(_: Request, error: CorrectionError) -> JSONResponse:
+        return JSONResponse({"error": str(error)}, 422 if error.known else 404)
+
+    @app.post("/corrections", responses=UNKNOWN, summary="Say what the cells of a photo show that was kept")
+    async def corrections(said: Said, model: Only) -> dict[str, Any]:
+        return {"photo": said.photo, "differ": await desk.correct(model, said)}
+
+    @app.post("/models/{model}/corrections", responses=UNKNOWN, summary="The same of a photo that this model graded")
+    async def corrections_by(said: Said, model: Model) -> dict[str, Any]:
+        return {"photo": said.photo, "differ": await desk.correct(model, said)}
 
     _tell(app, desk)
     return app

@@ -16,6 +16,7 @@ from station.drift import Watch, said
 from station.joining import Device, joined
 from station.photo_grader import PhotoGrader
 from station.workers import Photo, Refused, Workers
+from web.kept_answers import CorrectionError, KeptAnswers, Said
 from web.station_metrics import StationMetrics
 from web.station_upload import Upload
 
@@ -41,6 +42,10 @@ class Served:
     join: str
     watch: Watch
 
+    def folder(self, name: str) -> str:
+        """Of its answers; those of another file are in another."""
+        return f"{name}-{self.sha256[:8]}"
+
     def joined(self, name: str, results: Sequence[Mapping[str, Any]]) -> Device:
         """A device's photos together."""
         return joined(name, results, self.join, self.by.rules, self.by.labels, self.by.grid)
@@ -53,11 +58,14 @@ class Desk:
         models: by name.
         workers: that grade.
         places: photos that wait or are graded at a time.
+        kept: where photos and answers stay, None where they do not.
 
     """
 
-    def __init__(self, models: Mapping[str, Served], workers: Workers, places: int) -> None:
-        self.models, self.workers, self.places = models, workers, places
+    def __init__(
+        self, models: Mapping[str, Served], workers: Workers, places: int, kept: KeptAnswers | None = None
+    ) -> None:
+        self.models, self.workers, self.places, self.kept = models, workers, places, kept
         self.taken = 0
         self.metrics = StationMetrics(lambda: self.taken)
         self._threads = ThreadPoolExecutor(places, "grading")
@@ -76,8 +84,8 @@ class Desk:
         finally:
             self.taken -= count
 
-    async def grade(self, model: str, upload: Upload) -> dict[str, Any]:
-        """One photo, in a process. Raises Refused."""
+    async def grade(self, model: str, upload: Upload, device: str | None = None) -> dict[str, Any]:
+        """One photo, in a process; `kept` in it is what it is called where answers stay. Raises Refused."""
         photo = Photo(model, upload.name, upload.data, upload.corners)
         loop = asyncio.get_running_loop()
         try:
@@ -86,11 +94,30 @@ class Desk:
             self.metrics.photos.labels(model, refused.fault.value).inc()
             raise
         self.metrics.photo(model, found)
+        if self.kept is not None:
+            found["kept"] = await asyncio.to_thread(self._keep, model, upload, found, device)
         return found
+
+    def _keep(self, model: str, upload: Upload, found: Mapping[str, Any], device: str | None) -> str | None:
+        """An answer is given whether or not it can be kept."""
+        if self.kept is None:
+            return None
+        try:
+            return self.kept.keep(self.models[model].folder(model), upload.data, found, device)
+        except OSError as error:
+            print(f"keep={self.kept.folder}: {error.strerror}; an answer is not kept", file=sys.stderr, flush=True)
+            return None
+
+    async def correct(self, model: str, said: Said) -> int:
+        """What a person says to an answer that was kept; how many cells differ from it. Raises CorrectionError."""
+        if self.kept is None:
+            raise CorrectionError("this station keeps no answers; begin it with keep=<folder>", known=False)
+        served = self.models[model]
+        return await asyncio.to_thread(self.kept.say, served.folder(model), said, served.by.labels)
 
     async def device(self, model: str, name: str, uploads: Sequence[Upload]) -> tuple[Device, dict[str, Any]]:
         """The photos of one device, joined, and the answer. Raises Refused where none of them is graded."""
-        answers = await asyncio.gather(*(self.grade(model, one) for one in uploads), return_exceptions=True)
+        answers = await asyncio.gather(*(self.grade(model, one, name) for one in uploads), return_exceptions=True)
         for one in answers:
             if isinstance(one, BaseException) and not isinstance(one, Refused):
                 raise one

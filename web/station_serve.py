@@ -79,6 +79,7 @@ def open_desk(cfg: DictConfig, networks: Mapping[str, str]) -> Any:
     from station.workers import Model, Workers
     from storage.whole_file import sha256_of
     from tasks.base import doubt_of
+    from web.kept_answers import KeptAnswers
     from web.station_desk import Desk, Served
 
     rules = given_rules(cfg.datamodule)
@@ -93,4 +94,5 @@ def open_desk(cfg: DictConfig, networks: Mapping[str, str]) -> Any:
         models[name] = Model(file, rules, cfg.least_cell_px, by.digest)
         served[name] = Served(by, sha256_of(by.graded_by), cfg.join, watch)
     workers = Workers(models, cfg.jobs or cores(), cfg.seconds, int(cfg.most_megapixels * MEGA))
-    return Desk(served, workers, workers.count + cfg.queue)
+    kept = None if cfg.keep is None else KeptAnswers(Path(cfg.keep), int(cfg.keep_mb * MEGA))
+    return Desk(served, workers, workers.count + cfg.queue, kept)
