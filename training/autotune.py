@@ -6,12 +6,9 @@ Measured are steps of the run's own network on its own device: precision, memory
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,10 +16,12 @@ from filelock import FileLock
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from lightning_modules.execution import PLAIN, ExecutionMode, adopt, in_layout
+from jobs.alike import trainings_alike
+from lightning_modules.execution import PLAIN, ExecutionMode
 from storage.whole_file import write_whole
 from sweeps.records.environment import processor
 from sweeps.records.run_record import read_record, update_record
+from training.probing import BEGIN_S, WARM_STEPS, HeadLoss, Measured, Step, measure, measure_apart
 
 if TYPE_CHECKING:
     from datamodules.base.loaders import CellDataModule
@@ -33,7 +32,8 @@ if TYPE_CHECKING:
 
     Trained = GradingModule | SegmentationModule
 
-STEPS, WARM_STEPS = 3, 1
+SHARE = 1 / 20
+"""Of the training's own time that looking for a faster way may take, whatever comes of it."""
 LONG_S = 120.0
 """A training that takes no longer runs plain: what could be saved is not worth looking for."""
 LONG_ENOUGH_TO_COMPILE_S = 1800.0
@@ -42,24 +42,6 @@ GAIN = 0.1
 """Share of the time that a way has to save to be taken: less is noise."""
 NEAR = 0.05
 """Share of the plain way's loss by which another's may differ on the same weights."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What one way costs."""
-
-    way: ExecutionMode
-    setup_s: float
-    """Of the first step beyond the others: compiling, choosing kernels."""
-    step_s: float
-    loss: float
-    """Of the first step; later ones drift apart by rounding alone."""
-    error: str = ""
-    """Why it does not run here."""
-
-    def total_s(self, steps: int) -> float:
-        """Of a whole training."""
-        return self.setup_s + steps * self.step_s
 
 
 def choose_execution(job: "Job", module: "Trained", data: "CellDataModule | MaskDataModule") -> ExecutionMode:
@@ -76,8 +58,8 @@ def choose_execution(job: "Job", module: "Trained", data: "CellDataModule | Mask
         way = plain
     else:
         steps = len(data.train_dataloader()) * int(cfg.trainer.max_epochs)
-        found = _measured(cfg, module, steps, plain, _seen_in_training(data))
-        way = best(found, steps).way
+        found = _measured(cfg, module, steps, plain, _seen_in_training(data), trainings_alike())
+        way = best(found, steps).way if found else plain
     module.compute(way, cfg.batch_size)
     said = known or as_record(way, found)
     update_record(job.folder, lambda record: record | {"execution": said})
@@ -97,7 +79,7 @@ def device_of(accelerator: str) -> torch.device:
 
 
 def _measured(
-    cfg: DictConfig, module: "Trained", steps: int, plain: ExecutionMode, size: tuple[int, ...]
+    cfg: DictConfig, module: "Trained", steps: int, plain: ExecutionMode, size: tuple[int, ...], alike: int
 ) -> list[Measured]:
     """From the cache where this network has been measured here for a training of about this length, else measured now."""
     device = device_of(cfg.trainer.accelerator)
@@ -113,14 +95,22 @@ def _measured(
     with FileLock(file.with_suffix(".lock")):
         kept = _read(file)
         if key not in kept:
-            found = _measure(cfg, module, device, steps, plain, size)
+            found = _measure(cfg, module, device, steps, plain, size, alike)
+            if not found or any(one.busy for one in found):
+                return found
             kept[key] = [asdict(one) for one in found]
             write_whole(file, json.dumps(kept, indent=1))
     return [Measured(**{**one, "way": ExecutionMode(**one["way"])}) for one in kept[key]]
 
 
 def _measure(
-    cfg: DictConfig, module: "Trained", device: torch.device, steps: int, plain: ExecutionMode, size: tuple[int, ...]
+    cfg: DictConfig,
+    module: "Trained",
+    device: torch.device,
+    steps: int,
+    plain: ExecutionMode,
+    size: tuple[int, ...],
+    alike: int,
 ) -> list[Measured]:
     """On one batch of noise, with as much trained as in the last epoch."""
     shape = (cfg.batch_size, 3, *size)
@@ -129,11 +119,7 @@ def _measure(
     head, network = deepcopy(module.head).to(device), deepcopy(module.network)
     module.freeze_for(network, cfg.trainer.max_epochs - 1)
 
-    def loss_of(copied: nn.Module, images: torch.Tensor) -> torch.Tensor:
-        logits = copied(images).float()
-        return head.loss(logits, head.labels_like(logits.detach()))
-
-    return explore(network, loss_of, batch, steps, plain)
+    return explore(network, HeadLoss(head), batch, steps, plain, alike)
 
 
 def _read(file: Path) -> dict[str, list[dict[str, Any]]]:
@@ -145,39 +131,50 @@ def _read(file: Path) -> dict[str, list[dict[str, Any]]]:
     return kept
 
 
-Step = Callable[[nn.Module, Tensor], Tensor]
-
-
 def explore(
-    network: nn.Module, loss_of: Step, batch: Tensor, steps: int, plain: ExecutionMode = PLAIN
+    network: nn.Module, loss_of: Step, batch: Tensor, steps: int, plain: ExecutionMode = PLAIN, alike: int = 1
 ) -> list[Measured]:
     """Measures the plain way, then, where the training is long, others: the best layout, on it bfloat16, on it compilers.
 
+    All of it ends within SHARE of the training's time, told by the quickest step of the plain way: a slow moment makes no long
+    training. Nothing but the plain way is measured on a busy machine, on which no difference means anything.
+
     Args:
         network: is copied; random states stay as they are.
-        loss_of: (network, batch) → a scalar.
+        loss_of: (network, batch) → a scalar; can be pickled.
         batch: uint8 `(B, 3, S, S)` on the device to be measured.
         steps: of the whole training.
         plain: what is used unless another is faster; its precision is kept where it is not 32-true.
+        alike: trainings of this shape that are about to run here; they share what a compiler has built.
 
     """
-    found: list[Measured] = []
+    began = time.perf_counter()
+    most = int(SHARE * steps)
+    if most <= WARM_STEPS:
+        return []
+    first = measure(network, loss_of, batch, plain, most_steps=most)
+    found = [first]
+    whole_s = steps * first.quickest_s
+    ends = began + SHARE * whole_s
+    if first.error or first.busy or whole_s < LONG_S:
+        return found
 
-    def look(way: ExecutionMode) -> Measured:
-        found.append(measure(network, loss_of, batch, way))
+    def look(way: ExecutionMode, ends: float) -> Measured:
+        """In a process of its own, which is ended in time, whatever a kernel or a compiler does; there is none without time left."""
+        kept = best(found, steps)
+        left = ends - time.perf_counter()
+        if left > BEGIN_S:
+            found.append(measure_apart(network, loss_of, batch, way, left, slower_than=kept.step_s))
         return best(found, steps)
 
-    kept = look(plain)
-    if kept.total_s(steps) < LONG_S:
-        return found
-    kept = look(replace(kept.way, channels_last=not kept.way.channels_last))
+    kept = look(replace(first.way, channels_last=not first.way.channels_last), ends)
     if plain.precision == PLAIN.precision:
-        kept = look(replace(kept.way, precision="bf16-mixed"))
-    if kept.total_s(steps) > LONG_ENOUGH_TO_COMPILE_S:
-        uncompiled = kept.way
-        kept = look(replace(uncompiled, compiled="default"))
+        kept = look(replace(kept.way, precision="bf16-mixed"), ends)
+    if kept.quickest_s * steps * alike > LONG_ENOUGH_TO_COMPILE_S:
+        uncompiled, ends = kept.way, ends + SHARE * whole_s * (alike - 1)
+        look(replace(uncompiled, compiled="default"), ends)
         if batch.device.type == "cuda":
-            look(replace(uncompiled, compiled="reduce-overhead"))
+            look(replace(uncompiled, compiled="reduce-overhead"), ends)
     return found
 
 
@@ -192,41 +189,8 @@ def best(found: list[Measured], steps: int) -> Measured:
     return min([plain, *near], key=lambda one: one.total_s(steps))
 
 
-def measure(network: nn.Module, loss_of: Step, batch: Tensor, way: ExecutionMode) -> Measured:
-    """Seconds of steps as a training takes them, with Adam. A way that does not run here says why."""
-    with torch.random.fork_rng(devices=[batch.device] if batch.device.type == "cuda" else []):
-        torch.manual_seed(0)
-        try:
-            times, loss = zip(*_steps(network, loss_of, batch, way), strict=True)
-        except RuntimeError as error:  # of the compiler, of a kernel that this device lacks, out of memory
-            return Measured(way, 0.0, float("inf"), float("nan"), str(error).partition("\n")[0][:200])
-        finally:
-            if way.compiled:
-                torch.compiler.reset()
-    step_s = median(times[WARM_STEPS:])
-    wrong = "" if math.isfinite(loss[-1]) else f"the loss is {loss[-1]} after {len(loss)} steps"
-    return Measured(way, round(sum(times[:WARM_STEPS]) - WARM_STEPS * step_s, 4), round(step_s, 6), loss[0], wrong)
-
-
-def _steps(network: nn.Module, loss_of: Step, batch: Tensor, way: ExecutionMode) -> Iterator[tuple[float, float]]:
-    """Seconds and loss of each step."""
-    device = batch.device
-    copied = adopt(deepcopy(network).to(device).train(), way)
-    optimizer = torch.optim.Adam([one for one in copied.parameters() if one.requires_grad], lr=1e-4)
-    lower = way.precision.endswith("-mixed")
-    kind = torch.bfloat16 if way.precision.startswith("bf16") else torch.float16
-    for _ in range(WARM_STEPS + STEPS):
-        began = time.perf_counter()
-        with torch.autocast(device.type, kind) if lower else nullcontext():
-            loss = loss_of(copied, in_layout(batch, way))
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        value = loss.item()  # waits for the device
-        yield time.perf_counter() - began, value
-
-
 def as_record(way: ExecutionMode, found: list[Measured]) -> dict[str, Any]:
-    """For a run's record: the way taken, and what each cost in seconds a step."""
+    """For a run's record: the way taken, what each cost in seconds a step, and why others were not looked at."""
     costs = {one.way.name: one.error or {"step_s": one.step_s, "setup_s": one.setup_s} for one in found}
-    return asdict(way) | {"measured": costs}
+    busy = next((one.busy for one in found[:1] if one.busy), "")
+    return asdict(way) | {"measured": costs} | ({"busy": busy} if busy else {})

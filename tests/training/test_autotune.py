@@ -1,17 +1,22 @@
 """Ways of computing steps: what is measured, what is taken, and that none changes what is learned."""
 
 import math
+import multiprocessing
+import os
+import time
 
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from jobs.alike import alike
 from lightning_modules.backbones.mobilenet import MobileNet
 from lightning_modules.backbones.spec import InitialWeights
 from lightning_modules.execution import PLAIN, ExecutionMode, adopt, in_layout
 from lightning_modules.networks.classifier import GradeNetwork
-from training import autotune
-from training.autotune import LONG_S, Measured, best, explore, measure
+from training import autotune, probing
+from training.autotune import SHARE, as_record, best, explore
+from training.probing import Measured, measure, measure_apart
 
 START = InitialWeights("random", "same", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 LAYOUT, LOWER = ExecutionMode(channels_last=False), ExecutionMode(precision="bf16-mixed")
@@ -29,12 +34,6 @@ def loss_of(one, images):
 @pytest.fixture
 def batch():
     return torch.randint(0, 256, (8, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-
-
-@pytest.fixture
-def steps(batch):
-    """As many as make a training long, but not long enough to compile."""
-    return int(4 * LONG_S / measure(network(), loss_of, batch, PLAIN).step_s)
 
 
 def measured(way, step_s, setup_s=0.0, loss=1.0, error=""):
@@ -65,31 +64,101 @@ def test_compiling_pays_in_a_long_training_alone():
 
 
 def test_a_short_training_looks_no_further(batch):
-    assert [one.way for one in explore(network(), loss_of, batch, 10)] == [PLAIN]
+    assert explore(network(), loss_of, batch, 10) == []  # a step of ten would be more than a twentieth
+    assert [one.way for one in explore(network(), loss_of, batch, 100)] == [PLAIN]
 
 
-def test_a_long_training_measures_layout_and_precision(batch, steps, monkeypatch):
-    monkeypatch.setattr(
-        autotune, "LONG_ENOUGH_TO_COMPILE_S", math.inf
-    )  # a slow moment is no reason to compile for minutes
-    found = explore(network(), loss_of, batch, steps)
+@pytest.fixture
+def idle(monkeypatch):
+    """A machine on which nothing else runs, whatever runs beside the tests."""
+    monkeypatch.setattr(probing, "BUSY_LOAD", math.inf)
+    monkeypatch.setattr(probing, "BUSY_SPREAD", math.inf)
+
+
+def steps_for(seconds, batch):
+    """So many as a plain training takes that long for."""
+    return int(seconds / measure(network(), loss_of, batch, PLAIN).quickest_s)
+
+
+@pytest.mark.slow
+def test_a_long_training_measures_layout_and_precision(batch, idle, monkeypatch):
+    monkeypatch.setattr(autotune, "LONG_ENOUGH_TO_COMPILE_S", math.inf)
+    long = steps_for(3600, batch)
+    found = explore(network(), loss_of, batch, long)
     assert [one.way.precision for one in found] == ["32-true", "32-true", "bf16-mixed"]
     assert [one.way.channels_last for one in found[:2]] == [True, False]
-    assert all(one.error == "" and one.step_s > 0 for one in found)
+    assert all(one.step_s > 0 for one in found)
     assert found[1].loss == pytest.approx(found[0].loss, rel=1e-3)
     assert found[2].loss == pytest.approx(found[0].loss, rel=0.05)
-    asked = explore(network(), loss_of, batch, steps, ExecutionMode(precision="bf16-mixed"))
+    asked = explore(network(), loss_of, batch, long, ExecutionMode(precision="bf16-mixed"))
     assert {one.way.precision for one in asked} == {"bf16-mixed"}
 
 
-def test_exploring_leaves_network_and_chance_as_they_were(batch, steps):
+def test_exploring_leaves_network_and_chance_as_they_were(batch, idle):
     torch.manual_seed(3)
     one = network()
     before = {name: value.clone() for name, value in one.state_dict().items()}
     chance = torch.random.get_rng_state()
-    assert len(explore(one, loss_of, batch, steps)) == 3
+    assert explore(one, loss_of, batch, 1000)
     assert torch.equal(torch.random.get_rng_state(), chance)
     assert all(torch.equal(value, before[name]) for name, value in one.state_dict().items())
+
+
+def hangs_elsewhere(one, images):
+    """As a kernel or a compiler that takes minutes: in every process but that of the tests."""
+    if multiprocessing.parent_process() is not None:
+        time.sleep(600)
+    return loss_of(one, images)
+
+
+def test_looking_costs_no_more_than_a_twentieth_whatever_a_way_takes(batch, idle, monkeypatch):
+    """The worst case: every other way hangs. 80 s of training are given 4 s of looking."""
+    monkeypatch.setattr(autotune, "BEGIN_S", 0.5)
+    monkeypatch.setattr(autotune, "LONG_S", 10.0)
+    monkeypatch.setattr(autotune, "LONG_ENOUGH_TO_COMPILE_S", 0.0)
+    steps = steps_for(80, batch)
+    began = time.perf_counter()
+    found = explore(network(), hangs_elsewhere, batch, steps)
+    seconds = time.perf_counter() - began
+    assert len(found) > 1
+    assert all("given up after" in one.error for one in found[1:])
+    assert best(found, steps).way == PLAIN
+    assert seconds < SHARE * steps * found[0].quickest_s + 0.5  # for ending a process
+
+
+def test_a_busy_machine_measures_nothing_else(batch, monkeypatch):
+    monkeypatch.setattr(probing, "BUSY_LOAD", -1.0)
+    (found,) = explore(network(), loss_of, batch, 10_000_000)
+    assert found.busy
+    assert as_record(PLAIN, [found])["busy"] == found.busy
+
+
+def test_a_way_is_given_up_at_its_first_step_slower_than_the_best(batch):
+    found = measure(network(), loss_of, batch, PLAIN, slower_than=1e-9)
+    assert "given up: a step took" in found.error
+
+
+def ends_the_process(one, images):
+    os._exit(1)
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_is_a_way_that_does_not_run(batch):
+    assert "EOFError" in measure_apart(network(), ends_the_process, batch, PLAIN, 60.0, math.inf).error
+
+
+@pytest.mark.parametrize(
+    ("words", "count"),
+    [
+        (["backbone=mobilenet,efficientnet_b0", "width=0.25,0.5"], 1),
+        (["seed=0,1,2", "augmentation=none,light", "resolution=96,128"], 6),
+        (["seeds=5", "fold=0,1,2,3,4"], 25),
+        (["fold=range(0,5)", "optimizer.lr=0.1,0.01", "batch_size=8,16"], 10),
+        (["sweep_name=a b", "fold=0"], 1),
+    ],
+)
+def test_trainings_of_one_shape_are_counted(words, count):
+    assert alike(words) == count
 
 
 def test_a_way_that_does_not_run_says_why(batch):
