@@ -4,6 +4,7 @@ torch is not imported here: most commands of a grid that is done end in this fil
 """
 
 import os
+import platform
 import sys
 import zipfile
 import zlib
@@ -233,7 +234,7 @@ def opening(job: Job, samples: "Samples", before: Record) -> Record:
         "images": samples.table.part.value_counts().to_dict(),
     }
     data["sources"] = samples.table.groupby("part").source_id.nunique().to_dict()
-    where = {"versions": versions(), "device": {"processor": processor()}}
+    where = {"versions": versions(), "device": {"processor": processor(), "host": platform.node()}}
     kept = {key: before[key] for key in ("execution",) if key in before} | {"resumed": bool(before)}
     return job.identity | {"status": Status.RUNNING, "error": "", "data": data} | where | kept
 

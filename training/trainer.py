@@ -179,6 +179,7 @@ def quiet() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     for text in (
         "does not have many workers",
+        "The `srun` command is available",
         "Checkpoint directory",
         "smaller than the logging interval",
         "Experiment logs directory",
