@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from datamodules.base.samples import Samples
-    from datamodules.masks.samples import MaskSamples
+    from datamodules.masks.samples import Masked
     from heads.base import Head
     from jobs.job import Job
     from lightning_modules.backbones.base import Backbone
@@ -100,12 +100,12 @@ class Segmentation(Task):
         self, module: "TaskModule", samples: "Samples", chosen: npt.NDArray[np.intp], resolution: int
     ) -> dict[str, Any]:
         from datamodules.masks.bits import unpacked
-        from datamodules.masks.samples import MaskSamples
+        from datamodules.masks.samples import Masked
         from export.comparison import in_batches
         from lightning_modules.inference import predict_masks
         from metrics.segmentation import PixelCounts, mask_metrics
 
-        assert isinstance(samples, MaskSamples)
+        assert isinstance(samples, Masked)
         bits, classes = samples.masks(resolution)[chosen], len(samples.class_names)
         found, at = [], 0
         for masks, _ in predict_masks(module, in_batches(samples.images(resolution)[chosen], 16)):
@@ -157,7 +157,7 @@ def _counted(module: "TaskModule", part: str, data: Any) -> tuple["PixelCounts",
 
 
 def _draw_contours(
-    job: "Job", samples: "MaskSamples", counts: "PixelCounts", given: npt.NDArray[np.uint8]
+    job: "Job", samples: "Masked", counts: "PixelCounts", given: npt.NDArray[np.uint8]
 ) -> list[dict[str, Any]]:
     """Images of the validation set from the worst on: truth and answer, outlined in a colour per class → mistakes.jpg."""
     from PIL import Image
