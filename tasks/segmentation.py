@@ -198,10 +198,22 @@ class _Segmenter:
         """A class is there from so many pixels of a picture on, and from so large a share of it."""
         self.min_pixels, self.min_share = pixels, share
 
+    def marked(self, images: Images) -> npt.NDArray[np.bool_]:
+        """Raw RGB `(N, height, width, 3)` → masks `(N, K, height, width)`, without classes of fewer pixels than are kept."""
+        from tasks.segmentation_folder import specks
+
+        masks = (self.probabilities(images) > self.threshold).transpose(0, 3, 1, 2)  # type: ignore[attr-defined]
+        for one in masks:
+            one[specks(one, self)] = False  # type: ignore[arg-type]
+        return np.asarray(masks)
+
     def predict_folder(self, root: Path, table: Path, batch_size: int, pictures: str = "auto") -> str:
         """See `tasks.base.Predictor`."""
+        from tasks.segmentation_cells import mark_cells
         from tasks.segmentation_folder import mark_folder
 
+        if self.preprocessing.get("grid"):  # type: ignore[attr-defined]
+            return mark_cells(root, self, table, pictures)  # type: ignore[arg-type]
         return mark_folder(root, self, table)  # type: ignore[arg-type]
 
 
@@ -243,6 +255,6 @@ class FileSegmenter(_Segmenter, FilePredictor):
         return found
 
 
-def segmenter_of(given: Path, checkpoint: str = "shipped") -> RunSegmenter | FileSegmenter:
-    """Of a run's folder, by its shipped, best or last checkpoint, or of an exported .tflite file."""
-    return FileSegmenter(given) if given.suffix == ".tflite" else RunSegmenter(given, checkpoint)
+def segmenter_of(given: Path, checkpoint: str = "shipped", threads: int = 2) -> RunSegmenter | FileSegmenter:
+    """Of a run's folder, by its shipped, best or last checkpoint, or of an exported .tflite file, which computes with so many threads."""
+    return FileSegmenter(given, threads) if given.suffix == ".tflite" else RunSegmenter(given, checkpoint)
