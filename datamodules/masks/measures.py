@@ -29,7 +29,7 @@ class Extent(NamedTuple):
 
 
 def skeleton(mask: Plane) -> Plane:
-    """Middle lines of a mask `(H, W)`, a pixel wide and as connected as it is (Zhang and Suen 1984)."""
+    """Middle lines of a mask `(H, W)`, a pixel wide and as connected as it is (Guo and Hall 1989)."""
     found = np.pad(mask, 1).astype(np.uint8)
     while True:
         before = int(found.sum())
@@ -46,12 +46,15 @@ def _peeled(padded: npt.NDArray[np.uint8], *, first: bool) -> Plane:
         padded[1 + dy : high - 1 + dy, 1 + dx : wide - 1 + dx]
         for dy, dx in ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
     ]
-    up, _, right, _, down, _, left, _ = around
-    count = np.sum(around, axis=0, dtype=np.uint8)
-    turns = np.sum([(a == 0) & (b == 1) for a, b in zip(around, around[1:] + around[:1], strict=True)], axis=0)
-    three = (up & right & down, right & down & left) if first else (up & right & left, up & down & left)
-    border = (padded[1:-1, 1:-1] == 1) & (count >= 2) & (count <= 6) & (turns == 1)
-    return np.asarray(border & (three[0] == 0) & (three[1] == 0))
+    p2, p3, p4, p5, p6, p7, p8, p9 = (one > 0 for one in around)  # as the paper calls them
+    joins = sum((~a & (b | c)).astype(np.uint8) for a, b, c in ((p2, p3, p4), (p4, p5, p6), (p6, p7, p8), (p8, p9, p2)))
+    one, other = (
+        sum((a | b).astype(np.uint8) for a, b in pairs)
+        for pairs in (((p9, p2), (p3, p4), (p5, p6), (p7, p8)), ((p2, p3), (p4, p5), (p6, p7), (p8, p9)))
+    )
+    fewest = np.minimum(one, other)
+    kept = (p6 | p7 | ~p9) & p8 if first else (p2 | p3 | ~p5) & p4
+    return np.asarray((padded[1:-1, 1:-1] == 1) & (joins == 1) & (fewest >= 2) & (fewest <= 3) & ~kept)
 
 
 def length_of(mask: Plane) -> float:
