@@ -35,7 +35,7 @@ def mark_cells(root: Path, segmenter: CellSegmenter, path: Path, pictures: str) 
 
     folder = path.with_name(f"{path.stem}_outlined")
     seen = found = damaged = 0
-    samples = read_samples(root, segmenter, find=outline_in, pictures=pictures)
+    samples = read_samples(root, segmenter, find=outline_in, pictures=pictures, graded=False)
     photos = groupby(samples, key=lambda sample: str(sample[0]["file"]))
     with replaced(path) as unfinished, unfinished.open("w", newline="") as file:
         writer = csv.DictWriter(file, ALL_COLUMNS)
