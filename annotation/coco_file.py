@@ -63,6 +63,8 @@ class CocoAnnotation(BaseModel):
     category_id: _Id
     segmentation: Any = None
     bbox: Any = None
+    iscrowd: Any = None
+    """1: a group whose members are not told apart."""
 
 
 class CocoCategory(BaseModel):

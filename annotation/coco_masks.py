@@ -38,6 +38,11 @@ class CocoMasks:
         self.order = list(dict.fromkeys(name for name in self._class.values() if name is not None))
         self._entries = placed(files, self.whole.images, lambda image: image.name, self.found.left)
         self._shares: list[str] = []
+        crowds = [one.id or "" for drawn in self.whole.drawn.values() for one in drawn if one.iscrowd in (1, True, "1")]
+        if crowds:
+            self.found.notes.append(
+                f"{len(crowds)} annotations are crowds (iscrowd), the first: annotation {crowds[0]}; all that each covers is its mask"
+            )
 
     def _classes(self) -> dict[str, str | None]:
         """Our class by the categories' ids. A parent, as Roboflow writes one, is what all of its children are."""

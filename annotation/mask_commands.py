@@ -14,9 +14,12 @@ from annotation.log import AnnotationError
 from annotation.mask_set import TABLE, MaskSet, check_new, gathered, write_set
 from annotation.mask_source import Collected, Naming, Options
 from annotation.next_line import NotTrainableError, line_of, listed, resolution_of, setting, tried
+from annotation.phone_mask_set import gathered_on_phones, phones_in, write_phone_set
 from annotation.photos import PhotoFile
 from annotation.png_masks import PngMasks
 from cli.arguments import OneLineParser
+from datamodules.screens.grid import Grid
+from datamodules.screens.photo_folder import PhotoFolder
 
 Source = CocoMasks | PngMasks | BrushMasks
 SIZE = re.compile(r"([0-9]{1,5})x([0-9]{1,5})")
@@ -64,6 +67,10 @@ def add_arguments(command: OneLineParser) -> None:
         "--boxes", choices=("leave", "fill"), default="leave",
         help="a box without an outline is left out, or the whole of it is the mask",
     )  # fmt: skip
+    command.add_argument(
+        "--phones", action="store_true",
+        help="--data is a folder of phones with photos.csv: the masks are cut into cells by the outlines in it, and lie beside the photos",
+    )  # fmt: skip
     command.add_argument("--size", default="", metavar="WIDTHxHEIGHT", help="resizes images and masks to this")
 
 
@@ -91,8 +98,15 @@ def import_masks(arguments: argparse.Namespace) -> list[str]:
         background=frozenset(arguments.background),
         tasks=arguments.tasks,
     )
+    if arguments.phones and size:
+        raise AnnotationError(
+            f"--size {arguments.size}: is for whole pictures; with --phones cells get their size in training"
+        )
+    phones = phones_in(arguments.data) if arguments.phones else None
     source, files = source_of(arguments.data, arguments.source, options)
     found = source.found
+    if phones is not None:
+        return _import_on_phones(source, files, phones, arguments, options)
     chosen = gathered(source, len(source), source.order, files, found, size, keep_partial=options.keep_partial)
     resolution = resolution_of(chosen.size) if chosen.classes else 0
     if chosen.classes:
@@ -104,6 +118,33 @@ def import_masks(arguments: argparse.Namespace) -> list[str]:
         nothing = "no class is drawn on any image" if chosen.images else "nothing in it could be placed"
         sys.exit(f"error: {arguments.source}: {nothing} ({len(found.left)} entries left out)")
     return _written(arguments.to, chosen, resolution)
+
+
+def _import_on_phones(
+    source: Source, files: dict[str, PhotoFile], phones: PhotoFolder, arguments: argparse.Namespace, options: Options
+) -> list[str]:
+    found, target = source.found, arguments.to
+    chosen = gathered_on_phones(
+        source, len(source), source.order, files, phones, found, keep_partial=options.keep_partial
+    )
+    if chosen.classes:
+        write_phone_set(chosen, files, target)
+    _count(found, options)
+    for line in (*noted(found.notes), *told(found.left, _report_place(target))):
+        print(line)
+    if not chosen.classes:
+        sys.exit(f"error: {arguments.source}: no damage is drawn on any phone ({len(found.left)} entries left out)")
+    counts = [f"{name} on {sum(name in one for one in chosen.runs.values())}" for name in chosen.classes]
+    what = "cells" if phones.ready_cut else "photos"
+    line = f"{len(chosen.runs)} {what} of {len(chosen.photos)} photos with masks, {', '.join(counts)}: {target}"
+    words = ["task=segmentation", "datamodule=phone_photos", setting("datamodule.root", target)]
+    grid = phones.grid
+    words += [
+        f"datamodule.{name}={getattr(grid, name)}"
+        for name in ("columns", "rows")
+        if getattr(grid, name) != getattr(Grid(), name)
+    ]
+    return _with_next([line], words, target)
 
 
 def source_of(data: Path, path: Path, options: Options) -> tuple[Source, dict[str, PhotoFile]]:
@@ -166,6 +207,11 @@ def _written(target: Path, chosen: MaskSet, resolution: int) -> list[str]:
     ]
     if len(chosen.images) < FOR_COMPETITIONS:
         words.append("datamodule.test_images=0")
+    return _with_next(lines, words, target)
+
+
+def _with_next(lines: list[str], words: list[str], target: Path) -> list[str]:
+    """The lines and the training that takes the folder; ends with 1 where none does."""
     try:
         words, _ = tried(words)
     except NotTrainableError as error:

@@ -154,7 +154,7 @@ def write_set(chosen: MaskSet, files: Mapping[str, PhotoFile], target: Path) -> 
     check_new(target)
     resized = {name for name in chosen.images if (files[name].width, files[name].height) != chosen.size}
     names = _flat(chosen.images, resized)
-    with _whole_folder(target) as folder:
+    with whole_folder(target) as folder:
         (folder / IMAGES).mkdir()
         bar = tqdm(chosen.images.items(), desc="writing images", unit="", leave=False, disable=None)
         with (folder / TABLE).open("w", newline="", encoding="utf-8") as file:
@@ -201,7 +201,8 @@ def _flat(images: Iterable[str], resized: set[str]) -> dict[str, str]:
 
 
 @contextmanager
-def _whole_folder(target: Path) -> Iterator[Path]:
+def whole_folder(target: Path) -> Iterator[Path]:
+    """A folder beside `target` that takes its place when the block ends well."""
     unfinished = target.parent / f".{target.name}.{os.getpid()}"
     unfinished.mkdir(parents=True)
     try:

@@ -43,6 +43,8 @@ class GradeConfig:
     """Set by profile=, whose rules are followed in place of the network's own."""
     cost: Any = None
     """What a wrong grade costs: rows of true grades, or {missed_damage: 10, false_alarm: 1}; each cell then gets the grade of least cost."""
+    damage: str | None = None
+    """A run's folder or a file of task=segmentation, trained on such cells: it marks the damage, whose area and length are told for each cell."""
     reference: str | None = None
     """Of a folder: an output of this command, against which camera and stock are held."""
     false_alarms: Annotated[float, Field(gt=0, lt=1)] = 0.01

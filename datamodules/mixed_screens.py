@@ -194,7 +194,7 @@ class MixedScreens(PhonePhotos):
             own: dict[str, Any] = {**rendered, **same, "val_folds": 0, "groups": {}}
             self.rendered = SyntheticScreens(folder=folder, root=None, key="datamodule.rendered", **own)
 
-    def load(self) -> MixedCells:  # type: ignore[override]
+    def load(self) -> MixedCells:
         """Reads both, rendering what is missing. Raises DataError on the first thing that is wrong."""
-        real = super().load()
-        return MixedCells(real, self.rendered.load() if self.rendered else None, self.share)
+        real = self.cells()
+        return MixedCells(real, self.rendered.cells() if self.rendered else None, self.share)

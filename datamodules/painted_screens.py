@@ -175,9 +175,9 @@ class PaintedScreens(PhonePhotos):
         self.folder, self.copies, self.damaged, self.paint_seed = Path(folder), copies, float(damaged), paint_seed
         self.others = others
 
-    def load(self) -> MixedCells:  # type: ignore[override]
+    def load(self) -> MixedCells:
         """Reads the photos, painting what is missing. Raises DataError on the first thing that is wrong."""
-        real = super().load()
+        real = self.cells()
         return PaintedCells(real, self._painted(real) if self.copies else None, self.share, self.severity)
 
     def _painted(self, real: Cells) -> Cells:
@@ -213,7 +213,7 @@ class PaintedScreens(PhonePhotos):
             with disk_errors(self.folder, "paths.data", "painting photos"):
                 self._paint(root, photos)
         same = {key: value for key, value in self.others.items() if key != "labels"}
-        return PhonePhotos(str(root), **same).load()
+        return PhonePhotos(str(root), **same).cells()
 
     def _paint(self, root: Path, photos: list["RealPhoto"]) -> None:
         from datamodules.rendering.painted import paint_dataset

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, override
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, override
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,15 @@ from datamodules.images.decoding import decode
 from datamodules.screens.cell_cache import cells_at, fingerprint_pixels
 from datamodules.screens.device_rules import rules_for
 from datamodules.screens.grid import CellPx, Grid, Side
-from datamodules.screens.photo_folder import Photo, PhotoFolder, cell_name, checked_corners, read_photo_folder
+from datamodules.screens.masked_cells import CellMasks, MaskedCells, labelled_by_masks
+from datamodules.screens.photo_folder import (
+    Photo,
+    PhotoFolder,
+    cell_name,
+    checked_corners,
+    listed_photos,
+    read_photo_folder,
+)
 from datamodules.screens.photographed_twice import photographed_twice
 from datamodules.screens.profile import FILE, folder_profile
 
@@ -186,12 +194,15 @@ class PhonePhotos(DividedFolder):
         divided: see `DividedFolder`.
         labels: what is trained on: `settled` (one grade a cell) or `votes` (the share of votes that each grade got); every
             part is scored on the settled ones.
+        targets: `masks`: the masks beside the photos, see `screens.mask_files`; all else: the cells' grades.
         groups: name → pattern of photo names; figures are also reported per group. Photos that no pattern fits are
             grouped by their `kind`.
 
     """
 
     family = "phones"
+    sources_certain: ClassVar[bool] = False
+    """See `Cells`."""
     location_keys = (*DividedFolder.location_keys, "groups", "device", "rules")
 
     def __init__(
@@ -204,20 +215,44 @@ class PhonePhotos(DividedFolder):
         cell_px: CellPx,
         groups: Mapping[Text, Text],
         labels: Literal["settled", "votes"] = "settled",
+        targets: Text = Cells.targets,
         device: Text = "phone",
         rules: list[Any] | None = None,
         **divided: Any,
     ) -> None:
         super().__init__(root, **divided)
-        self.labels = labels
+        self.labels, self.targets = labels, targets
         self.class_names = tuple(class_names)
         self.grid = Grid(columns, rows, cell_px)
         self.groups = dict(groups)
         self.device, self.rules = device, rules_for(rules, self.class_names, self.grid.cells, "datamodule.rules")
         self.rules_given = rules is not None
 
-    def load(self) -> Cells:
+    def load(self) -> Samples:
         """Reads and checks the folder. Raises DataError on the first thing that is wrong."""
+        return self.masked_cells() if self.targets == MaskedCells.targets else self.cells()
+
+    def masked_cells(self) -> MaskedCells:
+        """The cells of the photos that have masks; their grades are not read."""
+        self._profile()
+        folder = listed_photos(self.root, self.grid)
+        pixels = fingerprint_pixels(folder)
+        masks = CellMasks(folder, pixels, self.cache)
+        labels = masks.labels()
+        shown = labelled_by_masks(folder, labels, masks.known)
+        cells = Cells(
+            shown,
+            masks.class_names,
+            self.division,
+            self.groups,
+            self.cache,
+            pixels,
+            sources_certain=self.sources_certain,
+        )
+        return MaskedCells(cells, masks, labels)
+
+    def cells(self) -> Cells:
+        """The graded cells."""
         profile, notes = self._profile()
         folder = read_photo_folder(self.root, self.grid, len(self.class_names))
         if self.labels == "votes" and folder.votes is None:
@@ -225,7 +260,7 @@ class PhonePhotos(DividedFolder):
         pixels = fingerprint_pixels(folder)
         return Cells(
             folder, self.class_names, self.division, self.groups, self.cache, pixels, self.labels == "votes",
-            profile=profile, profile_notes=notes,
+            self.sources_certain, profile, notes,
         )  # fmt: skip
 
     def _profile(self) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,7 +13,7 @@ from datamodules.base.pixels import Image, resize
 from datamodules.images.decoding import SUFFIXES, centre_square, decode
 from datamodules.screens.grid import Grid, cut_cells
 from datamodules.screens.outline import OutlineError
-from datamodules.screens.photo_folder import cell_name, checked_corners, read_photo_folder
+from datamodules.screens.photo_folder import cell_name, checked_corners, listed_photos, read_photo_folder
 from datamodules.whole_photos import KINDS, Find, cut_whole, kinds_of
 
 Sample = tuple[dict[str, Any], Image]
@@ -36,7 +37,13 @@ class InputSpec(Protocol):
 
 
 def read_samples(
-    root: Path, grader: InputSpec, key: str = "input", *, find: Find | None = None, pictures: str = "auto"
+    root: Path,
+    grader: InputSpec,
+    key: str = "input",
+    *,
+    find: Find | None = None,
+    pictures: str = "auto",
+    graded: bool = True,
 ) -> Iterator[Sample]:
     """Columns and pixels `(S, S, 3)` of every cell; unreadable loose images are named on stderr and left out.
 
@@ -45,6 +52,7 @@ def read_samples(
         grader: what the cells are for.
         key: of the command, for messages.
         find: an outline in a photo; None takes every loose picture as one cell.
+        graded: whether the network's labels are those of cells.csv, which is read then.
         pictures: what loose pictures are to a network that grades cells: `cells`, `phones`, or `auto` by their looks.
 
     Raises DataError where there is nothing to read.
@@ -53,7 +61,7 @@ def read_samples(
     if not root.is_dir():
         raise DataError(f"{key}={root}: no such folder")
     if (root / "photos.csv").exists() and grader.preprocessing["grid"]:
-        yield from _phone_cells(root, grader)
+        yield from _phone_cells(root, grader, graded=graded)
         return
     files = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not files:
@@ -106,9 +114,10 @@ def _loose(
         )
 
 
-def _phone_cells(root: Path, grader: InputSpec) -> Iterator[Sample]:
+def _phone_cells(root: Path, grader: InputSpec, *, graded: bool) -> Iterator[Sample]:
     grid = Grid(**grader.preprocessing["grid"])
-    folder = read_photo_folder(root, grid, len(grader.labels), labelled=False)
+    read = partial(read_photo_folder, num_classes=len(grader.labels), labelled=False) if graded else listed_photos
+    folder = read(root, grid)
     for number, photo in enumerate(folder.photos):
         if folder.ready_cut:
             cells = [decode(path) for path in folder.files[number * grid.cells : (number + 1) * grid.cells]]

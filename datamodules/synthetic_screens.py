@@ -1,7 +1,6 @@
 """Rendered photos of damaged phones that go the same way as real ones: corners, grid, cells."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, override
 
@@ -9,9 +8,11 @@ from filelock import FileLock
 from pydantic import Field
 
 from choices.settings import Count, Share, Text
+from datamodules.base.array_cache import disk_errors
 from datamodules.base.data_set import PictureSet
 from datamodules.base.errors import DataError
 from datamodules.phone_photos import Cells, PhonePhotos
+from datamodules.screens.masked_cells import MaskedCells
 
 
 def must_be_the_renderers(settings: Mapping[str, Any]) -> None:
@@ -42,6 +43,7 @@ class SyntheticScreens(PhonePhotos):
     """
 
     family = "rendered phones"
+    sources_certain = True
 
     @classmethod
     @override
@@ -79,17 +81,40 @@ class SyntheticScreens(PhonePhotos):
         self.devices, self.photos = devices, photos
         self.render_seed, self.label_noise = render_seed, label_noise
 
-    def load(self) -> Cells:
-        """Renders what is missing, then as `PhonePhotos.load`."""
+    @override
+    def cells(self) -> Cells:
+        """Renders what is missing, then as `PhonePhotos.cells`."""
+        self._render()
+        return super().cells()
+
+    @override
+    def masked_cells(self) -> MaskedCells:
+        """Renders photos and masks that are missing, then as `PhonePhotos.masked_cells`."""
+        from datamodules.rendering import render_masks
+        from datamodules.screens.mask_files import FOLDER
+
+        self._render()
+        if not (self.root / FOLDER).exists():
+            with disk_errors(self.root, "paths.data", "drawing masks"), self._lock():
+                if not (self.root / FOLDER).exists():
+                    render_masks(self.root, **self._wanted, look=self.look)
+        return super().masked_cells()
+
+    def _render(self) -> None:
         from datamodules.rendering import render_dataset
 
-        wanted = {"devices": self.devices, "photos": self.photos, "seed": self.render_seed}
         if not self._rendered:
             self.root.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.root.parent / f".{self.root.name}.lock"):  # of two jobs at once, one renders
+            with self._lock():  # of two jobs at once, one renders
                 if not self._rendered:
-                    render_dataset(self.root, **wanted, label_noise=self.label_noise, look=self.look)
-        return replace(super().load(), sources_certain=True)
+                    render_dataset(self.root, **self._wanted, label_noise=self.label_noise, look=self.look)
+
+    def _lock(self) -> FileLock:
+        return FileLock(self.root.parent / f".{self.root.name}.lock")
+
+    @property
+    def _wanted(self) -> dict[str, int]:
+        return {"devices": self.devices, "photos": self.photos, "seed": self.render_seed}
 
     @property
     def _rendered(self) -> bool:

@@ -28,7 +28,12 @@ HASH_EXCLUDED_KEYS = frozenset(
 Several processes hold the batch of one together, so how many they are may change when a run goes on. Of the data set, what its
 class calls `location_keys` is left out as well.
 """
-ADDED_KEYS: Mapping[str, Any] = {"callbacks.ships": "best", "fit": "fold", "imbalance.power": 1.0}
+ADDED_KEYS: Mapping[str, Any] = {
+    "callbacks.ships": "best",
+    "fit": "fold",
+    "imbalance.power": 1.0,
+    "datamodule.targets": "grades",
+}
 """Full key → the value at which it changes nothing, for every key that came after version 2 of the record.
 
 The one rule for a new key: it stands here, and at that value it is part of no hash, so that earlier runs keep theirs. Another

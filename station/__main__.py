@@ -34,10 +34,11 @@ def main(cfg: DictConfig) -> None:
 
         if words := doubt_of(file):
             print(f"note: {words}")
+        damage = file_of(Path(cfg.damage), None) if cfg.damage else None
         if cfg.photos is None:
-            _grade_photo(cfg, file)
+            _grade_photo(cfg, file, damage)
         else:
-            _grade_folder(cfg, file)
+            _grade_folder(cfg, file, damage)
 
 
 def _check(cfg: DictConfig) -> None:
@@ -72,14 +73,14 @@ def _plain(value: Any) -> Any:
     return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
 
 
-def _grade_photo(cfg: DictConfig, file: Path) -> None:
+def _grade_photo(cfg: DictConfig, file: Path, damage: Path | None) -> None:
     from station.photo_grader import grade_photo
     from station.picture import mark_of
 
     rules, corners = given_rules(cfg.datamodule), cfg.corners and list(cfg.corners)
     picture = Path(cfg.picture) if cfg.picture else None
     cost = _plain(cfg.cost)
-    found = grade_photo(Path(cfg.photo), file, rules, corners, picture, cfg.least_cell_px, cost)
+    found = grade_photo(Path(cfg.photo), file, rules, corners, picture, cfg.least_cell_px, cost, damage)
     columns = 1 + max(cell["col"] for cell in found["cells"])
     texts = [cell["label"] + mark_of(cell) for cell in found["cells"]]
     width = max(map(len, texts))
@@ -94,6 +95,12 @@ def _grade_photo(cfg: DictConfig, file: Path) -> None:
         print(f"?: {asked} of {len(texts)} cells for a person to look at")
     if strange := sum(bool(cell["unknown"]) for cell in found["cells"]):
         print(f"!: {strange} of {len(texts)} cells look like nothing in training")
+    for name in found["cells"][0]["marked"] or ():
+        cells = [cell["marked"][name] for cell in found["cells"]]
+        marked = sum(cell["share"] > 0 for cell in cells)
+        print(
+            f"{name}: in {marked} of {len(cells)} cells, {sum(cell['length'] for cell in cells):.2f} diagonals of a cell long"
+        )
     print(f"{found['grade']}: {found['reason']} ({found['seconds']:.2f} s, {file.name})")
     if cfg.json:
         write_whole(Path(cfg.json), json.dumps(found, indent=1))
@@ -102,7 +109,7 @@ def _grade_photo(cfg: DictConfig, file: Path) -> None:
         print(f"picture: {cfg.picture}")
 
 
-def _grade_folder(cfg: DictConfig, file: Path) -> None:
+def _grade_folder(cfg: DictConfig, file: Path, damage: Path | None) -> None:
     from datamodules.base.errors import DataError
     from station.folder_grading import Order, grade_folder, lines
 
@@ -124,6 +131,7 @@ def _grade_folder(cfg: DictConfig, file: Path) -> None:
         reference,
         cfg.false_alarms,
         _plain(cfg.cost),
+        damage,
     )
     done = grade_folder(order)
     if not done.devices:

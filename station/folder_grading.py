@@ -46,6 +46,8 @@ class Order:
     """See `station.drift.compare`."""
     cost: Any = None
     """Of wrong grades, see `PhotoGrader`."""
+    damage: Path | None = None
+    """A network that marks damage, see `PhotoGrader`."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def grade_folder(order: Order) -> Summary:
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     check_output(order.output, files.base)
-    by = PhotoGrader(order.network, order.rules, order.least_cell_px, cost=order.cost)
+    by = PhotoGrader(order.network, order.rules, order.least_cell_px, cost=order.cost, damage=order.damage)
     earlier = [] if order.reference is None else read_reference(order.reference, by.digest)
     settings = {
         "network": str(order.network),
@@ -108,6 +110,7 @@ def grade_folder(order: Order) -> Summary:
         "grid": vars(by.grid),
     }
     settings |= {} if by.cost is None else {"cost": by.cost.tolist()}
+    settings |= {} if order.damage is None else {"damage": str(order.damage)}
     with held(order.output, files.base, settings):
         log = ResultsLog(order.output / "results.jsonl", by.digest, by.grid, by.labels)
         results, new, seconds = _results(order, by, photos, listed, log)
@@ -147,7 +150,7 @@ def _results(
         print(f"note: {len(results)} of {len(photos)} photos are graded already", file=sys.stderr)
     if jobs and isinstance(by.grader, RunGrader):
         by.load()
-    setup = Setup(order.network, order.rules, order.least_cell_px, order.cost)
+    setup = Setup(order.network, order.rules, order.least_cell_px, order.cost, order.damage)
     with Progress(len(photos), len(results)) as progress:
         for job, found in graded(jobs, setup, by, order.jobs or cores()):
             results[job.name] = {"photo": job.name} | found | {"made_of": made[job.name]}

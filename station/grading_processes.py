@@ -35,6 +35,7 @@ class Setup:
     rules: Sequence[Mapping[str, Any]] | None
     least_cell_px: int | None
     cost: Any = None
+    damage: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,9 @@ def _begin(setup: Setup, parent: int) -> None:
     import cv2
 
     cv2.setNumThreads(1)
-    _here.append(PhotoGrader(setup.network, setup.rules, setup.least_cell_px, threads=1, cost=setup.cost))
+    _here.append(
+        PhotoGrader(setup.network, setup.rules, setup.least_cell_px, threads=1, cost=setup.cost, damage=setup.damage)
+    )
 
 
 def _grade(job: PhotoJob) -> Result:
@@ -124,13 +127,13 @@ def result_of(job: PhotoJob, by: PhotoGrader) -> Result:
     """Reads, grades and draws one photo. Raises OSError where a picture cannot be written."""
     try:
         pixels = decode(job.path)
-        found, phone = by.grade(job.name, pixels, job.corners)
+        found, phone, marks = by.grade(job.name, pixels, job.corners)
     except (DataError, OutlineError, GradingError) as error:
         return {"refused": " ".join(str(error).removeprefix(f"{job.path}: ").split())}
     job.picture.parent.mkdir(parents=True, exist_ok=True)
     job.thumbnail.parent.mkdir(parents=True, exist_ok=True)
     with replaced(job.picture) as unfinished:
-        draw_grades(pixels, found, by.labels, by.grid).save(unfinished, "JPEG", quality=85)
+        draw_grades(pixels, found, by.labels, by.grid, marks).save(unfinished, "JPEG", quality=85)
     with replaced(job.thumbnail) as unfinished:
         draw_thumbnail(phone, found, by.labels, by.grid).save(unfinished, "JPEG", quality=80)
     return found

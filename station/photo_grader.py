@@ -20,6 +20,7 @@ from export.outline.find import where as outline_file
 from metrics.conformal import asks
 from metrics.cost import Cost, least_cost
 from metrics.unknown import are_unknown
+from station.damage import DamageMarker, Marks
 from station.device_grade import GradingError, device_grade
 from station.drift import shot_of
 from station.likeness import look_of
@@ -40,6 +41,8 @@ class Graded(NamedTuple):
     """See `PhotoGrader.grade`; plain values."""
     phone: Image
     """Straightened, `(rows · cell_px, columns · cell_px, 3)`."""
+    marks: Marks | None = None
+    """Where it is damaged; None where no network was asked."""
 
 
 class PhotoGrader:
@@ -52,6 +55,7 @@ class PhotoGrader:
         threads: that the networks compute with.
         cost: of wrong grades, as `metrics.cost.Cost.read` takes it; a cell then gets the grade of least expected cost in place of the
             network's own. None: its own.
+        damage: a network that marks damage pixel by pixel, see `station.damage`; None: none.
 
     Raises CostError, GradingError or DataError, or what `tasks.grading.grader_of` raises.
 
@@ -64,6 +68,7 @@ class PhotoGrader:
         least_cell_px: int | None = None,
         threads: int = 2,
         cost: Any = None,
+        damage: Path | None = None,
     ) -> None:
         self.network, self.threads = network, threads
         self.grader = grader_of(network, threads=threads)
@@ -72,6 +77,7 @@ class PhotoGrader:
             raise GradingError(f"{network}: grades whole pictures, not the cells of a phone; predict.py uses it")
         self.grid = Grid(settings["columns"], settings["rows"], settings["cell_px"])
         self.labels = list(self.grader.labels)
+        self.marker = None if damage is None else DamageMarker(damage, self.grid, threads)
         self.device = str((self.grader.profile or {}).get("device", "phone"))
         try:
             self.rules = rules_of(self.grader.profile, self.labels) if rules is None else read_rules(rules, self.labels)
@@ -107,6 +113,7 @@ class PhotoGrader:
             rules,
             self.least_cell_px,
             None if self.cost is None else self.cost.tolist(),
+            *([] if self.marker is None else [self.marker.digest]),
         ]
         return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()
 
@@ -119,9 +126,9 @@ class PhotoGrader:
             corners: x and y of four corners in pixels, clockwise from the start of the upper short side; None finds them.
 
         Returns:
-            The phone, and of it photo, file, outline (found or given), corners (4 × 2), cells (row, col, label, grade, ask, unknown, distance, own_grade,
+            The phone, and of it photo, file, outline (found or given), corners (4 × 2), cells (row, col, label, grade, ask, unknown, distance, marked, own_grade,
             probabilities, in the grid's order; own_grade is the network's, whatever a mistake costs; ask: whether a person should look; unknown:
-            whether it looks like nothing in training; both, and the distance, None where the file does not say), grade and reason (of the device by this photo), look (see `station.likeness`), shot (see `station.drift`), seconds (outline,
+            whether it looks like nothing in training; both, and the distance, None where the file does not say; marked: see `Marks.extents`, None without a network for it), grade and reason (of the device by this photo), look (see `station.likeness`), shot (see `station.drift`), seconds (outline,
             cells and networks, from the read picture on).
 
         Raises GradingError, or OutlineError where no phone was found that can be trusted.
@@ -132,6 +139,7 @@ class PhotoGrader:
         self._check_size(quad)
         phone = rectify(pixels, quad, self.grid)
         grades, probabilities, distances = self.answers(phone)
+        marks = None if self.marker is None else self.marker.marks(phone)
         seconds = time.perf_counter() - began
         unsure, own = asks(self.promise, grades, probabilities), grades
         strange = are_unknown(self.unknown, distances)
@@ -148,6 +156,7 @@ class PhotoGrader:
             "cells": [
                 {"row": at // self.grid.columns, "col": at % self.grid.columns, "label": names[at], "grade": int(grades[at]),
                  "ask": bool(unsure[at]) if self.promise else None, "unknown": None if strange is None else bool(strange[at]),
+                 "marked": None if marks is None else marks.extents(at),
                  "distance": None if strange is None or distances is None else round(float(distances[at]), 3), "own_grade": int(own[at]),
                  "probabilities": {name: round(float(share), 5)
                                    for name, share in zip(self.labels, probabilities[at], strict=True)}}
@@ -159,7 +168,7 @@ class PhotoGrader:
             "shot": shot_of(phone, pixels, quad),
             "seconds": round(seconds, 4),
         }  # fmt: skip
-        return Graded(found, phone)
+        return Graded(found, phone, marks)
 
     def answers(self, phone: Image) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any] | None]:
         """A straightened phone → its cells' grades `(cells,)`, probabilities `(cells, K)` and distances `(cells,)`, None of most files."""
@@ -191,26 +200,27 @@ def grade_photo(
     picture: Path | None = None,
     least_cell_px: int | None = None,
     cost: Any = None,
+    damage: Path | None = None,
 ) -> dict[str, Any]:
     """`PhotoGrader.grade` for one image file; its pixels are read first, and the network is loaded.
 
     Args:
         photo: an image file.
-        network, rules, corners, least_cell_px, cost: see `PhotoGrader`.
-        picture: a file for the photo with its cells coloured, see `station.picture`.
+        network, rules, corners, least_cell_px, cost, damage: see `PhotoGrader`.
+        picture: a file for the photo with its cells coloured and damage outlined, see `station.picture`.
 
     Raises DataError and FileError as well.
 
     """
-    by = PhotoGrader(network, rules, least_cell_px, cost=cost)
+    by = PhotoGrader(network, rules, least_cell_px, cost=cost, damage=damage)
     if picture is not None and picture.suffix.lower() not in FORMATS:
         raise GradingError(f"picture={picture}: want a name that ends in {' or '.join(FORMATS)}")
     by.load()
     pixels = decode(photo)
-    found = by.grade(str(photo), pixels, corners).found
+    found, _, marks = by.grade(str(photo), pixels, corners)
     if picture is not None:
         with replaced(picture) as unfinished:
-            draw_grades(pixels, found, by.labels, by.grid).save(unfinished, FORMATS[picture.suffix.lower()])
+            draw_grades(pixels, found, by.labels, by.grid, marks).save(unfinished, FORMATS[picture.suffix.lower()])
     return found
 
 

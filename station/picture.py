@@ -12,7 +12,9 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from datamodules.base.pixels import resize
+from datamodules.masks.contours import COLOURS
 from datamodules.screens.grid import Grid, straightening
+from station.damage import Marks
 
 FORMATS = {".jpg": "JPEG", ".png": "PNG", ".jpeg": "JPEG"}
 """How a picture's name may end."""
@@ -50,14 +52,17 @@ def cell_outlines(corners: npt.NDArray[np.float64], grid: Grid) -> npt.NDArray[n
     return np.asarray(found, np.float64).reshape(-1, 4, 2) + 0.5
 
 
-def draw_grades(photo: npt.NDArray[np.uint8], found: dict[str, Any], labels: list[str], grid: Grid) -> Image.Image:
-    """The photo with its cells coloured and a legend.
+def draw_grades(
+    photo: npt.NDArray[np.uint8], found: dict[str, Any], labels: list[str], grid: Grid, marks: Marks | None = None
+) -> Image.Image:
+    """The photo with its cells coloured, what is marked on them outlined, and a legend.
 
     Args:
         photo: RGB `(H, W, 3)`.
         found: as `PhotoGrader.grade` gives it.
         labels: names of the grades, in their order.
         grid: of the cells.
+        marks: damage, where a network has marked it.
 
     """
     scale = LONGEST / max(photo.shape[:2])
@@ -66,11 +71,20 @@ def draw_grades(photo: npt.NDArray[np.uint8], found: dict[str, Any], labels: lis
     above = Image.new("RGBA", picture.size)
     draw = ImageDraw.Draw(above)
     outlines = cell_outlines(np.asarray(found["corners"], np.float64), grid) * scale
-    for cell, outline in zip(found["cells"], outlines, strict=True):
+    for at, (cell, outline) in enumerate(zip(found["cells"], outlines, strict=True)):
         _draw_cell(draw, cell, outline, len(labels))
-    whole = Image.new("RGB", (width + PANEL, max(height, 130 + 56 * len(labels))), PAPER)
+        for label, points in marks.outlines(at, outline) if marks else ():
+            draw.line([*points, points[0]], fill=(*COLOURS[label], 255), width=2)
+    whole = Image.new(
+        "RGB", (width + PANEL, max(height, 130 + 56 * (len(labels) + (len(marks.names) + 1 if marks else 0)))), PAPER
+    )
     whole.paste(Image.alpha_composite(picture, above).convert("RGB"))
     _draw_legend(ImageDraw.Draw(whole), found, labels, width + 32)
+    for label, name in enumerate(marks.names if marks else ()):
+        beside, top = (width + 32, 190 + 48 * (len(labels) + label))
+        ImageDraw.Draw(whole).rectangle((beside, top, beside + 28, top + 28), outline=COLOURS[label], width=4)
+        text = f"{name}, where it was marked"
+        ImageDraw.Draw(whole).text((beside + 44, top + 14), text, INK, ImageFont.load_default(22), anchor="lm")
     return whole
 
 

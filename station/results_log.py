@@ -24,6 +24,7 @@ class _Cell(BaseModel):
     ask: bool | None
     unknown: bool | None
     distance: float | None
+    marked: dict[str, dict[str, float]] | None = None
     own_grade: int
     probabilities: dict[str, float]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.screens.grid import Grid
+from station.damage import columns_of, values_of
 from station.joining import Device
 from storage.spreadsheet import harmless
 from storage.whole_file import replaced
@@ -45,11 +46,12 @@ def write_cells(
     path: Path, devices: Sequence[Device], results: Mapping[str, Mapping[str, Any]], labels: Sequence[str], grid: Grid
 ) -> None:
     """A line for each cell of each photo: its own label and probabilities, the label of the device's cell, and for either
-    whether a person should look and whether it is like nothing in training (1, 0, or empty where the file does not say); the photo's distance.
+    whether a person should look and whether it is like nothing in training (1, 0, or empty where the file does not say); the photo's distance; where damage was marked its
+    area as a share of the cell, and its length in pixels of the mask and as a share of the cell's diagonal, of each class.
 
     Row and column are the device's: of a photo that shows the phone the other way up (`turned`) they are turned with it.
     """
-    header = ("photo", "device", "turned", "row", "col", "label", "device_label", "ask", "device_ask", "unknown", "device_unknown", "distance", *(f"p_{one.replace(' ', '_')}" for one in labels))  # fmt: skip
+    header = ("photo", "device", "turned", "row", "col", "label", "device_label", "ask", "device_ask", "unknown", "device_unknown", "distance", *(f"p_{one.replace(' ', '_')}" for one in labels), *columns_of(_marked(results)))  # fmt: skip
     _write(path, header, _cells(devices, results, labels, grid))
 
 
@@ -76,7 +78,13 @@ def _cells(
                     *marks,
                     distance,
                     *chances,
+                    *values_of(cell.get("marked") or {}),
                 )
+
+
+def _marked(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Classes of the network that marked damage; none where none did."""
+    return list(next((cell.get("marked") or {} for one in results.values() for cell in one["cells"]), {}))
 
 
 def write_refused(path: Path, refused: Mapping[str, str]) -> None:

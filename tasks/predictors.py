@@ -65,6 +65,7 @@ class FilePredictor(ABC):
         from export.runtime import of_file, read_file
         from export.trial import try_out
 
+        self.path = path
         data, described = read_file(path)
         with of_file(path):
             try_out(data)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from datamodules.base.samples import Samples
-    from datamodules.masks.samples import MaskSamples
+    from datamodules.masks.samples import Masked
     from heads.base import Head
     from jobs.job import Job
     from lightning_modules.backbones.base import Backbone
@@ -100,12 +100,12 @@ class Segmentation(Task):
         self, module: "TaskModule", samples: "Samples", chosen: npt.NDArray[np.intp], resolution: int
     ) -> dict[str, Any]:
         from datamodules.masks.bits import unpacked
-        from datamodules.masks.samples import MaskSamples
+        from datamodules.masks.samples import Masked
         from export.comparison import in_batches
         from lightning_modules.inference import predict_masks
         from metrics.segmentation import PixelCounts, mask_metrics
 
-        assert isinstance(samples, MaskSamples)
+        assert isinstance(samples, Masked)
         bits, classes = samples.masks(resolution)[chosen], len(samples.class_names)
         found, at = [], 0
         for masks, _ in predict_masks(module, in_batches(samples.images(resolution)[chosen], 16)):
@@ -157,7 +157,7 @@ def _counted(module: "TaskModule", part: str, data: Any) -> tuple["PixelCounts",
 
 
 def _draw_contours(
-    job: "Job", samples: "MaskSamples", counts: "PixelCounts", given: npt.NDArray[np.uint8]
+    job: "Job", samples: "Masked", counts: "PixelCounts", given: npt.NDArray[np.uint8]
 ) -> list[dict[str, Any]]:
     """Images of the validation set from the worst on: truth and answer, outlined in a colour per class → mistakes.jpg."""
     from PIL import Image
@@ -198,10 +198,22 @@ class _Segmenter:
         """A class is there from so many pixels of a picture on, and from so large a share of it."""
         self.min_pixels, self.min_share = pixels, share
 
+    def marked(self, images: Images) -> npt.NDArray[np.bool_]:
+        """Raw RGB `(N, height, width, 3)` → masks `(N, K, height, width)`, without classes of fewer pixels than are kept."""
+        from tasks.segmentation_folder import specks
+
+        masks = (self.probabilities(images) > self.threshold).transpose(0, 3, 1, 2)  # type: ignore[attr-defined]
+        for one in masks:
+            one[specks(one, self)] = False  # type: ignore[arg-type]
+        return np.asarray(masks)
+
     def predict_folder(self, root: Path, table: Path, batch_size: int, pictures: str = "auto") -> str:
         """See `tasks.base.Predictor`."""
+        from tasks.segmentation_cells import mark_cells
         from tasks.segmentation_folder import mark_folder
 
+        if self.preprocessing.get("grid"):  # type: ignore[attr-defined]
+            return mark_cells(root, self, table, pictures)  # type: ignore[arg-type]
         return mark_folder(root, self, table)  # type: ignore[arg-type]
 
 
@@ -243,6 +255,6 @@ class FileSegmenter(_Segmenter, FilePredictor):
         return found
 
 
-def segmenter_of(given: Path, checkpoint: str = "shipped") -> RunSegmenter | FileSegmenter:
-    """Of a run's folder, by its shipped, best or last checkpoint, or of an exported .tflite file."""
-    return FileSegmenter(given) if given.suffix == ".tflite" else RunSegmenter(given, checkpoint)
+def segmenter_of(given: Path, checkpoint: str = "shipped", threads: int = 2) -> RunSegmenter | FileSegmenter:
+    """Of a run's folder, by its shipped, best or last checkpoint, or of an exported .tflite file, which computes with so many threads."""
+    return FileSegmenter(given, threads) if given.suffix == ".tflite" else RunSegmenter(given, checkpoint)

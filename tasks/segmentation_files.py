@@ -10,7 +10,7 @@ import pandas as pd
 
 from datamodules.base.samples import Samples
 from datamodules.masks.bits import packed, unpacked
-from datamodules.masks.samples import MaskSamples
+from datamodules.masks.samples import Masked
 from export.comparison import FileComparison, evaluated, in_batches, some
 from export.runtime import FileModel
 from metrics.base import TaskMetrics
@@ -72,7 +72,7 @@ class MaskComparison(FileComparison):
 
         from lightning_modules.inference import predict_masks
 
-        assert isinstance(samples, MaskSamples)
+        assert isinstance(samples, Masked)
         table, chosen, images = evaluated(samples, resolution)
         given = np.concatenate([packed_batch(masks) for masks, _ in predict_masks(module, in_batches(images, 16))])
         sure = [chances for _, chances in predict_masks(module, in_batches(images[some(len(images))], 16))]

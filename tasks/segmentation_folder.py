@@ -41,6 +41,9 @@ class Segmenter(Protocol):
     def probabilities(self, images: Images) -> npt.NDArray[np.float32]:
         """Raw RGB `(N, height, width, 3)` → `(N, height, width, K)`."""
 
+    def marked(self, images: Images) -> npt.NDArray[np.bool_]:
+        """The same → masks `(N, K, height, width)`."""
+
 
 def mark_folder(root: Path, segmenter: Segmenter, path: Path) -> str:
     """Marks every picture of a folder; says in a few words what was found.
@@ -61,15 +64,15 @@ def mark_folder(root: Path, segmenter: Segmenter, path: Path) -> str:
         )
     pictures = path.with_name(f"{path.stem}_outlined")
     pictures.mkdir(parents=True, exist_ok=True)
-    seen = found = specks = 0
+    seen = found = left = 0
     with replaced(path) as unfinished, unfinished.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         for name, picture in _read(tqdm(files, desc="marking", unit="image", leave=False, disable=None), root):
             masks = by_tiles(picture, segmenter.size, segmenter.probabilities).transpose(2, 0, 1) > segmenter.threshold
-            small = _specks(masks, segmenter)
+            small = specks(masks, segmenter)
             masks[small] = False
-            rows = _rows(name, masks, segmenter.labels)
+            rows = rows_of(name, masks, segmenter.labels)
             writer.writerows(rows)
             target = pictures / f"{name}{'.jpg' if max(picture.shape) < MOST_JPEG else '.png'}"
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -77,10 +80,10 @@ def mark_folder(root: Path, segmenter: Segmenter, path: Path) -> str:
             with replaced(target) as drawn:
                 Image.fromarray(np.concatenate([outlined(picture, masks), below])).save(drawn, quality=90)
             seen, found = seen + 1, found + sum(bool(row["EncodedPixels"]) for row in rows)
-            specks += int(small.sum())
+            left += int(small.sum())
     if not seen:
         raise DataError(f"input={root}: none of its {len(files)} images can be read")
-    left_out = f" ({specks} smaller ones left out: min_pixels, min_share)" if specks else ""
+    left_out = f" ({left} smaller ones left out: min_pixels, min_share)" if left else ""
     return f"{seen} images, {found} masks{left_out}: {path}, outlined in {pictures}"
 
 
@@ -92,14 +95,15 @@ def _read(files: Any, root: Path) -> Iterator[tuple[str, Images]]:
             print(f"left out: {error}", file=sys.stderr)
 
 
-def _specks(masks: npt.NDArray[np.bool_], segmenter: Segmenter) -> npt.NDArray[np.bool_]:
-    """Which classes have some pixels, but too few of them `(K,)`."""
+def specks(masks: npt.NDArray[np.bool_], segmenter: Segmenter) -> npt.NDArray[np.bool_]:
+    """Of masks `(K, H, W)` which classes have some pixels, but too few of them `(K,)`."""
     pixels = masks.sum(axis=(1, 2))
     least = segmenter.min_share * masks[0].size
     return np.asarray((pixels > 0) & ((pixels < segmenter.min_pixels) | (pixels <= least)))
 
 
-def _rows(name: str, masks: npt.NDArray[np.bool_], labels: list[str]) -> list[dict[str, Any]]:
+def rows_of(name: str, masks: npt.NDArray[np.bool_], labels: list[str]) -> list[dict[str, Any]]:
+    """Lines of the table for masks `(K, H, W)` of one picture."""
     found = [(at, mask) for at, mask in enumerate(masks) if mask.any()]
     rows = [
         {"ImageId": name, "ClassId": at + 1, "EncodedPixels": encode(mask), "class_name": labels[at],

@@ -3,8 +3,9 @@
 import csv
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,8 @@ from datamodules.base.processes import fresh_processes
 from datamodules.rendering.geometry import CLASS_NAMES, COLS, ROWS
 from datamodules.rendering.look import Look
 from datamodules.rendering.planning import DevicePlan, plan_devices, stream
-from datamodules.rendering.scene import Photo, make_device, render_photo
+from datamodules.rendering.raster import Size
+from datamodules.rendering.scene import make_device, render_photo
 from storage.whole_file import replaced
 
 CORNERS = ("tl", "tr", "br", "bl")
@@ -38,17 +40,12 @@ def photo_name(device: int, number: int) -> str:
     return f"dev{device:02d}_{number}.jpg"
 
 
-def _photo_row(plan: DevicePlan, number: int, photo: Photo) -> list[str]:
+def photo_row(plan: DevicePlan, number: int, size: Size, corners: NDArray[np.float32]) -> list[str]:
+    """The line of photos.csv for photo `number`, its size (h, w) and its corners (4, 2)."""
     kind = "dark" if plan.dark[number] else "lit"
-    corners = [f"{value:.1f}" for value in photo.corners.ravel()]
-    sizes = [str(photo.size[1]), str(photo.size[0])]
-    return [
-        photo_name(plan.index, number),
-        f"dev{plan.index:02d}",
-        kind,
-        *sizes,
-        *corners,
-    ]
+    texts = [f"{value:.1f}" for value in corners.ravel()]
+    sizes = [str(size[1]), str(size[0])]
+    return [photo_name(plan.index, number), f"dev{plan.index:02d}", kind, *sizes, *texts]
 
 
 def render_device(plan: DevicePlan, seed: int, folder: Path, look: Look = PLAIN) -> list[list[str]]:
@@ -58,7 +55,7 @@ def render_device(plan: DevicePlan, seed: int, folder: Path, look: Look = PLAIN)
     for number in range(len(plan.dark)):
         photo = render_photo(device, plan, number, seed, look)
         (folder / photo_name(plan.index, number)).write_bytes(photo.data)
-        rows.append(_photo_row(plan, number, photo))
+        rows.append(photo_row(plan, number, photo.size, photo.corners))
     return rows
 
 
@@ -102,18 +99,18 @@ def one_thread() -> None:
     cv2.setNumThreads(1)
 
 
-def _finished(plans: list[DevicePlan], seed: int, folder: Path, workers: int, look: Look) -> Iterator[list[list[str]]]:
-    """Lines of photos.csv device by device, in the order of the plans."""
+def by_device[Made](make: Callable[[DevicePlan], Made], plans: list[DevicePlan], workers: int) -> Iterator[Made]:
+    """What `make`, which a process can be sent, gives for each device, in the order of the plans."""
     if workers == 1:
         threads = cv2.getNumThreads()
         one_thread()
         try:
-            yield from (render_device(plan, seed, folder, look) for plan in plans)
+            yield from map(make, plans)
         finally:
             cv2.setNumThreads(threads)
         return
     with fresh_processes(workers, one_thread) as pool:
-        jobs = [pool.submit(render_device, plan, seed, folder, look) for plan in plans]
+        jobs = [pool.submit(make, plan) for plan in plans]
         try:
             for job in jobs:
                 yield job.result()
@@ -192,7 +189,8 @@ def render_dataset(
         write_csv(folder / "cells.csv", header, rows)
         photo_rows: list[list[str]] = []
         with tqdm(total=photos, desc=f"rendering {photos} photos", unit="photo", leave=False, disable=None) as bar:
-            for done in _finished(plans, seed, folder / "photos", min(count, devices), look):
+            make = partial(render_device, seed=seed, folder=folder / "photos", look=look)
+            for done in by_device(make, plans, min(count, devices)):
                 photo_rows += done
                 bar.update(len(done))
         write_csv(folder / "photos.csv", list(PHOTO_COLUMNS), photo_rows)

@@ -12,7 +12,8 @@ from datamodules.rendering.geometry import COLS, ROWS, Damage, Segments, Stroke
 from datamodules.rendering.raster import Image, Size, blur, cloud, f32
 
 _LEVELS = 10  # brightness steps of one drawing pass: pieces of a step are drawn by one OpenCV call
-_SHIFT = 4  # sub-pixel bits of OpenCV's line drawing
+SHIFT = 4
+"""Sub-pixel bits of OpenCV's line drawing."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,31 @@ def _pieces(rng: Generator, strokes: tuple[Stroke, ...], size: Size, rough: floa
     return Pieces(np.concatenate(ends), np.concatenate(widths), np.concatenate(strengths))
 
 
+def thickness(pieces: Pieces) -> NDArray[np.int64]:
+    """Whole pixels (m,) that the pieces are drawn in."""
+    return np.clip(np.ceil(pieces.width - 0.35), 1, 5).astype(np.int64)
+
+
+def fixed_point(pieces: Pieces) -> NDArray[np.int32]:
+    """Ends (m, 2, 2) with SHIFT bits behind the point, as OpenCV draws them."""
+    return np.asarray(np.round(pieces.ends * 2**SHIFT), np.int32)
+
+
+def fill_crushed(mask: NDArray[np.uint8], damage: Damage) -> NDArray[np.uint8]:
+    """`mask` (h, w) of the canvas, 255 in the polygons of crushed glass."""
+    size = mask.shape[0], mask.shape[1]
+    for polygon in damage.crushes:
+        cv2.fillPoly(mask, [np.round(polygon * _scale(size) + PAD).astype(np.int32)], 255)
+    return mask
+
+
 def _draw(size: Size, pieces: Pieces, light: NDArray[np.float64]) -> Image:
     """Coverage (h, w) of the pieces times `light` (m,) 0..1; OpenCV draws none below 1 px: they are dimmed."""
     canvas = np.zeros(size, np.uint8)
-    thick = np.clip(np.ceil(pieces.width - 0.35), 1, 5).astype(int)
+    thick = thickness(pieces)
     level = np.clip(light * np.minimum(pieces.width / thick, 1.0), 0, 1)
     step = np.ceil(level * _LEVELS).astype(int)
-    fixed = np.round(pieces.ends * 2**_SHIFT).astype(np.int32)
+    fixed = fixed_point(pieces)
     for value in range(1, _LEVELS + 1):
         for t in range(1, 6):
             lines = list(fixed[(step == value) & (thick == t)])
@@ -90,7 +109,7 @@ def _draw(size: Size, pieces: Pieces, light: NDArray[np.float64]) -> Image:
                     int(255 * value / _LEVELS),
                     t,
                     cv2.LINE_AA,
-                    _SHIFT,
+                    SHIFT,
                 )
     return f32(canvas) / np.float32(255)
 
@@ -148,9 +167,7 @@ def caught_light(rng: Generator, pieces: Pieces, size: Size, heading: float, flo
 def break_glass(rng: Generator, damage: Damage, pieces: Pieces, walls: Pieces, size: Size) -> Broken:
     """Lines, shards and powder of a device."""
     lines = _draw(size, pieces, pieces.strength)
-    mask = np.zeros(size, np.uint8)
-    for polygon in damage.crushes:
-        cv2.fillPoly(mask, [np.round(polygon * _scale(size) + PAD).astype(np.int32)], 255)
+    mask = fill_crushed(np.zeros(size, np.uint8), damage)
     crushed = blur(f32(mask) / np.float32(255), 7.0)
     grain = np.clip(0.25 + 0.55 * cloud(rng, size, 160, 3), 0, 1.3) ** 2
     powder = f32(np.clip(crushed * 1.3, 0, 1) * grain)

@@ -78,22 +78,32 @@ def _front(rng: Generator, device: Device, light: lighting.Light, look: Look) ->
     return lighting.dirty(rng, image, device.body, light)
 
 
-def render_photo(device: Device, plan: DevicePlan, number: int, seed: int, look: Look) -> Photo:
-    """Photo `number` of the device."""
+def _shot(
+    plan: DevicePlan, number: int, seed: int, look: Look
+) -> tuple[Generator, lighting.Light, Size, NDArray[np.float32]]:
     rng = stream(seed, plan.index, 1 + number)
     light = lighting.make_light(rng, plan.dark[number], look)
-    size, corners = camera.frame(rng, plan.aspect)
-    front = _front(rng, device, light, look)
+    return (rng, light, *camera.frame(rng, plan.aspect))
+
+
+def frame_of(plan: DevicePlan, number: int, seed: int, look: Look) -> tuple[Size, NDArray[np.float32]]:
+    """Picture size (h, w) and corners (4, 2) of photo `number`, which is not rendered."""
+    _, _, size, corners = _shot(plan, number, seed, look)
+    return size, corners
+
+
+def view_of(device: Device, corners: NDArray[np.float32]) -> NDArray[np.float64]:
+    """From pixels of the canvas to those of a photo, (3, 3)."""
     height, width = device.body.size
-    own = f32(
-        [
-            [PAD, PAD],
-            [width - PAD, PAD],
-            [width - PAD, height - PAD],
-            [PAD, height - PAD],
-        ]
-    )
-    view = cv2.getPerspectiveTransform(own, corners)
+    own = [[PAD, PAD], [width - PAD, PAD], [width - PAD, height - PAD], [PAD, height - PAD]]
+    return np.asarray(cv2.getPerspectiveTransform(f32(own), corners), np.float64)
+
+
+def render_photo(device: Device, plan: DevicePlan, number: int, seed: int, look: Look) -> Photo:
+    """Photo `number` of the device."""
+    rng, light, size, corners = _shot(plan, number, seed, look)
+    front = _front(rng, device, light, look)
+    view = view_of(device, corners)
     target = size[1], size[0]
     alpha = f32(cv2.warpPerspective(device.body.alpha, view, target))
     front = f32(cv2.warpPerspective(times(front, device.body.alpha), view, target))

@@ -1,0 +1,89 @@
+"""Where the damage is: a network that marks pixels, beside the one that grades."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from datamodules.base.pixels import Image, resize
+from datamodules.masks.measures import extent
+from datamodules.masks.run_lengths import Mask
+from datamodules.screens.grid import Grid, split_cells
+from station.device_grade import GradingError
+from storage.whole_file import sha256_of
+from tasks.base import task_of
+from tasks.segmentation import RunSegmenter, Segmentation, segmenter_of
+
+
+class Marks(NamedTuple):
+    """What is marked on one phone."""
+
+    names: list[str]
+    """Of the K classes."""
+    masks: Mask
+    """`(cells, K, h, w)`, row by row from the top."""
+
+    def extents(self, at: int) -> dict[str, dict[str, float]]:
+        """Of a cell by class: `share` of its area, `length_px` in pixels of the mask, `length` as a share of its diagonal."""
+        return {name: extent(mask)._asdict() for name, mask in zip(self.names, self.masks[at], strict=True)}
+
+    def outlines(self, at: int, cell: npt.NDArray[np.float64]) -> Iterator[tuple[int, list[tuple[float, float]]]]:
+        """Classes and closed lines round what is marked in a cell whose corners are `(4, 2)`."""
+        high, wide = self.masks.shape[2:]
+        unit = np.array([[0, 0], [wide, 0], [wide, high], [0, high]], np.float32)
+        there = cv2.getPerspectiveTransform(unit, cell.astype(np.float32))
+        for label, mask in enumerate(self.masks[at]):
+            lines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+            for line in lines:
+                points = cv2.perspectiveTransform(line.astype(np.float64) + 0.5, there)[:, 0]
+                yield label, [(float(x), float(y)) for x, y in points]
+
+
+class DamageMarker:
+    """Marks damage on straightened phones.
+
+    Args:
+        network: a run's folder or an exported file; a segmenter of cells.
+        grid: of the network that grades.
+        threads: that it computes with.
+
+    Raises GradingError for a network of another kind, or for other cells.
+
+    """
+
+    def __init__(self, network: Path, grid: Grid, threads: int) -> None:
+        self.grid = grid
+        if not isinstance(task_of(network), Segmentation):
+            raise GradingError(f"damage={network}: marks no pixels; want a run or a file of task=segmentation")
+        self.segmenter = segmenter_of(network, threads=threads)
+        own = self.segmenter.preprocessing.get("grid")
+        if not own or (own["columns"], own["rows"]) != (grid.columns, grid.rows):
+            have = f"cells of {own['columns']} x {own['rows']}" if own else "whole pictures"
+            raise GradingError(
+                f"damage={network}: marks {have}; want one that was trained on {grid.columns} x {grid.rows} cells, as the grades' network was"
+            )
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what marks."""
+        one = self.segmenter
+        return sha256_of(one.checkpoint if isinstance(one, RunSegmenter) else one.path)
+
+    def marks(self, phone: Image) -> Marks:
+        """Of a straightened phone `(rows · cell_px, columns · cell_px, 3)`."""
+        high, wide = self.segmenter.size
+        cells = np.stack([resize(cell, (wide, high)) for cell in split_cells(phone, self.grid)])
+        return Marks(list(self.segmenter.labels), self.segmenter.marked(cells))
+
+
+def columns_of(names: Sequence[str]) -> list[str]:
+    """What a table says of each class."""
+    return [f"{what}_{name.replace(' ', '_')}" for name in names for what in ("area", "length_px", "length")]
+
+
+def values_of(marked: dict[str, dict[str, float]]) -> list[Any]:
+    """Of one cell, in the order of `columns_of`."""
+    return [one[what] for one in marked.values() for what in ("share", "length_px", "length")]
