@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import hydra
 import numpy as np
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from choices import CONF, ROOT, read_choice, whole_choice
+from choices import CONF, ROOT
 from cli.command_line import quoted, stop_or_report
 from cli.train_schema import register
 from pipelines.demo_standing import print_standing
@@ -69,11 +69,9 @@ def step(title: str) -> Iterator[None]:
 
 def drawn(cfg: DictConfig) -> "Cells":
     """The demo's phones; drawn where they are not yet."""
-    settings = whole_choice("profile", "phone") | read_choice("datamodule", "synthetic_screens")
-    del settings["defaults"]
-    own = OmegaConf.load(CONF / "experiment" / "demo.yaml").datamodule
-    merged = OmegaConf.merge(settings, own, {"folder": cfg.paths.data, "cache": cfg.paths.cache, "fold": 0})
-    samples: Cells = instantiate(merged).load()
+    words = [*DATA, *(quoted(f"paths.{name}", cfg.paths[name]) for name in ("runs", "data", "cache"))]
+    trained_on = hydra.compose("train", overrides=words).datamodule
+    samples: Cells = instantiate(trained_on).load()
     return samples
 
 
