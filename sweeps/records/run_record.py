@@ -35,7 +35,8 @@ Record = dict[str, Any]
 class Status(StrEnum):
     """What a record says of its run; `interrupted` is never written, it is seen from a free lock.
 
-    A `pruned` run was stopped early by a search; asked for outside one, it goes on.
+    A `pruned` run was stopped early by a search; asked for outside one, it goes on. One that is `over budget` has not been trained, or
+    not further, because its file would cost more than `budget.*` allows.
     """
 
     RUNNING = "running"
@@ -44,6 +45,7 @@ class Status(StrEnum):
     NOT_APPLICABLE = "not applicable"
     INTERRUPTED = "interrupted"
     PRUNED = "pruned"
+    OVER_BUDGET = "over budget"
 
 
 STATUSES = frozenset(Status)
