@@ -20,8 +20,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sweeps.records.budget import excess
 from sweeps.records.run_record import Record, RecordError, Status
 
-EXCESS, OVER = "excess", "over budget"
-"""What a trial keeps of its budget: by which shares it is beyond the bounds, and why it was not trained."""
+OVER = "over budget"
+"""What a trial keeps of its budget: why it was not trained."""
 Direction = Literal["maximize", "minimize"]
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
@@ -116,6 +116,11 @@ class Search:
         return [trial for trial in ended if trial.user_attrs.get("answered")]
 
     @property
+    def bounds(self) -> dict[str, float | None]:
+        """Of this search, as a record has them; a run that it finds done may have been trained under others."""
+        return {f"most_{name}": self.budget[name] for name in ("ms", "kb")}
+
+    @property
     def over_budget(self) -> list[FrozenTrial]:
         """Trials that were not trained: their files would cost too much."""
         ended = self.study.get_trials(deepcopy=False, states=(TrialState.PRUNED,))
@@ -125,11 +130,7 @@ class Search:
         """The next point: override → value."""
         # A generator per proposal: a search that goes on must neither repeat its first points nor end elsewhere.
         seed = int(np.random.SeedSequence((self.seed, len(self.answered) + len(self.over_budget))).generate_state(1)[0])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            self.study.sampler = optuna.samplers.TPESampler(
-                seed=seed, n_startup_trials=max(5, 2 * len(self.space)), constraints_func=_broken if self.budget else None
-            )  # fmt: skip
+        self.study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=max(5, 2 * len(self.space)))
         trial = self.study.ask(self.space)
         return trial, dict(trial.params)
 
@@ -139,7 +140,8 @@ class Search:
         One that is over budget was not trained: Optuna learns by how much, and `answered` does not count it.
         """
         if self.budget and record is not None and "budget" in record:
-            trial.set_user_attr(EXCESS, list(excess(record["budget"]).values()))
+            for name, share in excess(record["budget"] | self.bounds).items():
+                trial.set_constraint(name, share)
         if record is not None and record.get("status") == Status.OVER_BUDGET:
             trial.set_user_attr(OVER, record["error"])
             self.study.tell(trial, state=TrialState.PRUNED)
@@ -191,11 +193,6 @@ class Judge:
             if ends
             else ""
         )
-
-
-def _broken(trial: FrozenTrial) -> Sequence[float]:
-    """Optuna's constraints: broken above 0. A run that failed before its cost was known has broken none."""
-    return tuple(trial.user_attrs.get(EXCESS, (0.0,)))
 
 
 def _check(pruner: Mapping[str, Any], objectives: list[Objective]) -> None:
