@@ -1,6 +1,7 @@
 """Makes and times untrained files on request: a line of JSON on stdin for each, a line of JSON as the answer (`jobs.cost_worker`)."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ MAX_ROUNDS, MAX_SPREAD = 5, 0.05
 def main() -> None:
     """Answers until stdin ends. The one argument is the process that it works for."""
     end_with_parent(int(sys.argv[1]))
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever the converters print is no answer
     from sweeps.records.run_record import one_line
 
     for line in sys.stdin:
@@ -25,7 +28,7 @@ def main() -> None:
             answer = cost_of(json.loads(line))
         except Exception as error:
             answer = {"error": one_line(error)}
-        print(json.dumps(answer), flush=True)
+        print(json.dumps(answer), file=answers, flush=True)
 
 
 def cost_of(asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,11 @@
 """`budget.*`: what a network's file would cost is known before a training, and decides whether there is one."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from sweeps.records.latency_table import read_table, table_file
+from sweeps.records.latency_table import add_timings, read_table, table_file
 from sweeps.records.run_record import find_runs
 from tests.cases import first
 from tests.commands.test_train import SMALL, record_of, run
@@ -89,6 +90,27 @@ def test_a_phone_that_was_never_asked_is_no_host(place, grid):
     done = run(place, *GRID, WIDTHS, "seed=0", "budget.ms=5", "'budget.device=Pixel 7'", check=2)
     assert done.stderr.startswith("error: budget.device=Pixel 7: no time of this network's int8 file there is known")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_a_phone_is_answered_from_what_was_timed_there(place, grid):
+    cache = place / "cache"
+    rows = [replace(one, device="Pixel 7", ms=10 * one.ms, weights="trained") for one in read_table(cache)]
+    add_timings(cache, rows)
+    words = [word.replace("sweep_name=grid", "sweep_name=phone") for word in GRID]
+    run(
+        place,
+        *words,
+        WIDTHS,
+        "seed=0",
+        f"budget.ms={min(one.ms for one in rows) / 2}",
+        "'budget.device=Pixel 7'",
+        check=0,
+    )
+    records = [record_of(folder) for folder in find_runs(place / "runs" / "phone")]
+    assert [record["status"] for record in records] == ["over budget", "over budget"]
+    assert {record["budget"]["latency_ms"] for record in records} == {one.ms for one in rows}
+    assert all("on Pixel 7 (budget.ms=" in record["error"] for record in records)
 
 
 @pytest.mark.slow
