@@ -61,10 +61,11 @@ def measured(run: Path, kind: str, source: Any) -> dict[str, str]:
     from export.formats.tflite import TFLite
     from export.graph import graph_hash
     from export.latency.host import measure
+    from export.untrained import fastest_form
     from sweeps.records.run_record import exported_bytes, read_record
 
     axes, trained = read_record(run)["axes"], exported_bytes(run, kind)
-    made = instantiate(OmegaConf.create(read_choice("quantization", kind)))(source)
+    made = instantiate(OmegaConf.create(fastest_form(read_choice("quantization", kind))))(source)
     about = {"task": "grading", "labels": ["a"], "size": [1, 1], "resolution": 1}
     files = {"predicted": TFLite().finish(made, json.dumps(about).encode()), "measured": trained}
     times: dict[str, list[float]] = {name: [] for name in files}

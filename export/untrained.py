@@ -4,12 +4,14 @@ What a file takes in time and space hangs on these; see `benchmarks/latency_pred
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from export.convert import to_float32, to_onnx
 from export.deployable import deployable
@@ -39,9 +41,14 @@ def untrained_file(
 
     """
     source = float_file(cfg, start, len(labels), size, ordered=ordered)
-    made = instantiate(cfg.quantization[kind])(source)
+    made = instantiate(OmegaConf.create(fastest_form(cfg.quantization[kind])))(source)
     about = {"task": str(cfg.task["_target_"]), "labels": labels, "size": list(size), "resolution": min(size)}
     return TFLite().finish(made, json.dumps(about).encode())
+
+
+def fastest_form(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """A quantisation without what only weights can decide: of int8 all layers are quantised, as small and fast as it can become."""
+    return {**settings, "float_layers": 0} if settings.get("float_layers") == "auto" else dict(settings)
 
 
 def float_file(
