@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 
 from choices import read_choice
 from export.graph import graph_hash, network_hash
-from export.predicted_cost import cost_of
+from export.predicted_cost import cost_of, quietest
 from export.quantize import FloatFile, dynamic, float16
 from lightning_modules.backbones.spec import BackboneSpec
 from tasks.grading_files import GradeModel
@@ -77,3 +77,22 @@ def test_a_hash_sees_no_weights(trained):
         if values is not None and values.dtype == np.float32:
             set_constant(model, index, values + 1)
     assert graph_hash(pack(model)) == graph_hash(trained)
+
+
+@pytest.mark.parametrize(
+    ("rounds", "said", "steady"),
+    [
+        ([(2.0, 1.95), (2.02, 1.96)], 2.0, True),
+        ([(9.0, 2.0), (3.0, 1.9), (2.0, 1.9), (5.0, 2.5), (2.05, 1.9)], 2.0, True),  # this machine was busy for a while
+        ([(9.0, 2.0), (9.0, 2.1)], 2.0, False),  # and here all the time: two rounds agree, and every run was held up
+    ],
+)
+def test_a_busy_machine_makes_no_network_slow(rounds, said, steady):
+    left = iter([*rounds[:-1], *[rounds[-1]] * 30])
+
+    def measure():
+        median, least = next(left)
+        return {"latency_ms_p50": median, "latency_ms_min": least}
+
+    found = quietest(measure)
+    assert (found["latency_ms_p50"], found["steady"]) == (said, steady)
