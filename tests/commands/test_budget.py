@@ -87,7 +87,7 @@ def test_a_single_run_over_budget_is_refused_in_one_line(place, grid):
 
 @pytest.mark.slow
 def test_a_phone_that_was_never_asked_is_no_host(place, grid):
-    done = run(place, *GRID, WIDTHS, "seed=0", "budget.ms=5", "'budget.device=Pixel 7'", check=2)
+    done = run(place, *GRID, WIDTHS, "seed=0", "budget.ms=5", "budget.device=Pixel 7", check=2)
     assert done.stderr.startswith("error: budget.device=Pixel 7: no time of this network's int8 file there is known")
     assert done.stderr.count("\n") == 1
 
@@ -104,7 +104,7 @@ def test_a_phone_is_answered_from_what_was_timed_there(place, grid):
         WIDTHS,
         "seed=0",
         f"budget.ms={min(one.ms for one in rows) / 2}",
-        "'budget.device=Pixel 7'",
+        "budget.device=Pixel 7",
         check=0,
     )
     records = [record_of(folder) for folder in find_runs(place / "runs" / "phone")]
