@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from cli.command_line import in_grid, run_cli, stop_or_report
 from cli.train_schema import register
 from export.run import export_within
+from jobs.budget import Shape, bounds_of, end_over_budget, predicted
 from jobs.export_queue import enqueue, queue_active
 from jobs.job import Job, make_job
 from jobs.run_state import (
@@ -75,6 +76,11 @@ def train(job: Job) -> None:
     if ended := skip_reason(job, samples.fingerprint):
         say_skipped(job, ended)
         return
+    costs: Record = {}
+    if bounds_of(job.cfg):
+        costs = {"budget": predicted(job, Shape.of(samples, job.cfg.resolution))}
+        if end_over_budget(job, costs["budget"]):
+            return
     whole: Record = {}
     if job.cfg.fit != "fold":
         from jobs.whole_fit import folds_of, whole_fit
@@ -87,7 +93,7 @@ def train(job: Job) -> None:
         say_once(unlabelled.told)
     say_start(job, samples)
     resume = prepare_resume(job.folder, samples.fingerprint)
-    update_record(job.folder, lambda old: opening(job, samples, old if resume else {}) | whole)
+    update_record(job.folder, lambda old: opening(job, samples, old if resume else {}) | costs | whole)
     ready = time.perf_counter()
     if job.cfg.fit == "ensemble":
         from training.ensemble import assemble

@@ -56,6 +56,20 @@ class CallbacksConfig:
 
 
 @dataclass
+class BudgetConfig:
+    """What a file of the network may cost at most; a point beyond it is recorded as over budget, and not trained."""
+
+    ms: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Latency of one picture, ms; None: any."""
+    kb: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Size of the file, kB of 1000 bytes; None: any."""
+    format: str = "int8"
+    """Which kind of file is meant, one of conf/quantization."""
+    device: str = "host"
+    """Where its latency counts: host, this machine, or a phone's name as timings have it."""
+
+
+@dataclass
 class TrainConfig:
     """Groups (one choice each) and the scalars that every axis reads."""
 
@@ -91,6 +105,8 @@ class TrainConfig:
     """The file format of what is exported."""
     quantization: Any = MISSING
     """Kinds of files that are exported, one or a list."""
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
+    """What a file of the network may cost at most, held against its untrained file before any training."""
     latency: Any = MISSING
     """Where exported files are timed, one or a list."""
     check: dict[str, Any] = field(default_factory=dict)

@@ -45,6 +45,10 @@ def all_points_done(sweep: Path, before: Command | None, now: Command) -> bool:
         return False
     try:
         records = [read_record(sweep / run) for run in before.runs]
+        if any(
+            one["status"] == Status.OVER_BUDGET and _bounds(one["overrides"]) != _bounds(now.line) for one in records
+        ):
+            return False  # another command's budget
         return all(_ended_well(sweep / run, record) for run, record in zip(before.runs, records, strict=True)) and all(
             fingerprint == instantiate(settings).load().fingerprint for settings, fingerprint in _data(records)
         )
@@ -52,8 +56,12 @@ def all_points_done(sweep: Path, before: Command | None, now: Command) -> bool:
         return False
 
 
+def _bounds(words: Sequence[str]) -> set[str]:
+    return {word for word in words if word.startswith("budget.")}
+
+
 def _ended_well(folder: Path, record: Record) -> bool:
-    if record["status"] == Status.NOT_APPLICABLE:
+    if record["status"] in (Status.NOT_APPLICABLE, Status.OVER_BUDGET):
         return True
     if "later_error" in record:
         return False

@@ -12,6 +12,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from jobs.budget import asks_for_budget
 from jobs.completed import all_points_done, setting_digest
 from jobs.export_queue import ExportQueue, supports_queue
 from metrics.figures import mixed_starts
@@ -53,6 +54,10 @@ class SweepTableCallback(Callback):
             sys.exit()
         if self.journal is not None:
             self.journal.begin()
+        if asks_for_budget(config):
+            from jobs.budget_grid import measure_grid
+
+            measure_grid(config)
         if supports_queue(config.hydra):
             self.exports = ExportQueue()
 

@@ -130,9 +130,9 @@ def failed_before(folder: Path, fingerprint: str) -> str:
 
 
 def prepare_resume(folder: Path, fingerprint: str) -> Path | None:
-    """The checkpoint that an interrupted or pruned run on the same data goes on from, else None; then old ones are removed."""
+    """The checkpoint that an interrupted or pruned run on the same data goes on from, or one that went over its budget since, else None; then old ones are removed."""
     last, record = folder / "checkpoints" / "last.ckpt", _record_of(folder)
-    begun = record.get("status") in (Status.RUNNING, Status.PRUNED) and _is_of(record, fingerprint)
+    begun = record.get("status") in (Status.RUNNING, Status.PRUNED, Status.OVER_BUDGET) and _is_of(record, fingerprint)
     begun = begun and "together" not in record  # a stack keeps its seeds in a file of its own
     if begun and is_whole(last):
         return last

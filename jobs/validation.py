@@ -12,7 +12,7 @@ from pydantic import Field
 from choices import names_of, read_choice
 from choices.settings import SettingError, arguments, checked, wrong
 from cli.limits import problem_of
-from cli.train_schema import TrainConfig
+from cli.train_schema import BudgetConfig, TrainConfig
 from jobs.launch_environment import wrong_processes
 from lightning_modules.backbones.spec import BackboneSpec
 from metrics.lookup import metrics_of
@@ -50,6 +50,7 @@ def first_problem(cfg: DictConfig, spec: BackboneSpec) -> ValueError | None:
         _wrong_fit,
         _wrong_unlabelled,
         _wrong_ask,
+        _wrong_budget,
     ):
         if said := check(cfg):
             return ValueError(said)
@@ -177,3 +178,21 @@ def _wrong_ask(cfg: DictConfig) -> str:
     if wanted is None or (metrics_of(task).asks and cfg.datamodule.get("ordered", True)):
         return ""
     return f"export.most_missed={wanted:g}: task={task} has no classes from best to worst here, so that nothing is a missed damage; want null"
+
+
+TRAINED_KINDS = ("int8_qat",)
+"""Kinds of files that only a trained network can become."""
+
+
+def _wrong_budget(cfg: DictConfig) -> str:
+    """What speaks against the budget, one line; empty where nothing does."""
+    kind, plain = cfg.budget.format, BudgetConfig()
+    known = [name for name in names_of("quantization") if name not in TRAINED_KINDS]
+    if kind not in known:
+        return f"budget.format={kind}: want one of {', '.join(known)}"
+    if cfg.budget.ms is None and (
+        cfg.budget.device != plain.device or (cfg.budget.kb is None and kind != plain.format)
+    ):
+        said = f"budget.device={cfg.budget.device}" if cfg.budget.device != plain.device else f"budget.format={kind}"
+        return f"{said}: nothing is bounded by it; want budget.ms beside it{'' if said.startswith('budget.device') else ', or budget.kb'}"
+    return ""

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from cli.command_line import in_grid, stop_or_report
 from export.run import export_within
+from jobs.budget import Shape, bounds_of, end_over_budget, predicted
 from jobs.export_queue import enqueue, queue_active
 from jobs.job import Job, make_job
 from jobs.run_state import samples_of, say_skipped, say_start, skip_reason
@@ -104,6 +105,10 @@ def _train(runs: list[Job]) -> bool:
             else:
                 left.append(one)
         failed |= not good
+    if left and bounds_of(first.cfg):
+        with _all_failed(left):
+            costs = predicted(first, Shape.of(samples, first.cfg.resolution))
+        left = [one for one in left if not end_over_budget(one, costs)]
     trained = [one for one in left if _is_trained(one, samples.fingerprint)]
     left = [one for one in left if one not in trained]
     if left:

@@ -17,8 +17,11 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from sweeps.records.budget import excess
 from sweeps.records.run_record import Record, RecordError, Status
 
+OVER = "over budget"
+"""What a trial keeps of its budget: why it was not trained."""
 Direction = Literal["maximize", "minimize"]
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
@@ -59,6 +62,7 @@ class Search:
         folder: the sweep's.
         space: override → what may be chosen for it.
         seed: of the proposals.
+        budget: bounds, format and device of `budget.*`, empty where there is none: points beyond a bound are constraints broken.
         pruner: one of `optuna.pruners` by its name under `name`, with its settings; None lets every run end.
 
     Raises ValueError for a pruner that does not exist or cannot judge these objectives.
@@ -72,12 +76,13 @@ class Search:
         objectives: list[Objective],
         seed: int,
         pruner: Mapping[str, Any] | None = None,
+        budget: Mapping[str, Any] | None = None,
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         folder.mkdir(parents=True, exist_ok=True)
         if pruner:
             _check(pruner, objectives)
-        self.space, self.objectives, self.seed = dict(space), objectives, seed
+        self.space, self.objectives, self.seed, self.budget = dict(space), objectives, seed, dict(budget or {})
         storage = JournalStorage(JournalFileBackend(str(folder / "search.log")))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -87,9 +92,10 @@ class Search:
             )  # fmt: skip
         asked = {"space": {key: str(value) for key, value in sorted(space.items())},
                  "objectives": [f"{one.direction} {one.figure}" for one in objectives]}  # fmt: skip
+        asked |= {"budget": self.budget} if self.budget else {}
         if self.study.user_attrs.setdefault("asked", asked) != asked:
             raise ValueError(
-                f"{folder}: holds a search of other choices or objectives; give this one a sweep_name of its own"
+                f"{folder}: holds a search of other choices, objectives or budget; give this one a sweep_name of its own"
             )
         self.study.set_user_attr("asked", asked)
         if pruner:
@@ -109,16 +115,37 @@ class Search:
         ended = self.study.get_trials(deepcopy=False, states=ENDED)
         return [trial for trial in ended if trial.user_attrs.get("answered")]
 
+    @property
+    def bounds(self) -> dict[str, float | None]:
+        """Of this search, as a record has them; a run that it finds done may have been trained under others."""
+        return {f"most_{name}": self.budget[name] for name in ("ms", "kb")}
+
+    @property
+    def over_budget(self) -> list[FrozenTrial]:
+        """Trials that were not trained: their files would cost too much."""
+        ended = self.study.get_trials(deepcopy=False, states=(TrialState.PRUNED,))
+        return [trial for trial in ended if trial.user_attrs.get(OVER)]
+
     def propose(self) -> tuple[Trial, dict[str, Any]]:
         """The next point: override → value."""
         # A generator per proposal: a search that goes on must neither repeat its first points nor end elsewhere.
-        seed = int(np.random.SeedSequence((self.seed, len(self.answered))).generate_state(1)[0])
+        seed = int(np.random.SeedSequence((self.seed, len(self.answered) + len(self.over_budget))).generate_state(1)[0])
         self.study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=max(5, 2 * len(self.space)))
         trial = self.study.ask(self.space)
         return trial, dict(trial.params)
 
     def answer(self, trial: Trial, record: Record | None) -> None:
-        """Tells what came of a proposed point; None where its run failed. Raises RecordError for a missing figure."""
+        """Tells what came of a proposed point; None where its run failed. Raises RecordError for a missing figure.
+
+        One that is over budget was not trained: Optuna learns by how much, and `answered` does not count it.
+        """
+        if self.budget and record is not None and "budget" in record:
+            for name, share in excess(record["budget"] | self.bounds).items():
+                trial.set_constraint(name, share)
+        if record is not None and record.get("status") == Status.OVER_BUDGET:
+            trial.set_user_attr(OVER, record["error"])
+            self.study.tell(trial, state=TrialState.PRUNED)
+            return
         trial.set_user_attr("answered", True)
         if record is None or record.get("status") == Status.PRUNED:
             self.study.tell(trial, state=TrialState.FAIL if record is None else TrialState.PRUNED)

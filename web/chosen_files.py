@@ -66,7 +66,13 @@ def _of_records(known: Sequence[tuple[Path, str]], cfg: DictConfig, given: Given
 
     rules = {folder: device_rules(folder, given) for folder in dict.fromkeys(folder for folder, _ in chosen)}
     return [
-        ServedFile(folder, kind, lambda record: load_samples(record, cfg.root, cfg.paths.cache), rules[folder])
+        ServedFile(
+            folder,
+            kind,
+            lambda record: load_samples(record, cfg.root, cfg.paths.cache),
+            rules[folder],
+            str(cfg.paths.cache),
+        )
         for folder, kind in chosen
     ]
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from datamodules.screens.device_rules import Rule
 from export.latency.result import Entry, merged
+from export.latency.selection import remember
 from metrics.against_baseline import doubt_of_record, table_columns
 from sweeps.analysis.expected import expected_text
 from sweeps.analysis.recommendation import advised_kind
@@ -37,6 +38,7 @@ class ServedFile:
         kind: float32, int8, …
         samples_of: how a record's data is loaded.
         rules: for a device's grade by those of its cells, see conf/profile; none where they do not know the file's labels.
+        cache: the folder of the table that `budget.device` is answered from; None: timings go into the record alone.
 
     """
 
@@ -44,6 +46,7 @@ class ServedFile:
     kind: str
     samples_of: "Callable[[Record], Samples]"
     rules: tuple[Rule, ...] = ()
+    cache: str | None = None
 
     @property
     def entry(self) -> dict[str, Any]:
@@ -130,7 +133,9 @@ class ServedFile:
         return np.asarray(images[chosen[first : first + count]]).tobytes()
 
     def keep_timing(self, entry: Entry) -> None:
-        """Enters a timing in the run's record, in place of an older one of the same setting."""
+        """Enters a timing in the run's record and in the table of timings, in place of an older one of the same setting."""
+        if self.cache is not None:
+            remember(self.data, self.kind, [entry], self.cache)
         self._change(lambda file: file | {"latency": merged(file.get("latency", []), [entry])})
 
     def score(self, where: Entry, grades: Iterable[int]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from cli.command_line import run_cli, stop_or_report
 from cli.train_schema import register
 from export.check import Check, all_ready, problems
 from export.latency.result import Entry
-from export.latency.selection import files_to_time, keep
+from export.latency.selection import files_to_time, keep, remember
 from sweeps.records.run_record import RecordError, exported_bytes, read_record
 from sweeps.records.wandb_export import update_wandb_run
 
@@ -60,6 +60,7 @@ def main(cfg: DictConfig) -> None:
                 for measure in instantiate(cfg.latency).values():
                     for entry in measure(data):
                         keep(folder, kind, [entry])
+                        remember(data, kind, [entry], cfg.paths.cache)
                         measured[folder, kind] = merged(measured.get((folder, kind), []), [entry])
         except LatencyError as error:
             problem = f"error: {error}"

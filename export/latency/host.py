@@ -1,6 +1,5 @@
 """Latency of a file on this machine, by the LiteRT interpreter or ONNX Runtime."""
 
-import os
 import platform
 import tempfile
 import time
@@ -18,7 +17,7 @@ from export import flatbuffer
 from export.delegates import XNNPACK, left_by_xnnpack
 from export.interpreter import interpreter_of
 from export.latency.result import Entry, entry, times_of
-from sweeps.records.environment import fast_int8, processor
+from sweeps.records.environment import fast_int8, host_device, processor
 
 LOCK = Path(tempfile.gettempdir()) / "gridlite-latency.lock"
 """One measurement at a time on a machine, whoever asks."""
@@ -89,5 +88,6 @@ def _times(call: Callable[[], Any], warmup_runs: int, runs: int) -> npt.NDArray[
 
 def _entry(times_ms: npt.NDArray[np.float64], **about: Any) -> Entry:
     system = f"{platform.system()} {platform.release().partition('-')[0]}"
-    device = f"{processor()}, {os.cpu_count()} cores"
-    return entry(device=device, processor=processor(), int8=fast_int8(), os=system, times=times_of(times_ms), **about)
+    return entry(
+        device=host_device(), processor=processor(), int8=fast_int8(), os=system, times=times_of(times_ms), **about
+    )

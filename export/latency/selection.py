@@ -65,3 +65,20 @@ def keep(folder: Path, kind: str, entries: "list[Entry]") -> None:
         return record | {"exports": {**exports, kind: entry}}
 
     update_record(folder, with_latency)
+
+
+def remember(data: bytes, kind: str, entries: "list[Entry]", cache: str) -> None:
+    """Adds timings of a trained .tflite file to the table that budgets are answered from; files of other formats are in none."""
+    from export.flatbuffer import is_tflite
+    from export.graph import graph_hash, network_hash
+    from sweeps.records.latency_table import Timing, add_timings
+
+    if is_tflite(data):
+        about = {
+            "graph": graph_hash(data),
+            "network": network_hash(data),
+            "kind": kind,
+            "size_bytes": len(data),
+            "weights": "trained",
+        }
+        add_timings(cache, [Timing.of(entry, **about) for entry in entries])

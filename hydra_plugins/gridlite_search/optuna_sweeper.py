@@ -19,6 +19,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from storage.whole_file import write_whole
 
+MOST_OVER_BUDGET = 50
+"""Proposed points over budget one after another: then the choices hold nothing that would keep it, or hardly anything."""
+
 
 class OptunaSweeper(Sweeper):
     """Proposes one point after another and learns from their records.
@@ -91,16 +94,18 @@ class OptunaSweeper(Sweeper):
         metrics = metrics_of(str(job.hydra.runtime.choices["task"]))
         told = self.objectives or [f"{metrics.direction}imize val/{metrics.main}", "minimize int8:latency_ms_p50"]
         objectives = [Objective.parse(words) for words in told]
-        search = Search(sweep, space, objectives, self.seed, self.pruner)
+        search = Search(sweep, space, objectives, self.seed, self.pruner, budget_of(job))
         returned: list[Sequence[Any]] = []
-        while (number := len(search.answered)) < self.trials:
+        in_a_row = 0
+        while (number := len(search.answered)) < self.trials and in_a_row < MOST_OVER_BUDGET:
             trial, point = search.propose()
             pruned = [f"trial={trial.number}"] if self.pruner else []
             batch = [[*fixed, *(f"{key}={value}" for key, value in point.items()), *pruned]]
             self.validate_batch_is_legal(batch)
             results = self.launcher.launch(batch, initial_job_idx=number)
             record = read_record(Path(results[0].return_value))
-            usable = record["status"] in (Status.DONE, Status.PRUNED)
+            usable = record["status"] in (Status.DONE, Status.PRUNED, Status.OVER_BUDGET)
+            in_a_row = in_a_row + 1 if record["status"] == Status.OVER_BUDGET else 0
             try:
                 search.answer(trial, record if usable else None)
             except RecordError:
@@ -111,10 +116,23 @@ class OptunaSweeper(Sweeper):
                 if "later_error" not in record and not broken:  # else a file failed, as a training may
                     raise
             returned.append(results)
+        if spared := len(search.over_budget):
+            print(f"budget: {spared} proposed points were over it and not trained, {len(search.answered)} were within")
         for best in search.best:
             values = ", ".join(f"{one.figure} {value:.4g}" for one, value in zip(objectives, best.values, strict=True))
             print(f"best: {values}: {' '.join(f'{key}={value}' for key, value in best.params.items())}")
+        if in_a_row == MOST_OVER_BUDGET:
+            raise ValueError(
+                f"budget: {in_a_row} proposed points in a row are over it, {search.over_budget[-1].user_attrs['over budget']}; want a "
+                "higher bound, or smaller networks among the choices"
+            )
         return returned
+
+
+def budget_of(config: DictConfig) -> dict[str, Any]:
+    """A search's budget as plain values; empty where nothing is bounded."""
+    plain: dict[str, Any] = OmegaConf.to_container(config.budget, resolve=True)  # type: ignore[assignment]
+    return {} if plain["ms"] is None and plain["kb"] is None else plain
 
 
 def distribution(override: Override) -> Any:

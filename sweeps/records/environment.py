@@ -1,5 +1,6 @@
 """What a record says of the code and the machine that made it."""
 
+import os
 import platform
 import resource
 import subprocess
@@ -39,6 +40,11 @@ def processor() -> str:
         return platform.processor() or platform.machine()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
+
+
+def host_device() -> str:
+    """What this machine is called where files are timed on it."""
+    return f"{processor()}, {os.cpu_count()} cores"
 
 
 FAST_INT8 = {"avx512_vnni": "VNNI", "avx_vnni": "VNNI", "asimddp": "dot products"}

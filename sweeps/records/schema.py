@@ -110,6 +110,15 @@ def _no_text(value: Any) -> Any:
     return value
 
 
+class _Budget(_Open):
+    format: str
+    device: str
+    size_kb: float
+    latency_ms: float | None
+    most_ms: float | None
+    most_kb: float | None
+
+
 class _Record(_Open):
     axes: dict[Name, Any] | None = None
     config: _Config | None = None
@@ -128,6 +137,7 @@ class _Record(_Open):
     checkpoints: dict[Literal[KEPT], str] | None = None  # type: ignore[valid-type]
     exports: dict[Name, _Export] | None = None
     whole_fit: _WholeFit | None = None
+    budget: _Budget | None = None
 
 
 _ADAPTER = TypeAdapter(_Record)

@@ -24,10 +24,11 @@ ORDER = [
     Status.FAILED,
     Status.PRUNED,
     Status.OUTDATED,
+    Status.OVER_BUDGET,
     Status.NOT_APPLICABLE,
     UNREADABLE,
 ]
-TROUBLE = (Status.FAILED, Status.PRUNED, Status.OUTDATED, UNREADABLE)
+TROUBLE = (Status.FAILED, Status.PRUNED, Status.OUTDATED, Status.OVER_BUDGET, UNREADABLE)
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Progress:
     running: list[tuple[str, str, int]]
     """Name and since when, of each run that a process works on, and how many that process works on at once."""
     troubled: list[tuple[str, str, str]]
-    """Name, status and error of what failed, was pruned or cannot be read."""
+    """Name, status and error of what failed, was pruned, is over its budget or cannot be read, what failed first."""
     seconds: list[float]
     """What each finished run took, whole."""
     commands: list[Command]
@@ -89,6 +90,7 @@ def progress(sweep: Path) -> Progress:
             seconds.append(said["seconds"])
     if cache is not None:
         cache.keep()
+    troubled.sort(key=lambda one: one[1] == Status.OVER_BUDGET)
     return Progress(dict(counts), running, troubled, seconds, list(commands_of(sweep)))
 
 
@@ -130,7 +132,7 @@ def print_status(sweep: Path, most: int = 20) -> None:
     for name, status, error in now.troubled[:most]:
         console.print(f"{status}: {name}: {error}", markup=False, soft_wrap=True)
     if len(now.troubled) > most:
-        console.print(f"and {len(now.troubled) - most} more that failed: python -m sweeps table {sweep}")
+        console.print(f"and {len(now.troubled) - most} more such: python -m sweeps table {sweep}")
     if now.left and not any(command.live for command in now.commands):
         console.print("no command works on it now; the same command again goes on where it stopped")
 

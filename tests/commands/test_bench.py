@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from export.latency.selection import files_to_time
+from sweeps.records.latency_table import read_table
 from sweeps.records.run_record import find_runs
 from tests.commands.test_train import SMALL, record_of, run
 from tests.export.latency.scripted_phone import ScriptedPhone
@@ -25,6 +26,15 @@ def sweep(place):
     return place / "runs" / "bench"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    """Where the table of timings lies: scripted phones belong into nobody's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("GRIDLITE_CACHE", str(folder))
+        yield folder
+
+
 def bench(*words, start=run_warm, check=0):
     done = start("-m", "export.latency", *words, env={"OMP_NUM_THREADS": "1"})
     assert done.returncode == check, done.stdout + done.stderr
@@ -36,7 +46,7 @@ def latencies(folder):
 
 
 @pytest.mark.slow
-def test_the_same_setting_again_replaces_its_entry_and_another_joins_it(sweep):
+def test_the_same_setting_again_replaces_its_entry_and_another_joins_it(sweep, cache):
     folder = find_runs(sweep)[0]
     done = bench(f"run={folder}", *HOST)
     assert done.stderr == ""
@@ -44,6 +54,11 @@ def test_the_same_setting_again_replaces_its_entry_and_another_joins_it(sweep):
     bench(f"run={folder}", "files=[int8]", "latency.host.threads=2", *HOST)
     assert [one["threads"] for one in latencies(folder)["int8"]] == [1, 2]
     assert [one["threads"] for one in latencies(folder)["float32"]] == [1]
+    told = {(one.kind, one.threads): one for one in read_table(cache)}
+    assert told.keys() == {("float32", 1), ("int8", 1), ("int8", 2)}
+    assert {one.weights for one in told.values()} == {"trained"}
+    assert told["int8", 2].ms == latencies(folder)["int8"][1]["latency_ms_p50"]
+    assert told["float32", 1].network == told["int8", 1].network != told["int8", 1].graph
 
 
 @pytest.mark.slow

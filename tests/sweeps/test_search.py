@@ -241,7 +241,45 @@ def test_another_search_in_the_same_folder_is_refused(tmp_path) -> None:
     go_on(Search(tmp_path, SPACE, OBJECTIVES, seed=0), 2)
     for space, objectives in ((SPACE, OBJECTIVES[:1]), ({"lr": SPACE["lr"]}, OBJECTIVES)):
         with pytest.raises(
-            ValueError, match="holds a search of other choices or objectives; give this one a sweep_name"
+            ValueError, match="holds a search of other choices, objectives or budget; give this one a sweep_name"
         ):
             Search(tmp_path, space, objectives, seed=0)
     assert len(Search(tmp_path, SPACE, OBJECTIVES, seed=0).answered) == 2
+
+
+def costed(point, most_kb):
+    size = {"0.25": 300.0, "0.5": 900.0, "1.0": 3500.0}[point["width"]]
+    budget = {"format": "int8", "device": "x", "latency_ms": None, "size_kb": size, "most_ms": None, "most_kb": most_kb}
+    over = size > most_kb
+    return record(point) | {
+        "budget": budget,
+        "status": "over budget" if over else "done",
+        "error": "too large" if over else "",
+    }
+
+
+BUDGET = {"ms": None, "kb": 1000.0, "format": "int8", "device": "host"}
+
+
+def test_points_over_budget_are_broken_constraints_and_no_trials(tmp_path) -> None:
+    search = Search(tmp_path, SPACE, OBJECTIVES, seed=0, budget=BUDGET)
+    proposed = []
+    while len(search.answered) < 25:
+        trial, point = search.propose()
+        proposed.append(point["width"])
+        search.answer(trial, costed(point, 1000.0))
+    over = search.over_budget
+    assert over
+    assert {trial.params["width"] for trial in over} == {"1.0"}
+    assert {tuple(trial.constraints.items()) for trial in over} == {(("kb", 2.5),)}
+    assert {trial.params["width"] for trial in search.answered} == {"0.25", "0.5"}
+    assert len(proposed) == len(over) + 25
+    early, late = proposed[:8].count("1.0") / 8, proposed[-12:].count("1.0") / 12
+    assert late <= early  # it learns where the budget ends
+    assert {trial.params["width"] for trial in search.best} <= {"0.25", "0.5"}
+
+
+def test_a_search_with_another_budget_wants_a_folder_of_its_own(tmp_path) -> None:
+    Search(tmp_path, SPACE, OBJECTIVES, seed=0, budget=BUDGET)
+    with pytest.raises(ValueError, match="other choices, objectives or budget"):
+        Search(tmp_path, SPACE, OBJECTIVES, seed=0, budget=BUDGET | {"kb": 500.0})
