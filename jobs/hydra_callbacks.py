@@ -1,5 +1,6 @@
 """What closes a multirun: a table of the sweep, and an exit code that says whether anything failed."""
 
+import os
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from jobs.budget import asks_for_budget
 from jobs.completed import all_points_done, setting_digest
 from jobs.export_queue import ExportQueue, supports_queue
 from metrics.figures import mixed_starts
-from sweeps.records.journal import Command, Journal, failed_jobs, jobs_done, mark_job_done
+from sweeps.records.journal import VARIABLE, Command, Journal, failed_jobs, jobs_done, mark_job_done
 from sweeps.records.probe_results import kept
 from sweeps.records.run_record import RecordError, Status, find_runs, read_record
 
@@ -33,8 +34,21 @@ class SweepTableCallback(Callback):
         self.exports: ExportQueue | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Launchers send it to their processes; the journal's lock and the exports' thread stay here."""
-        return {"began": self.began, "journal": None, "exports": None}
+        """Launchers send it to their processes; the journal's lock and the exports' thread stay here.
+
+        The nodes of a cluster do not have this process's environment: where turns are noted, and where folders lie, goes along.
+        """
+        names = [name for name in os.environ if name == VARIABLE or name.startswith("GRIDLITE_")]
+        return {
+            "began": self.began,
+            "journal": None,
+            "exports": None,
+            "environment": {name: os.environ[name] for name in names},
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        os.environ.update(state.pop("environment"))
+        self.__dict__.update(state)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Notes the time: failures of earlier commands in the same folder are not this one's."""
