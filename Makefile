@@ -43,7 +43,7 @@ phone: setup ## [RUN=<run or file, or [several, of, them]> SWEEP= PROFILE= HOST=
 arm: setup ## once: an arm64 Python with LiteRT in .cache/arm, for latency=arm (needs qemu-user-static, apt)
 	@$(PY) -m export.arm
 
-zoo: setup ## train the networks that come with gridlite again, on phones that it renders (25 minutes)
+zoo: setup ## train the networks that come with gridlite again, on phones that it renders (40 minutes)
 	@$(PY) train.py -m +sweep=zoo
 	@$(PY) -m zoo.pack runs/zoo
 

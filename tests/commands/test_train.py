@@ -78,7 +78,7 @@ def test_the_record_holds_what_the_design_promises(single):
     assert record["versions"]["torch"]
     assert record["seconds"]["fit"] > 0
     assert record["execution"]["precision"] == "32-true"
-    assert record["execution"]["measured"]["32-true, channels last"]["step_s"] > 0
+    assert record["execution"]["measured"] == {}  # a step is more than a twentieth of so short a training
     assert record["peak_memory_bytes"] > 1e8
     assert len(record["history"]) == 2
     best = max(record["history"], key=lambda epoch: epoch["val/macro_f1"])
