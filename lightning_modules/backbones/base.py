@@ -20,6 +20,7 @@ class Backbone(nn.Module):
         start: padding, input scaling and weights.
         unused: parts of the network that come after its last feature map; they are taken out.
         own_eps: whether batch normalisation keeps what the network is built with.
+        above: weights of a file, or parts, that stand above the features, beside the classifier.
 
     Attributes:
         strides: input pixels per pixel of each feature map, rising.
@@ -30,7 +31,13 @@ class Backbone(nn.Module):
     """
 
     def __init__(
-        self, network: nn.Module, start: InitialWeights, unused: tuple[str, ...] = (), *, own_eps: bool = False
+        self,
+        network: nn.Module,
+        start: InitialWeights,
+        unused: tuple[str, ...] = (),
+        *,
+        own_eps: bool = False,
+        above: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
         for part in unused:
@@ -41,7 +48,7 @@ class Backbone(nn.Module):
             if isinstance(module, nn.BatchNorm2d) and not own_eps:
                 module.eps = start.eps
         if start.path is not None and not start.whole_network:  # of which `take_over_backbone` knows
-            load_weights(network, start.path, unused)
+            load_weights(network, start.path, (*unused, *above))
         info: list[dict[str, Any]] = list(network.feature_info)  # type: ignore[arg-type]
         self.strides = tuple(int(stage["reduction"]) for stage in info)
         inner = [int(stage["num_chs"]) for stage in info]

@@ -63,6 +63,8 @@ class BackboneSpec:
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
     pretrained: Mapping[float, list[Pretrained]] = field(default_factory=dict)
     """Per width, in order of preference."""
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Of a library's networks that do not become files: pattern of their names, as of a shell, and why."""
     library: str = ""
     """`timm` where `backbone.model` names one of its networks, which knows its name, stride, sizes, scaling and weights itself."""
 

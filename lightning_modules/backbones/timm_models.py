@@ -2,6 +2,7 @@
 
 import difflib
 from dataclasses import replace
+from fnmatch import fnmatch
 from functools import cache
 from typing import Any, override
 
@@ -14,6 +15,8 @@ from lightning_modules.backbones.spec import BackboneSpec, InitialWeights, Model
 
 SUGGESTED = 5
 """Names that are suggested for one that there is not, at most."""
+CRASHING = ("MobileOneBlock",)
+"""Layers (MobileOne's, FastViT's) whose gradients end the process with channels last: torch 2.15 on x86-64, images of 96 px in batches of 16."""
 
 
 class TimmModel(Backbone):
@@ -32,14 +35,27 @@ class TimmModel(Backbone):
             raise ValueError(f"width={width:g}: {model} comes at width 1 only")
         check_name(model)
         network: Any = timm.create_model(model, num_classes=0, in_chans=in_channels)
-        super().__init__(network, start, own_eps=True)
+        super().__init__(network, start, own_eps=True, above=_above(model, network))
         self.num_features = int(network.head_hidden_size)
+        self.contiguous_only = any(type(module).__name__ in CRASHING for module in network.modules())
+        """Whether it is trained with channels first alone, see `lightning_modules.execution`."""
+
+    @override
+    def forward(self, images: Tensor) -> list[Tensor]:
+        return super().forward(images.contiguous() if self.contiguous_only else images)
 
     @override
     def pooled(self, last: Tensor) -> Tensor:
         head: Any = self.network.forward_head
         features: Tensor = head(last, pre_logits=True)
         return features
+
+
+def _above(model: str, network: Any) -> tuple[str, ...]:
+    """Weights that the network has with its classifier alone: RepViT's has a normalisation of its own."""
+    with torch.device("meta"):
+        whole = timm.create_model(model).state_dict()
+    return tuple(sorted(whole.keys() - network.state_dict().keys()))
 
 
 @cache
@@ -62,14 +78,16 @@ def spec_of(model: str, default: BackboneSpec, resolution: int | None = None) ->
 
     Args:
         model: its name.
-        default: from which the batch size comes.
+        default: from which the batch size comes, and what is refused.
         resolution: pixels at which it will be used; None takes those of its weights.
 
-    Raises ModelError for a name that there is not, for a network that gives no map of features, and for a resolution that it
+    Raises ModelError for a name that there is not, for a network that is known not to become a file, for one that gives no map of features, and for a resolution that it
     does not take.
 
     """
     check_name(model)
+    if why := next((why for pattern, why in default.refused.items() if fnmatch(model, pattern)), ""):
+        raise ModelError(f"backbone.model={model}: does not become a file ({why}); what does: docs/timm.md")
     with torch.device("meta"):
         network: Any = timm.create_model(model, num_classes=0).eval()
     needed = ("forward_intermediates", "forward_head", "feature_info", "head_hidden_size")
