@@ -57,7 +57,10 @@ def tflite(data: bytes, threads: int) -> Backend:
 
     def run(pixels: Array) -> dict[str, Array]:
         interpreter.set_tensor(source["index"], pixels)
-        interpreter.invoke()
+        try:
+            interpreter.invoke()
+        except RuntimeError as error:
+            raise FileError(f"the runtime does not run it ({' '.join(str(error).split())})") from None
         return {names[one["index"]]: _real(interpreter.get_tensor(one["index"]), one) for one in given}
 
     steps = {names[one["index"]]: _step(one) for one in given}

@@ -73,7 +73,7 @@ def _read(
     """What is read of the shuffled channels: name and channels before the shuffle, of cuts alone, else of all as well."""
     whole = False
     for reader in readers.get(join.output[0], []):
-        cut = _cut_of_channels(reader, constants)
+        cut = cut_of_channels(reader, constants)
         if cut is None:
             whole = True
         else:
@@ -82,7 +82,7 @@ def _read(
         yield join.output[0], order
 
 
-def _cut_of_channels(node: NodeProto, constants: dict[str, npt.NDArray[Any]]) -> slice | None:
+def cut_of_channels(node: NodeProto, constants: dict[str, npt.NDArray[Any]]) -> slice | None:
     """The channels that a cut along axis 1 alone keeps; None of any other node."""
     if node.op_type != "Slice" or not all(name in constants for name in node.input[1:]):
         return None

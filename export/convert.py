@@ -16,6 +16,9 @@ import torch
 
 from export.channel_shuffle import convolved_shuffles
 from export.flatbuffer import fuse_same_padding
+from export.linear_layers import connected_layers
+from export.plain_operators import plain_operators
+from export.slices import fixed_slices
 
 OPSET = 17
 """At 18 the axes of a mean became an input, on which squeeze-and-excite fails further down."""
@@ -36,7 +39,7 @@ def to_onnx(model: torch.nn.Module, size: tuple[int, int], outputs: Sequence[str
         )  # fmt: skip
         simple, _ = onnxsim.simplify(onnx.load_from_string(stream.getvalue()))
         fused = onnxoptimizer.optimize(
-            convolved_shuffles(simple), ["fuse_pad_into_conv", "eliminate_unused_initializer"]
+            plain_operators(convolved_shuffles(simple)), ["fuse_pad_into_conv", "eliminate_unused_initializer"]
         )
     onnx.checker.check_model(fused)
     return bytes(fused.SerializeToString())
@@ -59,7 +62,7 @@ def to_float32(onnx_model: bytes) -> bytes:
             keep_shape_absolutely_input_names=[INPUT],
             non_verbose=True,
         )
-        return fuse_same_padding(Path("made/model_float32.tflite").read_bytes())
+        return connected_layers(fixed_slices(fuse_same_padding(Path("made/model_float32.tflite").read_bytes())))
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from export.distance import DISTANCE, Distance
+from export.reparametrised import reparametrise
 from heads.base import Head
 from lightning_modules.base import TaskModule
 from lightning_modules.networks.classifier import Network
@@ -59,6 +60,8 @@ def deployable(
     model = Deployable(deepcopy(module.network), deepcopy(module.head), answer, deepcopy(distance))
     model = model.cpu().eval().to(memory_format=torch.contiguous_format)
     example = torch.zeros(1, *size, 3)
+    for network in model.network.networks:
+        reparametrise(network.backbone, torch.linspace(-1, 1, 3 * size[0] * size[1]).view(1, 3, *size))
     decompose_activations(model)
     fold_scale(model, example)
     fix_padding(model, example)

@@ -14,6 +14,7 @@ from ai_edge_quantizer.quantizer import Quantizer
 from export import flatbuffer
 from export.bias_correction import CONVOLUTIONS, convolution_outputs, correct_biases, float_means
 from export.equal_scales import one_scale_where_equal
+from export.kept_float import float_results
 from export.ranges import ESTIMATORS, Range, Seen, observe
 from export.runtime import FileModel
 
@@ -197,6 +198,7 @@ def _int8(source: FloatFile, estimator: str, per_channel: bool, float_edges: boo
     outside = [
         *(edges(source.data) if float_edges else _decoding(source.data)),
         *padded_pools(source.data),
+        *float_results(source.data),
         *keep_float,
     ]
     rules = [_rule(".*", per_channel=per_channel), _left_alone(".*", "INPUT"), _left_alone(".*", "OUTPUT")]
@@ -218,8 +220,14 @@ def edges(data: bytes) -> list[str]:
     """Names of the results of all operators before the first convolution and after the last."""
     model = flatbuffer.unpack(data)
     kinds = [flatbuffer.operator_name(model, operator) for operator in flatbuffer.graph(model).operators]
-    places = [place for place, kind in enumerate(kinds) if kind in CONVOLUTIONS]
+    places = [place for place, kind in enumerate(kinds) if kind in CONVOLUTIONS or _is_inner(model, place, kind)]
     return _results(model, [*range(places[0]), *range(places[-1] + 1, len(kinds))] if places else [])
+
+
+def _is_inner(model: flatbuffer.Model, place: int, kind: str) -> bool:
+    """Whether an operator is a linear layer at every place of a picture, no classifier."""
+    operator = flatbuffer.graph(model).operators[place]
+    return kind == "FULLY_CONNECTED" and len(flatbuffer.graph(model).tensors[int(operator.outputs[0])].shape) > 2
 
 
 def padded_pools(data: bytes) -> list[str]:

@@ -1,23 +1,24 @@
 """A composed configuration as one point of the grid: its defaults filled in, its hash, its folder. No torch here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from choices import names_of
 from datamodules.base.errors import DataError
 from jobs.config_hash import config_hash, excluded_keys
 from jobs.initial_weights import initial_weights_of
 from jobs.teachers import identity, teachers_of
 from jobs.validation import first_problem
-from lightning_modules.backbones.spec import BackboneSpec, InitialWeights, WeightsError
+from lightning_modules.backbones.spec import BackboneSpec, InitialWeights, ModelError, WeightsError
 from metrics.base import TaskMetrics
 from metrics.lookup import metrics_of
 from sweeps.records.run_record import RecordError
 
-FIRST = ("backbone", "width", "resolution", "encoding", "augmentation", "imbalance", "fold", "seed")
+FIRST = ("backbone", "backbone.model", "width", "resolution", "encoding", "augmentation", "imbalance", "fold", "seed")
 """What a folder's name begins with: long names are cut."""
 
 
@@ -50,12 +51,18 @@ class Job:
             "config": self.config,
             "config_hash": self.hash,
             "axes": self.axes,
+            **({"choices": self.choices} if self.choices else {}),
             "main_figure": f"val/{self.metrics.main}",
             "direction": self.metrics.direction,
             "seed": self.config["seed"],
             "overrides": OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False),
             "initial_weights": start or {},
         }
+
+    @property
+    def choices(self) -> dict[str, str]:
+        """Choices of conf/ that its axes call otherwise: of a library's network they have the network's name."""
+        return {"backbone": self.spec.library} if self.spec.library else {}
 
     @property
     def metrics(self) -> TaskMetrics:
@@ -76,7 +83,7 @@ def make_job(cfg: DictConfig) -> Job:
 
     A point that is wrong still gets a folder, so that its record can say what is wrong.
     """
-    spec = BackboneSpec.from_config(OmegaConf.to_container(cfg.backbone.spec, resolve=True))  # type: ignore[arg-type]
+    spec, unknown = _spec(cfg)
     cfg.width = spec.default_width if cfg.width is None else cfg.width
     cfg.resolution = spec.default_resolution if cfg.resolution is None else cfg.resolution
     cfg.batch_size = spec.default_batch_size if cfg.batch_size is None else cfg.batch_size
@@ -85,7 +92,7 @@ def make_job(cfg: DictConfig) -> Job:
     exists = cfg.width in spec.widths
     widths = ", ".join(f"{width:g}" for width in spec.widths)
     reason = "" if exists else f"width={cfg.width:g}: {spec.name} comes at {widths}"
-    problem = first_problem(cfg, spec)
+    problem = unknown or first_problem(cfg, spec)
     start: InitialWeights | None = None
     if exists and problem is None:
         try:
@@ -107,7 +114,22 @@ def make_job(cfg: DictConfig) -> Job:
         except DataError as error:
             problem = error
     digest = config_hash(plain, HydraConfig.get().runtime.choices, start)
-    return Job(cfg, plain, digest, _axes(cfg), _folder(cfg, digest), spec, start, reason, problem)
+    return Job(cfg, plain, digest, _axes(cfg, spec), _folder(cfg, digest), spec, start, reason, problem)
+
+
+def _spec(cfg: DictConfig) -> tuple[BackboneSpec, ModelError | None]:
+    """What is known of the backbone, in `cfg` too where its library has been asked; and what is wrong with the network named there."""
+    spec = BackboneSpec.from_config(OmegaConf.to_container(cfg.backbone.spec, resolve=True))  # type: ignore[arg-type]
+    if not spec.library:
+        return spec, None
+    from lightning_modules.backbones.timm_models import spec_of  # seconds, torch among them
+
+    try:
+        spec = spec_of(str(cfg.backbone.model), spec, cfg.resolution)
+    except ModelError as error:
+        return replace(spec, name=str(cfg.backbone.model)), error
+    cfg.backbone.spec = spec.plain
+    return spec, None
 
 
 def fold_hash(job: Job, fold: int) -> str:
@@ -138,14 +160,18 @@ def _unquoted(value: str) -> str:
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
 
 
-def _axes(cfg: DictConfig) -> dict[str, Any]:
+def _axes(cfg: DictConfig, spec: BackboneSpec) -> dict[str, Any]:
     choices = HydraConfig.get().runtime.choices
     groups = {name: choice for name, choice in choices.items() if name in cfg and _changes_result(cfg, name)}
     groups.pop("callbacks", None)
     groups |= {"trainer": "default"} if choices.get("trainer") == "ddp" else {}
+    if spec.library:  # two of them shall not bear one name
+        groups["backbone"] = f"{spec.library} {spec.name}" if spec.name in names_of("backbone") else spec.name
     scalars = {name: cfg[name] for name in ("resolution", "width", "batch_size", "seed", "fold")}
     others: dict[str, Any] = {"fit": cfg.fit} if cfg.fit != "fold" else {}
-    others |= {key: value for key, value in _overrides(cfg) if "." in key}
+    others |= {
+        key: value for key, value in _overrides(cfg) if "." in key and not (spec.library and key == "backbone.model")
+    }
     # as it is written: a pattern that names a teacher by ${fold} is one choice for all folds
     if teacher := OmegaConf.to_container(cfg.method, resolve=False).get("teacher"):  # type: ignore[union-attr]
         names = [teacher] if isinstance(teacher, str) else list(teacher)

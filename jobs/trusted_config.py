@@ -26,12 +26,12 @@ def trusted_config(record: Record, groups: Sequence[str] = BUILT) -> dict[str, A
 
 
 def _checked(record: Record, groups: Sequence[str]) -> dict[str, Any]:
-    config, axes = record.get("config"), record.get("axes")
-    if not isinstance(config, Mapping) or not isinstance(axes, Mapping):
+    config, axes, choices = record.get("config"), record.get("axes"), record.get("choices", {})
+    if not (isinstance(config, Mapping) and isinstance(axes, Mapping) and isinstance(choices, Mapping)):
         raise RecordError("record.json: want config and axes, which say what to build")
     kept = {key: value for key, value in config.items() if key in groups or isinstance(value, SCALARS)}
     for group in groups:
-        choice = str(axes.get(group))
+        choice = str(choices.get(group, axes.get(group)))
         if not isinstance(kept.get(group), Mapping):
             told = shortened(kept.get(group))
             raise RecordError(f"record.json: config.{group}: want the settings of {group}={choice}, not {told}")

@@ -29,7 +29,8 @@ PLAIN = ExecutionMode()
 
 def adopt(network: nn.Module, way: ExecutionMode) -> nn.Module:
     """The network itself, laid out and compiled so; `network.forward` stays uncompiled."""
-    network.to(memory_format=torch.channels_last if way.channels_last else torch.contiguous_format)
+    last = way.channels_last and not any(getattr(module, "contiguous_only", False) for module in network.modules())
+    network.to(memory_format=torch.channels_last if last else torch.contiguous_format)
     if way.compiled:
         # it says that there is no CUDA where there is none
         logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)

@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool2d
 
 from lightning_modules.backbones.base import Backbone
 from lightning_modules.networks.classifier import InputScaling
@@ -40,7 +39,7 @@ def pooled_features(backbone: Backbone, batches: Iterable[Tensor]) -> Features:
     """Raw pixels `(B, 3, S, S)`, 0..255, batch by batch → globally pooled features of the last map `(N, F)`."""
     scaling = InputScaling(backbone.mean, backbone.std)
     backbone.eval()
-    found = [adaptive_avg_pool2d(backbone(scaling(images.float()))[-1], 1).flatten(1) for images in batches]
+    found = [backbone.pooled(backbone(scaling(images.float()))[-1]) for images in batches]
     return np.asarray(torch.cat(found).numpy(), np.float32)
 
 

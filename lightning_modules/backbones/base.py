@@ -7,6 +7,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
 
 from lightning_modules.backbones.spec import InitialWeights, WeightsError
 
@@ -18,29 +19,41 @@ class Backbone(nn.Module):
         network: a timm model of the EfficientNet or MobileNetV3 class, built with `num_classes=0`.
         start: padding, input scaling and weights.
         unused: parts of the network that come after its last feature map; they are taken out.
+        own_eps: whether batch normalisation keeps what the network is built with.
+        above: weights of a file, or parts, that stand above the features, beside the classifier.
 
     Attributes:
         strides: input pixels per pixel of each feature map, rising.
         out_channels: channels of each feature map.
+        num_features: F, of what `pooled` gives.
         mean, std: input scaling per channel, of pixels divided by 255.
 
     """
 
-    def __init__(self, network: nn.Module, start: InitialWeights, unused: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        start: InitialWeights,
+        unused: tuple[str, ...] = (),
+        *,
+        own_eps: bool = False,
+        above: tuple[str, ...] = (),
+    ) -> None:
         super().__init__()
         for part in unused:
             setattr(network, part, nn.Identity())
         self.network = network
         self.mean, self.std = start.mean, start.std
         for module in network.modules():
-            if isinstance(module, nn.BatchNorm2d):
+            if isinstance(module, nn.BatchNorm2d) and not own_eps:
                 module.eps = start.eps
         if start.path is not None and not start.whole_network:  # of which `take_over_backbone` knows
-            load_weights(network, start.path, unused)
+            load_weights(network, start.path, (*unused, *above))
         info: list[dict[str, Any]] = list(network.feature_info)  # type: ignore[arg-type]
         self.strides = tuple(int(stage["reduction"]) for stage in info)
         inner = [int(stage["num_chs"]) for stage in info]
         self.out_channels = (*inner[:-1], int(network.num_features))  # type: ignore[arg-type]
+        self.num_features = self.out_channels[-1]
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Scaled images `(B, in_channels, H, W)` → feature maps `(B, out_channels[i], H / strides[i], W / strides[i])`.
@@ -49,6 +62,10 @@ class Backbone(nn.Module):
         """
         last, maps = self.network.forward_intermediates(images)  # type: ignore[operator]
         return [*maps[:-1], last]
+
+    def pooled(self, last: Tensor) -> Tensor:
+        """The last feature map → features `(B, F)`: the mean over the picture, here."""
+        return adaptive_avg_pool2d(last, 1).flatten(1)
 
     def classifier(self, num_outputs: int) -> nn.Module | None:
         """What stands above the last map in place of pooling and one linear layer; None where nothing of its own does."""
@@ -74,7 +91,13 @@ def load_weights(network: nn.Module, path: Path, unused: tuple[str, ...] = ()) -
         raise WeightsError(f"{path}: not a readable safetensors file ({error})") from None
     wanted = network.state_dict()
     classifier = getattr(network, "pretrained_cfg", {}).get("classifier") or "classifier"
-    given = {key: value for key, value in given.items() if key.split(".")[0] not in (classifier, *unused)}
+    left_out = (
+        *([classifier] if isinstance(classifier, str) else classifier),
+        *unused,
+    )  # of some a pair, one for a teacher
+    given = {
+        key: value for key, value in given.items() if not f"{key}.".startswith(tuple(f"{one}." for one in left_out))
+    }
     counters = {key for key in wanted if key.endswith("num_batches_tracked")}
     missing = sorted(wanted.keys() - given.keys() - counters)
     foreign = sorted(given.keys() - wanted.keys())

@@ -46,7 +46,9 @@ def resolve_initial_weights(
                 f"backbone.weights=imagenet: no ImageNet weights are known for {spec.name} at width {width:g} "
                 f"(widths with weights: {have})"
             )
-        raise WeightsError(f"backbone.weights=imagenet: not to be had for {spec.name}: tried {', '.join(tried)}")
+        raise WeightsError(
+            f"backbone.weights=imagenet: not to be had for {spec.name}: tried {', '.join(tried)}; a random start is backbone.weights=none"
+        )
     return InitialWeights("random", spec.padding, spec.mean, spec.std)
 
 

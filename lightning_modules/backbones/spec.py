@@ -4,7 +4,7 @@ The same facts answer, at composition, whether a point of the grid can exist and
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,16 @@ class WeightsError(ValueError):
     """Asked-for weights cannot be had; the message says which and what would do."""
 
 
+class ModelError(ValueError):
+    """A network of a library that there is not, or not for what is wanted; the message says what would do."""
+
+
 @dataclass(frozen=True)
 class Pretrained:
     """One set of ImageNet weights and what it expects of its input."""
 
     padding: str
-    """`same` (TensorFlow's, uneven) or `symmetric` (PyTorch's)."""
+    """`same` (TensorFlow's, uneven), `symmetric` (PyTorch's), or `own`, what the network is built with."""
     mean: tuple[float, float, float]
     """Per channel, of pixels divided by 255."""
     std: tuple[float, float, float]
@@ -59,6 +63,10 @@ class BackboneSpec:
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
     pretrained: Mapping[float, list[Pretrained]] = field(default_factory=dict)
     """Per width, in order of preference."""
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Of a library's networks that do not become files: pattern of their names, as of a shell, and why."""
+    library: str = ""
+    """`timm` where `backbone.model` names one of its networks, which knows its name, stride, sizes, scaling and weights itself."""
 
     @classmethod
     def from_config(cls, spec: Mapping[str, Any]) -> "BackboneSpec":
@@ -67,6 +75,17 @@ class BackboneSpec:
         candidates: Mapping[float, list[dict[str, Any]]] = plain.pop("pretrained", None) or {}
         pretrained = {float(width): [Pretrained(**_tuples(one)) for one in many] for width, many in candidates.items()}
         return cls(**_tuples(plain), pretrained=pretrained)
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """As a configuration has it: `from_config` gives the same again."""
+        return {key: _lists(value) for key, value in asdict(self).items()}
+
+
+def _lists(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _lists(one) for key, one in value.items()}
+    return [_lists(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:

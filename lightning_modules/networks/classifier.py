@@ -5,7 +5,6 @@ from typing import override
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d
 
 from lightning_modules.backbones.base import Backbone
 
@@ -71,7 +70,7 @@ class Network(nn.Module, ABC):
 
 
 class GradeNetwork(Network):
-    """Backbone, global average pooling, dropout, one linear layer (thesis, Table 4.5); input scaling inside.
+    """Backbone, global pooling, dropout, one linear layer (thesis, Table 4.5); input scaling inside.
 
     A backbone that brings its own classifier has that in place of all three.
 
@@ -86,7 +85,7 @@ class GradeNetwork(Network):
         own = backbone.classifier(num_outputs)
         self.own = own is not None
         self.dropout = nn.Dropout(dropout if own is None else 0.0)
-        self.linear: nn.Module = nn.Linear(backbone.out_channels[-1], num_outputs) if own is None else own
+        self.linear: nn.Module = nn.Linear(backbone.num_features, num_outputs) if own is None else own
 
     @property
     @override
@@ -100,7 +99,7 @@ class GradeNetwork(Network):
     @override
     def features(self, images: Tensor) -> Tensor:
         last = self.backbone(images)[-1]
-        features: Tensor = last if self.own else self.dropout(adaptive_avg_pool2d(last, 1).flatten(1))
+        features: Tensor = last if self.own else self.dropout(self.backbone.pooled(last))
         return features
 
     @override
