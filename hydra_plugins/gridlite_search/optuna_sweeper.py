@@ -96,11 +96,15 @@ class OptunaSweeper(Sweeper):
         try:
             if parent := works_for():
                 end_with_parent(parent)
-                return self._work(self._search(sweep, space))
+                search = self._search(sweep, space)
+                returned = self._work(search)
+                search.close()
+                return returned
             write_whole(sweep / "multirun.yaml", OmegaConf.to_yaml(self.config))
             search = self._search(sweep, space)
             returned = self._work(search) if workers == 1 else self._work_side_by_side(search, workers)
             self._say_end(search)
+            search.close()
         except ValueError as error:
             raise HydraException(str(error)) from None
         return returned
@@ -146,7 +150,6 @@ class OptunaSweeper(Sweeper):
             results, record = self._run(trial.number, point, len(search.answered))
             self._answer(search, trial, record)
             returned.append(results)
-        search.close()
         return returned
 
     def _run(self, number: int, point: dict[str, Any], index: int) -> tuple[Sequence[Any], Record]:

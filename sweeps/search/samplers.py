@@ -8,17 +8,17 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, QMCSampler, RandomSampler, TPESampler
 
 SAMPLERS = ("tpe", "nsga2", "gp", "qmc", "random")
-LEARN_A_BUDGET = ("tpe", "gp")
-"""Those that learn from points that were not trained, or from by how much trained ones keep their bounds; the generations of
-nsga2 are of trained points alone, and qmc and random learn from nothing."""
+TAKE_A_BUDGET = ("tpe",)
+"""Those that learn from points that were not trained. The generations of nsga2 and the models of gp are of trained points alone:
+gp proposed points over budget without end. qmc and random learn from nothing."""
 
 
 def check_sampler(name: str, *, budget: bool) -> None:
     """Raises ValueError for a sampler that does not exist, and for one that cannot take a budget as constraints."""
     if name not in SAMPLERS:
         raise ValueError(f"hydra.sweeper.sampler={name}: want one of {', '.join(SAMPLERS)}")
-    if budget and name not in LEARN_A_BUDGET:
-        able = " or ".join(LEARN_A_BUDGET)
+    if budget and name not in TAKE_A_BUDGET:
+        able = " or ".join(TAKE_A_BUDGET)
         raise ValueError(f"hydra.sweeper.sampler={name}: takes no constraints, which budget.* is; want {able}")
 
 

@@ -84,9 +84,16 @@ class Worker:
             if not self.lives(path.stem):
                 path.unlink(missing_ok=True)
 
-    def close(self) -> None:
-        """Ends this one: what it had begun is another's."""
+    def close(self, *, leaves: bool) -> None:
+        """Ends this one.
+
+        Args:
+            leaves: whether it leaves a trial that it had begun, which is another's then.
+
+        """
         self._own.release()
+        if not leaves:
+            self._path(self.name).unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
         return self.places / f"{name}.lock"

@@ -77,7 +77,7 @@ class Search:
                     storage=open_storage(folder, storage), study_name=study_name(folder, storage), load_if_exists=True,
                     directions=[objective.direction for objective in objectives],
                 )  # fmt: skip
-            self._own(folder)
+                self._own(folder)
             if pruner:
                 self.study.set_user_attr("pruner", dict(pruner))
                 self.study.set_user_attr("figure", objectives[0].figure)
@@ -92,6 +92,7 @@ class Search:
                 f"{folder}: holds a search of other choices, objectives or budget; give this one a sweep_name of its own"
             )
         self.study.set_user_attr("asked", asked)
+        self.study.set_metric_names([one.figure for one in self.objectives])  # as optuna-dashboard shows them
 
     def _take_up(self, *, known: bool = True) -> None:
         """Trials that a worker had begun who is no more are proposed again, first; within a turn.
@@ -202,7 +203,7 @@ class Search:
 
     def close(self) -> None:
         """Ends this process's part; what it had begun is proposed again by the next."""
-        self.worker.close()
+        self.worker.close(leaves=any(one.user_attrs.get("worker") == self.worker.name for one in self.running))
 
 
 def _plain(value: Any, distribution: BaseDistribution) -> Any:
