@@ -198,8 +198,9 @@ class Search:
 
     @property
     def best(self) -> list[FrozenTrial]:
-        """What no other trial beats in every objective; by the last objective, low first."""
-        return sorted(self.study.best_trials, key=lambda trial: trial.values[-1])
+        """What no other trial beats in every objective, each point once; by the last objective, low first."""
+        points = {tuple(sorted(trial.params.items())): trial for trial in reversed(self.study.best_trials)}
+        return sorted(points.values(), key=lambda trial: (trial.values[-1], trial.number))
 
     def close(self) -> None:
         """Ends this process's part; what it had begun is proposed again by the next."""

@@ -98,6 +98,8 @@ def test_a_point_that_another_works_on_is_waited_for(tmp_path) -> None:
     assert (again, [one.number for one in second.twins(twin)]) == (point, [trial.number])
     first.answer(trial, answer_of(point | {"lr": 0.1}))
     assert second.twins(twin) == []
+    second.answer(twin, answer_of(again | {"lr": 0.1}))
+    assert [one.number for one in second.best] == [trial.number]
 
 
 @pytest.mark.parametrize(
