@@ -58,7 +58,7 @@ def propose(folder, url, most, *, dies=False):
     )
 
 
-@pytest.mark.parametrize("url", [None, "sqlite"])
+@pytest.mark.parametrize("url", [None, pytest.param("sqlite", marks=pytest.mark.slow)])
 def test_processes_share_a_study_and_take_over_from_a_killed_one(tmp_path, url) -> None:
     url = url and f"sqlite:///{tmp_path}/search.db"
     folder = tmp_path / "sweep"
