@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from cli.command_line import in_grid, run_cli, stop_or_report
@@ -109,7 +110,7 @@ def train(job: Job) -> None:
 def fit_and_evaluate(job: Job, samples: "Samples", resume: Path | None) -> Record:
     """Trains from the job's initial weights, or goes on from the last whole epoch of an interrupted run; then tests."""
     from sweeps.report.learning_curves import kept_epochs
-    from sweeps.search import Judge
+    from sweeps.search.judge import judge_of
     from training.autotune import choose_execution
     from training.build import build_parts
     from training.evaluate import evaluate
@@ -122,7 +123,7 @@ def fit_and_evaluate(job: Job, samples: "Samples", resume: Path | None) -> Recor
     if said := getattr(data, "told", ""):
         say_once(said)
     choose_execution(job, module, data)
-    history = History(None if job.cfg.trial is None else Judge(job.folder.parent, job.cfg.trial))
+    history = History(judge_of(job.folder.parent, job.cfg.trial, HydraConfig.get().sweeper))
     curves = kept_epochs(job.folder / "metrics.csv", go_on=resume is not None, history=lambda: history.epochs)
     with curves, join_workers(job, samples.fingerprint, resume) as plugins:
         trainer = build_trainer(job, history, resume, module.way.precision, plugins)

@@ -5,6 +5,8 @@ import subprocess
 
 import psutil
 
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+"""Environment variables that tell libraries how many threads they may use."""
 CPU_JOB_GIB = 1.5
 """What a job on a CPU takes of main memory: torch and the libraries 0.6, a small network's batch and the rest."""
 

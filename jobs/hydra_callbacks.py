@@ -20,6 +20,7 @@ from metrics.figures import mixed_starts
 from sweeps.records.journal import VARIABLE, Command, Journal, failed_jobs, jobs_done, mark_job_done
 from sweeps.records.probe_results import kept
 from sweeps.records.run_record import RecordError, Status, find_runs, read_record
+from sweeps.search.workers import works_for
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,6 +57,8 @@ class SweepTableCallback(Callback):
             print("error: hydra.launcher.n_jobs=0: want a number of jobs, or -1 for one per core", file=sys.stderr)
             sys.exit(2)
         self.began = datetime.now(UTC).isoformat(timespec="seconds")
+        if works_for():  # the search that started this worker keeps the journal
+            return
         line = list(config.hydra.overrides.task)
         sweep = Path(config.paths.runs) / config.sweep_name
         command = Command(line, points=points_of(config), setting=setting_digest(list(config.hydra.overrides.hydra)))
@@ -83,6 +86,8 @@ class SweepTableCallback(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Prints and, where a job failed, exits. Only records count: jobs may have run in other processes."""
+        if works_for():
+            return
         if self.exports is not None:
             self.exports.finish()
         failed = bool(failed_jobs()) or (not jobs_done() and self._failed_since(config))

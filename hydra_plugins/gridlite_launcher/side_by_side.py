@@ -17,11 +17,10 @@ from joblib.externals.loky import cpu_count
 from joblib.externals.loky.process_executor import ProcessPoolExecutor, TerminatedWorkerError
 from omegaconf import DictConfig
 
+from cli.machine import THREADS
 from cli.signals import end_with_parent
 from sweeps.records.journal import last_begun, mark_job_failed
 from sweeps.records.run_record import KILLED, MEMORY_VARIABLE, Record, Status, update_record
-
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
 class SideBySide(Launcher):

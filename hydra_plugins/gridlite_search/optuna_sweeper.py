@@ -1,15 +1,13 @@
-"""`hydra/sweeper=optuna`: a thin sweeper on a current Optuna; the published plugin pins Optuna 2.
+"""`hydra/sweeper=optuna`: a thin sweeper on a current Optuna; the published plugin pins Optuna 2."""
 
-`width=0.25,0.5`, `choice(…)`, `range(…)`, `interval(0.0003,0.01)` and `tag(log,interval(…))` say what may be chosen.
-"""
-
+import os
+import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep, Transformer
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.plugins.launcher import Launcher
@@ -17,22 +15,40 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from cli.machine import THREADS, cores, jobs_at_once
+from cli.schema_docs import settings_of
+from cli.signals import end_with_parent
 from storage.whole_file import write_whole
+from sweeps.records.journal import mark_job_failed
+from sweeps.records.run_record import KILLED, Record, RecordError, Status, is_live, read_record
+from sweeps.search.distributions import distribution
+from sweeps.search.workers import WRONG_COMMAND, run_workers, works_for
+
+if TYPE_CHECKING:
+    from optuna.trial import Trial
+
+    from sweeps.search.study import Search
 
 MOST_OVER_BUDGET = 50
 """Proposed points over budget one after another: then the choices hold nothing that would keep it, or hardly anything."""
+GPU_JOB_GIB = 4.0
+"""As hydra/launcher=side_by_side has it."""
+POLL_S = 1.0
 
 
 class OptunaSweeper(Sweeper):
     """Proposes one point after another and learns from their records.
 
     Args:
-        trials: runs in all, those of earlier starts of the same search included.
+        trials: runs in all, those of earlier starts and of other workers of the same search included.
         seed: of the proposals.
-        objectives: each `maximize <figure>` or `minimize <figure>`, see `sweeps.search.Objective`; None: what the task is
+        objectives: each `maximize <figure>` or `minimize <figure>`, see `sweeps.search.objectives`; None: what the task is
             judged by, and the latency of the int8 file.
         params: override → values, as on the command line.
-        pruner: see `sweeps.search.Search`.
+        pruner: see `sweeps.search.study.Search`.
+        sampler: see `sweeps.search.samplers`.
+        n_workers: processes that propose and train at once; None: as many jobs as this machine takes.
+        storage: where the study lies, a URL; None: `search.log` in the sweep's folder.
 
     """
 
@@ -43,9 +59,12 @@ class OptunaSweeper(Sweeper):
         objectives: list[str] | None,
         params: dict[str, Any] | None = None,
         pruner: dict[str, Any] | None = None,
+        sampler: str = "tpe",
+        n_workers: int | None = 1,
+        storage: str | None = None,
     ) -> None:
         self.trials, self.seed, self.objectives, self.params = trials, seed, objectives, params or {}
-        self.pruner = pruner
+        self.pruner, self.sampler, self.storage, self.n_workers = pruner, sampler, storage, n_workers
         self.launcher: Launcher | None = None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -57,96 +76,135 @@ class OptunaSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Runs until `trials` points have been answered; prints what none other beats."""
-        assert self.launcher is not None
         assert self.hydra_context is not None
         assert self.config is not None
+        workers = self._workers()
         words = [f"{key}={value}" for key, value in self.params.items()] + arguments
         overrides = OverridesParser.create(config_loader=self.hydra_context.config_loader).parse_overrides(words)
-        fixed = [override.input_line or "" for override in overrides if not override.is_sweep_override()]
+        self.fixed = [override.input_line or "" for override in overrides if not override.is_sweep_override()]
         if int(self.config.get("num_stacked_seeds", 1)) > 1 or any(
             one.get_key_element() == "num_stacked_seeds" for one in overrides
         ):
             raise HydraException("stack: a search answers for one run at a time; want num_stacked_seeds=1")
-        space = {str(one.get_key_element()): distribution(one) for one in overrides if one.is_sweep_override()}
+        whole = {one.key for one in settings_of("TrainConfig") if one.type.startswith("int")}
+        open_ = {str(one.get_key_element()): one for one in overrides if one.is_sweep_override()}
+        space = {key: distribution(one, whole=key in whole) for key, one in open_.items()}
         if not space:
             raise HydraException("nothing to search: give an override several values, such as width=0.25,0.5")
         sweep = Path(str(self.config.hydra.sweep.dir))
         sweep.mkdir(parents=True, exist_ok=True)
-        write_whole(sweep / "multirun.yaml", OmegaConf.to_yaml(self.config))
-        lock = FileLock(sweep / "search.lock", timeout=0)
         try:
-            with lock:
-                return self._search(sweep, fixed, space)
-        except Timeout:
-            raise HydraException(f"{sweep}: this search runs already") from None
+            if parent := works_for():
+                end_with_parent(parent)
+                search = self._search(sweep, space)
+                returned = self._work(search)
+                search.close()
+                return returned
+            write_whole(sweep / "multirun.yaml", OmegaConf.to_yaml(self.config))
+            search = self._search(sweep, space)
+            returned = self._work(search) if workers == 1 else self._work_side_by_side(search, workers)
+            self._say_end(search)
+            search.close()
         except ValueError as error:
             raise HydraException(str(error)) from None
+        return returned
 
-    def _search(self, sweep: Path, fixed: list[str], space: dict[str, Any]) -> Any:
+    def _workers(self) -> int:
+        if self.n_workers is None:
+            return jobs_at_once(GPU_JOB_GIB)
+        if not isinstance(self.n_workers, int) or isinstance(self.n_workers, bool) or self.n_workers < 1:
+            raise HydraException(
+                f"hydra.sweeper.n_workers={self.n_workers}: want a number of processes, or null for as many as this machine takes"
+            )
+        return self.n_workers
+
+    def _search(self, sweep: Path, space: dict[str, Any]) -> "Search":
         from metrics.lookup import metrics_of
-        from sweeps.records.run_record import RecordError, Status, read_record
-        from sweeps.search import Objective, Search
+        from sweeps.search.objectives import Objective
+        from sweeps.search.study import Search
 
-        assert self.launcher is not None
         assert self.hydra_context is not None
         assert self.config is not None
-        job = self.hydra_context.config_loader.load_sweep_config(self.config, fixed)
+        job = self.hydra_context.config_loader.load_sweep_config(self.config, self.fixed)
         metrics = metrics_of(str(job.hydra.runtime.choices["task"]))
         told = self.objectives or [f"{metrics.direction}imize val/{metrics.main}", "minimize int8:latency_ms_p50"]
         objectives = [Objective.parse(words) for words in told]
-        search = Search(sweep, space, objectives, self.seed, self.pruner, budget_of(job))
+        return Search(sweep, space, objectives, self.seed, self.pruner, budget_of(job), self.sampler, self.storage)
+
+    def _work(self, search: "Search") -> list[Sequence[Any]]:
+        """Proposes, trains and answers until nothing is left, beside whoever else does."""
         returned: list[Sequence[Any]] = []
-        in_a_row = 0
-        while (number := len(search.answered)) < self.trials and in_a_row < MOST_OVER_BUDGET:
-            trial, point = search.propose()
-            pruned = [f"trial={trial.number}"] if self.pruner else []
-            batch = [[*fixed, *(f"{key}={value}" for key, value in point.items()), *pruned]]
-            self.validate_batch_is_legal(batch)
-            results = self.launcher.launch(batch, initial_job_idx=number)
-            record = read_record(Path(results[0].return_value))
-            usable = record["status"] in (Status.DONE, Status.PRUNED, Status.OVER_BUDGET)
-            in_a_row = in_a_row + 1 if record["status"] == Status.OVER_BUDGET else 0
-            try:
-                search.answer(trial, record if usable else None)
-            except RecordError:
-                search.answer(trial, None)
-                broken = any(
-                    "error" in entry or not entry.get("latency") for entry in record.get("exports", {}).values()
-                )
-                if "later_error" not in record and not broken:  # else a file failed, as a training may
-                    raise
+        while search.left(self.trials) > 0 and search.over_in_a_row < MOST_OVER_BUDGET:
+            proposed = search.propose(self.trials)
+            for killer in search.given_up:
+                words = " ".join(f"{key}={value}" for key, value in killer.params.items())
+                print(f"error: {KILLED}: {words}", file=sys.stderr)
+                mark_job_failed(words)
+            search.given_up.clear()
+            if proposed is None:  # others work on what is left, and may be killed
+                time.sleep(POLL_S)
+                continue
+            trial, point = proposed
+            while search.twins(trial):
+                time.sleep(POLL_S)
+            results, record = self._run(trial.number, point, len(search.answered))
+            self._answer(search, trial, record)
             returned.append(results)
+        return returned
+
+    def _run(self, number: int, point: dict[str, Any], index: int) -> tuple[Sequence[Any], Record]:
+        """Trains a point; one that another command trains is waited for."""
+        assert self.launcher is not None
+        batch = [[*self.fixed, *(f"{key}={value}" for key, value in point.items()), f"trial={number}"]]
+        self.validate_batch_is_legal(batch)
+        while True:
+            results = self.launcher.launch(batch, initial_job_idx=index)
+            folder = Path(results[0].return_value)
+            if not is_live(folder):
+                return results, read_record(folder)
+            while is_live(folder):
+                time.sleep(POLL_S)
+
+    def _answer(self, search: "Search", trial: "Trial", record: Record) -> None:
+        usable = record["status"] in (Status.DONE, Status.PRUNED, Status.OVER_BUDGET)
+        try:
+            search.answer(trial, record if usable else None)
+        except RecordError:
+            search.answer(trial, None)
+            broken = any("error" in entry or not entry.get("latency") for entry in record.get("exports", {}).values())
+            if "later_error" not in record and not broken:  # else a file failed, as a training may
+                raise
+
+    def _work_side_by_side(self, search: "Search", count: int) -> list[Sequence[Any]]:
+        """Leaves the work to so many processes of this same command. A search that none of them could end has failed."""
+        left = min(count, search.left(self.trials))
+        if left <= 0:
+            return []
+        threads = str(max(1, cores() // left))
+        codes = run_workers(left, {name: os.environ.get(name, threads) for name in THREADS})
+        if WRONG_COMMAND in codes:
+            sys.exit(WRONG_COMMAND)
+        unanswered = search.left(self.trials)
+        if any(code > 0 for code in codes) or (unanswered > 0 and search.over_in_a_row < MOST_OVER_BUDGET):
+            print(f"error: {unanswered} of {self.trials} trials are left; the same command goes on", file=sys.stderr)
+            mark_job_failed("search")
+        return []
+
+    def _say_end(self, search: "Search") -> None:
         if spared := len(search.over_budget):
             print(f"budget: {spared} proposed points were over it and not trained, {len(search.answered)} were within")
         for best in search.best:
-            values = ", ".join(f"{one.figure} {value:.4g}" for one, value in zip(objectives, best.values, strict=True))
+            pairs = zip(search.objectives, best.values, strict=True)
+            values = ", ".join(f"{one.figure} {value:.4g}" for one, value in pairs)
             print(f"best: {values}: {' '.join(f'{key}={value}' for key, value in best.params.items())}")
-        if in_a_row == MOST_OVER_BUDGET:
+        if (in_a_row := search.over_in_a_row) >= MOST_OVER_BUDGET:
             raise ValueError(
                 f"budget: {in_a_row} proposed points in a row are over it, {search.over_budget[-1].user_attrs['over budget']}; want a "
                 "higher bound, or smaller networks among the choices"
             )
-        return returned
 
 
 def budget_of(config: DictConfig) -> dict[str, Any]:
     """A search's budget as plain values; empty where nothing is bounded."""
     plain: dict[str, Any] = OmegaConf.to_container(config.budget, resolve=True)  # type: ignore[assignment]
     return {} if plain["ms"] is None and plain["kb"] is None else plain
-
-
-def distribution(override: Override) -> Any:
-    """What an override leaves open, as Optuna names it. Raises HydraException for what cannot be searched."""
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
-    value = override.value()
-    if isinstance(value, ChoiceSweep):
-        return CategoricalDistribution([str(Transformer.encode(item)) for item in value.list])
-    log = "log" in getattr(value, "tags", set())
-    if isinstance(value, RangeSweep):
-        return CategoricalDistribution([str(item) for item in value.range()])
-    if isinstance(value, IntervalSweep) and value.start is not None and value.end is not None:
-        if isinstance(value.start, int) and isinstance(value.end, int):
-            return IntDistribution(value.start, value.end, log=log)
-        return FloatDistribution(float(value.start), float(value.end), log=log)
-    raise HydraException(f"{override.input_line}: want values, choice(…), range(…) or interval(…)")

@@ -10,9 +10,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from hydra_plugins.gridlite_search.optuna_sweeper import distribution
 from sweeps.records.run_record import RecordError
-from sweeps.search import Judge, Objective, Search
+from sweeps.search.distributions import distribution
+from sweeps.search.judge import Judge
+from sweeps.search.objectives import Objective
+from sweeps.search.study import Search
 
 SPACE = {"width": CategoricalDistribution(["0.25", "0.5", "1.0"]), "lr": FloatDistribution(1e-4, 1e-1, log=True)}
 OBJECTIVES = [Objective("val/accuracy", "maximize"), Objective("int8:latency_ms_p50", "minimize")]
@@ -53,7 +55,8 @@ def test_a_search_finds_a_better_rate_than_its_first_draws(tmp_path) -> None:
 def test_it_goes_on_where_it_was_stopped(tmp_path) -> None:
     first = Search(tmp_path, SPACE, OBJECTIVES, seed=0)
     go_on(first, 4)
-    _, begun = first.propose()  # and then the power fails
+    _, begun = first.propose()
+    first.close()  # and then the power fails
     second = Search(tmp_path, SPACE, OBJECTIVES, seed=0)
     assert len(second.answered) == 4
     trial, again = second.propose()
@@ -99,7 +102,12 @@ def test_a_missing_figure_is_named(figure) -> None:
     [
         ("width=0.25,0.5", CategoricalDistribution(["0.25", "0.5"])),
         ("backbone=choice(mobilenet,mobilenetv2)", CategoricalDistribution(["mobilenet", "mobilenetv2"])),
-        ("seed=range(0,3)", CategoricalDistribution(["0", "1", "2"])),
+        ("seed=range(0,3)", IntDistribution(0, 2)),
+        ("resolution=range(96,193,32)", IntDistribution(96, 192, step=32)),
+        ("resolution=range(160,95,-32)", IntDistribution(96, 160, step=32)),
+        ("width=range(0.1,0.5,0.1)", FloatDistribution(0.1, 0.4, step=0.1)),
+        ("batch_size=tag(log,range(2,65))", IntDistribution(2, 64, log=True)),
+        ("width=interval(1,2)", FloatDistribution(1.0, 2.0)),
         ("batch_size=int(interval(8,32))", IntDistribution(8, 32)),
         ("optimizer.lr=tag(log,interval(0.001,0.1))", FloatDistribution(0.001, 0.1, log=True)),
     ],
@@ -108,9 +116,24 @@ def test_overrides_become_distributions(words, wanted) -> None:
     assert distribution(OverridesParser.create().parse_override(words)) == wanted
 
 
-def test_what_cannot_be_searched_is_named() -> None:
-    with pytest.raises(HydraException, match=r"encoding=glob\(\*\): want values"):
-        distribution(OverridesParser.create().parse_override("encoding=glob(*)"))
+def test_an_interval_of_a_whole_number_is_ordered_and_whole() -> None:
+    words = OverridesParser.create().parse_override("resolution=tag(log,interval(96,192))")
+    assert distribution(words, whole=True) == IntDistribution(96, 192, log=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("encoding=glob(*)", r"encoding=glob\(\*\): want values"),
+        ("width=tag(log,choice(1,2))", "want interval"),
+        ("resolution=tag(log,range(96,192,32))", "step"),
+        ("resolution=range(96,96)", "an empty range"),
+        ("optimizer.lr=tag(log,interval(0,1))", "low"),
+    ],
+)
+def test_what_cannot_be_searched_is_named(words, message) -> None:
+    with pytest.raises(HydraException, match=message):
+        distribution(OverridesParser.create().parse_override(words))
 
 
 @pytest.mark.slow
