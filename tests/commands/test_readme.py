@@ -86,7 +86,7 @@ def test_training_commands_compose(command):
 def test_prediction_commands_compose(command):
     words = [word.replace("<job>", "job") for word in shlex.split(command)[2:]]
     with initialize_config_dir(str(HERE / "conf"), version_base="1.3"):
-        assert compose("predict", overrides=words).run.startswith("runs/first/job")
+        assert compose("predict", overrides=words).run.startswith(("runs/first/job", "runs/adhoc/job"))
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if "-m export " in command])
