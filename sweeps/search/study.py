@@ -157,7 +157,7 @@ class Search:
                 if trials is not None and len(self.answered) + len(self.running) >= trials:
                     return None
                 trial = self._ask()
-                if not again or not self.twins(trial):
+                if not again or not (self.twins(trial) or self._answered(trial)):
                     break
                 trial.set_user_attr(TWIN, True)
                 self.study.tell(trial, state=TrialState.FAIL)
@@ -177,6 +177,11 @@ class Search:
     def twins(self, trial: Trial) -> list[FrozenTrial]:
         """Running trials of the same point, begun before."""
         return [one for one in self.running if one.number < trial.number and one.params == trial.params]
+
+    def _answered(self, trial: Trial) -> bool:
+        """Whether another worker's answer to that point has come since the seed was drawn, in a space where points do not repeat."""
+        fine = any(isinstance(one, FloatDistribution) and one.step is None for one in self.space.values())
+        return fine and any(one.params == trial.params for one in self.answered)
 
     def answer(self, trial: Trial, record: Record | None) -> None:
         """Tells what came of a proposed point; None where its run failed. Raises RecordError for a missing figure.

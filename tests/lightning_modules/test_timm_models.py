@@ -86,7 +86,8 @@ def test_branches_are_joined_with_the_same_features(model):
     with torch.inference_mode():
         before = backbone(images)[-1]
         reparametrise(backbone, images)
-        torch.testing.assert_close(backbone(images)[-1], before, atol=1e-4, rtol=1e-3)
+        far = (backbone(images)[-1] - before).abs().max() / before.abs().max()
+    assert far < 1e-4  # as an export asks for; random starts of MobileOne have features of 1e9
     assert sum(1 for _ in backbone.modules()) < count
 
 
