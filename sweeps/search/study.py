@@ -128,6 +128,11 @@ class Search:
         """Trials whose run has ended, well or not."""
         return [trial for trial in self._trials(*ENDED) if trial.user_attrs.get("answered")]
 
+    def _counting(self) -> list[FrozenTrial]:
+        """Those that are answered or worked on, by one reading: of two, one that ends in between would be in neither."""
+        trials = self._trials(TrialState.RUNNING, *ENDED)
+        return [one for one in trials if one.state is TrialState.RUNNING or one.user_attrs.get("answered")]
+
     @property
     def bounds(self) -> dict[str, float | None]:
         """Of this search, as a record has them; a run that it finds done may have been trained under others."""
@@ -146,15 +151,17 @@ class Search:
 
     def left(self, trials: int) -> int:
         """How many of so many trials are to be answered yet, without those that are worked on elsewhere."""
-        elsewhere = [one for one in self.running if not self.worker.here(one.user_attrs.get("worker", ""))]
-        return trials - len(self.answered) - len(elsewhere)
+        return trials - sum(
+            one.state is not TrialState.RUNNING or not self.worker.here(one.user_attrs.get("worker", ""))
+            for one in self._counting()
+        )
 
     def propose(self, trials: int | None = None) -> tuple[Trial, dict[str, Any]] | None:
         """The next point: override → value. None where others work on all that is left of so many `trials`."""
         with self.worker.turn():
             self._take_up()
             for again in reversed(range(MOST_TWINS)):
-                if trials is not None and len(self.answered) + len(self.running) >= trials:
+                if trials is not None and len(self._counting()) >= trials:
                     return None
                 trial = self._ask()
                 if not again or not (self.twins(trial) or self._answered(trial)):
@@ -165,7 +172,8 @@ class Search:
 
     def _ask(self) -> Trial:
         # A generator per proposal: a search that goes on must neither repeat its first points nor end elsewhere.
-        proposed = [*self.running, *(one for one in self._trials(*ENDED) if one.user_attrs.keys() & COUNTED)]
+        trials = self._trials(TrialState.RUNNING, *ENDED)
+        proposed = [one for one in trials if one.state is TrialState.RUNNING or one.user_attrs.keys() & COUNTED]
         seed = int(np.random.SeedSequence((self.seed, len(proposed))).generate_state(1)[0])
         self.study.sampler = sampler_of(self.sampler, self.space, self.seed, seed)
         with warnings.catch_warnings():
