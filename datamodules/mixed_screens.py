@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 RENDERED = "rendered"
 """Group of the rendered cells, and what their names and sources begin with."""
-RENDERER = {"devices", "photos", "render_seed", "label_noise", "look"}
+RENDERER = {"devices", "photos", "render_seed", "label_noise", "look", "rule"}
 """Settings of the rendered phones."""
 
 
@@ -132,6 +132,11 @@ class MixedCells(Samples):
         """Of the real ones."""
         return self.real.photos_named(set(self.table.photo[self.table.part.isin(self.evaluated)]), count)
 
+    @override
+    def in_photo(self, name: str) -> WholePhoto | None:
+        """Of the real ones, which alone are evaluated."""
+        return self.real.in_photo(name)
+
     @property
     @override
     def measured_photos(self) -> list[Path]:
@@ -166,7 +171,7 @@ class MixedScreens(PhonePhotos):
         folder: where rendered sets lie.
         real: share of the real training set's phones that is trained on, 0 to 1. With 0 nothing real is trained on: a fold of
             the rendered phones is the validation set, and all real ones are the test set.
-        rendered: devices, photos, render_seed, label_noise and look, see `SyntheticScreens`; photos=0: the real ones alone. The
+        rendered: devices, photos, render_seed, label_noise, look and rule, see `SyntheticScreens`; photos=0: the real ones alone. The
             real set's classes have to be the renderer's, in its order.
         others: as `PhonePhotos` has them, of the real ones.
 
@@ -183,7 +188,7 @@ class MixedScreens(PhonePhotos):
 
     def __init__(self, root: Text, *, folder: Text, real: Share, rendered: Mapping[str, Any], **others: Any) -> None:
         super().__init__(root, **others)
-        if odd := sorted(RENDERER ^ rendered.keys()):
+        if odd := sorted(RENDERER - {"rule"} ^ rendered.keys() - {"rule"}):
             raise DataError(f"datamodule.rendered: {odd[0]}: want {', '.join(sorted(RENDERER))}")
         if not (real or rendered["photos"]):
             raise DataError("datamodule.real=0 and datamodule.rendered.photos=0: nothing is left to train on")

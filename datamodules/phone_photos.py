@@ -20,7 +20,7 @@ from datamodules.base.splits import assign_parts, spread
 from datamodules.images.decoding import decode
 from datamodules.screens.cell_cache import cells_at, fingerprint_pixels
 from datamodules.screens.device_rules import rules_for
-from datamodules.screens.grid import CellPx, Grid, Side
+from datamodules.screens.grid import CellPx, Grid, Side, cell_outlines
 from datamodules.screens.masked_cells import CellMasks, MaskedCells, labelled_by_masks
 from datamodules.screens.photo_folder import (
     Photo,
@@ -90,6 +90,20 @@ class Cells(Samples):
     def whole_photos(self, count: int) -> list[WholePhoto]:
         return self.photos_named(set(self.table.photo[self.table.part.isin(self.evaluated)]), count)
 
+    @override
+    def in_photo(self, name: str) -> WholePhoto | None:
+        at = int(np.flatnonzero((self.table["sample"] == name).to_numpy())[0])
+        photo, cell = divmod(at, self.folder.grid.cells)
+        if self.folder.ready_cut:
+            return None
+        whole = self._photo(photo)
+        return replace(whole, corners=cell_outlines(whole.corners, self.folder.grid)[cell])
+
+    def _photo(self, at: int) -> WholePhoto:
+        photo, path = self.folder.photos[at], self.folder.files[at]
+        pixels = decode(path)
+        return WholePhoto(pixels, checked_corners(photo, pixels.shape[1], pixels.shape[0], path))
+
     @property
     @override
     def measured_photos(self) -> list[Path]:
@@ -105,12 +119,8 @@ class Cells(Samples):
         found = [place for place, photo in enumerate(self.folder.photos) if photo.name in names]
         if self.folder.ready_cut or not found:
             return []
-        made = []
-        for at in np.unique(np.linspace(0, len(found) - 1, count).round().astype(int)):
-            photo, path = self.folder.photos[found[at]], self.folder.files[found[at]]
-            pixels = decode(path)
-            made.append(WholePhoto(pixels, checked_corners(photo, pixels.shape[1], pixels.shape[0], path)))
-        return made
+        chosen = np.unique(np.linspace(0, len(found) - 1, count).round().astype(int))
+        return [self._photo(found[at]) for at in chosen]
 
     @property
     def votes(self) -> npt.NDArray[np.int64] | None:

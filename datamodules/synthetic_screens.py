@@ -37,6 +37,7 @@ class SyntheticScreens(PhonePhotos):
         root: a folder of its own instead, None for the named one.
         devices, photos, render_seed, label_noise: see `rendering.render_dataset`.
         look: factors by name, see `rendering.Look`; None leaves each at 1.
+        rule: from where damage is major, see `rendering.GradeRule`; None: as the renderer grades.
         key: where these settings stand, for messages.
         others: as `PhonePhotos` has them.
 
@@ -66,17 +67,18 @@ class SyntheticScreens(PhonePhotos):
         render_seed: Count,
         label_noise: Share,
         look: Mapping[str, Any] | None = None,
+        rule: Mapping[str, Any] | None = None,
         key: str = "datamodule",
         **others: Any,
     ) -> None:
-        from datamodules.rendering import RENDERER_VERSION, Look
+        from datamodules.rendering import RENDERER_VERSION, GradeRule, Look
 
-        self.look = Look.of(look, f"{key}.look")
+        self.look, self.rule = Look.of(look, f"{key}.look"), GradeRule.of(rule, f"{key}.rule")
         if photos < devices:
             raise DataError(f"{key}.photos={photos}: want at least one of each device, {key}.devices={devices}")
         must_be_the_renderers(others)
         noise = f"-noise{label_noise:g}" if label_noise else ""
-        name = f"synthetic_screens-{devices}x{photos}-seed{render_seed}{noise}{self.look.suffix}-v{RENDERER_VERSION}"
+        name = f"synthetic_screens-{devices}x{photos}-seed{render_seed}{noise}{self.look.suffix}{self.rule.suffix}-v{RENDERER_VERSION}"
         super().__init__(root or str(Path(folder) / name), **others)
         self.devices, self.photos = devices, photos
         self.render_seed, self.label_noise = render_seed, label_noise
@@ -107,7 +109,9 @@ class SyntheticScreens(PhonePhotos):
             self.root.parent.mkdir(parents=True, exist_ok=True)
             with self._lock():  # of two jobs at once, one renders
                 if not self._rendered:
-                    render_dataset(self.root, **self._wanted, label_noise=self.label_noise, look=self.look)
+                    render_dataset(
+                        self.root, **self._wanted, label_noise=self.label_noise, look=self.look, rule=self.rule
+                    )
 
     def _lock(self) -> FileLock:
         return FileLock(self.root.parent / f".{self.root.name}.lock")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hydra
-import numpy as np
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
@@ -76,9 +75,10 @@ def drawn(cfg: DictConfig) -> "Cells":
 
 
 def most_damaged(samples: "Cells") -> Path:
-    """Of the photos of the test set's phones the one with most different grades, of equal ones the first."""
+    """Of the photos of the test set's phones the one with most different grades, of equal ones that with most damaged cells."""
     table = samples.table[samples.table.part == "test"]
     photos = table["sample"].str.replace(r"_r\d+_c\d+$", "", regex=True)
-    kinds = table.label.groupby(photos, sort=True).nunique()
-    name = str(kinds.index[int(np.argmax(kinds))])
+    kinds = table.label.groupby(photos).nunique()
+    damaged = table.label.gt(0).groupby(photos).sum()
+    name = max(sorted(kinds.index), key=lambda photo: (kinds[photo], damaged[photo]))
     return next(path for path in samples.folder.files if path.stem == name)

@@ -6,14 +6,13 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from datamodules.base.pixels import resize
 from datamodules.masks.contours import COLOURS
-from datamodules.screens.grid import Grid, straightening
+from datamodules.screens.grid import Grid, cell_outlines
 from station.damage import Marks
 
 FORMATS = {".jpg": "JPEG", ".png": "PNG", ".jpeg": "JPEG"}
@@ -38,18 +37,6 @@ def colour_of(grade: int, count: int) -> tuple[int, int, int]:
 def mark_of(cell: Mapping[str, Any]) -> str:
     """What stands behind a cell's label: "!" where it looks like nothing in training, "?" where a person should look for another reason."""
     return "!" if cell["unknown"] else "?" if cell["ask"] else ""
-
-
-def cell_outlines(corners: npt.NDArray[np.float64], grid: Grid) -> npt.NDArray[np.float64]:
-    """Corners of each cell in the photo, `(rows · columns, 4, 2)` pixels, row by row."""
-    by = straightening(corners, grid)
-    side = grid.cell_px * by.factor
-    corner = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
-    places = np.array([[col, row] for row in range(grid.rows) for col in range(grid.columns)])
-    points = (places[:, None] + corner) * side - 0.5  # centres of pixels lie at whole numbers
-    back = np.linalg.inv(by.transform)
-    found = cv2.perspectiveTransform(points.reshape(1, -1, 2).astype(np.float64), back)
-    return np.asarray(found, np.float64).reshape(-1, 4, 2) + 0.5
 
 
 def draw_grades(

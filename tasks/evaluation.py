@@ -69,3 +69,26 @@ def draw_squares(names: list[str], samples: "Samples", resolution: int, path: Pa
         row.paste(square, (SIDE * at, 0))
     with replaced(path) as unfinished:
         row.save(unfinished, quality=85)
+
+
+def draw_in_photos(names: list[str], samples: "Samples", path: Path) -> None:
+    """The photographs of these samples in a row of squares, each sample outlined → a JPEG; removes it where samples are no part of any."""
+    from PIL import Image, ImageDraw
+
+    found = [samples.in_photo(name) for name in names]
+    wholes = [whole for whole in found if whole is not None]
+    if not wholes or len(wholes) < len(found):
+        path.unlink(missing_ok=True)
+        return
+    row = Image.new("RGB", (SIDE * len(wholes), SIDE), (128, 128, 128))
+    for at, whole in enumerate(wholes):
+        picture = Image.fromarray(whole.pixels)
+        scale = SIDE / max(picture.size)
+        picture = picture.resize([max(1, round(side * scale)) for side in picture.size])
+        left, top = (SIDE - picture.width) // 2, (SIDE - picture.height) // 2
+        ImageDraw.Draw(picture).polygon(
+            [tuple(point) for point in whole.corners * scale], outline=(255, 40, 40), width=2
+        )
+        row.paste(picture, (SIDE * at + left, top))
+    with replaced(path) as unfinished:
+        row.save(unfinished, quality=85)

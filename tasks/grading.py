@@ -12,7 +12,7 @@ from pydantic import Field
 from choices.settings import Text
 from sweeps.records.run_record import Record
 from tasks.base import Dropout, Predictor, Task
-from tasks.evaluation import COLUMNS, SQUARES, draw_squares, evaluate_checkpoints
+from tasks.evaluation import COLUMNS, SQUARES, draw_in_photos, draw_squares, evaluate_checkpoints
 from tasks.predictors import FilePredictor, FolderRows, Images, RunPredictor, outline_in
 
 if TYPE_CHECKING:
@@ -161,6 +161,7 @@ def _draw_mistakes(job: "Job", samples: "Samples", answers: "pd.DataFrame", ship
     sure = [float(chances[grade]) for chances, grade in zip(wrong.probabilities, wrong.grade, strict=True)]
     worst = wrong.assign(probability=sure).sort_values("probability", ascending=False).head(SQUARES)
     draw_squares(list(worst["sample"]), samples, job.config["resolution"], job.folder / "mistakes.jpg")
+    draw_in_photos(list(worst["sample"]), samples, job.folder / "mistakes_in_photos.jpg")
     return [dict(one) for one in worst[["sample", "label", "grade", "probability"]].to_dict("records")]
 
 

@@ -93,6 +93,10 @@ class Samples(ABC):
         """At most `count` photographs, spread over those whose samples are evaluated; none where a picture is a sample."""
         return []
 
+    def in_photo(self, name: str) -> WholePhoto | None:
+        """The photograph that a sample was cut from, with the sample's own corners in it; None where a picture is a sample."""
+        return None
+
     @property
     def measured_photos(self) -> "list[Path]":
         """Files of the whole photographs whose samples are of the validation or the test set; none where a picture is a sample."""

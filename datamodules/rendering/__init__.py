@@ -7,6 +7,7 @@ folder.
 
 from datamodules.rendering.dataset import render_dataset
 from datamodules.rendering.geometry import CLASS_NAMES, COLS, ROWS
+from datamodules.rendering.grade_rule import GradeRule
 from datamodules.rendering.look import Look
 from datamodules.rendering.mask_dataset import render_masks
 from datamodules.rendering.sheet import contact_sheet
@@ -14,4 +15,14 @@ from datamodules.rendering.sheet import contact_sheet
 RENDERER_VERSION = 1
 """Part of a rendered data set's folder name: raised by every change that changes pixels or labels."""
 
-__all__ = ["CLASS_NAMES", "COLS", "RENDERER_VERSION", "ROWS", "Look", "contact_sheet", "render_dataset", "render_masks"]
+__all__ = [
+    "CLASS_NAMES",
+    "COLS",
+    "RENDERER_VERSION",
+    "ROWS",
+    "GradeRule",
+    "Look",
+    "contact_sheet",
+    "render_dataset",
+    "render_masks",
+]

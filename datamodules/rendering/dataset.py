@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from datamodules.base.processes import fresh_processes
 from datamodules.rendering.geometry import CLASS_NAMES, COLS, ROWS
+from datamodules.rendering.grade_rule import GradeRule
 from datamodules.rendering.look import Look
 from datamodules.rendering.planning import DevicePlan, plan_devices, stream
 from datamodules.rendering.raster import Size
@@ -33,6 +34,7 @@ PHOTO_COLUMNS = (
 CELL_COLUMNS = ("photo", "row", "col", "label")
 _NOISE_STREAM = 2**31 + 1
 PLAIN = Look()
+USUAL = GradeRule()
 
 
 def photo_name(device: int, number: int) -> str:
@@ -71,7 +73,9 @@ def noisy_labels(labels: NDArray[np.int64], share: float, seed: int) -> NDArray[
     return moved
 
 
-def cell_rows(plans: list[DevicePlan], seed: int, label_noise: float) -> tuple[list[str], list[list[str]]]:
+def cell_rows(
+    plans: list[DevicePlan], seed: int, label_noise: float, rule: GradeRule = USUAL
+) -> tuple[list[str], list[list[str]]]:
     """Header and lines of cells.csv; the true label is kept beside the label when there is label noise."""
     places = [
         [photo_name(p.index, n), str(r), str(c)]
@@ -80,7 +84,7 @@ def cell_rows(plans: list[DevicePlan], seed: int, label_noise: float) -> tuple[l
         for r in range(ROWS)
         for c in range(COLS)
     ]
-    true = np.concatenate([np.tile(p.grades.ravel(), len(p.dark)) for p in plans])
+    true = np.concatenate([np.tile(rule.grades(p.damage).ravel(), len(p.dark)) for p in plans])
     if label_noise == 0:
         return list(CELL_COLUMNS), [[*place, str(t)] for place, t in zip(places, true, strict=True)]
     given = noisy_labels(true, label_noise, seed)
@@ -170,12 +174,13 @@ def render_dataset(
     seed: int = 0,
     label_noise: float = 0.0,
     look: Look = PLAIN,
+    rule: GradeRule = USUAL,
     workers: int | None = None,
 ) -> None:
     """Renders a data set of damaged phones into the new folder `root`: photos/, photos.csv, cells.csv.
 
     The files depend on devices, photos, seed, label_noise (share of cells whose label moves to a
-    neighbouring class) and `look` alone, not on `workers` (processes; None: all cores). `root` appears only when
+    neighbouring class), `look` and `rule` (of the grades) alone, not on `workers` (processes; None: all cores). `root` appears only when
     everything is written. Raises FileExistsError if `root` is there and not empty, ValueError for impossible
     numbers.
     """
@@ -185,7 +190,7 @@ def render_dataset(
     plans = plan_devices(devices, photos, seed)
     with published(root) as folder:
         (folder / "photos").mkdir()
-        header, rows = cell_rows(plans, seed, label_noise)
+        header, rows = cell_rows(plans, seed, label_noise, rule)
         write_csv(folder / "cells.csv", header, rows)
         photo_rows: list[list[str]] = []
         with tqdm(total=photos, desc=f"rendering {photos} photos", unit="photo", leave=False, disable=None) as bar:

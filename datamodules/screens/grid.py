@@ -90,6 +90,18 @@ def rectify(photo: Image, corners: npt.NDArray[np.float64], grid: Grid) -> Image
     return resize(np.asarray(warped, np.uint8), (grid.columns * grid.cell_px, grid.rows * grid.cell_px))
 
 
+def cell_outlines(corners: npt.NDArray[np.float64], grid: Grid) -> npt.NDArray[np.float64]:
+    """Corners of each cell in the photo, `(rows · columns, 4, 2)` pixels, row by row."""
+    by = straightening(corners, grid)
+    side = grid.cell_px * by.factor
+    corner = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
+    places = np.array([[col, row] for row in range(grid.rows) for col in range(grid.columns)])
+    points = (places[:, None] + corner) * side - 0.5  # centres of pixels lie at whole numbers
+    back = np.linalg.inv(by.transform)
+    found = cv2.perspectiveTransform(points.reshape(1, -1, 2).astype(np.float64), back)
+    return np.asarray(found, np.float64).reshape(-1, 4, 2) + 0.5
+
+
 def split_cells(rectified: Image, grid: Grid) -> Image:
     """`(rows · cell_px, columns · cell_px, C)` → `(rows · columns, cell_px, cell_px, C)`, row by row from the top."""
     side = grid.cell_px

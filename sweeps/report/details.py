@@ -33,6 +33,8 @@ class Detail:
     mistakes: list[dict[str, Any]]
     picture: str
     """Data address of its worst mistakes; empty where the run has none."""
+    in_photos: str
+    """Data address of the photographs that they were cut from, in the same order; empty where they are no part of any."""
 
 
 def details_of(sweep: Path, done: pd.DataFrame, axes: list[str], metrics: TaskMetrics) -> list[Detail]:
@@ -56,6 +58,9 @@ def details_of(sweep: Path, done: pd.DataFrame, axes: list[str], metrics: TaskMe
                 embedded(drawn) if (drawn := sweep / run.run / "numbers.jpg").exists() else "",
                 mistakes,
                 embedded(picture) if mistakes else "",
+                embedded(photos)
+                if mistakes and (photos := picture.with_name("mistakes_in_photos.jpg")).exists()
+                else "",
             )
         )
     return found

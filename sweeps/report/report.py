@@ -31,7 +31,7 @@ from sweeps.report.whole_fits import whole_fits
 from sweeps.tables.console import best
 from sweeps.tables.exported_files import devices_in_words
 from sweeps.tables.foreign_files import FOREIGN
-from sweeps.tables.naming import called, telling
+from sweeps.tables.naming import called, telling, without_asked_weights
 from sweeps.tables.pooled import figures_with_intervals, pooled
 from sweeps.tables.published import Beside, beside
 from sweeps.tables.runs import read_tables
@@ -186,7 +186,7 @@ def _pooled_rows(folds: pd.DataFrame, axes: list[str], metrics: TaskMetrics) -> 
 
 def _rows(done: pd.DataFrame, files: pd.DataFrame, axes: list[str], metrics: TaskMetrics) -> dict[str, Any]:
     """The sortable table: a row per finished run, and per file of it; of many runs the best."""
-    figures = shown_figures(done)
+    figures, axes = shown_figures(done), without_asked_weights(axes, done)
     columns = [*axes, "initial_weights", "file", *figures, "beats_baseline", "same", "kB", "ms", "delegate", "device"]
     if len(files) and files.arm_same.notna().any():
         columns.insert(columns.index("same") + 1, "arm_same")

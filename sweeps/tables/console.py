@@ -38,7 +38,7 @@ def files_shown(files: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
         shown["ARM as here"] = ["–" if np.isnan(share) else f"{share:.1%}" for share in files.arm_same]
     shown["beats_baseline"] = files.beats_baseline
     shown["kB"] = (files.size_bytes / 1000).map("{:.0f}".format)
-    shown["ms"] = files.latency_ms_p50.map("{:.2f}".format)
+    shown["ms"] = [f"{ms:.2f}" if pd.notna(ms) else "–" for ms in files.latency_ms_p50]
     if (files.on_cpu != "").any():
         shown["delegate leaves"] = files.on_cpu.replace("", "nothing")
     return shown

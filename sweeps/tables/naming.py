@@ -21,6 +21,17 @@ def telling(done: pd.DataFrame) -> list[str]:
     return axes
 
 
+def without_asked_weights(axes: list[str], runs: pd.DataFrame) -> list[str]:
+    """The axes without that of the weights, where what the runs started from tells them apart just as well."""
+
+    def told(name: str) -> bool:
+        pairs = runs[[name, "initial_weights"]].astype(str).drop_duplicates()
+        return not pairs[name].duplicated().any() and not pairs["initial_weights"].duplicated().any()
+
+    known = "initial_weights" in runs
+    return [name for name in axes if not (known and name.endswith("weights") and name in runs and told(name))]
+
+
 def called(row: Any, axes: list[str]) -> str:
     """A run in few words: the values of the axes that differ, repetitions left out."""
     words = [_short(name, row[name]) for name in axes or ["backbone"] if name in row and name not in REPEATS]

@@ -17,6 +17,7 @@ from storage.whole_file import write_changed
 from sweeps.records.run_record import Status
 from sweeps.tables.console import best, files_shown, left_out, show
 from sweeps.tables.exported_files import collect_files, devices_in_words, pooled_files
+from sweeps.tables.naming import without_asked_weights
 from sweeps.tables.pooled import figures_with_intervals, pooled
 from sweeps.tables.runs import axis_columns
 from sweeps.tables.seeds import pooled_over_seeds, repeated, shown_repeats
@@ -92,7 +93,7 @@ def print_table(table: pd.DataFrame, sweep: Path, files: pd.DataFrame | None = N
 
 def _show_runs(console: Console, table: pd.DataFrame, sweep: Path, most: int) -> None:
     """A row per run, the best one first."""
-    axes = axis_columns(table)
+    axes = without_asked_weights(axis_columns(table), table)
     figures = shown_figures(table)
     known = ["beats_baseline"] if (table.beats_baseline != "").any() else []
     names = [

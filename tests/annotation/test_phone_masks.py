@@ -43,6 +43,7 @@ def phones(tmp_path):
     return photos
 
 
+@pytest.mark.slow
 def test_polygons_become_masks_of_cells_and_what_is_odd_is_said(phones, tmp_path):
     full = {"size": [340, 212], "counts": [0, 340 * 5, 340 * 207]}
     annotations = [{"image_id": at, "category_id": 1, "segmentation": BOX} for at in range(5)]

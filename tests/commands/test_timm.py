@@ -12,6 +12,7 @@ FEW = [word for word in SMALL if not word.startswith(("width", "trainer", "resol
 WORDS = [*FEW, "backbone=timm", "trainer.max_epochs=1", "latency.host.runs=3"]
 
 
+@pytest.mark.slow
 def test_a_network_of_timm_is_trained_exported_and_predicts(place):
     words = [
         *WORDS,

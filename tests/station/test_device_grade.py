@@ -12,11 +12,11 @@ from datamodules.base.errors import DataError
 from datamodules.base.pixels import resize
 from datamodules.images.decoding import decode
 from datamodules.screens.device_rules import read_rules
-from datamodules.screens.grid import Grid, cut_cells
+from datamodules.screens.grid import Grid, cell_outlines, cut_cells
 from datamodules.screens.photo_folder import read_photo_folder
 from station.device_grade import GradingError, device_grade
 from station.photo_grader import grade_photo
-from station.picture import LONGEST, PANEL, cell_outlines, colour_of
+from station.picture import LONGEST, PANEL, colour_of
 from sweeps.analysis.recommendation import advised_kind
 from sweeps.records.run_record import find_runs, read_record
 from tasks.grading_files import GradeModel

@@ -97,6 +97,7 @@ def test_what_is_kept_of_a_large_sweep_changes_nothing_that_it_says(tmp_path, mo
     assert f"the best 60 of {COUNT}; all:" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_is_read(tmp_path, monkeypatch):
     make_sweep(tmp_path, COUNT)
     before = read_sweep(tmp_path)
@@ -114,6 +115,7 @@ def test_a_folder_that_cannot_be_written_is_read(tmp_path, monkeypatch):
     assert not list(tmp_path.glob(".*"))
 
 
+@pytest.mark.slow
 def test_a_file_from_elsewhere_stands_beside_what_is_kept(tmp_path):
     make_sweep(tmp_path, COUNT)
     first = next(path for path in sorted(tmp_path.glob("job*")))

@@ -342,7 +342,8 @@ LATE = """(() => {
 
 
 @needs_browser
-@pytest.mark.parametrize("closed_long_ago", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("closed_long_ago", [False, True])
 def test_a_killed_app_and_a_closed_browser_lose_nothing(root, tmp_path, closed_long_ago):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
