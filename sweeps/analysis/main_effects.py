@@ -31,6 +31,8 @@ class Effect:
     """Different (seed, fold) among the pairs."""
     note: str = ""
     """Why there is no figure."""
+    changes: tuple[tuple[float, float], ...] = ()
+    """Of each pair the figure of against, then of choice."""
 
     @property
     def verdict(self) -> str:
@@ -105,21 +107,23 @@ def _effect(alike: Figures, across: Figures, axis: str, choice: str, against: st
     no figure and a note. Differences are first averaged within each repetition (seed and fold), so that points which share a split and a
     seed do not pass for independent ones.
     """
-    difference = _differences(alike, choice, against)
-    if not difference:
+    changes = _changes(alike, choice, against)
+    if not changes:
         nan, note = float("nan"), "not compared: pretrained against random start"
-        known = _differences(across, choice, against)
+        known = _changes(across, choice, against)
         return Effect(axis, choice, against, figure, nan, nan, nan, 0, 0, note) if known else None
+    difference = [(repetition, after - before) for repetition, before, after in changes]
     means = np.array([np.mean(values) for _, values in sorted(_by_repetition(difference).items(), key=str)])
     low, high = t_interval(means)
-    return Effect(axis, choice, against, figure, float(means.mean()), low, high, len(difference), len(means))
+    pairs = tuple((before, after) for _, before, after in changes)
+    return Effect(axis, choice, against, figure, float(means.mean()), low, high, len(pairs), len(means), changes=pairs)
 
 
-def _differences(figures: Figures, choice: str, against: str) -> list[tuple[tuple[Any, ...], float]]:
-    """Of each pair its repetition and the choice's figure less the other's."""
+def _changes(figures: Figures, choice: str, against: str) -> list[tuple[tuple[Any, ...], float, float]]:
+    """Of each pair its repetition, the figure of against and that of choice."""
     one, other = figures.get(choice, {}), figures.get(against, {})
-    pairs = ((one[number][0], one[number][1] - other[number][1]) for number in one if number in other)
-    return [(repetition, gap) for repetition, gap in pairs if not np.isnan(gap)]
+    pairs = ((one[number][0], float(other[number][1]), float(one[number][1])) for number in one if number in other)
+    return [pair for pair in pairs if not np.isnan(pair[2] - pair[1])]
 
 
 def _by_repetition(difference: list[tuple[tuple[Any, ...], float]]) -> dict[Any, list[float]]:
