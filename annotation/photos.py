@@ -13,6 +13,7 @@ import numpy.typing as npt
 from PIL import ExifTags
 
 from annotation.log import AnnotationError
+from annotation.rubric import FOLDER
 from datamodules.base.errors import DataError
 from datamodules.base.pixels import Image
 from datamodules.base.tables import same_name
@@ -73,11 +74,13 @@ class Photos:
                     self._take(path)
 
     def _candidates(self) -> Iterator[Path]:
-        """Files with the suffix of a photo, links among them; not those in hidden folders, in links to folders, and in the cells' own."""
+        """Files with the suffix of a photo, links among them; not those in hidden folders, in links to folders, and in the own ones of cells and rubric."""
         beside = self.base == self.root.resolve()
         for place, folders, names in os.walk(self.base):
             own = beside and place == str(self.base)
-            folders[:] = [name for name in folders if not name.startswith(".") and not (own and name == "cells")]
+            folders[:] = [
+                name for name in folders if not name.startswith(".") and not (own and name in ("cells", FOLDER))
+            ]
             for name in names:
                 if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES | UNREADABLE:  # noqa: PTH122
                     yield Path(place, name)

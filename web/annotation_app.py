@@ -4,13 +4,15 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi import Path as PathOf
+from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, Field
 from starlette.staticfiles import StaticFiles
 
 from annotation import agreement
 from annotation.label_errors import read_doubts
 from annotation.log import AnnotationError, LogError
+from annotation.rubric import rubric_of
 from annotation.state import IMPORTED, UNUSABLE
 from web.access import PAGES, explain, guard, page_of
 from web.annotation_session import AnnotationSession
@@ -54,7 +56,10 @@ def create_annotation_app(
         annotator: who annotates; None lets the page ask.
         first_round: the round that the page begins with.
 
+    Raises AnnotationError for a rubric that does not fit the grades.
+
     """
+    rubric = rubric_of(desk.book.photos.root, desk.book.class_names)
     app = FastAPI(title="gridlite", docs_url=None, redoc_url=None, openapi_url=None)
     guard(app, token, "make annotate")
     explain(app)
@@ -91,7 +96,15 @@ def create_annotation_app(
             "annotator": annotator, "round": first_round, "model": desk.proposals.name if desk.proposals else None,
             "doubt": desk.proposals.doubt if desk.proposals else "",
             "annotators": annotators,
+            "rubric": [{"words": look.words, "picture": look.picture is not None} for look in rubric],
         }  # fmt: skip
+
+    @app.get("/api/rubric/{grade}")
+    def look(grade: Annotated[int, PathOf(ge=0)]) -> FileResponse:
+        path = rubric[grade].picture if grade < len(rubric) else None
+        if path is None or not path.is_file():
+            raise HTTPException(404, "the folder's rubric has no picture of that grade")
+        return FileResponse(path)
 
     @app.get("/api/queue")
     def queue(annotator: Who, round: Round) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import uvicorn
 from fastapi.testclient import TestClient
+from PIL import Image
 
 from annotation.log import Log
 from annotation.pre_annotations import doubt
@@ -81,6 +82,23 @@ def test_strangers_are_told_where_to_look(root):
         answer = client.get(address)
         assert answer.status_code == 401
         assert "make annotate" in answer.text
+
+
+def test_a_folders_own_rubric_is_served(root) -> None:
+    client = client_of(root)
+    assert client.get("/api/folder").json()["rubric"] == []
+    assert client.get("/api/rubric/0").status_code == 404
+    (root / "rubric").mkdir()
+    Image.new("RGB", (30, 10), "red").save(root / "rubric" / "1.png")
+    (root / "rubric" / "0.txt").write_text("dust is no damage")
+    client = client_of(root)
+    first, second, *others = client.get("/api/folder").json()["rubric"]
+    assert (first, second) == ({"words": "dust is no damage", "picture": False}, {"words": "", "picture": True})
+    assert len(others) == 3
+    found = client.get("/api/rubric/1")
+    assert (found.headers["content-type"], found.content) == ("image/png", (root / "rubric" / "1.png").read_bytes())
+    assert [client.get(f"/api/rubric/{grade}").status_code for grade in (0, 4, 5)] == [404] * 3
+    assert client.get("/api/rubric/-1").status_code == 422
 
 
 @pytest.mark.parametrize(

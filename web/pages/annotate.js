@@ -47,12 +47,16 @@ for (let number = 0; number <= classes; number += 1) {
 }
 // Pictures are of rendered phones, graded by the lines that were drawn on them.
 const RUBRIC = [['no damage', 'dust, prints and reflections are none'], ['minor scratches', 'short: together under a third of the diagonal'], ['major scratches', 'longer than that'], ['minor cracks', 'lines or a star; under a third of the cell'], ['major cracks', 'more than a third, or crushed glass']];
-if (JSON.stringify(folder.class_names) === JSON.stringify(RUBRIC.map(([name]) => name))) {
-  for (const [number, [name, text]] of RUBRIC.entries()) {
-    const term = element('dt', {}, element('b', { textContent: name }), ` ${text}`);
-    at('looks').append(term, element('dd', {}, element('img', { src: `/static/rubric/${number}.jpg`, alt: `three cells: ${name}`, loading: 'lazy', width: 450, height: 150 })));
-  }
+const explain = (name, text, source) => {
+  at('looks').append(element('dt', {}, element('b', { textContent: name }), ` ${text}`));
+  if (source) at('looks').append(element('dd', {}, element('img', { src: source, alt: `cells: ${name}`, loading: 'lazy' })));
   at('rubric').hidden = false;
+};
+if (folder.rubric.length) folder.rubric.forEach((look, number) => explain(folder.class_names[number], look.words, look.picture && `/api/rubric/${number}`));
+else if (JSON.stringify(folder.class_names) === JSON.stringify(RUBRIC.map(([name]) => name))) {
+  for (const [number, [name, text]] of RUBRIC.entries()) {
+    explain(name, text, `/static/rubric/${number}.jpg`);
+  }
 }
 at('cells').style.gridTemplate = `repeat(${rows}, 1fr) / repeat(${columns}, 1fr)`;
 for (let number = 0; number < rows * columns; number += 1) {
