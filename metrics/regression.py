@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Numbers = npt.NDArray[np.float64]
-HALF = 0.5
+BEATEN, HALVED = 0.9, 0.5
 """Of the error of a constant answer, below which a training has left the plateau."""
 
 
@@ -70,13 +70,21 @@ def plateau(train: Numbers, val: Numbers, history: list[dict[str, float]]) -> di
         history: a record's, with `val/mae`.
 
     Returns:
-        val/constant_mae, that of always answering the median of the training set, which costs the least; and
-        val/epochs_to_leave_plateau, the first epoch, counted from 1, whose val/mae is below half of it; None where no epoch's is.
+        val/constant_mae, that of always answering the median of the training set, which costs the least;
+        val/epochs_to_beat_constant, the first epoch, counted from 1, whose val/mae is below nine tenths of it: it has left the plateau;
+        val/epochs_to_halve_constant, the first below half of it. None where no epoch's is.
 
     """
     constant = float(np.abs(val - np.median(train)).mean())
-    left = next((at for at, row in enumerate(history, 1) if row["val/mae"] < HALF * constant), None)
-    return {"val/constant_mae": constant, "val/epochs_to_leave_plateau": left}
+
+    def first_below(share: float) -> int | None:
+        return next((at for at, row in enumerate(history, 1) if row["val/mae"] < share * constant), None)
+
+    return {
+        "val/constant_mae": constant,
+        "val/epochs_to_beat_constant": first_below(BEATEN),
+        "val/epochs_to_halve_constant": first_below(HALVED),
+    }
 
 
 def median_baseline(train: Numbers, true: Numbers) -> dict[str, float]:
@@ -90,7 +98,7 @@ class RegressionMetrics(TaskMetrics):
 
     main = "r2"
     titles: ClassVar[Mapping[str, str]] = {"r2": "R²", "mae": "MAE", "rmse": "RMSE"}
-    columns = ("val/mae", "val/rmse", "val/r2", "val/epochs_to_leave_plateau", "test/mae", "test/rmse", "test/r2")
+    columns = ("val/mae", "val/rmse", "val/r2", "val/epochs_to_halve_constant", "test/mae", "test/rmse", "test/r2")
     headlines = ("mae",)
     file_columns = ("mae", "r2")
     compared = ("val/r2",)

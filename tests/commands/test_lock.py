@@ -24,17 +24,20 @@ PURE = ["antlr4-python3-runtime", "grad-cam"]
 """Without a wheel anywhere, and without anything to compile."""
 
 
-def packages(platform):
+PYTHONS = ["3.12", "3.13"]
+
+
+def packages(platform, python):
     """Name → version, of that platform."""
-    environment = (
-        default_environment() | PLATFORMS[platform] | {"python_version": "3.12", "python_full_version": "3.12.1"}
-    )
+    known = {"python_version": python, "python_full_version": f"{python}.1"}
+    environment = default_environment() | PLATFORMS[platform] | known
     return {one.name: str(one.specifier) for one in LINES if one.marker is None or one.marker.evaluate(environment)}
 
 
+@pytest.mark.parametrize("python", PYTHONS)
 @pytest.mark.parametrize("platform", PLATFORMS)
-def test_each_platform_has_all_that_the_project_asks_for_once(platform):
-    found = packages(platform)
+def test_each_platform_has_all_that_the_project_asks_for_once(platform, python):
+    found = packages(platform, python)
     project = tomllib.loads((HERE / "pyproject.toml").read_text())["project"]
     environment = default_environment() | PLATFORMS[platform]
     asked = [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
@@ -47,18 +50,19 @@ def test_each_platform_has_all_that_the_project_asks_for_once(platform):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("python", PYTHONS)
 @pytest.mark.parametrize("platform", PLATFORMS)
-def test_each_platform_finds_files_of_all(platform, tmp_path):
+def test_each_platform_finds_files_of_all(platform, python, tmp_path):
     uv = HERE / ".venv" / "bin" / "uv"
     if not uv.exists():
         pytest.skip("needs .venv as `make setup` makes it")
     source = [word for name in (*PURE, *FROM_SOURCE.get(platform, [])) for word in ("--no-binary", name)]
     done = subprocess.run(
-        [uv, "pip", "install", "--dry-run", "--target", tmp_path, "--python-version", "3.12", "--python-platform", platform,
+        [uv, "pip", "install", "--dry-run", "--target", tmp_path, "--python-version", python, "--python-platform", platform,
          "--only-binary", ":all:", *source, "--requirement", HERE / "requirements.lock"],
         env=os.environ | {"MACOSX_DEPLOYMENT_TARGET": "14.0"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if "error sending request" in done.stderr or "Failed to fetch" in done.stderr:
         pytest.skip("the package registry cannot be reached")
     assert done.returncode == 0, done.stderr
-    assert f"Would install {len(packages(platform))} packages" in done.stderr
+    assert f"Would install {len(packages(platform, python))} packages" in done.stderr

@@ -50,9 +50,10 @@ def test_a_run_learns_and_its_record_says_how_far_it_is_off(finished):
     assert "val/mae " in done.stdout
     metrics = record["metrics"]
     assert metrics["val/mae"] < 0.5 * metrics["val/constant_mae"], "better than always saying the median"
-    assert metrics["val/epochs_to_leave_plateau"] == next(
-        at for at, row in enumerate(record["history"], 1) if row["val/mae"] < metrics["val/constant_mae"] / 2
-    )
+    for name, share in (("beat", 0.9), ("halve", 0.5)):
+        assert metrics[f"val/epochs_to_{name}_constant"] == next(
+            at for at, row in enumerate(record["history"], 1) if row["val/mae"] < metrics["val/constant_mae"] * share
+        )
     best, last = max(record["history"], key=lambda row: row["val/r2"]), record["history"][-1]
     assert metrics["val/best/r2"] == pytest.approx(best["val/r2"], abs=1e-4), (
         "the best epoch's file says what the epoch said"
@@ -122,7 +123,7 @@ def test_table_and_report_show_the_numbers(exported):
     sweep = exported[1].parent
     shown = run_warm("-m", "sweeps", "table", str(sweep), env={})
     assert (shown.returncode, shown.stderr) == (0, "")
-    assert "epochs_to_leave_plateau" in shown.stdout
+    assert "epochs_to_halve_constant" in shown.stdout
     done = run_warm("-m", "sweeps", "report", str(sweep), env={})
     assert (done.returncode, done.stderr) == (0, "")
     page = (sweep / "report.html").read_text()

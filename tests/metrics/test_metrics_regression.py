@@ -30,5 +30,8 @@ def test_equal_numbers_have_nothing_to_explain():
 def test_the_plateau_is_what_a_constant_answer_costs():
     train, val = np.array([0.0, 0.2, 0.9]), np.array([0.0, 0.4])
     history = [{"val/mae": value} for value in (0.3, 0.2, 0.11, 0.09, 0.2)]
-    assert plateau(train, val, history) == {"val/constant_mae": pytest.approx(0.2), "val/epochs_to_leave_plateau": 4}
-    assert plateau(train, val, history[:3])["val/epochs_to_leave_plateau"] is None
+    assert plateau(train, val, history) == {
+        "val/constant_mae": pytest.approx(0.2), "val/epochs_to_beat_constant": 3, "val/epochs_to_halve_constant": 4,
+    }  # fmt: skip
+    found = plateau(train, val, history[:2])
+    assert (found["val/epochs_to_beat_constant"], found["val/epochs_to_halve_constant"]) == (None, None)
