@@ -43,6 +43,8 @@ def _short(axis: str, value: Any) -> str:
         return ""
     text = f"{value:g}" if isinstance(value, int | float) else str(value)
     own = {"resolution": f"{text}px", "width": f"×{text}"}
+    if axis.endswith("weights"):
+        return f"from {'random' if text == 'none' else text}"
     if text == "none":
         return {"augmentation": "unaugmented", "imbalance": ""}.get(axis, f"no {axis}")
     known = {"backbone", "encoding", "augmentation", "imbalance", "datamodule", "schedule", "optimizer"}
