@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 
 need = @[ -n "$($(1))" ] || { echo "error: $(1) is missing: make $@ $(1)=$(2)" >&2; exit 2; }
 
-.PHONY: help setup setup-all demo annotate agreement doubtful import-labels import-masks import-numbers export-labels collect retrain try export-tflite bench-phone phone arm zoo study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock docs bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-held-out study-unlabelled study-saved-labels bench-leakage bench-stack bench-shackles bench-allocation bench-station bench-station-api bench-station-drift bench-latency-prediction clean
+.PHONY: help setup setup-all demo annotate agreement doubtful import-labels import-masks import-numbers export-labels collect retrain try export-tflite bench-phone phone arm zoo study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock docs bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-held-out study-unlabelled study-saved-labels bench-leakage bench-stack bench-tuner bench-shackles bench-allocation bench-station bench-station-api bench-station-drift bench-latency-prediction clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -157,6 +157,9 @@ bench-masks: setup-all ## decoding the masks of a data set of Severstal's size a
 
 bench-shackles: setup-all ## seconds a rendered joint, in processes and on Mitsuba's own threads
 	@$(PY) -m benchmarks.shackles
+
+bench-tuner: setup-all ## [ROUNDS=2]: what looking for a faster way costs of a training, idle and beside other work
+	@$(PY) -m benchmarks.tuner --rounds $(or $(ROUNDS),2)
 
 bench-allocation: setup-all ## CPU seconds of a training step with freed memory kept and given back
 	@$(PY) -m benchmarks.allocation

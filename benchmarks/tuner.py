@@ -1,8 +1,10 @@
 """What looking for a faster way costs of the training that it serves, with and without other work: `python -m benchmarks.tuner`.
 
-The training is of MobileNet 0.5 at 128 px in batches of 32. Other work are processes that multiply matrices. Two rounds, interleaved.
+The training is of MobileNet 0.5 at 128 px in batches of 32. Other work are processes that multiply matrices. A round takes some five minutes on
+two cores that have nothing else to do; rounds are interleaved.
 """
 
+import argparse
 import multiprocessing
 import sys
 import time
@@ -20,9 +22,8 @@ from lightning_modules.networks.classifier import GradeNetwork
 from training.autotune import best, explore
 from training.probing import HeadLoss
 
-HOURS = (0.1, 0.5, 2.0)
+HOURS = (0.1, 0.5)
 OTHERS = (0, 2, 6)
-ROUNDS = 2
 START = InitialWeights("random", "same", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 IDLE_STEP_S = 0.25
 """Of the plain way on two idle cores: how many steps make so many hours."""
@@ -51,10 +52,13 @@ def beside(others: int) -> Iterator[None]:
 
 def main() -> None:
     """Prints a row per round, other work and length."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=2)
+    rounds = parser.parse_args().rounds
     network = GradeNetwork(MobileNet(0.5, START), 5, dropout=0.0)
     batch = torch.randint(0, 256, (32, 3, 128, 128), dtype=torch.uint8)
     print(f"{'other processes':>16} {'training':>9} {'looked for':>11} {'share of it':>12}  taken; why no more")
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for others in OTHERS:
             with beside(others):
                 for hours in HOURS:
