@@ -147,8 +147,24 @@ _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = _REPR.maxlong = LONGEST
 
 
+MOST_LEVELS = 100
+
+
+def _nested_deeper(value: Any, levels: int) -> bool:
+    """How deep the parser itself goes hangs on Python's version."""
+    level = [value]
+    for _ in range(levels):
+        inner = [one.values() if isinstance(one, dict) else one for one in level]
+        level = [one for each in inner for one in each if isinstance(one, dict | list)]
+        if not level:
+            return False
+    return True
+
+
 def problem_of(record: dict[str, Any]) -> str:
     """What is wrong with a record, one line with its key; empty where nothing is."""
+    if _nested_deeper(record, MOST_LEVELS):
+        return f"nested deeper than {MOST_LEVELS} levels, which no record is"
     try:
         _ADAPTER.validate_python(record, strict=True)
     except ValidationError as error:
