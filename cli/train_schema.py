@@ -75,7 +75,7 @@ class HalvingConfig:
 
     reduction_factor: Annotated[int, Field(ge=2)] | None = None
     """Of the points that have come to the same epoch one in so many goes on; None: all are trained to their end."""
-    min_epochs: Annotated[int, Field(ge=1)] = 1
+    min_epochs: Annotated[int, Field(ge=1)] = 3
     """Epochs before the first comparison; the next comes after reduction_factor times as many, and so on."""
     within: list[str] = field(default_factory=list)
     """Settings that compared points have in common, such as [width,resolution], beside data, fold, seed and trainer.max_epochs."""

@@ -12,7 +12,7 @@ from pydantic import Field
 from choices import names_of, read_choice
 from choices.settings import SettingError, arguments, checked, wrong
 from cli.limits import problem_of
-from cli.train_schema import BudgetConfig, TrainConfig
+from cli.train_schema import BudgetConfig, HalvingConfig, TrainConfig
 from jobs.launch_environment import wrong_processes
 from lightning_modules.backbones.spec import BackboneSpec
 from metrics.lookup import metrics_of
@@ -185,7 +185,7 @@ def _wrong_halving(cfg: DictConfig) -> str:
     """What speaks against `halving.*`, one line; empty where nothing does."""
     asked, epochs = cfg.halving, cfg.trainer.max_epochs
     if asked.reduction_factor is None:
-        given = [f"halving.min_epochs={asked.min_epochs}"] if asked.min_epochs != 1 else []
+        given = [f"halving.min_epochs={asked.min_epochs}"] if asked.min_epochs != HalvingConfig().min_epochs else []
         given += [f"halving.within=[{','.join(asked.within)}]"] if asked.within else []
         return f"{given[0]}: stops nothing by itself; want halving.reduction_factor beside it" if given else ""
     said = f"halving.reduction_factor={asked.reduction_factor}"

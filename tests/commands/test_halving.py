@@ -24,7 +24,7 @@ RULE = ["halving.reduction_factor=2", "halving.min_epochs=1"]
     first(1, [
         (["halving.within=[widht]", *RULE], "halving.within=[widht]: no setting is called widht; want names of settings, such as width, resolution or backbone"),
         (["halving.reduction_factor=1"], "halving.reduction_factor=1: want a whole number, 2 or more or null"),
-        (["halving.min_epochs=2"], "halving.min_epochs=2: stops nothing by itself; want halving.reduction_factor beside it"),
+        (["halving.min_epochs=4"], "halving.min_epochs=4: stops nothing by itself; want halving.reduction_factor beside it"),
         ([*RULE, "halving.min_epochs=5"], "halving.min_epochs=5: trainer.max_epochs=5 ends before anything is compared; want less than 5"),
         ([*RULE, "fit=all"], "halving.reduction_factor=2: fit=all has no validation set by which runs could be compared; want fit=fold, or null"),
         ([*RULE, "num_stacked_seeds=2"], "num_stacked_seeds=2: halving.reduction_factor ends runs at different epochs; want num_stacked_seeds=1, or seeds=2 for one run after another"),
@@ -78,6 +78,7 @@ def test_records_keep_what_was_stopped_when_and_by_which_comparison(place, grid)
         assert all(record["error"] in done.stdout for record in stopped.values())
     assert run_warm("-m", "sweeps", "report", place / "runs" / "halved").returncode == 0
     html = (place / "runs" / "halved" / "report.html").read_text()
+    assert f"<p>{len(stopped)} were stopped before their last epoch; asked for" in html
     assert all(f"{record['history'][-1]['val/macro_f1']:.3f} is " in html for record in stopped.values())
 
 
