@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 
 need = @[ -n "$($(1))" ] || { echo "error: $(1) is missing: make $@ $(1)=$(2)" >&2; exit 2; }
 
-.PHONY: help setup setup-all demo annotate agreement doubtful import-labels import-masks import-numbers export-labels collect retrain try export-tflite bench-phone phone arm zoo study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock docs bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-held-out study-unlabelled study-saved-labels bench-leakage bench-stack bench-tuner bench-shackles bench-allocation bench-station bench-station-api bench-station-drift bench-latency-prediction clean
+.PHONY: help setup setup-all demo annotate agreement doubtful import-labels import-masks import-numbers export-labels collect retrain try export-tflite bench-phone phone arm zoo study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock docs bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-held-out study-unlabelled study-saved-labels bench-leakage bench-stack bench-tuner bench-shackles bench-allocation bench-station bench-station-api bench-station-drift bench-latency-prediction bench-grid-halving clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -47,8 +47,8 @@ zoo: setup ## train the networks that come with gridlite again, on phones that i
 	@$(PY) train.py -m +sweep=zoo
 	@$(PY) -m zoo.pack runs/zoo
 
-study: setup ## STUDY=reduced|full, PHOTOS=<folder> [PROFILE=]: the whole study; the same again goes on (hours)
-	@$(PY) -m pipelines study study=$(or $(STUDY),reduced) $(if $(PHOTOS),photos='"$(PHOTOS)"') $(if $(PROFILE),profile='"$(PROFILE)"')
+study: setup ## STUDY=reduced|full, PHOTOS=<folder> [PROFILE= ARGS=]: the whole study; the same again goes on (hours)
+	@$(PY) -m pipelines study study=$(or $(STUDY),reduced) $(if $(PHOTOS),photos='"$(PHOTOS)"') $(if $(PROFILE),profile='"$(PROFILE)"') $(ARGS)
 
 try: setup ## DATA=<folder of class folders>: look, probe, train, export, report; which file to take (minutes)
 	$(call need,DATA,<folder of class folders>)
@@ -176,6 +176,9 @@ bench-station-api: setup-all ## PHOTOS=<folder of photos of phones> RUN=<run or 
 
 bench-latency-prediction: setup-all ## [PHOTOS=<folder of phone photos> STAGE1=1]: untrained files' latency against trained ones' (minutes); without PHOTOS what is known
 	@$(PY) -m benchmarks.latency_prediction $(if $(PHOTOS),--photos '$(PHOTOS)') $(if $(STAGE1),--stage1)
+
+bench-grid-halving: setup-all ## [SEED=0]: what successive halving spares of a grid on MNIST, and whether the front is found (15 minutes); then what is known
+	@$(PY) -m benchmarks.grid_halving --seed $(or $(SEED),0)
 
 bench-station-drift: setup-all ## PHOTOS=<annotated folder> RUN=<run or file>: how often its watch of camera and stock is right
 	$(call need,PHOTOS,<annotated folder of photos of phones>)

@@ -14,6 +14,7 @@ from cli.train_schema import register
 from export.run import export_within
 from jobs.budget import Shape, bounds_of, end_over_budget, predicted
 from jobs.export_queue import enqueue, queue_active
+from jobs.halving import enter_finished, say_goes_on, stopped_before
 from jobs.job import Job, make_job
 from jobs.run_state import (
     check_amounts,
@@ -74,8 +75,9 @@ def train(job: Job) -> None:
         return
     began = time.perf_counter()
     samples = samples_of(job)
-    if ended := skip_reason(job, samples.fingerprint):
+    if ended := skip_reason(job, samples.fingerprint) or stopped_before(job, samples.fingerprint):
         say_skipped(job, ended)
+        enter_finished(job, samples.fingerprint)
         return
     costs: Record = {}
     if bounds_of(job.cfg):
@@ -93,7 +95,8 @@ def train(job: Job) -> None:
     if unlabelled := unlabelled_of(job.cfg, samples):
         say_once(unlabelled.told)
     say_start(job, samples)
-    resume = prepare_resume(job.folder, samples.fingerprint)
+    resume = prepare_resume(job.folder, samples.fingerprint, anew=job.cfg.overwrite)
+    say_goes_on(job, resumes=resume is not None)
     update_record(job.folder, lambda old: opening(job, samples, old if resume else {}) | costs | whole)
     ready = time.perf_counter()
     if job.cfg.fit == "ensemble":
@@ -109,8 +112,9 @@ def train(job: Job) -> None:
 
 def fit_and_evaluate(job: Job, samples: "Samples", resume: Path | None) -> Record:
     """Trains from the job's initial weights, or goes on from the last whole epoch of an interrupted run; then tests."""
+    from jobs.halving import judge_of, judged
     from sweeps.report.learning_curves import kept_epochs
-    from sweeps.search.judge import judge_of
+    from sweeps.search.judge import judge_of as judge_of_search
     from training.autotune import choose_execution
     from training.build import build_parts
     from training.evaluate import evaluate
@@ -123,7 +127,8 @@ def fit_and_evaluate(job: Job, samples: "Samples", resume: Path | None) -> Recor
     if said := getattr(data, "told", ""):
         say_once(said)
     choose_execution(job, module, data)
-    history = History(judge_of(job.folder.parent, job.cfg.trial, HydraConfig.get().sweeper))
+    judge = judge_of(job, samples.fingerprint, anew=resume is None)
+    history = History(judge or judge_of_search(job.folder.parent, job.cfg.trial, HydraConfig.get().sweeper))
     curves = kept_epochs(job.folder / "metrics.csv", go_on=resume is not None, history=lambda: history.epochs)
     with curves, join_workers(job, samples.fingerprint, resume) as plugins:
         trainer = build_trainer(job, history, resume, module.way.precision, plugins)
@@ -131,11 +136,11 @@ def fit_and_evaluate(job: Job, samples: "Samples", resume: Path | None) -> Recor
     fitted = time.perf_counter()
     if history.stopped:
         return {"status": Status.PRUNED, "error": history.stopped, "history": history.epochs,
-                "seconds": {"fit": fitted - began}}  # fmt: skip
+                "seconds": {"fit": fitted - began}} | judged(job, judge, history.epochs, ended=False)  # fmt: skip
     found = evaluate(module, data, job, samples, history.epochs)
     log_final(trainer, found["metrics"])
     seconds = {"fit": fitted - began, "test": time.perf_counter() - fitted}
-    return found | {"history": history.epochs, "seconds": seconds}
+    return found | {"history": history.epochs, "seconds": seconds} | judged(job, judge, history.epochs, ended=True)
 
 
 if __name__ == "__main__":

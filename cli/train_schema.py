@@ -70,6 +70,18 @@ class BudgetConfig:
 
 
 @dataclass
+class HalvingConfig:
+    """Asynchronous successive halving (Li et al. 2018): points of a grid that are behind others after as many epochs are stopped, as pruned."""
+
+    reduction_factor: Annotated[int, Field(ge=2)] | None = None
+    """Of the points that have come to the same epoch one in so many goes on; None: all are trained to their end."""
+    min_epochs: Annotated[int, Field(ge=1)] = 3
+    """Epochs before the first comparison; the next comes after reduction_factor times as many, and so on."""
+    within: list[str] = field(default_factory=list)
+    """Settings that compared points have in common, such as [width,resolution], beside data, fold, seed and trainer.max_epochs."""
+
+
+@dataclass
 class TrainConfig:
     """Groups (one choice each) and the scalars that every axis reads."""
 
@@ -107,6 +119,8 @@ class TrainConfig:
     """Kinds of files that are exported, one or a list."""
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     """What a file of the network may cost at most, held against its untrained file before any training."""
+    halving: HalvingConfig = field(default_factory=HalvingConfig)
+    """Which points of a grid are stopped before their last epoch, by comparison with the others."""
     latency: Any = MISSING
     """Where exported files are timed, one or a list."""
     check: dict[str, Any] = field(default_factory=dict)

@@ -45,10 +45,8 @@ def all_points_done(sweep: Path, before: Command | None, now: Command) -> bool:
         return False
     try:
         records = [read_record(sweep / run) for run in before.runs]
-        if any(
-            one["status"] == Status.OVER_BUDGET and _bounds(one["overrides"]) != _bounds(now.line) for one in records
-        ):
-            return False  # another command's budget
+        if any(_by_another_rule(one, now.line) for one in records):
+            return False  # another command's budget or halving
         return all(_ended_well(sweep / run, record) for run, record in zip(before.runs, records, strict=True)) and all(
             fingerprint == instantiate(settings).load().fingerprint for settings, fingerprint in _data(records)
         )
@@ -56,8 +54,16 @@ def all_points_done(sweep: Path, before: Command | None, now: Command) -> bool:
         return False
 
 
-def _bounds(words: Sequence[str]) -> set[str]:
-    return {word for word in words if word.startswith("budget.")}
+RULES = {Status.OVER_BUDGET: "budget.", Status.PRUNED: "halving."}
+"""Status → what the settings begin with that have kept such a point from being trained to its end."""
+
+
+def _by_another_rule(record: Record, line: Sequence[str]) -> bool:
+    begin = RULES.get(Status(record["status"]))
+    own, now = (
+        {word for word in words if begin and word.startswith(begin)} for words in (record.get("overrides", ()), line)
+    )
+    return own != now
 
 
 def _ended_well(folder: Path, record: Record) -> bool:
@@ -73,6 +79,8 @@ def _ended_well(folder: Path, record: Record) -> bool:
     begun = record.get("initial_weights", {})
     if begun.get("origin") in ("run", "zoo") and begun["sha256"] not in _runs_at(record):
         return False  # that run has been trained anew
+    if record["status"] == Status.PRUNED:
+        return bool(record.get("halving"))
     files = record.get("exports", {}).values()
     return record["status"] == Status.DONE and all(
         "path" in one and inside(folder, one["path"]).exists() for one in files
@@ -98,6 +106,6 @@ def _data(records: list[Record]) -> list[tuple[dict[str, Any], str]]:
             record["data"]["fingerprint"],
         )
         for record in records
-        if record["status"] == Status.DONE
+        if record["status"] in (Status.DONE, Status.PRUNED)
     }
     return list(seen.values())

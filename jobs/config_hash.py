@@ -20,7 +20,7 @@ HASH_EXCLUDED_KEYS = frozenset(
         "encoding.weights_in_head",
         "method.teacher", "method.temperatures", "task.unlabelled",
         "export", "quantization", "format", "latency", "check", "backbone.spec", "backbone.weights", "hydra", "experiment", "sweep",
-        "finalist", "budget",
+        "finalist", "budget", "halving",
     }
 )  # fmt: skip
 """Keys that leave a run's result as it is; the initial weights, the teachers, pictures without labels and the data are covered by their own digests.

@@ -129,10 +129,16 @@ def failed_before(folder: Path, fingerprint: str) -> str:
     return str(record["error"]) if same else ""
 
 
-def prepare_resume(folder: Path, fingerprint: str) -> Path | None:
-    """The checkpoint that an interrupted or pruned run on the same data goes on from, or one that went over its budget since, else None; then old ones are removed."""
+def prepare_resume(folder: Path, fingerprint: str, *, anew: bool = False) -> Path | None:
+    """The checkpoint that an interrupted or pruned run on the same data goes on from, or one that went over its budget since, else None; then old ones are removed.
+
+    Args:
+        anew: whether a pruned run is to be trained from the start.
+
+    """
     last, record = folder / "checkpoints" / "last.ckpt", _record_of(folder)
     begun = record.get("status") in (Status.RUNNING, Status.PRUNED, Status.OVER_BUDGET) and _is_of(record, fingerprint)
+    begun = begun and not (anew and record["status"] == Status.PRUNED)
     begun = begun and "together" not in record  # a stack keeps its seeds in a file of its own
     if begun and is_whole(last):
         return last
@@ -235,7 +241,7 @@ def opening(job: Job, samples: "Samples", before: Record) -> Record:
     }
     data["sources"] = samples.table.groupby("part").source_id.nunique().to_dict()
     where = {"versions": versions(), "device": {"processor": processor(), "host": platform.node()}}
-    kept = {key: before[key] for key in ("execution",) if key in before} | {"resumed": bool(before)}
+    kept = {key: before[key] for key in ("execution", "halving") if key in before} | {"resumed": bool(before)}
     return job.identity | {"status": Status.RUNNING, "error": "", "data": data} | where | kept
 
 

@@ -6,13 +6,13 @@ from typing import Annotated
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import get_class
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from pydantic import Field
 
 from choices import names_of, read_choice
 from choices.settings import SettingError, arguments, checked, wrong
 from cli.limits import problem_of
-from cli.train_schema import BudgetConfig, TrainConfig
+from cli.train_schema import BudgetConfig, HalvingConfig, TrainConfig
 from jobs.launch_environment import wrong_processes
 from lightning_modules.backbones.spec import BackboneSpec
 from metrics.lookup import metrics_of
@@ -51,6 +51,7 @@ def first_problem(cfg: DictConfig, spec: BackboneSpec) -> ValueError | None:
         _wrong_unlabelled,
         _wrong_ask,
         _wrong_budget,
+        _wrong_halving,
     ):
         if said := check(cfg):
             return ValueError(said)
@@ -178,6 +179,27 @@ def _wrong_ask(cfg: DictConfig) -> str:
     if wanted is None or (metrics_of(task).asks and cfg.datamodule.get("ordered", True)):
         return ""
     return f"export.most_missed={wanted:g}: task={task} has no classes from best to worst here, so that nothing is a missed damage; want null"
+
+
+def _wrong_halving(cfg: DictConfig) -> str:
+    """What speaks against `halving.*`, one line; empty where nothing does."""
+    asked, epochs = cfg.halving, cfg.trainer.max_epochs
+    if asked.reduction_factor is None:
+        given = [f"halving.min_epochs={asked.min_epochs}"] if asked.min_epochs != HalvingConfig().min_epochs else []
+        given += [f"halving.within=[{','.join(asked.within)}]"] if asked.within else []
+        return f"{given[0]}: stops nothing by itself; want halving.reduction_factor beside it" if given else ""
+    said = f"halving.reduction_factor={asked.reduction_factor}"
+    if cfg.fit != "fold":
+        return f"{said}: fit={cfg.fit} has no validation set by which runs could be compared; want fit=fold, or null"
+    if asked.min_epochs >= epochs:
+        return f"halving.min_epochs={asked.min_epochs}: trainer.max_epochs={epochs} ends before anything is compared; want less than {epochs}"
+    metrics = metrics_of(HydraConfig.get().runtime.choices["task"])
+    if metrics.epoch_figures and metrics.main not in metrics.epoch_figures:
+        return f"{said}: val/{metrics.main} is known at the end only, so that nothing can be compared before; want null"
+    for name in asked.within:
+        if OmegaConf.select(cfg, name) is None and name not in cfg:
+            return f"halving.within=[{','.join(asked.within)}]: no setting is called {name}; want names of settings, such as width, resolution or backbone"
+    return ""
 
 
 TRAINED_KINDS = ("int8_qat",)

@@ -163,6 +163,7 @@ def _unfit(cfg: DictConfig) -> str:
     wrong = (
         (choices["logger"] == "wandb", "logger=wandb follows one run at a time (python -m sweeps wandb does it afterwards)"),
         (cfg.trial is not None, "a search that prunes judges one run at a time"),
+        (cfg.halving.reduction_factor is not None, "halving.reduction_factor ends runs at different epochs"),
         (cfg.callbacks.patience is not None, "callbacks.patience ends runs at different epochs"),
         (cfg.callbacks.ema is not None, "callbacks.ema averages one network"),
         (cfg.task.get("mixup"), "task.mixup draws differently in a stack"),

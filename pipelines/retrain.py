@@ -44,9 +44,12 @@ OWN_WORDS = (
     "datamodule.root",
     "datamodule.folds",
     "profile",
+    "halving.reduction_factor",
+    "halving.min_epochs",
+    "halving.within",
     *(f"paths.{name}" for name in PLACES),
 )
-"""Words of a run's command that a retraining says itself."""
+"""Words of a run's command that a retraining says itself, or that compare it with others of its grid."""
 FIGURES = ("macro_f1", "accuracy", "missed_damage")
 
 register()

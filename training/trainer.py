@@ -35,7 +35,8 @@ class History(Callback):
     """Every logged figure per epoch, as plain numbers; survives a resume.
 
     Args:
-        judge: is given all epochs after each one but the last, and says why the training should end here, or nothing.
+        judge: is given all epochs after each one but the last, where a run goes on before the first too, and says why the training should
+            end here, or nothing.
 
     """
 
@@ -46,6 +47,11 @@ class History(Callback):
         """Why the judge ended the training."""
         self._started = 0.0
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """A run that goes on may have been stopped already, and killed before its record said so."""
+        if self.epochs:
+            self._ask(trainer)
+
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Starts the clock of the epoch."""
         self._started = time.perf_counter()
@@ -55,7 +61,10 @@ class History(Callback):
         figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
         seconds = time.perf_counter() - self._started
         self.epochs.append({"epoch": trainer.current_epoch, "seconds": round(seconds, 3), **figures})
-        if trainer.current_epoch + 1 < (trainer.max_epochs or 0):
+        self._ask(trainer)
+
+    def _ask(self, trainer: pl.Trainer) -> None:
+        if len(self.epochs) < (trainer.max_epochs or 0):
             why = self.judge(self.epochs) if self.judge is not None else ""
             self.stopped = trainer.strategy.broadcast(why)  # of several processes the first has the judge
             trainer.should_stop = trainer.should_stop or bool(self.stopped)

@@ -126,6 +126,11 @@ class OptunaSweeper(Sweeper):
         assert self.hydra_context is not None
         assert self.config is not None
         job = self.hydra_context.config_loader.load_sweep_config(self.config, self.fixed)
+        if (factor := job.halving.reduction_factor) is not None:
+            raise ValueError(
+                f"halving.reduction_factor={factor}: is for grids; want of a search hydra.sweeper.pruner={{name: SuccessiveHalvingPruner, "
+                f"reduction_factor: {factor}}}"
+            )
         metrics = metrics_of(str(job.hydra.runtime.choices["task"]))
         told = self.objectives or [f"{metrics.direction}imize val/{metrics.main}", "minimize int8:latency_ms_p50"]
         objectives = [Objective.parse(words) for words in told]

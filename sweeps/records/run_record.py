@@ -35,7 +35,7 @@ Record = dict[str, Any]
 class Status(StrEnum):
     """What a record says of its run; `interrupted` is never written, it is seen from a free lock.
 
-    A `pruned` run was stopped early by a search; asked for outside one, it goes on. One that is `over budget` has not been trained, or
+    A `pruned` run was stopped early by a search or by successive halving; asked for without either, it goes on. One that is `over budget` has not been trained, or
     not further, because its file would cost more than `budget.*` allows. Nor is `outdated` written: of a finished run whose data have
     changed since, as a later record of the same data settings tells.
     """

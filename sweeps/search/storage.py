@@ -22,10 +22,10 @@ SQLITE_WAIT_S = 60
 """How long a process waits for another that writes the same SQLite file."""
 
 
-def open_storage(folder: Path, url: str | None) -> BaseStorage:
-    """The storage of a sweep's search. Raises ValueError for a URL that cannot be opened; no message has its password."""
+def open_storage(folder: Path, url: str | None, journal: str = "search.log") -> BaseStorage:
+    """The storage of a sweep's search, in the folder that journal where there is no URL. Raises ValueError for a URL that cannot be opened; no message has its password."""
     if url is None:
-        return JournalStorage(JournalFileBackend(str(folder / "search.log")))
+        return JournalStorage(JournalFileBackend(str(folder / journal)))
     said = re.sub(r"//([^/@]*):[^/@]*@", r"//\1:***@", url)
     want = "want sqlite:///<file>, postgresql://<user>@<host>/<name>, or null for search.log in the sweep's folder"
     if not re.match(r"[\w+]+://", url):

@@ -84,7 +84,10 @@ def answer(monkeypatch, capsys, tmp_path):
         ("seeds=none", "seeds=none: want a whole number"),
         ("-m optimizer.lr=interval(0,1)", "want values such as 1,2"),
         ("-m seed=glob(*)", "glob goes over the choices of an axis"),
-        ("epochs=3", "epochs: no such key; did you mean trainer.max_epochs? valid keys: augmentation"),
+        (
+            "epochs=3",
+            "epochs: no such key; did you mean halving.min_epochs or trainer.max_epochs? valid keys: augmentation",
+        ),
         ("max_epochs=3", "did you mean trainer.max_epochs?"),
         ("lr=0.1", "did you mean optimizer.lr?"),
         ("batchsize=3", "did you mean batch_size?"),

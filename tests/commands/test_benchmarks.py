@@ -5,10 +5,12 @@ import pandas as pd
 import pytest
 
 from benchmarks.cases import CASES, evenly, noise, read
+from benchmarks.grid_halving import FIGURE, Curve, front, lost, recovered, replay
 from benchmarks.peers import COLUMNS, YOLO, rows
 from benchmarks.turns import Epoch, ratios, seconds_to, speeds, spread
 from benchmarks.unlabelled import divided
 from datamodules.phone_photos import PhonePhotos
+from sweeps.records.halving import Bracket
 from tests.drawn import draw_screens, settings_of
 
 
@@ -94,3 +96,41 @@ def test_what_is_labelled_in_the_study_of_unlabelled_pictures_moves_no_photo_to_
     assert len(seen["quarter"]["train"]) == round(len(seen["all"]["train"]) / 4)
     assert len(away) == 3
     assert not away & (seen["all"]["train"] | seen["all"]["val"])
+
+
+CURVES = {
+    "slow small": Curve((0.25, 32), 0.1, 1.0, (0.1, 0.2, 0.3, 0.4), (1.0,) * 4, 0.35),
+    "good small": Curve((0.25, 32), 0.1, 1.0, (0.2, 0.4, 0.5, 0.5), (1.0,) * 4, 0.45),
+    "good large": Curve((0.5, 48), 0.1, 2.0, (0.3, 0.6, 0.7, 0.8), (3.0,) * 4, 0.75),
+    "like it": Curve((0.5, 48), 0.1, 2.0, (0.3, 0.5, 0.7, 0.76), (3.0,) * 4, 0.7),
+}
+HALVES = Bracket(2, 2, 4, FIGURE, "max", "", 0)
+
+
+def test_a_replayed_grid_trains_as_many_epochs_as_the_rule_would():
+    """One comparison, after 2 epochs; the first there goes on, then the best half of those that came."""
+    worst_first, best_first = list(CURVES), ["good large", "like it", "good small", "slow small"]
+    assert replay(CURVES, worst_first, HALVES, within=False, workers=1) == dict.fromkeys(worst_first, 4)
+    assert replay(CURVES, best_first, HALVES, within=False, workers=1) == dict.fromkeys(best_first, 2) | {
+        "good large": 4
+    }
+    assert replay(CURVES, best_first, HALVES, within=True, workers=1) == {
+        "good large": 4,
+        "like it": 2,
+        "good small": 4,
+        "slow small": 2,
+    }
+    # of two workers the second is at its rung when the first, slower one is not yet
+    assert replay(CURVES, ["good large", "slow small"], HALVES, within=False, workers=2) == {
+        "good large": 4,
+        "slow small": 4,
+    }
+    assert replay(CURVES, ["good large", "slow small"], HALVES, within=False, workers=1)["slow small"] == 2
+
+
+def test_a_front_is_recovered_by_what_is_as_quick_and_within_its_interval():
+    assert list(front(CURVES)) == ["good small", "good large"]
+    assert lost(CURVES, ["good small", "like it"]) == pytest.approx({"good small": 0, "good large": 0.04})
+    assert recovered(CURVES, ["good small", "like it"]) == [True, True]
+    assert recovered(CURVES, ["slow small", "good large"]) == [False, True]
+    assert recovered(CURVES, ["good large"]) == [False, True]

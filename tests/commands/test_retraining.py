@@ -11,6 +11,7 @@ from annotation.photos import Photos
 from annotation.store import Book
 from choices import read_choice
 from datamodules.screens.grid import Grid
+from pipelines.retrain import words_of
 from station.graded_folder import GradedFolder
 from sweeps.records.run_record import find_runs
 from tests.commands.test_train import HERE, SMALL, record_of, run
@@ -87,3 +88,8 @@ def test_what_cannot_be_retrained_is_said(tmp_path):
     assert "a run on datamodule=synthetic_screens" in said.stderr
     assert f"python train.py datamodule=phone_photos datamodule.root={tmp_path}" in said.stderr
     assert said.stderr.count("\n") == 1
+
+
+def test_a_recipe_from_a_grid_under_halving_is_trained_to_its_end():
+    typed = ["width=0.5", "halving.reduction_factor=3", "halving.within=[width]", "fold=1"]
+    assert words_of({"overrides": typed}) == ["width=0.5"]

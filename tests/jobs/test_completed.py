@@ -62,3 +62,17 @@ def test_changed_data_are_seen(through, change):
     else:
         picture.unlink()
     assert not all_points_done(place / "sweep", command, command)
+
+
+def test_a_point_that_was_stopped_is_through_under_the_same_rule_alone(through):
+    place, command = through
+    rule = ["seed=0", "halving.reduction_factor=3"]
+    update_record(
+        place / "sweep" / "run",
+        lambda record: record | {"status": "pruned", "halving": [{"bracket": "b", "rungs": []}], "overrides": rule},
+    )
+    assert all_points_done(place / "sweep", command, replace(command, line=rule))
+    for line in (["seed=0"], ["seed=0", "halving.reduction_factor=4"]):
+        assert not all_points_done(place / "sweep", command, replace(command, line=line))
+    update_record(place / "sweep" / "run", lambda record: record | {"halving": []})  # a search's
+    assert not all_points_done(place / "sweep", command, replace(command, line=rule))
