@@ -1,6 +1,7 @@
 """Where the damage is: a network that marks pixels, beside the one that grades."""
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,15 +32,22 @@ class Marks(NamedTuple):
         return {name: extent(mask)._asdict() for name, mask in zip(self.names, self.masks[at], strict=True)}
 
     def outlines(self, at: int, cell: npt.NDArray[np.float64]) -> Iterator[tuple[int, list[tuple[float, float]]]]:
-        """Classes and closed lines round what is marked in a cell whose corners are `(4, 2)`."""
+        """Classes and closed lines through the outermost marked pixels of a cell whose corners are `(4, 2)`."""
         high, wide = self.masks.shape[2:]
         unit = np.array([[0, 0], [wide, 0], [wide, high], [0, high]], np.float32)
         there = cv2.getPerspectiveTransform(unit, cell.astype(np.float32))
         for label, mask in enumerate(self.masks[at]):
-            lines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+            lines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
             for line in lines:
                 points = cv2.perspectiveTransform(line.astype(np.float64) + 0.5, there)[:, 0]
                 yield label, [(float(x), float(y)) for x, y in points]
+
+    def told(self, at: int, cell: npt.NDArray[np.float64]) -> dict[str, dict[str, Any]]:
+        """The extents of a cell, and by class its `outlines`: of each patch x and y of a closed line in the photo, in pixels."""
+        found: dict[str, dict[str, Any]] = {name: {**one, "outlines": []} for name, one in self.extents(at).items()}
+        for label, line in self.outlines(at, cell):
+            found[self.names[label]]["outlines"].append([[round(x, 1), round(y, 1)] for x, y in line])
+        return found
 
 
 class DamageMarker:
@@ -67,10 +75,20 @@ class DamageMarker:
             )
 
     @property
+    def file(self) -> Path:
+        """Whose weights mark."""
+        one = self.segmenter
+        return one.checkpoint if isinstance(one, RunSegmenter) else one.path
+
+    @property
     def digest(self) -> str:
         """SHA-256 of what marks."""
-        one = self.segmenter
-        return sha256_of(one.checkpoint if isinstance(one, RunSegmenter) else one.path)
+        return sha256_of(self.file)
+
+    @cached_property
+    def about(self) -> dict[str, Any]:
+        """What the API says of it: name and SHA-256 of the file, and its classes."""
+        return {"file": self.file.name, "sha256": self.digest, "labels": list(self.segmenter.labels)}
 
     def marks(self, phone: Image) -> Marks:
         """Of a straightened phone `(rows · cell_px, columns · cell_px, 3)`."""

@@ -24,12 +24,14 @@ from station.damage import DamageMarker, Marks
 from station.device_grade import GradingError, device_grade
 from station.drift import shot_of
 from station.likeness import look_of
-from station.picture import FORMATS, draw_grades
+from station.picture import FORMATS, cell_outlines, draw_grades
 from storage.whole_file import replaced, sha256_of
 from tasks.grading import FileGrader, RunGrader, grader_of
 
 VERSION = 5
 """Of what a photo is graded by; raised when the same network would say something else of the same photo."""
+MARKS_VERSION = 2
+"""The same of what is marked; without a network for it nothing changes."""
 
 Corners = npt.NDArray[np.float64]
 
@@ -113,7 +115,7 @@ class PhotoGrader:
             rules,
             self.least_cell_px,
             None if self.cost is None else self.cost.tolist(),
-            *([] if self.marker is None else [self.marker.digest]),
+            *([] if self.marker is None else [self.marker.digest, MARKS_VERSION]),
         ]
         return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()
 
@@ -128,7 +130,7 @@ class PhotoGrader:
         Returns:
             The phone, and of it photo, file, outline (found or given), corners (4 × 2), cells (row, col, label, grade, ask, unknown, distance, marked, own_grade,
             probabilities, in the grid's order; own_grade is the network's, whatever a mistake costs; ask: whether a person should look; unknown:
-            whether it looks like nothing in training; both, and the distance, None where the file does not say; marked: see `Marks.extents`, None without a network for it), grade and reason (of the device by this photo), look (see `station.likeness`), shot (see `station.drift`), seconds (outline,
+            whether it looks like nothing in training; both, and the distance, None where the file does not say; marked: see `Marks.told`, None without a network for it), grade and reason (of the device by this photo), look (see `station.likeness`), shot (see `station.drift`), seconds (outline,
             cells and networks, from the read picture on).
 
         Raises GradingError, or OutlineError where no phone was found that can be trusted.
@@ -140,6 +142,7 @@ class PhotoGrader:
         phone = rectify(pixels, quad, self.grid)
         grades, probabilities, distances = self.answers(phone)
         marks = None if self.marker is None else self.marker.marks(phone)
+        outlines = cell_outlines(quad, self.grid)
         seconds = time.perf_counter() - began
         unsure, own = asks(self.promise, grades, probabilities), grades
         strange = are_unknown(self.unknown, distances)
@@ -156,7 +159,7 @@ class PhotoGrader:
             "cells": [
                 {"row": at // self.grid.columns, "col": at % self.grid.columns, "label": names[at], "grade": int(grades[at]),
                  "ask": bool(unsure[at]) if self.promise else None, "unknown": None if strange is None else bool(strange[at]),
-                 "marked": None if marks is None else marks.extents(at),
+                 "marked": None if marks is None else marks.told(at, outlines[at]),
                  "distance": None if strange is None or distances is None else round(float(distances[at]), 3), "own_grade": int(own[at]),
                  "probabilities": {name: round(float(share), 5)
                                    for name, share in zip(self.labels, probabilities[at], strict=True)}}

@@ -72,6 +72,7 @@ class Model:
     least_cell_px: int | None
     digest: str
     """`PhotoGrader.digest` when the server began: a file that was replaced since is not used."""
+    damage: Path | None = None
 
 
 class Workers:
@@ -175,7 +176,7 @@ def _begin(models: Mapping[str, Model], most_pixels: int, parent: int) -> None:
     cv2.setNumThreads(1)
     _most_pixels.append(most_pixels)
     for name, model in models.items():
-        by = PhotoGrader(model.network, model.rules, model.least_cell_px, threads=1)
+        by = PhotoGrader(model.network, model.rules, model.least_cell_px, threads=1, damage=model.damage)
         if by.digest != model.digest:
             raise GradingError(f"{model.network}: was changed since the server began")
         by.load()

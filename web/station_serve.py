@@ -83,15 +83,16 @@ def open_desk(cfg: DictConfig, networks: Mapping[str, str]) -> Any:
     from web.station_desk import Desk, Served
 
     rules = given_rules(cfg.datamodule)
+    damage = None if cfg.damage is None else file_of(Path(cfg.damage), None)
     models, served = {}, {}
     for name, given in networks.items():
         file = file_of(Path(given), cfg.file)
         if words := doubt_of(file):
             print(f"note: {name}: {words}")
-        by = PhotoGrader(file, rules, cfg.least_cell_px)
+        by = PhotoGrader(file, rules, cfg.least_cell_px, damage=damage)
         earlier = None if cfg.reference is None else read_reference(Path(cfg.reference), by.digest)
         watch = Watch(earlier, cfg.drift.reference, cfg.drift.window, cfg.drift.windows, cfg.drift.false_alarms)
-        models[name] = Model(file, rules, cfg.least_cell_px, by.digest)
+        models[name] = Model(file, rules, cfg.least_cell_px, by.digest, damage)
         served[name] = Served(by, sha256_of(by.graded_by), cfg.join, watch)
     workers = Workers(models, cfg.jobs or cores(), cfg.seconds, int(cfg.most_megapixels * MEGA))
     kept = None if cfg.keep is None else KeptAnswers(Path(cfg.keep), int(cfg.keep_mb * MEGA))
