@@ -81,21 +81,21 @@ export function rectify(picture, corners, { columns, rows, cell_px: side }) {
   return { data, width, height };
 }
 
-// The cells of a rectified phone as the file wants them, row by row from the top.
-export function cellPixels({ data, width }, { columns, rows, cell_px: side }, resolution) {
-  const cells = [];
-  for (let row = 0; row < rows; row += 1) {
-    for (let column = 0; column < columns; column += 1) {
-      const cell = new Uint8ClampedArray(side * side * 4);
-      for (let y = 0; y < side; y += 1) {
-        const from = 4 * ((row * side + y) * width + column * side);
-        cell.set(data.subarray(from, from + 4 * side), 4 * y * side);
-      }
-      cells.push(resize(cell, side, side, resolution));
+// The cells of a rectified phone, RGBA, row by row from the top.
+export function splitCells({ data, width }, { columns, rows, cell_px: side }) {
+  return Array.from({ length: rows * columns }, (_, number) => {
+    const [row, column] = [Math.floor(number / columns), number % columns];
+    const cell = new Uint8ClampedArray(side * side * 4);
+    for (let y = 0; y < side; y += 1) {
+      const from = 4 * ((row * side + y) * width + column * side);
+      cell.set(data.subarray(from, from + 4 * side), 4 * y * side);
     }
-  }
-  return cells;
+    return cell;
+  });
 }
+
+// The same as the file wants them.
+export const cellPixels = (phone, grid, resolution) => splitCells(phone, grid).map((cell) => resize(cell, grid.cell_px, grid.cell_px, resolution));
 
 // The device's grade by the first rule that holds.
 export function deviceGrade(labels, rules) {
