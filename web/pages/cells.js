@@ -41,9 +41,9 @@ function addRow(sums, picture, back, y, w, width, factor) {
   const down = back[4] * y + back[5];
   const depth = back[7] * y + back[8];
   for (let x = 0; x < w; x += 1) {
-    const scale = 32 / (m6 * x + depth);
-    const u = Math.floor((m0 * x + across) * scale + 0.5) / 32;
-    const v = Math.floor((m3 * x + down) * scale + 0.5) / 32;
+    const scale = 1 / (m6 * x + depth);
+    const u = (m0 * x + across) * scale;
+    const v = (m3 * x + down) * scale;
     const left = Math.floor(u);
     const top = Math.floor(v);
     const a = u - left;
