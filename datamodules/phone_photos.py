@@ -32,6 +32,7 @@ from datamodules.screens.photo_folder import (
 )
 from datamodules.screens.photographed_twice import photographed_twice
 from datamodules.screens.profile import FILE, folder_profile
+from datamodules.screens.screen_size import read_screen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -190,6 +191,7 @@ class PhonePhotos(DividedFolder):
         class_names: grades from best to worst; their number is K.
         columns, rows, cell_px: the grid.
         device: what is photographed, such as phone.
+        screen_mm: width and height of what is cut into cells, millimetres; None: not known. That of the folder's profile.json comes first.
         rules: what gives a device its grade by those of its cells, see `conf/profile`; those in the folder's profile.json come first.
         divided: see `DividedFolder`.
         labels: what is trained on: `settled` (one grade a cell) or `votes` (the share of votes that each grade got); every
@@ -203,7 +205,7 @@ class PhonePhotos(DividedFolder):
     family = "phones"
     sources_certain: ClassVar[bool] = False
     """See `Cells`."""
-    location_keys = (*DividedFolder.location_keys, "groups", "device", "rules")
+    location_keys = (*DividedFolder.location_keys, "groups", "device", "rules", "screen_mm")
 
     def __init__(
         self,
@@ -217,6 +219,7 @@ class PhonePhotos(DividedFolder):
         labels: Literal["settled", "votes"] = "settled",
         targets: Text = Cells.targets,
         device: Text = "phone",
+        screen_mm: list[float] | None = None,
         rules: list[Any] | None = None,
         **divided: Any,
     ) -> None:
@@ -226,7 +229,7 @@ class PhonePhotos(DividedFolder):
         self.grid = Grid(columns, rows, cell_px)
         self.groups = dict(groups)
         self.device, self.rules = device, rules_for(rules, self.class_names, self.grid.cells, "datamodule.rules")
-        self.rules_given = rules is not None
+        self.rules_given, self.screen_mm = rules is not None, read_screen(screen_mm)
 
     def load(self) -> Samples:
         """Reads and checks the folder. Raises DataError on the first thing that is wrong."""
@@ -280,4 +283,9 @@ class PhonePhotos(DividedFolder):
             notes.append(
                 "no rules give a device its grade by those of its cells: want datamodule.rules, or a profile= of your own"
             )
-        return {"device": device, "rules": None if rules is None else [rule.settings for rule in rules]}, tuple(notes)
+        found: dict[str, Any] = {
+            "device": device,
+            "rules": None if rules is None else [rule.settings for rule in rules],
+        }
+        screen = own.screen_mm if own is not None and own.screen_mm is not None else self.screen_mm
+        return found | ({} if screen is None else {"screen_mm": list(screen)}), tuple(notes)

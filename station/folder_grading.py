@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.machine import cores
+from datamodules.screens.screen_size import Size
 from metrics.conformal import promise_words
 from station.contact_sheet import PICTURES, THUMBNAILS, write_contact_sheet
 from station.devices import Listed, devices_of, grouped, pattern_of, read_listed
@@ -48,6 +49,8 @@ class Order:
     """Of wrong grades, see `PhotoGrader`."""
     damage: Path | None = None
     """A network that marks damage, see `PhotoGrader`."""
+    screen_mm: Size | None = None
+    """See `PhotoGrader`."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +101,11 @@ def grade_folder(order: Order) -> Summary:
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     check_output(order.output, files.base)
-    by = PhotoGrader(order.network, order.rules, order.least_cell_px, cost=order.cost, damage=order.damage)
+    by = PhotoGrader(
+        order.network, order.rules, order.least_cell_px, cost=order.cost, damage=order.damage, screen_mm=order.screen_mm
+    )
     earlier = [] if order.reference is None else read_reference(order.reference, by.digest)
-    settings = {
+    settings: dict[str, Any] = {
         "network": str(order.network),
         "join": order.join,
         "rules": [rule.settings for rule in by.rules],
@@ -110,7 +115,9 @@ def grade_folder(order: Order) -> Summary:
         "grid": vars(by.grid),
     }
     settings |= {} if by.cost is None else {"cost": by.cost.tolist()}
-    settings |= {} if order.damage is None else {"damage": str(order.damage)}
+    if by.marker is not None:
+        settings |= {"damage": str(order.damage)}
+        settings |= {} if by.marker.screen_mm is None else {"screen_mm": list(by.marker.screen_mm)}
     with held(order.output, files.base, settings):
         log = ResultsLog(order.output / "results.jsonl", by.digest, by.grid, by.labels)
         results, new, seconds = _results(order, by, photos, listed, log)
@@ -150,7 +157,7 @@ def _results(
         print(f"note: {len(results)} of {len(photos)} photos are graded already", file=sys.stderr)
     if jobs and isinstance(by.grader, RunGrader):
         by.load()
-    setup = Setup(order.network, order.rules, order.least_cell_px, order.cost, order.damage)
+    setup = Setup(order.network, order.rules, order.least_cell_px, order.cost, order.damage, order.screen_mm)
     with Progress(len(photos), len(results)) as progress:
         for job, found in graded(jobs, setup, by, order.jobs or cores()):
             results[job.name] = {"photo": job.name} | found | {"made_of": made[job.name]}

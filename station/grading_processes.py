@@ -16,6 +16,7 @@ from datamodules.base.errors import DataError
 from datamodules.base.processes import fresh_processes
 from datamodules.images.decoding import decode
 from datamodules.screens.outline import OutlineError
+from datamodules.screens.screen_size import Size
 from station.device_grade import GradingError
 from station.photo_grader import PhotoGrader
 from station.picture import draw_grades, draw_thumbnail
@@ -36,6 +37,7 @@ class Setup:
     least_cell_px: int | None
     cost: Any = None
     damage: Path | None = None
+    screen_mm: Size | None = None
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,15 @@ def _begin(setup: Setup, parent: int) -> None:
 
     cv2.setNumThreads(1)
     _here.append(
-        PhotoGrader(setup.network, setup.rules, setup.least_cell_px, threads=1, cost=setup.cost, damage=setup.damage)
+        PhotoGrader(
+            setup.network,
+            setup.rules,
+            setup.least_cell_px,
+            threads=1,
+            cost=setup.cost,
+            damage=setup.damage,
+            screen_mm=setup.screen_mm,
+        )
     )
 
 

@@ -19,6 +19,7 @@ from datamodules.base.errors import DataError
 from datamodules.base.processes import fresh_processes
 from datamodules.images.decoding import TooManyPixelsError, decode_bytes
 from datamodules.screens.outline import OutlineError
+from datamodules.screens.screen_size import Size
 from station.device_grade import GradingError
 from station.grading_processes import DIED
 from station.photo_grader import PhotoGrader
@@ -73,6 +74,7 @@ class Model:
     digest: str
     """`PhotoGrader.digest` when the server began: a file that was replaced since is not used."""
     damage: Path | None = None
+    screen_mm: Size | None = None
 
 
 class Workers:
@@ -176,7 +178,9 @@ def _begin(models: Mapping[str, Model], most_pixels: int, parent: int) -> None:
     cv2.setNumThreads(1)
     _most_pixels.append(most_pixels)
     for name, model in models.items():
-        by = PhotoGrader(model.network, model.rules, model.least_cell_px, threads=1, damage=model.damage)
+        by = PhotoGrader(
+            model.network, model.rules, model.least_cell_px, threads=1, damage=model.damage, screen_mm=model.screen_mm
+        )
         if by.digest != model.digest:
             raise GradingError(f"{model.network}: was changed since the server began")
         by.load()

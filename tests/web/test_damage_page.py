@@ -22,6 +22,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: apt install chromium)")
 ]  # fmt: skip
+SIZE = ("profile=phone", "datamodule.screen_mm=[65,140]")
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,7 @@ def test_marks_lie_over_the_photo_and_are_those_of_the_station(place, grader, ma
     picture, corners = decode(screens.files[0]), screens.photos[0].corners
     Image.fromarray(picture).save(tmp_path / "photo.png")
     with (
-        served(f"run=[{grader},{marker}]", "port=18772", f"paths.cache={place}/cache") as address,
+        served(f"run=[{grader},{marker}]", "port=18772", f"paths.cache={place}/cache", *SIZE) as address,
         phone(CHROMIUM) as page,
     ):
         opened(page, address, "grade")
@@ -92,7 +93,9 @@ def test_marks_lie_over_the_photo_and_are_those_of_the_station(place, grader, ma
         assert sum(there) > 0.1
         np.testing.assert_allclose(here, there, atol=0.005)
         count = sum(one > 0 for one in here)
-        assert f"{name}: in {count} of 15 cells, {100 * np.mean(here):.2f} % of the area" in said
+        area = sum(cell["marked"][name]["area_mm2"] for cell in found["cells"])
+        assert area == pytest.approx(np.mean(here) * 65 * 140)
+        assert f"{name}: in {count} of 15 cells, {100 * np.mean(here):.2f} % of the area, {area:.1f} mm²" in said
 
 
 def test_without_a_file_that_marks_there_is_nothing_to_choose(place, grader):

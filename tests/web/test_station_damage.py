@@ -34,8 +34,9 @@ def marker(tmp_path_factory):
 
 def test_damage_is_marked_as_by_the_command_and_outlined_in_the_photo(place, file, marker):
     photos = sorted((place / "screens" / "photos").iterdir())[:2]
-    by = PhotoGrader(file, RULES, damage=marker)
-    with running({"default": file}, "jobs=1", f"damage={marker.parent.parent}") as client:
+    by = PhotoGrader(file, RULES, damage=marker, screen_mm=(65.0, 140.0))
+    words = (f"damage={marker.parent.parent}", "profile=phone", "datamodule.screen_mm=[65,140]")
+    with running({"default": file}, "jobs=1", *words) as client:
         (model,) = client.get("/models").json()
         assert model["damage"] == {
             "file": "float32.tflite",
@@ -66,7 +67,8 @@ def outlined(found, shape):
     mask = np.zeros(shape, np.uint8)
     for cell in found["cells"]:
         for one in cell["marked"].values():
-            assert (one["share"] > 0) == bool(one["outlines"])
+            assert (one["share"] > 0) == bool(one["outlines"]) == (one["length_mm"] > 0)
+            assert one["area_mm2"] == pytest.approx(one["share"] * 65 * 140 / 15, abs=0.01)
             for line in one["outlines"]:
                 cv2.fillPoly(mask, [np.round(np.array(line) - 0.5).astype(np.int32)], 1)
     return mask > 0

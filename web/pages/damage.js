@@ -31,8 +31,8 @@ export class Marker {
     } catch (error) { this.missing = error.message; }
   }
 
-  // phone: as `rectify` gives it → { file, cells: [{ width, height, bits, shares }] }; null where nothing marks, or it is wanted no more.
-  async mark(phone, grid, wanted) {
+  // phone: as `rectify` gives it; screen: its width and height in mm, if known → { file, screen, cells: [{ width, height, bits, shares }] }; null where nothing marks, or it is wanted no more.
+  async mark(phone, grid, screen, wanted) {
     const using = this.runner;
     if (!using) return null;
     const own = using.file.preprocessing.grid;
@@ -42,7 +42,7 @@ export class Marker {
       if (!wanted()) return null;
       cells.push(withoutSpecks(await markPixels(using, rgba, grid.cell_px, grid.cell_px)));
     }
-    return { file: using.file, cells };
+    return { file: using.file, screen, cells };
   }
 }
 
@@ -67,16 +67,19 @@ export const pathOf = (lines) => lines.map(([from, to]) => `M${from.join()}L${to
 export const colourOf = (label) => `rgb(${COLOURS[label]})`;
 
 // What a cell's marks are in the saved answer.
-export const markedOf = ({ file, cells }, number) => Object.fromEntries(file.labels.map((name, label) => [name, { share: cells[number].shares[label] }]));
+export const markedOf = ({ file, screen, cells }, number) => Object.fromEntries(file.labels.map((name, label) => {
+  const share = cells[number].shares[label];
+  return [name, { share, ...(screen && { area_mm2: share * screen[0] * screen[1] / cells.length }) }];
+}));
 
 // A line for each class, with its colour, and what is to be said of the file.
-export function legend({ file, cells }) {
+export function legend({ file, screen, cells }) {
   const warning = file.warning ? [element('p', { className: 'note', textContent: `${file.title}: ${file.warning}` })] : [];
   return [...file.labels.map((name, label) => {
     const shares = cells.map((one) => one.shares[label]);
     const [count, share] = [shares.filter((one) => one > 0).length, shares.reduce((one, other) => one + other) / cells.length];
     const chip = element('span', { className: 'chip' });
     chip.style.borderColor = colourOf(label);
-    return element('p', {}, chip, `${name}: in ${count} of ${cells.length} cells, ${(100 * share).toFixed(2)} % of the area`);
+    return element('p', {}, chip, `${name}: in ${count} of ${cells.length} cells, ${(100 * share).toFixed(2)} % of the area${screen ? `, ${(share * screen[0] * screen[1]).toFixed(1)} mm²` : ''}`);
   }), ...warning];
 }

@@ -90,7 +90,7 @@ async function gradeNow(wanted) {
     const phone = rectify(photo, quad, grid);
     const answers = [];
     for (const pixels of cellPixels(phone, grid, using.file.resolution)) { if (!wanted()) return; answers.push(readGrades(await using.run(pixels))); }
-    const marks = await marker.mark(phone, grid, wanted);
+    const marks = await marker.mark(phone, grid, using.file.screen_mm, wanted);
     if (!wanted()) return;
     corners = quad.map((one) => [...one]);
     found = { file: using.file, grid, looked, answers, marks, grades: answers.map((one) => one.grade), asks: answers.map((one) => asksFor(using.file, one)), corrected: new Set(), when: new Date(), seconds: (performance.now() - began) / 1000 };
