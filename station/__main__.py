@@ -114,7 +114,8 @@ def _grade_photo(cfg: DictConfig, file: Path, damage: Path | None) -> None:
 
 def _grade_folder(cfg: DictConfig, file: Path, damage: Path | None) -> None:
     from datamodules.base.errors import DataError
-    from station.folder_grading import Order, grade_folder, lines
+    from station.folder_grading import grade_folder, lines
+    from station.order import Order
 
     rules = given_rules(cfg.datamodule)
     photos = Path(cfg.photos)

@@ -74,8 +74,8 @@ def open_desk(cfg: DictConfig, networks: Mapping[str, str]) -> Any:
     from datamodules.screens.device_rules import given_rules
     from station.choosing import file_of, screen_given
     from station.drift import Watch
-    from station.photo_grader import PhotoGrader
     from station.reference import read_reference
+    from station.setup import Setup
     from station.workers import Model, Workers
     from storage.whole_file import sha256_of
     from tasks.base import doubt_of
@@ -89,10 +89,11 @@ def open_desk(cfg: DictConfig, networks: Mapping[str, str]) -> Any:
         file = file_of(Path(given), cfg.file)
         if words := doubt_of(file):
             print(f"note: {name}: {words}")
-        by = PhotoGrader(file, rules, cfg.least_cell_px, damage=damage, screen_mm=screen_mm)
+        setup = Setup(file, rules, cfg.least_cell_px, damage=damage, screen_mm=screen_mm)
+        by = setup.grader()
         earlier = None if cfg.reference is None else read_reference(Path(cfg.reference), by.digest)
         watch = Watch(earlier, cfg.drift.reference, cfg.drift.window, cfg.drift.windows, cfg.drift.false_alarms)
-        models[name] = Model(file, rules, cfg.least_cell_px, by.digest, damage, screen_mm)
+        models[name] = Model(setup, by.digest)
         served[name] = Served(by, sha256_of(by.graded_by), cfg.join, watch)
     workers = Workers(models, cfg.jobs or cores(), cfg.seconds, int(cfg.most_megapixels * MEGA))
     kept = None if cfg.keep is None else KeptAnswers(Path(cfg.keep), int(cfg.keep_mb * MEGA))
