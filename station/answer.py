@@ -13,8 +13,8 @@ class Mark(BaseModel):
     share: Annotated[float, Field(description="of the cell's area")]
     length_px: Annotated[float, Field(description="of its middle line, in pixels of the mask")]
     length: Annotated[float, Field(description="the same, by the cell's diagonal")]
-    area_mm2: Annotated[float | None, Field(description="where the device's size is known")] = None
-    length_mm: Annotated[float | None, Field(description="the same")] = None
+    area_mm2: Annotated[float | None, Field(description="its area; only where the device's size is known")] = None
+    length_mm: Annotated[float | None, Field(description="its length; only where the device's size is known")] = None
     outlines: Annotated[
         list[list[Pair]], Field(description="of each patch a closed line of x and y, in pixels of the photo")
     ]
