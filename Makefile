@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 
 need = @[ -n "$($(1))" ] || { echo "error: $(1) is missing: make $@ $(1)=$(2)" >&2; exit 2; }
 
-.PHONY: help setup setup-all demo annotate agreement doubtful import-labels import-masks import-numbers export-labels collect retrain try export-tflite bench-phone phone arm zoo study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock docs bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-held-out study-unlabelled study-saved-labels bench-leakage bench-stack bench-tuner bench-shackles bench-allocation bench-station bench-station-api bench-station-drift bench-latency-prediction bench-grid-halving clean
+.PHONY: help setup setup-all demo annotate agreement doubtful import-labels import-masks import-numbers export-labels collect retrain try export-tflite bench-phone phone arm zoo study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock docs bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-held-out study-unlabelled study-saved-labels bench-leakage bench-stack bench-tuner bench-shackles bench-allocation bench-station bench-station-api bench-station-drift bench-latency-prediction bench-grid-halving bench-marked-damage clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -184,6 +184,10 @@ bench-station-drift: setup-all ## PHOTOS=<annotated folder> RUN=<run or file>: h
 	$(call need,PHOTOS,<annotated folder of photos of phones>)
 	$(call need,RUN,<run or file>)
 	@$(PY) -m benchmarks.station_drift --photos '$(PHOTOS)' --run '$(RUN)'
+
+bench-marked-damage: setup-all ## RUN=<run of task=segmentation on synthetic_screens> [FILE=int8 PHOTOS=<annotated folder>]: Dice, errors of length and area, marks on real photos
+	$(call need,RUN,<run of task=segmentation datamodule=synthetic_screens>)
+	@$(PY) -m benchmarks.marked_damage --run '$(RUN)' $(if $(FILE),--file '$(FILE)') $(if $(PHOTOS),--photos '$(PHOTOS)')
 
 study-checkpoints: setup-all ## [PHOTOS=<folder of phone photos> MORE=<settings>]: which epoch should ship (an hour); without PHOTOS what is known
 	@$(PY) -m benchmarks.checkpoint_rules $(if $(PHOTOS),--photos '$(PHOTOS)') $(MORE)

@@ -107,7 +107,7 @@ def import_masks(arguments: argparse.Namespace) -> list[str]:
     found = source.found
     if phones is not None:
         return _import_on_phones(source, files, phones, arguments, options)
-    chosen = gathered(source, len(source), source.order, files, found, size, keep_partial=options.keep_partial)
+    chosen = gathered(source, files, size, keep_partial=options.keep_partial)
     resolution = resolution_of(chosen.size) if chosen.classes else 0
     if chosen.classes:
         write_set(chosen, files, arguments.to)
@@ -124,9 +124,7 @@ def _import_on_phones(
     source: Source, files: dict[str, PhotoFile], phones: PhotoFolder, arguments: argparse.Namespace, options: Options
 ) -> list[str]:
     found, target = source.found, arguments.to
-    chosen = gathered_on_phones(
-        source, len(source), source.order, files, phones, found, keep_partial=options.keep_partial
-    )
+    chosen = gathered_on_phones(source, files, phones, keep_partial=options.keep_partial)
     if chosen.classes:
         write_phone_set(chosen, files, target)
     _count(found, options)

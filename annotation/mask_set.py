@@ -15,12 +15,12 @@ from tqdm import tqdm
 
 from annotation.imported import LeftOut
 from annotation.log import AnnotationError
-from annotation.mask_source import ClassMask, Collected, Masks
+from annotation.mask_source import ClassMask, Collected, Masks, MaskSource, classes_of
 from annotation.photos import PhotoFile
 from datamodules.base.errors import DataError
 from datamodules.base.pixels import resize
 from datamodules.images.decoding import decode
-from datamodules.masks.bits import MOST_CLASSES, shrunk
+from datamodules.masks.bits import shrunk
 from datamodules.masks.run_lengths import encode
 from storage.spreadsheet import STARTS, harmless
 
@@ -48,33 +48,24 @@ class MaskSet:
 
 
 def gathered(
-    source: Iterable[tuple[str, Masks]],
-    count: int,
-    order: Sequence[str],
-    files: Mapping[str, PhotoFile],
-    found: Collected,
-    size: Size | None,
-    *,
-    keep_partial: bool = True,
+    source: MaskSource, files: Mapping[str, PhotoFile], size: Size | None, *, keep_partial: bool = True
 ) -> MaskSet:
     """Goes through a source; what differs in size is left out, and classes without a pixel are none.
 
     Args:
-        source: image and masks.
-        count: of the images, for the progress bar.
-        order: of the classes.
+        source: image and masks; its `found` takes lines and notes.
         files: the images, by their paths in their folder.
-        found: takes lines and notes.
         size: to bring all images to; None takes the size that most of them have.
         keep_partial: whether images stay of which a drawing could not be read.
 
     Raises AnnotationError for more classes than a set holds.
 
     """
+    found, order = source.found, source.order
     images: dict[str, _Image] = {}
     overlaps: list[str] = []
     vanished: list[str] = []
-    for photo, drawn in tqdm(source, total=count, desc="reading masks", unit="", leave=False, disable=None):
+    for photo, drawn in tqdm(source, desc="reading masks", unit="", leave=False, disable=None):
         try:
             decode(files[photo].path)
         except DataError as error:
@@ -132,14 +123,7 @@ def _of_one_size(images: dict[str, _Image], order: Sequence[str], found: Collect
     pixels: Counter[str] = Counter()
     for one in kept.values():
         pixels.update(one.pixels)
-    classes = [name for name in order if pixels[name]]
-    if bare := [name for name in order if not pixels[name]]:
-        found.notes.append(f"no class, for nothing is drawn of it: {', '.join(bare)}")
-    if len(classes) > MOST_CLASSES:
-        raise AnnotationError(
-            f"{len(classes)} classes, {', '.join(classes)}; want at most {MOST_CLASSES}: --category {classes[-1]}={classes[-2]} takes two as one, "
-            f"--without {classes[-1]} leaves one out"
-        )
+    classes = classes_of(order, +pixels, found)
     area = size[0] * size[1] * len(kept)
     for name in classes:
         if pixels[name] > area / 2:

@@ -1,14 +1,16 @@
 """What importers of masks agree on: of each image a mask per class, read or named in a line."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from annotation.imported import LeftOut
 from annotation.log import AnnotationError
+from datamodules.masks.bits import MOST_CLASSES
 
 ClassMask = npt.NDArray[np.bool_]
 """`(H, W)`, of the image as it is seen: turned as its EXIF says."""
@@ -49,6 +51,36 @@ class Collected:
     """Images on which the source has nothing drawn."""
     partial: list[str] = field(default_factory=list)
     """Images of which some drawings could not be read."""
+
+
+class MaskSource(Protocol):
+    """Images with their masks, one after the other."""
+
+    found: Collected
+    """Takes lines and notes."""
+
+    @property
+    def order(self) -> Sequence[str]:
+        """Of the classes."""
+
+    def __len__(self) -> int:
+        """Images."""
+
+    def __iter__(self) -> Iterator[tuple[str, Masks]]:
+        """Each image's name and masks."""
+
+
+def classes_of(order: Sequence[str], drawn: Container[str], found: Collected) -> list[str]:
+    """The classes of which something is drawn; notes the others. Raises AnnotationError for more than a pixel holds."""
+    classes = [name for name in order if name in drawn]
+    if bare := [name for name in order if name not in drawn]:
+        found.notes.append(f"no class, for nothing is drawn of it: {', '.join(bare)}")
+    if len(classes) > MOST_CLASSES:
+        raise AnnotationError(
+            f"{len(classes)} classes, {', '.join(classes)}; want at most {MOST_CLASSES}: --category {classes[-1]}={classes[-2]} takes two as one, "
+            f"--without {classes[-1]} leaves one out"
+        )
+    return classes
 
 
 @dataclass(frozen=True)

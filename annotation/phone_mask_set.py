@@ -2,7 +2,7 @@
 
 import csv
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,11 +12,10 @@ from tqdm import tqdm
 from annotation.imported import LeftOut
 from annotation.log import AnnotationError
 from annotation.mask_set import check_new, whole_folder
-from annotation.mask_source import Collected, Masks
+from annotation.mask_source import MaskSource, classes_of
 from annotation.photos import PhotoFile
 from datamodules.base.errors import DataError
 from datamodules.base.tables import Table, same_name
-from datamodules.masks.bits import MOST_CLASSES
 from datamodules.masks.run_lengths import Mask, decode, encode
 from datamodules.screens.grid import Grid
 from datamodules.screens.mask_files import FOLDER, cut_masks, mask_file, write_classes, write_masks
@@ -51,24 +50,18 @@ def phones_in(data: Path) -> PhotoFolder:
 
 
 def gathered_on_phones(
-    source: Iterable[tuple[str, Masks]],
-    count: int,
-    order: Sequence[str],
-    files: Mapping[str, PhotoFile],
-    folder: PhotoFolder,
-    found: Collected,
-    *,
-    keep_partial: bool,
+    source: MaskSource, files: Mapping[str, PhotoFile], folder: PhotoFolder, *, keep_partial: bool
 ) -> PhoneMaskSet:
     """Goes through a source of masks of the folder's photos; arguments as `mask_set.gathered` has them.
 
     What is drawn beside the phone is no damage and is cut off. Raises AnnotationError for more classes than a pixel holds.
     """
+    found, order = source.found, source.order
     places = {file.resolve(): at for at, file in enumerate(folder.files)}
     runs: dict[int, dict[str, str]] = {}
     drawn_on: dict[str, int] = {}
     beside: list[str] = []
-    for photo, drawn in tqdm(source, total=count, desc="reading masks", unit="", leave=False, disable=None):
+    for photo, drawn in tqdm(source, desc="reading masks", unit="", leave=False, disable=None):
         at = places.get(files[photo].path.resolve())
         if at is None:
             found.left.append(LeftOut(photo, "", "photos.csv does not list it, so its outline is not known"))
@@ -88,14 +81,7 @@ def gathered_on_phones(
     if not keep_partial:
         for photo in found.partial:
             runs.pop(drawn_on.get(photo, -1), None)
-    classes = [name for name in order if any(name in one for one in runs.values())]
-    if bare := [name for name in order if name not in classes]:
-        found.notes.append(f"no class, for nothing is drawn of it: {', '.join(bare)}")
-    if len(classes) > MOST_CLASSES:
-        raise AnnotationError(
-            f"{len(classes)} classes, {', '.join(classes)}; want at most {MOST_CLASSES}: --category takes two as one, --without leaves one out"
-        )
-    return PhoneMaskSet(folder, runs, classes)
+    return PhoneMaskSet(folder, runs, classes_of(order, set().union(*runs.values()), found))
 
 
 def _on_phone(mask: Mask, at: int, folder: PhotoFolder) -> bool:

@@ -11,6 +11,7 @@ from datamodules.base.errors import DataError
 from datamodules.screens.device_rules import Rule, rules_for
 from datamodules.screens.grid import Grid
 from datamodules.screens.profile import FILE, Profile, fitting, read_profile
+from datamodules.screens.screen_size import Size, given_screen
 from storage.whole_file import write_whole
 
 
@@ -20,6 +21,8 @@ class Device:
 
     kind: str
     rules: tuple[Rule, ...] | None
+    screen_mm: Size | None = None
+    """See `datamodules.screens.screen_size`."""
 
 
 def check_profile(root: Path, class_names: Sequence[str], grid: Grid) -> Profile | None:
@@ -69,14 +72,17 @@ def device_of(data_set: Any, grid: Grid) -> Device:
     """From the settings of a data set that is cut into cells. Raises AnnotationError for rules that cannot be followed."""
     try:
         rules = rules_for(data_set["rules"], data_set["class_names"], grid.cells, "datamodule.rules")
+        screen = given_screen(data_set)
     except DataError as error:
         raise AnnotationError(str(error)) from None
-    return Device(str(data_set["device"]), None if rules is None else tuple(rules))
+    return Device(str(data_set["device"]), None if rules is None else tuple(rules), screen)
 
 
 def is_of(there: Profile, device: Device | None) -> bool:
     """Whether a folder's profile says this of the device."""
-    return device is None or (there.device, there.rules) == (device.kind, _written(device))
+    if device is None:
+        return True
+    return (there.device, there.rules, there.screen_mm) == (device.kind, _written(device), device.screen_mm)
 
 
 def _written(device: Device) -> list[dict[str, Any]] | None:
@@ -87,9 +93,12 @@ def _written(device: Device) -> list[dict[str, Any]] | None:
 
 def write_profile(root: Path, class_names: Sequence[str], grid: Grid, device: Device | None) -> None:
     """Says from now on what the folder is annotated in; without a device, the rules are open."""
-    about: dict[str, Any] = {} if device is None else {"device": device.kind, "rules": _written(device)}
+    about: dict[str, Any] = (
+        {} if device is None else {"device": device.kind, "rules": _written(device), "screen_mm": device.screen_mm}
+    )
     made = Profile(columns=grid.columns, rows=grid.rows, class_names=list(class_names), **about)
-    write_whole(root / FILE, made.model_dump_json(indent=1) + "\n")
+    unsaid = {"screen_mm"} if made.screen_mm is None else None
+    write_whole(root / FILE, made.model_dump_json(indent=1, exclude=unsaid) + "\n")
 
 
 def _other_grid(path: Path, columns: int, rows: int, grid: Grid, choice: str = "") -> AnnotationError:

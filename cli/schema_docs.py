@@ -52,13 +52,13 @@ class Setting:
 
 @cache
 def classes() -> dict[str, list[Setting]]:
-    """The fields of every schema, as they stand in its class."""
+    """The fields of every schema, as they stand in its class, before those that it inherits."""
     found: dict[str, list[Setting]] = {}
     for name in SCHEMAS:
         for node in ast.parse((Path(__file__).parent / name).read_text()).body:
             if isinstance(node, ast.ClassDef):
                 inherited = [one for base in node.bases for one in found.get(ast.unparse(base), [])]
-                found[node.name] = inherited + _fields(node)
+                found[node.name] = _fields(node) + inherited
     return found
 
 

@@ -10,7 +10,25 @@ from choices.settings import one_of
 
 
 @dataclass
-class GradeConfig:
+class Grading:
+    """How photos are graded, over HTTP or not."""
+
+    file: str | None = None
+    """Which of a run's files; None takes the fastest that may be recommended, and of a run without files its checkpoint."""
+    least_cell_px: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    """Phones whose cells are smaller in the photo are refused; None: half of what the network looks at."""
+    join: Annotated[str, one_of("half", "worst", "mean")] = "half"
+    """Of several photos of a device: a cell's worst grade that half of them give at least, the worst of all, or the likeliest on average."""
+    damage: str | None = None
+    """A run's folder or a file of task=segmentation, trained on such cells: it marks the damage, whose area and length are told for each cell."""
+    reference: str | None = None
+    """An output of `station grade photos=`, against which camera and stock are held; None: nothing, and of an API the first devices that come."""
+    datamodule: Any = None
+    """Set by profile=, whose rules are followed in place of the network's own."""
+
+
+@dataclass
+class GradeConfig(Grading):
     """What `python -m station grade` reads."""
 
     run: str = MISSING
@@ -19,10 +37,6 @@ class GradeConfig:
     """An image file that shows a phone."""
     photos: str | None = None
     """In its place: a folder of such files, with folders in it or not; the same command goes on where it was stopped."""
-    file: str | None = None
-    """Which of the run's files; None takes the fastest that may be recommended, and of a run without files its checkpoint."""
-    least_cell_px: Annotated[int, Field(ge=0, le=10_000)] | None = None
-    """Phones whose cells are smaller in the photo are refused; None: half of what the network looks at."""
     corners: list[float] | None = None
     """Of one photo: x and y of four corners, clockwise from the start of the upper short side; None finds them."""
     json: str | None = None
@@ -35,18 +49,10 @@ class GradeConfig:
     """Of a folder: a csv with the columns photo and device; None: by device_pattern, by the source_id of photos.csv, or each photo is one."""
     device_pattern: str | None = None
     """Of a folder: a regular expression of whole names with a part (?P<device>...) that names the device."""
-    join: Annotated[str, one_of("half", "worst", "mean")] = "half"
-    """Of several photos of a device: a cell's worst grade that half of them give at least, the worst of all, or the likeliest on average."""
     jobs: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Of a folder: processes that grade side by side; None: one for each core."""
-    datamodule: Any = None
-    """Set by profile=, whose rules are followed in place of the network's own."""
     cost: Any = None
     """What a wrong grade costs: rows of true grades, or {missed_damage: 10, false_alarm: 1}; each cell then gets the grade of least cost."""
-    damage: str | None = None
-    """A run's folder or a file of task=segmentation, trained on such cells: it marks the damage, whose area and length are told for each cell."""
-    reference: str | None = None
-    """Of a folder: an output of this command, against which camera and stock are held."""
     false_alarms: Annotated[float, Field(gt=0, lt=1)] = 0.01
     """The chance that something is called changed against the reference where nothing has."""
 
@@ -98,15 +104,13 @@ class DriftConfig:
 
 
 @dataclass
-class StationApiConfig:
+class StationApiConfig(Grading):
     """What `python -m station serve` reads."""
 
     run: str | None = None
     """A run's folder, or an exported .tflite file."""
     models: str | None = None
     """In its place several by name, such as {front: runs/a/<job>, back: other.tflite}."""
-    file: str | None = None
-    """Which of the runs' files; None takes the fastest that may be recommended, and of a run without files its checkpoint."""
     host: str = "127.0.0.1"
     """What is listened on; 0.0.0.0 lets others on the same network send photos."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 8767
@@ -117,10 +121,6 @@ class StationApiConfig:
     """With a certificate of an authority of this machine."""
     token: str | None = None
     """What requests have to bring; None makes one and prints it. '${oc.env:STATION_TOKEN}' takes it from the environment."""
-    join: Annotated[str, one_of("half", "worst", "mean")] = "half"
-    """Of several photos of a device: a cell's worst grade that half of them give at least, the worst of all, or the likeliest on average."""
-    least_cell_px: Annotated[int, Field(ge=0, le=10_000)] | None = None
-    """Phones whose cells are smaller in the photo are refused; None: half of what the network looks at."""
     jobs: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Photos that are graded at a time, each in a process; None: one for each core."""
     queue: Annotated[int, Field(ge=0, le=1000)] = 16
@@ -137,11 +137,7 @@ class StationApiConfig:
     """A folder for photos and answers, so that people can correct them by /corrections; None keeps nothing."""
     keep_mb: Annotated[float, Field(gt=0, le=10_000_000)] = 2000.0
     """Of kept photos, in millions of bytes; the oldest go that nobody has said anything about."""
-    reference: str | None = None
-    """An output of `station grade photos=`, against which camera and stock are held; None: the first devices that come."""
     drift: DriftConfig = field(default_factory=DriftConfig)
     """How camera and stock are watched."""
-    datamodule: Any = None
-    """Set by profile=, whose rules are followed in place of the networks' own."""
     paths: Any = MISSING
     """Folders: paths.runs, paths.data, paths.weights, paths.cache."""

@@ -17,7 +17,8 @@ from datamodules.base.array_cache import build_array, disk_errors, is_kept
 from datamodules.base.data_set import PictureSet
 from datamodules.base.errors import DataError
 from datamodules.base.samples import Samples, WholePhoto
-from datamodules.phone_photos import Cells, PhonePhotos
+from datamodules.phone_photos import PhonePhotos
+from datamodules.screens.cells import Cells
 from datamodules.synthetic_screens import SyntheticScreens
 
 if TYPE_CHECKING:

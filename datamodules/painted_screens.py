@@ -17,7 +17,8 @@ from choices.settings import Count, Share, Text
 from datamodules.base.array_cache import disk_errors
 from datamodules.base.errors import DataError
 from datamodules.mixed_screens import MixedCells
-from datamodules.phone_photos import Cells, PhonePhotos
+from datamodules.phone_photos import PhonePhotos
+from datamodules.screens.cells import Cells
 from datamodules.screens.photo_folder import checked_corners, photo_stem
 from datamodules.synthetic_screens import must_be_the_renderers
 

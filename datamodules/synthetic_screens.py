@@ -11,7 +11,8 @@ from choices.settings import Count, Share, Text
 from datamodules.base.array_cache import disk_errors
 from datamodules.base.data_set import PictureSet
 from datamodules.base.errors import DataError
-from datamodules.phone_photos import Cells, PhonePhotos
+from datamodules.phone_photos import PhonePhotos
+from datamodules.screens.cells import Cells
 from datamodules.screens.masked_cells import MaskedCells
 
 

@@ -63,6 +63,7 @@ class Export:
         comparison: how the run's task holds a file against torch.
         metrics: how its answers are judged.
         promise: of a network that was trained on all data, what a kind of file may be expected to give (`sweeps.analysis.expected`).
+        held_out: of such a network, its folds' answers by a kind of file (`formats.base.HeldOut`).
         ask: how a file says which grades to leave to a person, where it does.
         max_accuracy_drop: a file that loses more than this against torch, on any part, is marked.
         app_templates: the task's own, of the files beside `export/app`'s.
@@ -83,6 +84,7 @@ class Export:
     checks: Mapping[str, Check]
     training_data: Callable[[], Any]
     promise: Callable[[str], dict[str, Any]] | None = None
+    held_out: Callable[[str], tuple[pd.DataFrame, str]] | None = None
     ask: Promise | None = None
     app_templates: Path | None = None
 
@@ -218,7 +220,9 @@ class Export:
             figures = self.agreement_alone(figures)
             scored = {"expected": self.promise(name)}
         figures = source.measuring.figures(figures, answers) if source.measuring else figures
-        scored |= ({} if self.ask is None else {ASK: self.ask(name, answers)}) | form.says(answers)
+        scored |= ({} if self.ask is None else {ASK: self.ask(name, answers)}) | form.says(
+            answers, self.held_out and partial(self.held_out, name)
+        )
         data = form.finish(made, json.dumps(about | self.figures_of(figures) | scored).encode())
         entry = {
             **self.written(form, name, data),

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -17,6 +18,9 @@ from sweeps.records.checkpoints import check_checkpoint, checkpoint_file
 from sweeps.records.run_record import Record, RecordError, Status, exported_bytes, find_runs, read_record, read_run
 from tasks.base import metrics_of_record, task_of_record
 from training.finished_run import load_run
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def best_of_latest(runs: Path) -> Path:
@@ -69,15 +73,20 @@ def export_run(folder: Path, cfg: DictConfig, *, root: str | None = None, cache:
 
     samples = samples_of(record, root, cache)
     promise: Callable[[str], Record] | None = None
+    fold_answers: Callable[[str], tuple[pd.DataFrame, str]] | None = None
     if "whole_fit" in record:
+        from export.formats.base import held_out
         from jobs.whole_fit import folds_of_record, networks_of
         from sweeps.analysis.expected import expected_of_file, rivals
 
-        methods = rivals(folds_of_record(folder, record))
+        folds = folds_of_record(folder, record)
+        methods = rivals(folds)
         members = networks_of(record["whole_fit"])
 
         def promise(kind: str) -> Record:
             return expected_of_file(methods, kind) | members
+
+        fold_answers = partial(held_out, folds)
 
     from export.asking import promise_of, share_of
     from export.pipeline import Export
@@ -90,7 +99,7 @@ def export_run(folder: Path, cfg: DictConfig, *, root: str | None = None, cache:
         task.file_comparison, metrics_of_record(record), cfg.export.max_accuracy_drop,
         instantiate(cfg.format), instantiate(cfg.quantization), instantiate(cfg.latency),
         instantiate(cfg.check),
-        lambda: build_data(OmegaConf.create(trusted_config(record)), samples), promise, ask, task.app_templates,
+        lambda: build_data(OmegaConf.create(trusted_config(record)), samples), promise, fold_answers, ask, task.app_templates,
     )  # fmt: skip
     return export.run()
 

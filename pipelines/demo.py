@@ -19,7 +19,7 @@ from pipelines.demo_standing import print_standing
 from pipelines.quickstart import call, report
 
 if TYPE_CHECKING:
-    from datamodules.phone_photos import Cells
+    from datamodules.screens.cells import Cells
 
 DATA = ["experiment=demo"]
 """Which phones, and how long a training is."""

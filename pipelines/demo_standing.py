@@ -14,7 +14,7 @@ from sweeps.records.run_record import Status, find_runs, read_run
 from tasks.base import metrics_of_record
 
 if TYPE_CHECKING:
-    from datamodules.phone_photos import Cells
+    from datamodules.screens.cells import Cells
 
 SHOWN = ("macro_f1", "accuracy", "missed_damage")
 

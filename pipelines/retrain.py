@@ -106,7 +106,7 @@ def samples_now(record: Record, data: Path, cache: str) -> Samples:
 
 def labelled(samples: Samples) -> pd.DataFrame:
     """Photo, source_id and label of each labelled cell, whatever the folds."""
-    from datamodules.phone_photos import Cells
+    from datamodules.screens.cells import Cells
 
     assert isinstance(samples, Cells)
     labels, photos = samples.folder.labels.ravel(), samples.folder.photos

@@ -14,7 +14,7 @@ from cli.command_line import require_keys, run_cli, stop_or_report
 from cli.train_schema import register
 from datamodules.screens.device_rules import given_rules
 from metrics.cost import Cost, CostError
-from station.choosing import file_of
+from station.choosing import file_of, screen_given
 from storage.whole_file import write_whole
 
 OF_ONE = ("corners", "json", "picture")
@@ -65,6 +65,7 @@ def _check(cfg: DictConfig) -> None:
             Cost.read(_plain(cfg.cost))
         except CostError as error:
             refuse(error)
+    screen_given(cfg.datamodule)
     require_keys(cfg, run="a run's folder or an exported .tflite file")
 
 
@@ -80,7 +81,8 @@ def _grade_photo(cfg: DictConfig, file: Path, damage: Path | None) -> None:
     rules, corners = given_rules(cfg.datamodule), cfg.corners and list(cfg.corners)
     picture = Path(cfg.picture) if cfg.picture else None
     cost = _plain(cfg.cost)
-    found = grade_photo(Path(cfg.photo), file, rules, corners, picture, cfg.least_cell_px, cost, damage)
+    screen_mm = screen_given(cfg.datamodule)
+    found = grade_photo(Path(cfg.photo), file, rules, corners, picture, cfg.least_cell_px, cost, damage, screen_mm)
     columns = 1 + max(cell["col"] for cell in found["cells"])
     texts = [cell["label"] + mark_of(cell) for cell in found["cells"]]
     width = max(map(len, texts))
@@ -98,9 +100,10 @@ def _grade_photo(cfg: DictConfig, file: Path, damage: Path | None) -> None:
     for name in found["cells"][0]["marked"] or ():
         cells = [cell["marked"][name] for cell in found["cells"]]
         marked = sum(cell["share"] > 0 for cell in cells)
-        print(
-            f"{name}: in {marked} of {len(cells)} cells, {sum(cell['length'] for cell in cells):.2f} diagonals of a cell long"
-        )
+        length = f"{sum(cell['length'] for cell in cells):.2f} diagonals of a cell long"
+        if "length_mm" in cells[0]:
+            length += f", {sum(cell['length_mm'] for cell in cells):.0f} mm, {sum(cell['area_mm2'] for cell in cells):.1f} mm²"
+        print(f"{name}: in {marked} of {len(cells)} cells, {length}")
     print(f"{found['grade']}: {found['reason']} ({found['seconds']:.2f} s, {file.name})")
     if cfg.json:
         write_whole(Path(cfg.json), json.dumps(found, indent=1))
@@ -111,7 +114,8 @@ def _grade_photo(cfg: DictConfig, file: Path, damage: Path | None) -> None:
 
 def _grade_folder(cfg: DictConfig, file: Path, damage: Path | None) -> None:
     from datamodules.base.errors import DataError
-    from station.folder_grading import Order, grade_folder, lines
+    from station.folder_grading import grade_folder, lines
+    from station.order import Order
 
     rules = given_rules(cfg.datamodule)
     photos = Path(cfg.photos)
@@ -132,6 +136,7 @@ def _grade_folder(cfg: DictConfig, file: Path, damage: Path | None) -> None:
         cfg.false_alarms,
         _plain(cfg.cost),
         damage,
+        screen_given(cfg.datamodule),
     )
     done = grade_folder(order)
     if not done.devices:

@@ -1,10 +1,23 @@
-"""Which file of a run grades."""
+"""Which file of a run grades, and how large the device is."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from omegaconf import DictConfig
+
+from cli.arguments import refuse
+from datamodules.base.errors import DataError
+from datamodules.screens.screen_size import Size, given_screen
 from sweeps.analysis.recommendation import advised_kind, in_apps
 from sweeps.records.run_record import Record, RecordError, exported_bytes, read_record
+
+
+def screen_given(data_set: DictConfig | None) -> Size | None:
+    """The device's size that `profile=` has set; ends the command with one line for what is none."""
+    try:
+        return given_screen(data_set)
+    except DataError as error:
+        refuse(error)
 
 
 def file_of(run: Path, kind: str | None) -> Path:

@@ -3,7 +3,6 @@
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,10 @@ from cli.machine import cores
 from metrics.conformal import promise_words
 from station.contact_sheet import PICTURES, THUMBNAILS, write_contact_sheet
 from station.devices import Listed, devices_of, grouped, pattern_of, read_listed
-from station.drift import FALSE_ALARMS, Seen, compare
-from station.grading_processes import PhotoJob, Setup, graded
+from station.drift import Seen, compare
+from station.grading_processes import PhotoJob, graded
 from station.joining import Device, joined, pooled_agreement
+from station.order import Order, Summary
 from station.output_folder import check_output, held
 from station.photo_files import PhotoFile, find_photos
 from station.photo_grader import PhotoGrader
@@ -24,64 +24,6 @@ from station.tables import write_cells, write_devices, write_refused
 from tasks.grading import RunGrader
 
 Results = dict[str, dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Order:
-    """What a person has asked for."""
-
-    photos: Path
-    output: Path
-    network: Path
-    rules: Sequence[Mapping[str, Any]] | None
-    join: str = "half"
-    devices: Path | None = None
-    device_pattern: str | None = None
-    least_cell_px: int | None = None
-    jobs: int | None = None
-    """Processes; None: one for each core."""
-    reference: Path | None = None
-    """An output folder of an earlier command, which the devices are held against."""
-    false_alarms: float = FALSE_ALARMS
-    """See `station.drift.compare`."""
-    cost: Any = None
-    """Of wrong grades, see `PhotoGrader`."""
-    damage: Path | None = None
-    """A network that marks damage, see `PhotoGrader`."""
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What came of it."""
-
-    devices: list[Device]
-    refused: dict[str, str]
-    """Photo → why."""
-    new: int
-    """Photos that were graded, or refused, by this command and not before."""
-    seconds: float
-    """That these took."""
-    promise: dict[str, Any] | None = None
-    """By what cells are left to a person, where the file says so (`metrics.conformal.promise`)."""
-    unknown: dict[str, Any] | None = None
-    """From which distance on cells look like nothing in training, where the file says so (`metrics.unknown`)."""
-    moved: tuple[int, int, int] | None = None
-    """Of the photos' cells how many got a worse grade by what a mistake costs, how many a better one, and of how many; None without costs."""
-
-    @property
-    def to_look_at(self) -> tuple[int, int]:
-        """Cells that a person should look at, and of how many devices."""
-        counts = [one.asked for one in self.devices]
-        return sum(counts), sum(count > 0 for count in counts)
-
-    @property
-    def strange(self) -> tuple[int, int]:
-        """Cells that look like nothing in training, and of how many devices."""
-        counts = [one.strange for one in self.devices]
-        return sum(counts), sum(count > 0 for count in counts)
-
-    against_reference: tuple[str, ...] = ()
-    """What has changed, in words."""
 
 
 def grade_folder(order: Order) -> Summary:
@@ -98,9 +40,9 @@ def grade_folder(order: Order) -> Summary:
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     check_output(order.output, files.base)
-    by = PhotoGrader(order.network, order.rules, order.least_cell_px, cost=order.cost, damage=order.damage)
+    by = order.setup.grader()
     earlier = [] if order.reference is None else read_reference(order.reference, by.digest)
-    settings = {
+    settings: dict[str, Any] = {
         "network": str(order.network),
         "join": order.join,
         "rules": [rule.settings for rule in by.rules],
@@ -110,7 +52,9 @@ def grade_folder(order: Order) -> Summary:
         "grid": vars(by.grid),
     }
     settings |= {} if by.cost is None else {"cost": by.cost.tolist()}
-    settings |= {} if order.damage is None else {"damage": str(order.damage)}
+    if by.marker is not None:
+        settings |= {"damage": str(order.damage)}
+        settings |= {} if by.marker.screen_mm is None else {"screen_mm": list(by.marker.screen_mm)}
     with held(order.output, files.base, settings):
         log = ResultsLog(order.output / "results.jsonl", by.digest, by.grid, by.labels)
         results, new, seconds = _results(order, by, photos, listed, log)
@@ -150,9 +94,8 @@ def _results(
         print(f"note: {len(results)} of {len(photos)} photos are graded already", file=sys.stderr)
     if jobs and isinstance(by.grader, RunGrader):
         by.load()
-    setup = Setup(order.network, order.rules, order.least_cell_px, order.cost, order.damage)
     with Progress(len(photos), len(results)) as progress:
-        for job, found in graded(jobs, setup, by, order.jobs or cores()):
+        for job, found in graded(jobs, order.setup, by, order.jobs or cores()):
             results[job.name] = {"photo": job.name} | found | {"made_of": made[job.name]}
             log.append(results[job.name])
             progress.one(refused="refused" in found)

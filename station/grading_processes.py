@@ -3,7 +3,7 @@
 import os
 import signal
 from collections import deque
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -19,23 +19,13 @@ from datamodules.screens.outline import OutlineError
 from station.device_grade import GradingError
 from station.photo_grader import PhotoGrader
 from station.picture import draw_grades, draw_thumbnail
+from station.setup import Setup
 from storage.whole_file import replaced
 
 Result = dict[str, Any]
 AHEAD = 2
 """Photos that are handed to each process at a time."""
 DIED = "ended the process that graded it: broken on purpose, or more than this machine's memory holds"
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What each process grades by, see `PhotoGrader`."""
-
-    network: Path
-    rules: Sequence[Mapping[str, Any]] | None
-    least_cell_px: int | None
-    cost: Any = None
-    damage: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -114,9 +104,7 @@ def _begin(setup: Setup, parent: int) -> None:
     import cv2
 
     cv2.setNumThreads(1)
-    _here.append(
-        PhotoGrader(setup.network, setup.rules, setup.least_cell_px, threads=1, cost=setup.cost, damage=setup.damage)
-    )
+    _here.append(setup.grader(threads=1))
 
 
 def _grade(job: PhotoJob) -> Result:

@@ -16,6 +16,7 @@ from datamodules.base.pixels import Image, resize
 from datamodules.images.decoding import decode
 from datamodules.screens.device_rules import check_that_one_holds, read_rules, rules_of
 from datamodules.screens.grid import Grid, check_corners, rectify, split_cells
+from datamodules.screens.screen_size import Size, screen_of
 from export.outline.find import where as outline_file
 from metrics.conformal import asks
 from metrics.cost import Cost, least_cost
@@ -30,6 +31,8 @@ from tasks.grading import FileGrader, RunGrader, grader_of
 
 VERSION = 5
 """Of what a photo is graded by; raised when the same network would say something else of the same photo."""
+MARKS_VERSION = 2
+"""The same of what is marked; without a network for it nothing changes."""
 
 Corners = npt.NDArray[np.float64]
 
@@ -56,6 +59,7 @@ class PhotoGrader:
         cost: of wrong grades, as `metrics.cost.Cost.read` takes it; a cell then gets the grade of least expected cost in place of the
             network's own. None: its own.
         damage: a network that marks damage pixel by pixel, see `station.damage`; None: none.
+        screen_mm: width and height of the device's front, by which damage is told in millimetres; None: as the network carries it.
 
     Raises CostError, GradingError or DataError, or what `tasks.grading.grader_of` raises.
 
@@ -69,6 +73,7 @@ class PhotoGrader:
         threads: int = 2,
         cost: Any = None,
         damage: Path | None = None,
+        screen_mm: Size | None = None,
     ) -> None:
         self.network, self.threads = network, threads
         self.grader = grader_of(network, threads=threads)
@@ -77,13 +82,14 @@ class PhotoGrader:
             raise GradingError(f"{network}: grades whole pictures, not the cells of a phone; predict.py uses it")
         self.grid = Grid(settings["columns"], settings["rows"], settings["cell_px"])
         self.labels = list(self.grader.labels)
-        self.marker = None if damage is None else DamageMarker(damage, self.grid, threads)
         self.device = str((self.grader.profile or {}).get("device", "phone"))
         try:
             self.rules = rules_of(self.grader.profile, self.labels) if rules is None else read_rules(rules, self.labels)
             check_that_one_holds(self.rules, self.labels, self.grid.cells)
+            screen_mm = screen_mm or screen_of(self.grader.profile)
         except DataError as error:
             raise GradingError(f"{network}: {error}") from None
+        self.marker = None if damage is None else DamageMarker(damage, self.grid, threads, screen_mm)
         self.cost = None if cost is None else Cost.read(cost).matrix(len(self.labels))
         said = self.grader.described.get("ask") if isinstance(self.grader, FileGrader) else None
         self.promise: dict[str, Any] | None = said if said and said.get("threshold") is not None else None
@@ -113,7 +119,7 @@ class PhotoGrader:
             rules,
             self.least_cell_px,
             None if self.cost is None else self.cost.tolist(),
-            *([] if self.marker is None else [self.marker.digest]),
+            *([] if self.marker is None else [self.marker.digest, MARKS_VERSION, self.marker.screen_mm]),
         ]
         return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()
 
@@ -128,7 +134,7 @@ class PhotoGrader:
         Returns:
             The phone, and of it photo, file, outline (found or given), corners (4 × 2), cells (row, col, label, grade, ask, unknown, distance, marked, own_grade,
             probabilities, in the grid's order; own_grade is the network's, whatever a mistake costs; ask: whether a person should look; unknown:
-            whether it looks like nothing in training; both, and the distance, None where the file does not say; marked: see `Marks.extents`, None without a network for it), grade and reason (of the device by this photo), look (see `station.likeness`), shot (see `station.drift`), seconds (outline,
+            whether it looks like nothing in training; both, and the distance, None where the file does not say; marked: see `Marks.told`, None without a network for it), grade and reason (of the device by this photo), look (see `station.likeness`), shot (see `station.drift`), seconds (outline,
             cells and networks, from the read picture on).
 
         Raises GradingError, or OutlineError where no phone was found that can be trusted.
@@ -140,6 +146,7 @@ class PhotoGrader:
         phone = rectify(pixels, quad, self.grid)
         grades, probabilities, distances = self.answers(phone)
         marks = None if self.marker is None else self.marker.marks(phone)
+        outlines = cell_outlines(quad, self.grid)
         seconds = time.perf_counter() - began
         unsure, own = asks(self.promise, grades, probabilities), grades
         strange = are_unknown(self.unknown, distances)
@@ -156,7 +163,7 @@ class PhotoGrader:
             "cells": [
                 {"row": at // self.grid.columns, "col": at % self.grid.columns, "label": names[at], "grade": int(grades[at]),
                  "ask": bool(unsure[at]) if self.promise else None, "unknown": None if strange is None else bool(strange[at]),
-                 "marked": None if marks is None else marks.extents(at),
+                 "marked": None if marks is None else marks.told(at, outlines[at]),
                  "distance": None if strange is None or distances is None else round(float(distances[at]), 3), "own_grade": int(own[at]),
                  "probabilities": {name: round(float(share), 5)
                                    for name, share in zip(self.labels, probabilities[at], strict=True)}}
@@ -201,18 +208,19 @@ def grade_photo(
     least_cell_px: int | None = None,
     cost: Any = None,
     damage: Path | None = None,
+    screen_mm: Size | None = None,
 ) -> dict[str, Any]:
     """`PhotoGrader.grade` for one image file; its pixels are read first, and the network is loaded.
 
     Args:
         photo: an image file.
-        network, rules, corners, least_cell_px, cost, damage: see `PhotoGrader`.
+        network, rules, corners, least_cell_px, cost, damage, screen_mm: see `PhotoGrader`.
         picture: a file for the photo with its cells coloured and damage outlined, see `station.picture`.
 
     Raises DataError and FileError as well.
 
     """
-    by = PhotoGrader(network, rules, least_cell_px, cost=cost, damage=damage)
+    by = PhotoGrader(network, rules, least_cell_px, cost=cost, damage=damage, screen_mm=screen_mm)
     if picture is not None and picture.suffix.lower() not in FORMATS:
         raise GradingError(f"picture={picture}: want a name that ends in {' or '.join(FORMATS)}")
     by.load()

@@ -3,30 +3,16 @@
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import orjson
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from datamodules.screens.grid import Grid
+from station.answer import PhotoAnswer
 from station.likeness import look_from
 from station.photo_files import PhotoFile
 from storage.whole_file import write_whole
-
-Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
-
-
-class _Cell(BaseModel):
-    row: int
-    col: int
-    label: str
-    grade: int
-    ask: bool | None
-    unknown: bool | None
-    distance: float | None
-    marked: dict[str, dict[str, float]] | None = None
-    own_grade: int
-    probabilities: dict[str, float]
 
 
 class _Made(BaseModel):
@@ -35,20 +21,7 @@ class _Made(BaseModel):
     by: str
 
 
-class _Shot(BaseModel):
-    brightness: float
-    surround: float
-    sharpness: float
-
-
-class _Graded(BaseModel):
-    photo: str
-    corners: Annotated[list[Pair], Field(min_length=4, max_length=4)]
-    cells: list[_Cell]
-    grade: str
-    look: str
-    shot: _Shot
-    outline: str
+class _Graded(PhotoAnswer):
     made_of: _Made
 
 

@@ -47,7 +47,8 @@ def write_cells(
 ) -> None:
     """A line for each cell of each photo: its own label and probabilities, the label of the device's cell, and for either
     whether a person should look and whether it is like nothing in training (1, 0, or empty where the file does not say); the photo's distance; where damage was marked its
-    area as a share of the cell, and its length in pixels of the mask and as a share of the cell's diagonal, of each class.
+    area as a share of the cell, its length in pixels of the mask and as a share of the cell's diagonal, and both in millimetres where the
+    device's size is known, of each class.
 
     Row and column are the device's: of a photo that shows the phone the other way up (`turned`) they are turned with it.
     """
@@ -82,9 +83,9 @@ def _cells(
                 )
 
 
-def _marked(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Classes of the network that marked damage; none where none did."""
-    return list(next((cell.get("marked") or {} for one in results.values() for cell in one["cells"]), {}))
+def _marked(results: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
+    """What is marked in the first cell: all cells have the same classes and figures; none where no network marked damage."""
+    return next((cell.get("marked") or {} for one in results.values() for cell in one["cells"]), {})
 
 
 def write_refused(path: Path, refused: Mapping[str, str]) -> None:

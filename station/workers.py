@@ -4,15 +4,14 @@ import os
 import queue
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cli.signals import end_with_parent
 from datamodules.base.errors import DataError
@@ -22,6 +21,7 @@ from datamodules.screens.outline import OutlineError
 from station.device_grade import GradingError
 from station.grading_processes import DIED
 from station.photo_grader import PhotoGrader
+from station.setup import Setup
 
 HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 """What a HEIC file says in its bytes 8 to 12."""
@@ -63,13 +63,10 @@ class Photo:
     """None finds them."""
 
 
-@dataclass(frozen=True)
-class Model:
-    """What each process grades by, see `PhotoGrader`."""
+class Model(NamedTuple):
+    """What each process grades by."""
 
-    network: Path
-    rules: Sequence[Mapping[str, Any]] | None
-    least_cell_px: int | None
+    setup: Setup
     digest: str
     """`PhotoGrader.digest` when the server began: a file that was replaced since is not used."""
 
@@ -175,9 +172,9 @@ def _begin(models: Mapping[str, Model], most_pixels: int, parent: int) -> None:
     cv2.setNumThreads(1)
     _most_pixels.append(most_pixels)
     for name, model in models.items():
-        by = PhotoGrader(model.network, model.rules, model.least_cell_px, threads=1)
+        by = model.setup.grader(threads=1)
         if by.digest != model.digest:
-            raise GradingError(f"{model.network}: was changed since the server began")
+            raise GradingError(f"{model.setup.network}: was changed since the server began")
         by.load()
         _here[name] = by
 

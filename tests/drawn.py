@@ -6,6 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from datamodules.screens.mask_files import write_classes, write_masks
+
 CORNERS = ("x_tl", "y_tl", "x_tr", "y_tr", "x_br", "y_br", "x_bl", "y_bl")
 
 
@@ -52,3 +54,15 @@ def _write(path: Path, header: tuple[str, ...], rows: list[tuple[object, ...]]) 
         writer = csv.writer(file)
         writer.writerow(header)
         writer.writerows(rows)
+
+
+def draw_masks(root: Path) -> Path:
+    """Masks beside the photos of `draw_screens`: each cell's first stroke is a scratch, the others are cracks."""
+    for path in sorted((root / "photos").iterdir()):
+        bright = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) > 128
+        cell_px = (bright.shape[1] - 20) // 3
+        first = (np.arange(bright.shape[1]) - 10) % cell_px < 8 + cell_px // 10
+        (root / "masks").mkdir(exist_ok=True)
+        write_masks(root / "masks" / f"{path.stem}.png", np.stack([bright & first, bright & ~first]))
+    write_classes(root / "masks", ["scratch", "crack"])
+    return root

@@ -61,6 +61,18 @@ def segmentation(place):
     return [trained, _exported(place)]
 
 
+def marking(place):
+    """Masks of drawn phones, cell by cell: a grid of one point that exports a file as part of its job."""
+    from tests.commands.test_segmentation_path import STEEL
+    from tests.commands.test_train import SMALL, run
+    from tests.drawn import draw_masks, draw_screens
+
+    draw_masks(draw_screens(place / "screens"))
+    words = [one for one in STEEL if not one.startswith(("datamodule", "augmentation"))]
+    own = ["trainer.max_epochs=12", "export=all", "quantization=float32", "sweep_name=marks"]
+    return [run(place, "-m", *SMALL, *words, *own, check=0)]
+
+
 def regression(place):
     """Lengths of drawn bars, then `python -m export`."""
     from tests.commands.test_regression_path import given

@@ -23,4 +23,26 @@ def api_page(schema: Mapping[str, Any]) -> str:
         for path, methods in schema["paths"].items()
         for method, route in methods.items()
     ]  # fmt: skip
-    return environment.get_template("api.html.j2").render(info=schema["info"], routes=routes)
+    answers = [
+        {"name": name, "about": one.get("description", ""), "fields": [
+            {"name": key, "kind": _kind(field), "about": field.get("description", "")} for key, field in one["properties"].items()]}
+        for name, one in schema.get("components", {}).get("schemas", {}).items()
+        if not name.endswith("ValidationError")
+    ]  # fmt: skip
+    return environment.get_template("api.html.j2").render(info=schema["info"], routes=routes, answers=answers)
+
+
+def _kind(field: Mapping[str, Any]) -> str:
+    """What a field of JSON is, in words."""
+    if "anyOf" in field:
+        return " or ".join(map(_kind, field["anyOf"]))
+    if "$ref" in field:
+        return str(field["$ref"]).rpartition("/")[2]
+    if "enum" in field:
+        return " or ".join(map(str, field["enum"]))
+    if field.get("type") == "array":
+        return f"list of {_kind(field['items'])}"
+    if isinstance(field.get("additionalProperties"), Mapping):
+        return f"by name: {_kind(field['additionalProperties'])}"
+    kind = str(field["type"])
+    return {"integer": "whole number", "boolean": "true or false", "string": "text"}.get(kind, kind)

@@ -11,6 +11,7 @@ from cli.arguments import refuse
 from datamodules.base.errors import DataError
 from datamodules.screens.device_rules import Rule, given_rules, read_rules, rules_of
 from export.latency.selection import files_to_time
+from station.choosing import screen_given
 from sweeps.analysis.recommendation import advised_kind, in_apps
 from sweeps.records.run_record import RecordError, read_record
 from web.foreign_file import ForeignFile, is_ours
@@ -50,7 +51,7 @@ def chosen_files(cfg: DictConfig) -> list[Served]:
 def _of_one(path: Path, kinds: Sequence[str] | None, cfg: DictConfig, given: Given, *, alone: bool) -> list[Served]:
     """A file, or of a run the files of these kinds, without which the one that is recommended."""
     if path.suffix == SUFFIX:
-        return [_loose(path, given)]
+        return [_loose(path, cfg, given)]
     if path.suffix and path.is_file():
         raise RecordError(f"{path}: the phone page runs {SUFFIX} files alone; want one, or a run's folder")
     advised = None if kinds or alone else advised_kind(read_record(path))
@@ -72,15 +73,17 @@ def _of_records(known: Sequence[tuple[Path, str]], cfg: DictConfig, given: Given
             lambda record: load_samples(record, cfg.root, cfg.paths.cache),
             rules[folder],
             str(cfg.paths.cache),
+            screen_given(cfg.datamodule),
         )
         for folder, kind in chosen
     ]
 
 
-def _loose(path: Path, given: Given) -> Served:
+def _loose(path: Path, cfg: DictConfig, given: Given) -> Served:
     if not is_ours(path):
         return ForeignFile(path)
     file = LooseFile(path)
+    file.screen_mm = screen_given(cfg.datamodule)
     known = file.metadata
     if known.get("grid"):
         file.rules = _rules(path.name, known.get("profile"), known["labels"], given)

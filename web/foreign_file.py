@@ -43,7 +43,7 @@ class ForeignFile(WithoutRecord):
         return {
             "name": self.path.stem, "data": "", "run": self.path.name, "kind": "", "size_bytes": len(self.data),
             "sha256": hashlib.sha256(self.data).hexdigest(), "labels": known.labels, "resolution": min(known.size), "size": list(known.size),
-            "preprocessing": {"crop": "none", "grid": None}, "initial_weights": "", "described": {}, "ask": None, "warning": "", "rules": [],
+            "preprocessing": {"crop": "none", "grid": None}, "initial_weights": "", "described": {}, "ask": None, "warning": "", "rules": [], "screen_mm": None,
             "threshold": None, "range": [None, None], "left_by_gpu": {},
             "input": {"channels": known.channels, "dtype": known.dtype, "mean": known.mean, "std": known.std},
             "output": {"place": known.output, "steps": known.steps},

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.screens.device_rules import Rule
+from datamodules.screens.screen_size import Size, screen_of
 from export.delegates import left_by_webgpu
 from export.latency.result import Entry
 from export.runtime import read_file
@@ -36,7 +37,7 @@ class WithoutRecord:
 
 
 class LooseFile(WithoutRecord):
-    """A file of gridlite's, from wherever; `rules` give a device's grade by those of its cells, none until they are set.
+    """A file of gridlite's, from wherever; `rules` give a device's grade by those of its cells, none until they are set; `screen_mm`, its size, is the file's own until then.
 
     Args:
         path: of the file, which is read once.
@@ -49,6 +50,7 @@ class LooseFile(WithoutRecord):
         self.path = path
         self.data, self.metadata = read_file(path)
         self.rules: tuple[Rule, ...] = ()
+        self.screen_mm: Size | None = None
         self._about = self._read()
 
     @property
@@ -58,7 +60,8 @@ class LooseFile(WithoutRecord):
 
     def about(self) -> dict[str, Any]:
         """What the pages show; every figure is unknown."""
-        return self._about | {"rules": [rule.settings for rule in self.rules]}
+        size = self.screen_mm or screen_of(self.metadata.get("profile"))
+        return self._about | {"rules": [rule.settings for rule in self.rules], "screen_mm": size}
 
     def _read(self) -> dict[str, Any]:
         doubt = doubt_of(self.path)

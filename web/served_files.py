@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from datamodules.screens.device_rules import Rule
+from datamodules.screens.screen_size import Size, screen_of
 from export.latency.result import Entry, merged
 from export.latency.selection import remember
 from metrics.against_baseline import doubt_of_record, table_columns
@@ -38,6 +39,7 @@ class ServedFile:
         kind: float32, int8, …
         samples_of: how a record's data is loaded.
         rules: for a device's grade by those of its cells, see conf/profile; none where they do not know the file's labels.
+        screen_mm: width and height of the device's front; None: as the run's data has it.
         cache: the folder of the table that `budget.device` is answered from; None: timings go into the record alone.
 
     """
@@ -47,6 +49,7 @@ class ServedFile:
     samples_of: "Callable[[Record], Samples]"
     rules: tuple[Rule, ...] = ()
     cache: str | None = None
+    screen_mm: Size | None = None
 
     @property
     def entry(self) -> dict[str, Any]:
@@ -100,6 +103,7 @@ class ServedFile:
                 f"{one[0].upper()}{one[1:]}." for one in (entry.get("marked"), doubt_of_record(entry, metrics)) if one
             ),
             "rules": [rule.settings for rule in self.rules],
+            "screen_mm": self.screen_mm or screen_of(record["data"].get("profile")),
             "cells": _images(record),
             "described": entry.get("described", {}),
             "ask": entry.get("ask"),

@@ -15,6 +15,7 @@ from station.workers import Fault, Refused
 from web.access import PAGES, explain, guard
 from web.api_page import api_page
 from web.kept_answers import CorrectionError, Said
+from web.station_answers import GradedDevice, GradedPhoto
 from web.station_desk import Desk, Full, Stopping
 from web.station_upload import Upload, uploads_of
 
@@ -46,7 +47,8 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     503: {"description": "the queue is full, or the station is being stopped"},
     504: {"description": "not graded in time"},
 }
-
+PHOTO: dict[int | str, dict[str, Any]] = {200: {"model": GradedPhoto, "description": "the photo's cells and grade"}, **REFUSALS}  # fmt: skip
+DEVICE: dict[int | str, dict[str, Any]] = {200: {"model": GradedDevice, "description": "the device's, and each photo's"}, **REFUSALS}  # fmt: skip
 
 UNKNOWN: dict[int | str, dict[str, Any]] = {
     401: {"description": "no token, or another"},
@@ -115,21 +117,21 @@ def create_station_app(desk: Desk, token: str, *, most_bytes: int, most_photos: 
     Only = Annotated[str, Depends(only)]  # noqa: N806  a type
     Model = Annotated[str, Depends(known)]  # noqa: N806
 
-    @app.post("/grade", openapi_extra=ONE, responses=REFUSALS, summary="Grade one photo")
+    @app.post("/grade", openapi_extra=ONE, responses=PHOTO, summary="Grade one photo")
     async def grade(request: Request, model: Only, photo: Name = None, corners: Corners = None) -> JSONResponse:
         return JSONResponse(await desk.unless_stopped(one_photo(request, model, photo, corners)))
 
-    @app.post("/models/{model}/grade", openapi_extra=ONE, responses=REFUSALS, summary="Grade one photo by this model")
+    @app.post("/models/{model}/grade", openapi_extra=ONE, responses=PHOTO, summary="Grade one photo by this model")
     async def grade_by(request: Request, model: Model, photo: Name = None, corners: Corners = None) -> JSONResponse:
         return JSONResponse(await desk.unless_stopped(one_photo(request, model, photo, corners)))
 
     @app.post(
-        "/devices/{device}/grade", openapi_extra=SEVERAL, responses=REFUSALS, summary="Grade a device by its photos"
+        "/devices/{device}/grade", openapi_extra=SEVERAL, responses=DEVICE, summary="Grade a device by its photos"
     )
     async def device(request: Request, model: Only, device: Device) -> JSONResponse:
         return JSONResponse(await desk.unless_stopped(one_device(request, model, device)))
 
-    @app.post("/models/{model}/devices/{device}/grade", openapi_extra=SEVERAL, responses=REFUSALS, summary="The same by this model")  # fmt: skip
+    @app.post("/models/{model}/devices/{device}/grade", openapi_extra=SEVERAL, responses=DEVICE, summary="The same by this model")  # fmt: skip
     async def device_by(request: Request, model: Model, device: Device) -> JSONResponse:
         return JSONResponse(await desk.unless_stopped(one_device(request, model, device)))
 
@@ -196,4 +198,5 @@ def _about(name: str, desk: Desk) -> dict[str, Any]:
         "grid": {"rows": by.grid.rows, "columns": by.grid.columns}, "resolution": by.grader.resolution,
         "least_cell_px": by.least_cell_px, "join": served.join, "ask": by.promise, "unknown": by.unknown,
         "rules": [{"grade": rule.grade, "cells": rule.cells, "of": list(rule.of)} for rule in by.rules],
+        "damage": None if by.marker is None else by.marker.about,
     }  # fmt: skip

@@ -72,26 +72,28 @@ def _networks(cfg: DictConfig) -> dict[str, str]:
 def open_desk(cfg: DictConfig, networks: Mapping[str, str]) -> Any:
     """Loads every model, here and in the processes. Raises what `PhotoGrader` raises, and DataError of the reference."""
     from datamodules.screens.device_rules import given_rules
-    from station.choosing import file_of
+    from station.choosing import file_of, screen_given
     from station.drift import Watch
-    from station.photo_grader import PhotoGrader
     from station.reference import read_reference
+    from station.setup import Setup
     from station.workers import Model, Workers
     from storage.whole_file import sha256_of
     from tasks.base import doubt_of
     from web.kept_answers import KeptAnswers
     from web.station_desk import Desk, Served
 
-    rules = given_rules(cfg.datamodule)
+    rules, screen_mm = given_rules(cfg.datamodule), screen_given(cfg.datamodule)
+    damage = None if cfg.damage is None else file_of(Path(cfg.damage), None)
     models, served = {}, {}
     for name, given in networks.items():
         file = file_of(Path(given), cfg.file)
         if words := doubt_of(file):
             print(f"note: {name}: {words}")
-        by = PhotoGrader(file, rules, cfg.least_cell_px)
+        setup = Setup(file, rules, cfg.least_cell_px, damage=damage, screen_mm=screen_mm)
+        by = setup.grader()
         earlier = None if cfg.reference is None else read_reference(Path(cfg.reference), by.digest)
         watch = Watch(earlier, cfg.drift.reference, cfg.drift.window, cfg.drift.windows, cfg.drift.false_alarms)
-        models[name] = Model(file, rules, cfg.least_cell_px, by.digest)
+        models[name] = Model(setup, by.digest)
         served[name] = Served(by, sha256_of(by.graded_by), cfg.join, watch)
     workers = Workers(models, cfg.jobs or cores(), cfg.seconds, int(cfg.most_megapixels * MEGA))
     kept = None if cfg.keep is None else KeptAnswers(Path(cfg.keep), int(cfg.keep_mb * MEGA))

@@ -71,7 +71,7 @@ class Samples(ABC):
     @property
     def profile(self) -> dict[str, Any] | None:
         """Of what is cut into cells: `device`, its kind, and `rules`, which give it a grade by those of its cells (see conf/profile;
-        None: there are none).
+        None: there are none); `screen_mm`, width and height of what is cut, where they are known.
         """
         return None
 

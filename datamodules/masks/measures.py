@@ -57,16 +57,18 @@ def _peeled(padded: npt.NDArray[np.uint8], *, first: bool) -> Plane:
     return np.asarray((padded[1:-1, 1:-1] == 1) & (joins == 1) & (fewest >= 2) & (fewest <= 3) & ~kept)
 
 
-def length_of(mask: Plane) -> float:
-    """Pixels along the skeleton of a mask `(H, W)`; every piece of it counts for a pixel more than its steps."""
+def length_of(mask: Plane, wide: float = 1.0, high: float = 1.0) -> float:
+    """Along the skeleton of a mask `(H, W)` of pixels so wide and high; every piece of it counts for a pixel more than its steps."""
     if not mask.any():
         return 0.0
     line = skeleton(mask)
-    straight = int((line[1:] & line[:-1]).sum() + (line[:, 1:] & line[:, :-1]).sum())
+    straight = int((line[1:] & line[:-1]).sum()) * high + int((line[:, 1:] & line[:, :-1]).sum()) * wide
     one, other, across, back = line[:-1, :-1], line[1:, 1:], line[:-1, 1:], line[1:, :-1]
     diagonal = int((one & other & ~across & ~back).sum() + (across & back & ~one & ~other).sum())
     pieces = cv2.connectedComponents(line.astype(np.uint8), connectivity=8)[0] - 1
-    return STRAIGHT * straight + DIAGONAL * diagonal + pieces
+    return (
+        STRAIGHT * straight + DIAGONAL * diagonal * math.hypot(wide, high) / math.sqrt(2) + pieces * (wide + high) / 2
+    )
 
 
 def extent(mask: Plane) -> Extent:

@@ -8,9 +8,11 @@ from pydantic import BaseModel, Field, ValidationError
 from choices import names_of, whole_choice
 from datamodules.base.errors import DataError
 from datamodules.screens.grid import Grid
+from datamodules.screens.screen_size import LARGEST, SMALLEST
 
 FILE = "profile.json"
 _Count = Annotated[int, Field(ge=1, le=1000)]
+_Mm = Annotated[float, Field(ge=SMALLEST, le=LARGEST)]
 
 
 class Profile(BaseModel, extra="forbid"):
@@ -30,6 +32,8 @@ class Profile(BaseModel, extra="forbid"):
     """Grades from best to worst."""
     rules: list[dict[str, Any]] | None = None
     """See `datamodules.screens.device_rules`; None: whoever trains says."""
+    screen_mm: tuple[_Mm, _Mm] | None = None
+    """Width and height of what is cut into cells; None: not known."""
 
 
 def read_profile(root: Path) -> Profile | None:

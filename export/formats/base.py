@@ -7,8 +7,12 @@ import pandas as pd
 
 from export.backends import Opened
 from export.quantize import FloatFile
+from sweeps.analysis.expected import Folds
 
 Quantization = Callable[[FloatFile], bytes]
+HeldOut = Callable[[], tuple[pd.DataFrame, str]]
+"""Of a kind of file of a network that was trained on all data: the answers of its folds' files of that kind, each to what it had not
+seen, and what they are called. Raises RecordError where a fold has no such file."""
 
 
 class Format(Protocol):
@@ -29,8 +33,16 @@ class Format(Protocol):
     def finish(self, data: bytes, metadata: bytes) -> bytes:
         """A file with gridlite's metadata, UTF-8 JSON, in it. Raises ValueError for bytes that are no such file."""
 
-    def says(self, answers: pd.DataFrame) -> dict[str, Any]:
-        """What a file of this format says of its own answers, a row per sample, beside its figures; in its metadata and its entry."""
+    def says(self, answers: pd.DataFrame, held_out: HeldOut | None) -> dict[str, Any]:
+        """What a file of this format says of its own answers, a row per sample, beside its figures; in its metadata and its entry.
+
+        `held_out`: of a network that was trained on all data; None of others, which have a validation set.
+        """
 
     def facts(self, data: bytes) -> dict[str, Any]:
         """What a record says of a file of this format beside its size and its figures."""
+
+
+def held_out(folds: Folds, kind: str) -> tuple[pd.DataFrame, str]:
+    """See `HeldOut`."""
+    return folds.answers(kind), f"cross-conformal over {len(folds.folders)} folds' {kind} files"

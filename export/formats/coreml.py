@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from choices import ROOT
 from export.convert import silence
-from export.formats.base import Quantization
+from export.formats.base import HeldOut, Quantization
 from export.quantize import FloatFile, QuantizationError
 
 NAMES = "outputs.json"
@@ -54,7 +54,7 @@ class CoreML:
                 raise QuantizationError(f"coremltools does not convert it ({last[:200]})")
             return Path(scratch, "package.zip").read_bytes()
 
-    def says(self, answers: pd.DataFrame) -> dict[str, Any]:
+    def says(self, answers: pd.DataFrame, held_out: HeldOut | None) -> dict[str, Any]:
         """See `Format`; nothing, as nothing here runs it."""
         return {}
 

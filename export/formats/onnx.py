@@ -10,7 +10,7 @@ import pandas as pd
 
 from export import backends
 from export.convert import INPUT, silence
-from export.formats.base import Quantization
+from export.formats.base import HeldOut, Quantization
 from export.quantize import FloatFile, QuantizationError
 from export.runtime import METADATA
 
@@ -54,7 +54,7 @@ class ONNX:
         onnx.helper.set_model_props(model, {METADATA: metadata.decode()})
         return bytes(model.SerializeToString())
 
-    def says(self, answers: pd.DataFrame) -> dict[str, Any]:
+    def says(self, answers: pd.DataFrame, held_out: HeldOut | None) -> dict[str, Any]:
         """See `Format`; nothing."""
         return {}
 

@@ -3,15 +3,16 @@
 import json
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, override
 
 import pandas as pd
 
 from export.distance import DISTANCE
-from export.formats.base import Quantization
+from export.formats.base import HeldOut, Quantization
 from export.formats.tflite import TFLite
 from export.quantize import FloatFile
 from metrics.unknown import unknown_of
+from sweeps.records.run_record import RecordError
 
 UNKNOWN = "unknown"
 """The key in a file's metadata and in its entry in the record."""
@@ -22,7 +23,7 @@ class Station(TFLite):
 
     Args:
         quantizations: as conf/quantization has them, by name.
-        false_alarms: the share of known validation samples that lies beyond the threshold, between 0 and 1.
+        false_alarms: the share of known samples that no training has seen which lies beyond the threshold, between 0 and 1.
 
     Raises ValueError for another share.
 
@@ -45,10 +46,16 @@ class Station(TFLite):
         about["outputs"] += f"; {DISTANCE}: float32, 1 x 1, from the pictures of training"
         return super().finish(data, json.dumps(about).encode())
 
-    def says(self, answers: pd.DataFrame) -> dict[str, Any]:
-        """The threshold, by the file's own distances of the validation set."""
-        known = answers[answers.part == "val"]
-        how = "validation set"
+    @override
+    def says(self, answers: pd.DataFrame, held_out: HeldOut | None) -> dict[str, Any]:
+        """The threshold, by the file's own distances of the validation set, or by those of the folds' files to what they had not seen."""
+        known, how = answers[answers.part == "val"], "validation set"
+        if held_out is not None:
+            try:
+                known, how = held_out()
+            except RecordError as error:
+                refused = f"{error}; want format=station of every fold first"
+                return {UNKNOWN: {"false_alarms": self.false_alarms, "how": "folds' held-out samples", "samples": 0, "sources": 0, "refused": refused}}  # fmt: skip
         said = unknown_of(known[DISTANCE].to_numpy(float), known.source_id.to_numpy(str), self.false_alarms, how)
         return {UNKNOWN: said}
 

@@ -9,7 +9,7 @@ import pandas as pd
 from export import backends, flatbuffer
 from export.app_metadata import with_app_metadata
 from export.delegates import left_to_cpu
-from export.formats.base import Quantization
+from export.formats.base import HeldOut, Quantization
 from export.operator_versions import runtime_of, with_versions
 from export.runtime import METADATA
 
@@ -32,7 +32,7 @@ class TFLite:
         named = flatbuffer.with_metadata(with_versions(data), {METADATA: metadata})
         return with_app_metadata(named, json.loads(metadata))
 
-    def says(self, answers: pd.DataFrame) -> dict[str, Any]:
+    def says(self, answers: pd.DataFrame, held_out: HeldOut | None) -> dict[str, Any]:
         """See `Format`; nothing."""
         return {}
 

@@ -1,6 +1,7 @@
 """A folder remembers the grid and the grades that it is annotated in."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -115,6 +116,9 @@ def test_a_profile_that_was_asked_for_replaces_the_rules_and_nothing_else_does(r
     Book(Photos(root), NAMES, GRID, kind, redefine=True)
     assert profile_of(root)["rules"] == [{"grade": "good", "cells": 0, "of": []}]
     assert profile_of(root)["device"] == "bench phone"
+    assert "screen_mm" not in profile_of(root)
+    Book(Photos(root), NAMES, GRID, replace(kind, screen_mm=(65.0, 140.0)), redefine=True)
+    assert profile_of(root)["screen_mm"] == [65.0, 140.0]
 
 
 def test_a_folder_of_the_first_version_goes_on(root):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,16 +15,20 @@ from export.convert import to_float32, to_onnx
 from export.deployable import deployable
 from export.distance import Distance, features_of, spread_of, with_distances
 from export.flatbuffer import FileError
+from export.formats.base import held_out
 from export.formats.station import Station
 from export.formats.tflite import TFLite
 from export.quantize import FloatFile, QuantizationError
 from export.runtime import read_file
-from metrics.unknown import Spread, SpreadError
+from metrics.unknown import Spread, SpreadError, unknown_text
 from station.choosing import file_of
+from sweeps.analysis.expected import Folds
 from sweeps.analysis.recommendation import advised_kind
 from sweeps.records.run_record import find_runs, read_record
 from tasks.grading_files import GradeModel, grade_answer
 from tests.commands.test_export import export
+from tests.commands.test_train import SMALL, run
+from tests.drawn import draw_screens
 from tests.export.made import converted, pictures, random_module
 from tests.trained import copy_of, grading
 
@@ -79,6 +84,35 @@ def test_what_is_no_share_or_has_no_network_is_refused():
         made(FloatFile(b"", pictures(1, 32), GradeModel))
 
 
+def test_the_threshold_is_by_what_no_training_has_seen(tmp_path):
+    """Of one network its validation set; of one trained on all data the folds' files, each to its own held-out samples."""
+    form, rng = Station({}, 0.1), np.random.default_rng(0)
+    folders, records = [], []
+    for fold in range(2):
+        folders.append(tmp_path / f"fold{fold}")
+        (folders[-1] / "export").mkdir(parents=True)
+        names = [f"{fold}-{at}" for at in range(40)]
+        answers = pd.DataFrame({"sample": names, "source_id": names, "part": "val", "file": "station_int8"})
+        answers["distance"] = rng.uniform(fold, fold + 1, 40)
+        answers.to_parquet(folders[-1] / "export" / "predictions.parquet")
+        records.append({"exports": {"station_int8": {"checkpoint": "last"}}, "shipped": {"checkpoint": "last"}})
+    folds = Folds(tuple(folders), tuple(records))
+
+    own = form.says(answers.assign(part=["train", "val"] * 20), None)["unknown"]
+    assert (own["how"], own["samples"]) == ("validation set", 20)
+    said = form.says(answers.assign(part="train"), partial(held_out, folds, "station_int8"))["unknown"]
+    assert said["how"] == "cross-conformal over 2 folds' station_int8 files"
+    assert (said["samples"], said["sources"]) == (80, 80)
+    assert 1.6 < said["threshold"] < 1.95
+    none = form.says(answers, partial(held_out, folds, "station_float32"))["unknown"]
+    assert (
+        none["refused"]
+        == f"{folders[0]}: no station_float32 file of its last epoch; want format=station of every fold first"
+    )
+    assert "threshold" not in none
+    assert unknown_text(none).startswith("no threshold of unknown samples: ")
+
+
 def test_what_grades_no_pictures_has_no_distance():
     table = pd.DataFrame({"part": ["train"] * 9, "label": np.linspace(0, 1, 9)})
     samples = SimpleNamespace(table=table)
@@ -91,13 +125,13 @@ def test_what_grades_no_pictures_has_no_distance():
 
 
 @pytest.fixture
-def run(tmp_path_factory, tmp_path):
+def finished(tmp_path_factory, tmp_path):
     place = copy_of(tmp_path_factory, grading)[0]
     return place, shutil.copytree(find_runs(place / "runs" / "grid")[0], tmp_path / "run")
 
 
-def test_metadata_that_makes_no_sense_is_refused(run, tmp_path):
-    data, about = read_file(run[1] / "export" / "float32.tflite")
+def test_metadata_that_makes_no_sense_is_refused(finished, tmp_path):
+    data, about = read_file(finished[1] / "export" / "float32.tflite")
     path = tmp_path / "bad.tflite"
     for said, why in (
         ({"false_alarms": 2}, "unknown.false_alarms: Input should be less than 1"),
@@ -110,8 +144,8 @@ def test_metadata_that_makes_no_sense_is_refused(run, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_gets_files_for_the_station_beside_the_usual_ones(run):
-    place, folder = run
+def test_a_run_gets_files_for_the_station_beside_the_usual_ones(finished):
+    place, folder = finished
     before = read_record(folder)["exports"]
     advised = advised_kind(read_record(folder))
     words = [f"run={folder}", f"root={place}/screens", f"paths.cache={place}/cache", "format=station"]
@@ -128,4 +162,20 @@ def test_a_run_gets_files_for_the_station_beside_the_usual_ones(run):
         assert entry["latency"]
     assert record["exports"]["station_float32"]["val/accuracy"] == before["float32"]["val/accuracy"]
     assert advised_kind(record) == advised  # apps take the usual files
+    assert file_of(folder, None).name == "station_float32.tflite"
+
+
+@pytest.mark.slow
+def test_a_network_of_all_data_takes_its_threshold_from_its_folds(tmp_path):
+    draw_screens(tmp_path / "screens")
+    files = ["export=all", "format=station", "latency.host.runs=3"]
+    words = [*SMALL, "datamodule.val_folds=0", "trainer.max_epochs=1", "encoding=ordinal", "sweep_name=whole", *files]
+    run(tmp_path, "-m", *words, "fold=0,1,2", check=0)
+    done = run(tmp_path, *words, "fit=all", check=0)
+    (folder,) = [one for one in find_runs(tmp_path / "runs" / "whole") if "whole_fit" in read_record(one)]
+    for kind in ("station_float32", "station_float16"):
+        said = read_record(folder)["exports"][kind]["unknown"]
+        assert said["how"] == f"cross-conformal over 3 folds' {kind} files", done.stdout
+        assert (said["samples"], said["sources"]) == (90, 6)
+        assert said["threshold"] > 0
     assert file_of(folder, None).name == "station_float32.tflite"

@@ -14,8 +14,9 @@ from datamodules.base.errors import DataError
 from pipelines.collect import collect
 from pipelines.retrain import proposed
 from station.captures import Captures
-from station.folder_grading import Order, grade_folder
+from station.folder_grading import grade_folder
 from station.graded_folder import GradedFolder, chosen_photos, read_corrections
+from station.order import Order
 from sweeps.records.run_record import find_runs
 from tests.drawn import draw_screens
 from tests.trained import copy_of, grading

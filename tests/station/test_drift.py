@@ -12,7 +12,8 @@ from scipy.stats import binom
 from choices import read_choice
 from datamodules.base.errors import DataError
 from station.drift import FIGURES, GRADE, LEAST, TESTS, Seen, Watch, compare, shot_of
-from station.folder_grading import Order, grade_folder, lines
+from station.folder_grading import grade_folder, lines
+from station.order import Order
 from station.reference import read_reference
 from sweeps.records.run_record import find_runs
 from tests.drawn import draw_screens

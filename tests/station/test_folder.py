@@ -26,7 +26,8 @@ from metrics.cost import Cost, CostError
 from station import progress
 from station.device_grade import GradingError
 from station.devices import Listed, devices_of, grouped, pattern_of, read_devices
-from station.folder_grading import Order, grade_folder, lines
+from station.folder_grading import grade_folder, lines
+from station.order import Order
 from sweeps.records.run_record import find_runs
 from tasks.grading import grader_of
 from tests.drawn import draw_screens

@@ -224,7 +224,9 @@ def test_pictures_are_resized_as_here(address):
             picture = cv2.GaussianBlur(noise, (0, 0), 1)
             rgba = np.dstack([picture, np.full((height, width), 255, np.uint8)])
             given = np.array(page.evaluate(script, [rgba.ravel().tolist(), width, height, side])).reshape(side, side, 3)
-            assert np.abs(given - resize(picture, (side, side)).astype(int)).max() <= 2, (width, height, side)
+            off = np.abs(given - resize(picture, (side, side)).astype(int))
+            assert off.max() <= 1, (width, height, side)
+            assert (off > 0).mean() < 0.002, (width, height, side)
 
 
 def test_smoothing_is_three_stages_of_the_factor(address):
@@ -282,7 +284,9 @@ def test_outlines_and_cells_are_as_here(address, seed):
     np.testing.assert_allclose(found["corners"], wanted.corners, atol=1e-6)
     assert found["overlap"] == pytest.approx(wanted.overlap)
     here = [resize(cell, (32, 32)) for cell in cut_cells(picture, wanted.corners, Grid(3, 5, 40))]
-    assert np.abs(np.array(cells).reshape(15, 32, 32, 3) - np.array(here, int)).max() <= 2
+    off = np.abs(np.array(cells).reshape(15, 32, 32, 3) - np.array(here, int))
+    assert off.max() <= 1
+    assert (off > 0).mean() < 0.002
 
 
 def test_a_screen_is_graded_by_corners_that_a_finger_drags(folder, address, place, tmp_path):
@@ -318,9 +322,9 @@ def test_a_screen_is_graded_by_corners_that_a_finger_drags(folder, address, plac
         assert "corrected" in page.locator("#cells button").nth(0).inner_text()
     assert 0 < found["seconds"] < 3
     assert told.startswith("15 cells in ")
-    same = [cell["grade"] == other["grade"] for cell, other in zip(found["cells"], wanted["cells"], strict=True)]
-    assert sum(same) >= 14
-    assert (found["grade"] == wanted["grade"]) or not all(same)
+    np.testing.assert_allclose(found["corners"], corners, atol=0.1)
+    assert [cell["grade"] for cell in found["cells"]] == [cell["grade"] for cell in wanted["cells"]]
+    assert found["grade"] == wanted["grade"]
 
 
 @pytest.mark.slow

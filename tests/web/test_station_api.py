@@ -36,6 +36,7 @@ from tests.trained import copy_of, grading
 from tests.warm import HERE
 from tests.web.served import started
 from web import serving
+from web.station_answers import GradedDevice, GradedPhoto
 from web.station_app import create_station_app
 from web.station_serve import open_desk
 
@@ -117,6 +118,7 @@ def test_answers_are_those_of_the_command(several, files, photos, model):
         form = several.post(f"/models/{model}/grade", files={"photo": (path.name, path.read_bytes())}, data=GIVEN)
         assert whole.status_code == form.status_code == 200, whole.text + form.text
         assert plain(whole.json()) == plain(form.json()) == wanted
+        assert GradedPhoto.model_validate_json(whole.content, extra="forbid").cells[0].marked is None
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="needs shared/data/phone_photos")
@@ -145,6 +147,7 @@ def test_photos_of_a_device_are_joined(several, files, photos):
     found = several.post("/models/front/devices/A/grade", files=sent, data={"corners": [GIVEN["corners"]] * 3}).json()
     assert found["refused"] == [{"photo": "b.heic", "fault": "no image", "why": "HEIC is not read: save it as JPEG"}]
     assert found["photos"] == [photos[0].name, photos[2].name]
+    GradedDevice.model_validate(found, extra="forbid")
 
 
 def heic():
@@ -242,6 +245,7 @@ def test_models_say_what_they_are(several, files):
         assert found[name]["labels"] == PhotoGrader(path, RULES).labels
         assert found[name]["grid"] == {"rows": 5, "columns": 3}
         assert [rule["grade"] for rule in found[name]["rules"]] == [rule["grade"] for rule in RULES]
+        assert found[name]["damage"] is None
 
 
 def test_the_page_of_the_api_needs_no_network(several):
@@ -250,6 +254,10 @@ def test_the_page_of_the_api_needs_no_network(several):
     for path in schema["paths"]:
         assert f"<code>{path}</code>" in page
     assert "/models/{model}/devices/{device}/grade" in schema["paths"]
+    answer = schema["paths"]["/grade"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+    assert answer == {"$ref": "#/components/schemas/GradedPhoto"}
+    assert {"share", "length_px", "length", "outlines"} <= schema["components"]["schemas"]["Mark"]["properties"].keys()
+    assert "of each patch a closed line of x and y, in pixels of the photo" in page
     links = re.findall(r'(?:href|src)="([^"]*)"', page)
     assert links
     for link in links:

@@ -41,9 +41,9 @@ function addRow(sums, picture, back, y, w, width, factor) {
   const down = back[4] * y + back[5];
   const depth = back[7] * y + back[8];
   for (let x = 0; x < w; x += 1) {
-    const scale = 32 / (m6 * x + depth);
-    const u = Math.floor((m0 * x + across) * scale + 0.5) / 32;
-    const v = Math.floor((m3 * x + down) * scale + 0.5) / 32;
+    const scale = 1 / (m6 * x + depth);
+    const u = (m0 * x + across) * scale;
+    const v = (m3 * x + down) * scale;
     const left = Math.floor(u);
     const top = Math.floor(v);
     const a = u - left;
@@ -81,21 +81,21 @@ export function rectify(picture, corners, { columns, rows, cell_px: side }) {
   return { data, width, height };
 }
 
-// The cells of a rectified phone as the file wants them, row by row from the top.
-export function cellPixels({ data, width }, { columns, rows, cell_px: side }, resolution) {
-  const cells = [];
-  for (let row = 0; row < rows; row += 1) {
-    for (let column = 0; column < columns; column += 1) {
-      const cell = new Uint8ClampedArray(side * side * 4);
-      for (let y = 0; y < side; y += 1) {
-        const from = 4 * ((row * side + y) * width + column * side);
-        cell.set(data.subarray(from, from + 4 * side), 4 * y * side);
-      }
-      cells.push(resize(cell, side, side, resolution));
+// The cells of a rectified phone, RGBA, row by row from the top.
+export function splitCells({ data, width }, { columns, rows, cell_px: side }) {
+  return Array.from({ length: rows * columns }, (_, number) => {
+    const [row, column] = [Math.floor(number / columns), number % columns];
+    const cell = new Uint8ClampedArray(side * side * 4);
+    for (let y = 0; y < side; y += 1) {
+      const from = 4 * ((row * side + y) * width + column * side);
+      cell.set(data.subarray(from, from + 4 * side), 4 * y * side);
     }
-  }
-  return cells;
+    return cell;
+  });
 }
+
+// The same as the file wants them.
+export const cellPixels = (phone, grid, resolution) => splitCells(phone, grid).map((cell) => resize(cell, grid.cell_px, grid.cell_px, resolution));
 
 // The device's grade by the first rule that holds.
 export function deviceGrade(labels, rules) {

@@ -1,5 +1,6 @@
 import { Runner, ready, ask, element, floats, listFiles, modelBytes, abilities, readGrades } from './runtime.js';
 import { agreed, findOutline, flipped } from './outline.js';
+import { Marker, byKind, colourOf as markColour, legend, markedOf, outlines, pathOf } from './damage.js';
 import { cellPixels, checkCorners, deviceGrade, homography, rectify } from './cells.js';
 import { clock, screenshot, shareOrSave } from './screenshot.js';
 import { offerRuntime } from './settings.js';
@@ -9,12 +10,14 @@ import { drawPicture, resize } from './resize.js';
 const at = (id) => document.getElementById(id);
 const svg = (tag, settings) => { const made = document.createElementNS('http://www.w3.org/2000/svg', tag); for (const [name, value] of Object.entries(settings)) made.setAttribute(name, value); return made; };
 const [every, can] = await Promise.all([listFiles(), abilities()]);
-const files = every.filter((file) => file.preprocessing.grid);
+const [files, marking] = await byKind(every.filter((file) => file.preprocessing.grid));
 const say = (text, bad) => { at('status').textContent = text; at('status').className = bad ? 'error' : ''; };
 const OUTLINE = { resolution: 160, size: [160, 160] };
 let [runner, finder, picture, corners, found, missing] = [null, null, null, null, null, ''];
 
-for (const file of every) at('file').append(element('option', { value: file.id, disabled: !file.preprocessing.grid, textContent: file.preprocessing.grid ? file.title : `${file.title} (no cells)` }));
+const without = (file) => (marking.includes(file) ? ' (marks damage)' : files.includes(file) ? '' : ' (no cells)');
+for (const file of every) at('file').append(element('option', { value: file.id, disabled: !files.includes(file), textContent: `${file.title}${without(file)}` }));
+const marker = new Marker(at('damage'), marking);
 const setting = offerRuntime(at('threads'), at('delegate'), can);
 at('missing').replaceChildren(...can.missing.map((text) => element('p', { className: 'note', textContent: text })));
 if (files.length) at('file').value = String((files.find((file) => file.advised) || files[0]).id);
@@ -34,6 +37,7 @@ async function open() {
   const made = await Runner.open(file, await modelBytes(file), setting());
   if (mine !== turn) { made.close(); return; } // another file has been chosen since
   runner = made;
+  await marker.open(setting());
   try {
     if (finder?.threads === setting().threads) return;
     finder?.close();
@@ -50,10 +54,7 @@ async function outline(photo) {
   const side = OUTLINE.resolution;
   const pixels = resize(photo.data, photo.width, photo.height, side);
   const masks = [];
-  for (const [down, across] of [[false, false], [false, true], [true, false], [true, true]]) {
-    const probabilities = floats(await finder.run(flipped(pixels, side, side, 3, down, across)));
-    masks.push(flipped(probabilities, side / 2, side / 2, 1, down, across));
-  }
+  for (const [down, across] of [[false, false], [false, true], [true, false], [true, true]]) masks.push(flipped(floats(await finder.run(flipped(pixels, side, side, 3, down, across))), side / 2, side / 2, 1, down, across));
   return findOutline(agreed(masks), side / 2, side / 2, photo.width, photo.height);
 }
 
@@ -86,12 +87,13 @@ async function gradeNow(wanted) {
     }
     const grid = using.file.preprocessing.grid;
     checkCorners(quad);
-    const cells = cellPixels(rectify(photo, quad, grid), grid, using.file.resolution);
+    const phone = rectify(photo, quad, grid);
     const answers = [];
-    for (const pixels of cells) { if (!wanted()) return; answers.push(readGrades(await using.run(pixels))); }
+    for (const pixels of cellPixels(phone, grid, using.file.resolution)) { if (!wanted()) return; answers.push(readGrades(await using.run(pixels))); }
+    const marks = await marker.mark(phone, grid, using.file.screen_mm, wanted);
     if (!wanted()) return;
     corners = quad.map((one) => [...one]);
-    found = { file: using.file, grid, looked, answers, grades: answers.map((one) => one.grade), asks: answers.map((one) => asksFor(using.file, one)), corrected: new Set(), when: new Date(), seconds: (performance.now() - began) / 1000 };
+    found = { file: using.file, grid, looked, answers, marks, grades: answers.map((one) => one.grade), asks: answers.map((one) => asksFor(using.file, one)), corrected: new Set(), when: new Date(), seconds: (performance.now() - began) / 1000 };
     say('');
   } catch (error) { if (wanted()) say(error.message, true); }
   if (wanted()) draw();
@@ -123,6 +125,7 @@ function draw() {
       overlay.append(Object.assign(svg('text', { class: 'ask', x, y, 'font-size': 4 * unit, 'stroke-width': unit / 2.5 }), { textContent: '?' }));
     });
   }
+  if (found?.marks) for (const { label, lines } of outlines(found.marks, found.grid, placed().place)) overlay.append(svg('path', { class: 'mark', d: pathOf(lines), stroke: markColour(label) }));
   if (!corners) { tell(); return; }
   overlay.append(svg('polygon', { class: 'outline', points: corners.map((one) => one.join()).join(' ') }));
   corners.forEach(([x, y], number) => {
@@ -153,6 +156,7 @@ function tell() {
   const asked = found.grades.filter((_, number) => unsure(number)).length;
   at('ask').hidden = !found.file.ask?.threshold;
   at('ask').textContent = `${asked} of ${found.grades.length} cells to look at, marked with "?": so at most ${Math.round(1000 * (found.file.ask?.most_missed ?? 0)) / 10} % of a damaged phone's damage is expected to pass.`;
+  at('marked').replaceChildren(...(found.marks ? legend(found.marks) : []), marker.missing);
   at('cells').style.gridTemplateColumns = `repeat(${found.grid.columns}, minmax(0, 1fr))`;
   at('cells').style.setProperty('--columns', found.grid.columns);
   at('cells').classList.toggle('many', found.grid.columns > 3);
@@ -175,7 +179,7 @@ function coloured() {
   const canvas = element('canvas', { width: picture.width, height: picture.height });
   const drawing = canvas.getContext('2d');
   drawing.putImageData(picture, 0, 0);
-  const { cornersOf } = placed();
+  const { cornersOf, place } = placed();
   drawing.lineWidth = Math.max(picture.width, picture.height) / 400;
   drawing.strokeStyle = '#fff';
   told().forEach(({ colour }, number) => {
@@ -188,6 +192,11 @@ function coloured() {
     drawing.globalAlpha = 0.7;
     drawing.stroke();
   });
+  drawing.globalAlpha = 1;
+  for (const { label, lines } of found.marks ? outlines(found.marks, found.grid, place) : []) {
+    drawing.strokeStyle = markColour(label);
+    drawing.stroke(new Path2D(pathOf(lines)));
+  }
   return canvas;
 }
 
@@ -222,13 +231,13 @@ at('picture').addEventListener('change', async () => {
 
 at('again').addEventListener('click', grade);
 at('turn').addEventListener('click', async () => { if (!corners) return; corners = [corners[2], corners[3], corners[0], corners[1]]; await grade(); });
-for (const id of ['file', 'threads', 'delegate']) at(id).addEventListener('change', async () => { asked += 1; if (picture) say('grading again …'); await openNow(); if (picture) await grade(); });
+for (const id of ['file', 'damage', 'threads', 'delegate']) at(id).addEventListener('change', async () => { asked += 1; if (picture) say('grading again …'); await openNow(); if (picture) await grade(); });
 at('save').addEventListener('click', () => {
   const { labels } = found.file;
   const told = {
     photo: picture.name, file: `${found.file.run}/${found.file.kind}`,
     corners: corners.map((one) => one.map((value) => value / picture.scale)), // in pixels of the photo itself
-    cells: found.grades.map((one, number) => ({ row: Math.floor(number / found.grid.columns), col: number % found.grid.columns, label: labels[one], grade: one, ask: found.file.ask?.threshold == null ? null : unsure(number), corrected: found.corrected.has(number), probabilities: Object.fromEntries(labels.map((label, place) => [label, found.answers[number].probabilities[place]])) })),
+    cells: found.grades.map((one, number) => ({ row: Math.floor(number / found.grid.columns), col: number % found.grid.columns, label: labels[one], grade: one, ask: found.file.ask?.threshold == null ? null : unsure(number), corrected: found.corrected.has(number), marked: found.marks && markedOf(found.marks, number), probabilities: Object.fromEntries(labels.map((label, place) => [label, found.answers[number].probabilities[place]])) })),
     grade: at('device').textContent, seconds: found.seconds,
   };
   const link = element('a', { href: URL.createObjectURL(new Blob([JSON.stringify(told, null, 1)], { type: 'application/json' })), download: `${picture.name.replace(/\.\w+$/, '')}.json` });

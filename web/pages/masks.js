@@ -55,6 +55,27 @@ export async function markPixels(runner, rgba, wide, high) {
 
 export const has = (share) => share > LEAST;
 
+// Where a class's pixels end: [[x, y], [x, y]] along the edges of pixels, from 0 to 1 across the picture.
+export function borders({ width, height, bits }, label) {
+  const inside = (x, y) => x >= 0 && x < width && y >= 0 && y < height && ((bits[y * width + x] >> label) & 1) === 1;
+  const found = [];
+  // Along each line between rows, then between columns, pieces as long as they are straight.
+  const walk = (lines, length, differs, point) => {
+    for (let line = 0; line <= lines; line += 1) {
+      for (let from = 0; from < length; from += 1) {
+        if (!differs(line, from)) continue;
+        let to = from + 1;
+        while (to < length && differs(line, to)) to += 1;
+        found.push([point(line, from), point(line, to)]);
+        from = to;
+      }
+    }
+  };
+  walk(height, width, (y, x) => inside(x, y - 1) !== inside(x, y), (y, x) => [x / width, y / height]);
+  walk(width, height, (x, y) => inside(x - 1, y) !== inside(x, y), (x, y) => [x / width, y / height]);
+  return found;
+}
+
 // Tints what is marked and draws its border, on a canvas that lies above the picture.
 export function drawMarks(canvas, { width, height, bits }) {
   canvas.width = width; canvas.height = height;

@@ -17,18 +17,40 @@ function area(from, to) {
   return found;
 }
 
-function linear(from, to) {
+// The two source places between which each target place lies, and their weights in 1/2048. Beyond the border OpenCV moves a place
+// onto it across a row, and takes the border's row twice down a column: its whole numbers come out differently.
+function between(from, to, moved) {
   const scale = from / to;
-  const found = { first: new Int32Array(to), count: new Int32Array(to), most: 2, weights: new Float64Array(to * 2) };
+  const found = { low: new Int32Array(to), high: new Int32Array(to), weights: new Int32Array(to * 2) };
   for (let place = 0; place < to; place += 1) {
-    const spot = Math.min(Math.max((place + 0.5) * scale - 0.5, 0), from - 1);
-    const low = Math.min(Math.floor(spot), Math.max(from - 2, 0));
-    found.first[place] = low;
-    found.count[place] = Math.min(2, from);
-    found.weights[2 * place] = 1 - (spot - low);
-    found.weights[2 * place + 1] = spot - low;
+    let spot = Math.fround((place + 0.5) * scale - 0.5);
+    if (moved) spot = Math.min(Math.max(spot, 0), from - 1);
+    const low = Math.floor(spot);
+    found.low[place] = Math.min(Math.max(low, 0), from - 1);
+    found.high[place] = Math.min(Math.max(low + 1, 0), from - 1);
+    found.weights[2 * place] = Math.round(2048 * (1 - (spot - low)));
+    found.weights[2 * place + 1] = Math.round(2048 * (spot - low));
   }
   return found;
+}
+
+// Bilinear, in whole numbers as OpenCV computes them for bytes.
+function enlarge(rgba, width, height, side, tall) {
+  const [across, down] = [between(width, side, true), between(height, tall, false)];
+  const rows = new Int32Array(height * side * 3);
+  for (let y = 0; y < height; y += 1) {
+    for (let x = 0; x < side; x += 1) {
+      const [one, other] = [4 * (y * width + across.low[x]), 4 * (y * width + across.high[x])];
+      for (let channel = 0; channel < 3; channel += 1) rows[3 * (y * side + x) + channel] = across.weights[2 * x] * rgba[one + channel] + across.weights[2 * x + 1] * rgba[other + channel];
+    }
+  }
+  const pixels = new Float32Array(tall * side * 3);
+  for (let y = 0; y < tall; y += 1) {
+    const [one, other] = [3 * side * down.low[y], 3 * side * down.high[y]];
+    const [near, far] = [down.weights[2 * y], down.weights[2 * y + 1]];
+    for (let x = 0; x < 3 * side; x += 1) pixels[3 * side * y + x] = (((near * (rows[one + x] >> 4)) >> 16) + ((far * (rows[other + x] >> 4)) >> 16) + 2) >> 2;
+  }
+  return pixels;
 }
 
 // One row of RGBA bytes, drawn together to `side` places of RGB.
@@ -54,8 +76,8 @@ function drawTogether(rows, rgba, y, width, side, axis) {
 
 // rgba: Uint8ClampedArray of width × height × 4 → Float32Array tall × side × 3, RGB 0..255 in whole numbers.
 export function resize(rgba, width, height, side, tall = side) {
-  const axis = width >= side && height >= tall && (width > side || height > tall) ? area : linear;
-  const [across, down] = [axis(width, side), axis(height, tall)];
+  if (!(width >= side && height >= tall && (width > side || height > tall))) return enlarge(rgba, width, height, side, tall);
+  const [across, down] = [area(width, side), area(height, tall)];
   const rows = new Float32Array(height * side * 3);
   for (let y = 0; y < height; y += 1) drawTogether(rows, rgba, y, width, side, across);
   const pixels = new Float32Array(tall * side * 3);

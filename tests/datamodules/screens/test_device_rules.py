@@ -61,7 +61,12 @@ def test_the_rules_of_the_folder_come_before_those_of_the_settings(tmp_path):
     plain = PhonePhotos(**settings).load()
     assert plain.profile == {"device": "phone", "rules": rules}
     assert not any("rules" in line for line in plain.notes)
+    sized = PhonePhotos(**settings, screen_mm=[65, 140]).load()
+    assert sized.profile == plain.profile | {"screen_mm": [65.0, 140.0]}
+    assert sized.fingerprint == plain.fingerprint
     own = {"columns": 3, "rows": 5, "class_names": names, "device": "watch"}
+    (Path(tmp_path) / "screens" / "profile.json").write_text(json.dumps(own | {"screen_mm": [30, 40]}))
+    assert PhonePhotos(**settings, screen_mm=[65, 140]).load().profile["screen_mm"] == [30.0, 40.0]
     for kept, wanted, note in (
         ([{"grade": "any", "cells": 0, "of": []}], "any", "are taken, not those of these settings"),
         (None, "cracked", None),

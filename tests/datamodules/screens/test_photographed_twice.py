@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from datamodules.phone_photos import Cells, PhonePhotos
+from datamodules.phone_photos import PhonePhotos
+from datamodules.screens.cells import Cells
 from tests.drawn import draw_screens, settings_of
 
 
