@@ -15,7 +15,7 @@ from datamodules.base.errors import DataError
 from datamodules.base.pixels import Image, resize
 from datamodules.images.decoding import decode
 from datamodules.screens.device_rules import check_that_one_holds, read_rules, rules_of
-from datamodules.screens.grid import Grid, check_corners, rectify, split_cells
+from datamodules.screens.grid import Grid, cell_outlines, check_corners, rectify, split_cells
 from datamodules.screens.screen_size import Size, screen_of
 from export.outline.find import where as outline_file
 from metrics.conformal import asks
