@@ -43,6 +43,7 @@ ANSWERS = [
     (0, ["-m", "sweeps", "table", "{sweep}"]),
     (0, ["predict.py", "run={run}", "input={place}/screens/photos", "pictures=cells", "output={place}/out.csv"]),
     (1, ["train.py", *SMALL, "sweep_name=odd", "datamodule.root={place}/empty"]),
+    (1, ["train.py", *SMALL, "sweep_name=odd", "resolution=0"]),
     (1, ["train.py", *SMALL, "sweep_name=codes", "paths.runs={place}/file"]),
     (1, ["predict.py", "run={run}", "input={place}/empty", "output={place}/out.csv"]),
     (1, ["predict.py", "run={run}", "input={place}/screens/photos", "pictures=cells", "output={place}/file/out.csv"]),

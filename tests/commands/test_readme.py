@@ -195,8 +195,8 @@ def test_probing_commands_compose(command):
         assert all(compose("probe", overrides=overrides).sweep_name == "probes" for overrides in points(words))
 
 
-@pytest.mark.parametrize("command", [command for command in COMMANDS if "backbones.port" in command])
-def test_porting_commands_are_understood(command):
+@pytest.mark.parametrize("command", [command for command in COMMANDS if "backbones.keras_weights" in command])
+def test_commands_for_weights_are_understood(command):
     words = shlex.split(command)[3:]
     assert words[0] in WIDTHS
     assert all(word in ("--width", "--resolution") for word in words[1::2])
