@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from cli.command_line import in_grid, run_cli, stop_or_report
 from cli.train_schema import register
 from export.run import export_within
-from jobs.budget import Shape, bounds_of, end_over_budget, predicted
+from jobs.budget import Shape, bounds_of, check_device, end_over_budget, predicted
 from jobs.export_queue import enqueue, queue_active
 from jobs.halving import enter_finished, say_goes_on, stopped_before
 from jobs.job import Job, make_job
@@ -74,6 +74,7 @@ def train(job: Job) -> None:
         print(f"not applicable: {job.not_applicable}")
         return
     began = time.perf_counter()
+    check_device(job)
     samples = samples_of(job)
     if ended := skip_reason(job, samples.fingerprint) or stopped_before(job, samples.fingerprint):
         say_skipped(job, ended)

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from benchmarks.words import given_words
 from sweeps.records.run_record import find_runs, read_record
 
 SEEDS = (0,)
@@ -59,9 +60,9 @@ def lay_out(folder: Path, place: Path) -> tuple[Path, Path]:
 
 def main() -> None:
     """Prints a line per training."""
-    given = sys.argv[1:]
-    (folder,) = [word.split("=", 1)[1] for word in given if word.startswith("folder=")]
-    words = [*SETTINGS, *(word for word in given if not word.startswith("folder="))]
+    given = given_words(__doc__, "folder")
+    folder = given.pop("folder")
+    words = [*SETTINGS, *(f"{name}={value}" for name, value in given.items())]
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
         copied, apart = lay_out(Path(folder), place)

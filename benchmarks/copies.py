@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PillowImage
 
+from benchmarks.words import given_words
 from datamodules.base.array_cache import threaded_map
 from datamodules.base.pixels import Image
 from datamodules.images.decoding import SUFFIXES, decode
@@ -75,7 +76,7 @@ CHANGES: dict[str, Change] = {
 
 def main() -> None:
     """Prints a row per kind of copy, then how long it takes."""
-    given = dict(word.split("=", 1) for word in sys.argv[1:])
+    given = given_words(__doc__, "folder")
     files = [file for file in sorted(Path(given["folder"]).rglob("*")) if file.suffix.lower() in SUFFIXES]
     if len(files) < 2:
         sys.exit(f"{given['folder']}: no two pictures here")

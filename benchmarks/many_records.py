@@ -19,6 +19,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.words import given_words
 from sweeps.records.run_record import RECORD_VERSION, Record, update_record
 
 HERE = Path(__file__).parent.parent
@@ -129,7 +130,7 @@ def change_one(sweep: Path) -> None:
 
 def main() -> None:
     """Measures and prints."""
-    given = dict(word.split("=", 1) for word in sys.argv[1:])
+    given = given_words(__doc__)
     count = int(given.get("runs", 10_000))
     with tempfile.TemporaryDirectory() as scratch:
         sweep = Path(given.get("folder", f"{scratch}/many"))

@@ -33,6 +33,7 @@ from rich.table import Table
 from benchmarks.runtime_answers import LEAST_AGREEMENT, Outputs, Verdict, alike_share, answered, distance_of
 from benchmarks.runtime_environments import RUNTIMES, MissingError
 from benchmarks.trained_runtimes import print_trained, trained
+from benchmarks.words import given_words
 from choices import CONF, names_of, read_choice
 
 KINDS = ("float32", "float16", "dynamic", "int8", "int8_plain")
@@ -139,9 +140,9 @@ def judged(files: Mapping[str, Path], pythons: Mapping[str, Path], folder: Path)
 def main() -> None:
     """Prints what became of each file, then how many of each kind in each runtime."""
     wanted = {"runs": "", "root": "", "only": "", "kinds": ",".join(KINDS)}
-    given = dict(word.split("=", 1) for word in sys.argv[1:] if "=" in word)
+    given = given_words(__doc__)
     kinds = (wanted | given)["kinds"].split(",")
-    if len(given) < len(sys.argv) - 1 or set(given) - set(wanted) or set(kinds) - set(KINDS):
+    if set(given) - set(wanted) or set(kinds) - set(KINDS):
         raise SystemExit(f"want {' '.join(f'[{name}=]' for name in wanted)}, of the kinds {', '.join(KINDS)}")
     wanted |= given
     pythons: dict[str, Path] = {}

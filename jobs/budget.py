@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from choices import ROOT, read_choice, whole_choice
 from cli.command_line import in_grid
@@ -65,6 +65,21 @@ def asks_for_budget(config: DictConfig) -> bool:
     words = [str(word).lstrip("+") for word in config.hydra.overrides.task]
     asked = bool(bounds_of(config)) or any(word.startswith("budget.") for word in words)
     return asked and "basic_sweeper" in config.hydra.sweeper._target_
+
+
+def check_device(job: Job) -> None:
+    """Before any data is read: whether the budget's device may have an answer. A run that is done needs none.
+
+    Raises BudgetError where nothing was ever timed on the device and nothing is set to time on a phone.
+    """
+    device, folder = str(job.cfg.budget.device), Path(str(job.cfg.paths.cache))
+    if "ms" not in bounds_of(job.cfg) or device == HOST or _status(job.folder) == Status.DONE:
+        return
+    asked = OmegaConf.create(_latency_settings(job, "adb")).get("benchmark_model")
+    if not asked and not any(one.device == device for one in read_table(folder)):
+        raise BudgetError(
+            _unknown(str(job.cfg.budget.format), device, folder, "nor of any other, and no binary to take it")
+        )
 
 
 def predicted(job: Job, shape: Shape) -> Record:

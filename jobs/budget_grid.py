@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from tqdm import tqdm
 
 from datamodules.base.errors import DataError
-from jobs.budget import HOST, BudgetError, Shape, bounds_of, predicted
+from jobs.budget import HOST, BudgetError, Shape, bounds_of, check_device, predicted
 from jobs.cost_worker import end_worker
 from jobs.job import Job, make_job
 from jobs.run_state import samples_of
@@ -34,6 +34,7 @@ def measure_grid(config: DictConfig) -> None:
                 continue
             try:
                 count += 1
+                check_device(job)
                 over += bool(why_over(predicted(job, _shape(job, shapes))))
             except (DataError, OSError):
                 continue

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from cli.command_line import in_grid, stop_or_report
 from export.run import export_within
-from jobs.budget import Shape, bounds_of, end_over_budget, predicted
+from jobs.budget import Shape, bounds_of, check_device, end_over_budget, predicted
 from jobs.export_queue import enqueue, queue_active
 from jobs.job import Job, make_job
 from jobs.run_state import samples_of, say_skipped, say_start, skip_reason
@@ -96,6 +96,7 @@ def _train(runs: list[Job]) -> bool:
         return False
     began = time.perf_counter()
     with _all_failed(runs):
+        check_device(first)
         samples = samples_of(first)
     left, failed = [], False
     for one in runs:

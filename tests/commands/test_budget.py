@@ -85,6 +85,13 @@ def test_a_single_run_over_budget_is_refused_in_one_line(place, grid):
     assert runs_of(place)[0.5, 0]["status"] == "over budget"
 
 
+def test_a_phone_of_which_nothing_is_known_is_refused_before_any_data_are_read(place):
+    nowhere = f"datamodule.root={place}/nothing-there"
+    done = run(place, nowhere, "budget.ms=5", "budget.device=Pixel 8", check=1)
+    assert done.stderr.startswith("error: budget.device=Pixel 8: no time of this network's int8 file there is known")
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.slow
 def test_a_phone_that_was_never_asked_is_no_host(place, grid):
     done = run(place, *GRID, WIDTHS, "seed=0", "budget.ms=5", "budget.device=Pixel 7", check=2)
