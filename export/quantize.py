@@ -1,29 +1,31 @@
 """float32 TFLite → the other kinds of file: one function per kind, each bound by a file of conf/quantization."""
 
 import re
-import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from ai_edge_quantizer.quantizer import Quantizer
 
 from export import flatbuffer
-from export.bias_correction import CONVOLUTIONS, convolution_outputs, correct_biases, float_means
+from export.bias_correction import convolution_outputs, correct_biases, float_means
+from export.edges import decoding, edges, padded_pools
 from export.equal_scales import one_scale_where_equal
 from export.kept_float import float_results
+from export.layers import layers_of
+from export.mixed_precision import Bound, Mixed
+from export.precision_note import NOTE, asked, said
 from export.ranges import ESTIMATORS, Range, Seen, observe
+from export.recipe import left_alone, quantized, rule
 from export.runtime import FileModel
+from export.sensitivity import Search
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from export.deployable import Deployable
-
-Recipe = list[dict[str, Any]]
 
 CORRECTION_IMAGES = 24
 TOLERANCE = 0.007
@@ -65,6 +67,10 @@ class FloatFile:
     """(epochs, rate) → the float32 file of the network tuned under rounding, see `quantization_aware`."""
     measuring: "Measures | None" = field(default=None, repr=False)
     """Of the network, how far a picture lies from those of training."""
+    bound: Bound | None = field(default=None, repr=False)
+    """What a file may lose; None where there is nothing to judge by."""
+    notes: dict[str, Any] = field(default_factory=dict, repr=False)
+    """What is to be said in the record of the file that was made last."""
     _ranges: dict[str, dict[str, Range]] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -72,7 +78,7 @@ class FloatFile:
         """The same for files that give the distance as well, made once. Raises QuantizationError or SpreadError."""
         if self.measuring is None:
             raise QuantizationError("a distance from the pictures of training wants a trained network beside the file")
-        return self.measuring.float_file()
+        return replace(self.measuring.float_file(), bound=self.bound, notes=self.notes)
 
     @cached_property
     def seen(self) -> dict[str, Seen]:
@@ -124,9 +130,9 @@ def dynamic(source: FloatFile) -> bytes:
     A fully connected layer has one scale: runtimes before 2.17 know no more, and a scale per channel agrees with torch no better.
     Depthwise convolutions stay in float: they are a sliver of the weights, and XNNPACK leaves hybrid ones to slower kernels.
     """
-    connected = _rule(".*", activations=False, per_channel=False) | {"operation": "FULLY_CONNECTED"}
-    rules = [_rule(".*", activations=False), connected, _left_alone(".*", "DEPTHWISE_CONV_2D")]
-    return one_scale_where_equal(_quantized(source.data, rules, {}))
+    connected = rule(".*", activations=False, per_channel=False) | {"operation": "FULLY_CONNECTED"}
+    rules = [rule(".*", activations=False), connected, left_alone(".*", "DEPTHWISE_CONV_2D")]
+    return one_scale_where_equal(quantized(source.data, rules, {}))
 
 
 def int8(
@@ -142,9 +148,11 @@ def int8(
             stay in float. They are a sliver of the work, and an int8 pooled feature would be read off in steps as
             coarse as the pixels that it averages.
         bias_correction: see `bias_correction`.
-        float_layers: so many leading convolutions stay in float; `auto` takes the fewest with which the probabilities of
-            blended calibration images change by less than TOLERANCE, at most a third of all convolutions. The first
-            layers are the most sensitive ones, and over few channels float is about as fast.
+        float_layers: so many leading convolutions stay in float; the first layers are the most sensitive ones, and over few
+            channels float is about as fast. `mixed` moves layers to float by what they give per millisecond, see
+            `sensitivity`, until the probabilities of blended calibration images change by less than TOLERANCE and the file is
+            within the source's bound. `auto` takes the fewest leading ones that do, at most a third of all convolutions, and
+            `mixed` where no number of them does.
 
     Raises ValueError for an unknown estimator or number.
 
@@ -152,22 +160,36 @@ def int8(
     if estimator not in ESTIMATORS:
         raise QuantizationError(f"estimator={estimator}: want one of {', '.join(ESTIMATORS)}")
     convolutions = convolution_outputs(flatbuffer.unpack(source.data))
-    if float_layers != "auto" and not (isinstance(float_layers, int) and 0 <= float_layers <= len(convolutions)):
-        wanted = f"auto or 0 to {len(convolutions)}, the number of convolutions"
+    if float_layers not in ("auto", "mixed") and not (
+        isinstance(float_layers, int) and 0 <= float_layers <= len(convolutions)
+    ):
+        wanted = f"auto, mixed, or 0 to {len(convolutions)}, the number of convolutions"
         raise QuantizationError(f"float_layers={float_layers}: want {wanted}")
-    stems = [stem for stem in STEMS if stem <= len(convolutions) / 3] if float_layers == "auto" else [int(float_layers)]
-    made = best = b""
-    least = float("inf")
+    outside = in_float(source.data, float_edges=float_edges)
+    make = partial(static_int8, source, estimator, per_channel, outside)
+
+    def finish(made: bytes) -> bytes:
+        few = source.images[:CORRECTION_IMAGES]
+        return correct_biases(made, source.means, list(few)) if bias_correction else made
+
+    if isinstance(float_layers, int):
+        return finish(make(convolutions[:float_layers]))
+    layers = layers_of(source.data, outside)
+    search = Search(layers, lambda chosen: make(layers.results(chosen)), lambda data: probability_change(data, source))
+    stems = [stem for stem in STEMS if stem <= len(convolutions) / 3] if float_layers == "auto" else []
     for stem in stems:
-        made = _int8(source, estimator, per_channel, float_edges, convolutions[:stem])
-        change = probability_change(made, source) if len(stems) > 1 else 0.0
-        if change < least:
-            best, least = made, change
-        if change <= TOLERANCE:
+        made = make(convolutions[:stem])
+        if (change := probability_change(made, source)) <= TOLERANCE:
+            made = finish(made)
+            if source.bound is None or source.bound.lost(made) <= source.bound.most_lost:
+                chosen = layers.holding(convolutions[:stem])
+                source.notes[NOTE] = said(
+                    layers.names(chosen), len(layers.layers), f"the leading ones: {asked(change, TOLERANCE)}"
+                )
+                return made
             break
-    if bias_correction:
-        best = correct_biases(best, source.means, list(source.images[:CORRECTION_IMAGES]))
-    return best
+    made, source.notes[NOTE] = Mixed(search, finish, TOLERANCE, source.bound).file()
+    return made
 
 
 def int8_qat(source: FloatFile, *, epochs: int, lr: float, then: Callable[[FloatFile], bytes]) -> bytes:
@@ -193,16 +215,17 @@ def probability_change(data: bytes, source: FloatFile) -> float:
     return source.kind.change(source.probabilities, source.kind(data).probabilities(source.blends))
 
 
-def _int8(source: FloatFile, estimator: str, per_channel: bool, float_edges: bool, keep_float: list[str]) -> bytes:
-    """One static quantisation; results named in `keep_float` are computed in float."""
-    outside = [
-        *(edges(source.data) if float_edges else _decoding(source.data)),
-        *padded_pools(source.data),
-        *float_results(source.data),
-        *keep_float,
-    ]
-    rules = [_rule(".*", per_channel=per_channel), _left_alone(".*", "INPUT"), _left_alone(".*", "OUTPUT")]
-    rules += [_left_alone(f"^{re.escape(name)};?$") for name in outside]
+def in_float(data: bytes, *, float_edges: bool) -> list[str]:
+    """Names of results that every int8 file computes in float."""
+    return [*(edges(data) if float_edges else decoding(data)), *padded_pools(data), *float_results(data)]
+
+
+def static_int8(
+    source: FloatFile, estimator: str, per_channel: bool, outside: list[str], keep_float: list[str]
+) -> bytes:
+    """One static quantisation; results named in `outside` and `keep_float` are computed in float."""
+    rules = [rule(".*", per_channel=per_channel), left_alone(".*", "INPUT"), left_alone(".*", "OUTPUT")]
+    rules += [left_alone(f"^{re.escape(name)};?$") for name in (*outside, *keep_float)]
     model = flatbuffer.unpack(source.data)
     tensors = flatbuffer.graph(model).tensors
     image = flatbuffer.tensor_name(model, int(flatbuffer.graph(model).inputs[0]))
@@ -213,77 +236,4 @@ def _int8(source: FloatFile, estimator: str, per_channel: bool, float_edges: boo
     ).items():  # pixels, whatever was seen of them
         shape = (1,) * rank[name]
         ranges[name] = {"min": np.full(shape, low, np.float32), "max": np.full(shape, high, np.float32)}
-    return _quantized(source.data, rules, ranges)
-
-
-def edges(data: bytes) -> list[str]:
-    """Names of the results of all operators before the first convolution and after the last."""
-    model = flatbuffer.unpack(data)
-    kinds = [flatbuffer.operator_name(model, operator) for operator in flatbuffer.graph(model).operators]
-    places = [place for place, kind in enumerate(kinds) if kind in CONVOLUTIONS or _is_inner(model, place, kind)]
-    return _results(model, [*range(places[0]), *range(places[-1] + 1, len(kinds))] if places else [])
-
-
-def _is_inner(model: flatbuffer.Model, place: int, kind: str) -> bool:
-    """Whether an operator is a linear layer at every place of a picture, no classifier."""
-    operator = flatbuffer.graph(model).operators[place]
-    return kind == "FULLY_CONNECTED" and len(flatbuffer.graph(model).tensors[int(operator.outputs[0])].shape) > 2
-
-
-def padded_pools(data: bytes) -> list[str]:
-    """Names of the results of paddings by a constant that no int8 scale has (PADV2, before a maximum: minus infinity), and of what
-    reads them.
-
-    They stay in float: the quantiser knows no scale for such a constant, and rounded it would win against the picture.
-    """
-    model = flatbuffer.unpack(data)
-    operators = flatbuffer.graph(model).operators
-    padded = {
-        int(index) for operator in operators if flatbuffer.operator_name(model, operator) == "PADV2"
-        for index in operator.outputs
-    }  # fmt: skip
-    places = [
-        place for place, operator in enumerate(operators)
-        if padded & {int(index) for index in (*operator.inputs, *operator.outputs)}
-    ]  # fmt: skip
-    return _results(model, places)
-
-
-def _decoding(data: bytes) -> list[str]:
-    """Names of the results of all operators after the classifier, the last FULLY_CONNECTED, or the last convolution."""
-    model = flatbuffer.unpack(data)
-    kinds = [flatbuffer.operator_name(model, operator) for operator in flatbuffer.graph(model).operators]
-    places = [place for place, kind in enumerate(kinds) if kind == "FULLY_CONNECTED"]
-    places = places or [place for place, kind in enumerate(kinds) if kind in CONVOLUTIONS]
-    return _results(model, range(places[-1] + 1, len(kinds)) if places else [])
-
-
-def _results(model: flatbuffer.Model, places: Any) -> list[str]:
-    operators = flatbuffer.graph(model).operators
-    return [flatbuffer.tensor_name(model, int(index)) for place in places for index in operators[place].outputs]
-
-
-def _quantized(data: bytes, rules: Recipe, ranges: dict[str, Any]) -> bytes:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return bytes(Quantizer(data, rules).quantize(ranges or None).quantized_model or b"")
-
-
-def _rule(regex: str, *, activations: bool = True, per_channel: bool = True) -> dict[str, Any]:
-    """A line of the quantiser's recipe: int8 weights, with or without int8 activations."""
-    granularity = "CHANNELWISE" if per_channel else "TENSORWISE"
-    weights = {"num_bits": 8, "symmetric": True, "granularity": granularity, "dtype": "INT", "block_size": 0}
-    config: dict[str, Any] = {
-        "weight_tensor_config": weights,
-        "compute_precision": "INTEGER",
-        "explicit_dequantize": False,
-        "skip_checks": False,
-        "min_weight_elements": 0 if activations else 1024,
-    }
-    if activations:
-        config["activation_tensor_config"] = weights | {"symmetric": False, "granularity": "TENSORWISE"}
-    return {"regex": regex, "operation": "*", "algorithm_key": "min_max_uniform_quantize", "op_config": config}
-
-
-def _left_alone(regex: str, operation: str = "*") -> dict[str, Any]:
-    return _rule(regex) | {"algorithm_key": "no_quantize", "operation": operation}
+    return quantized(source.data, rules, ranges)
