@@ -1,9 +1,11 @@
 """How much a file may lose against torch on the validation set, as `export.max_accuracy_drop` says."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
 from export.comparison import FileComparison
 from metrics.base import TaskMetrics
@@ -14,14 +16,16 @@ class Bound:
     """Asked while a file is made. Of a network that was trained on all data there is no validation set: there agreement counts.
 
     Attributes:
-        comparison: of the samples that it is judged by; none of the test set is among them.
+        torch_says: of all evaluated samples.
+        rows: places of those that it is judged by; none of the test set is among them.
         metrics: of the task.
         most_lost: of the task's main figure, or of the share of answers that are torch's.
         on_validation: whether it is the former.
 
     """
 
-    comparison: FileComparison
+    torch_says: FileComparison
+    rows: npt.NDArray[np.intp]
     metrics: TaskMetrics
     most_lost: float
     on_validation: bool
@@ -32,7 +36,13 @@ class Bound:
         part = torch_says.columns.part.to_numpy(str)
         rows = np.flatnonzero(part == "val")
         kept = rows if len(rows) else np.flatnonzero(part != "test")
-        return cls(torch_says.of_rows(kept), metrics, most_lost, len(rows) > 0) if len(kept) else None
+        return cls(torch_says, kept, metrics, most_lost, len(rows) > 0) if len(kept) else None
+
+    @cached_property
+    def comparison(self) -> FileComparison:
+        """Of those samples."""
+        says = self.torch_says
+        return says if len(self.rows) == len(says.columns) else says.of_rows(self.rows)
 
     def lost(self, data: bytes) -> float:
         """What a file loses; below zero where it is better than torch."""
