@@ -154,7 +154,7 @@ def _main_maker(model: Model, makers: Mapping[int, int], operator: Any) -> int |
 
 def _is_pooled(model: Model, operator: Any) -> bool:
     shape = graph(model).tensors[int(operator.outputs[0])].shape
-    return len(shape) == 4 and prod(shape[1:3]) == 1
+    return len(shape) == 4 and bool(prod(shape[1:3]) == 1)
 
 
 def _computed_names(model: Model, operator: Any) -> list[str]:

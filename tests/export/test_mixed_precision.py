@@ -22,10 +22,14 @@ from export.sensitivity import Search
 from heads.one_hot import OneHot
 from metrics.lookup import metrics_of
 from tasks.grading_files import GradeComparison, GradeModel, grade_answer
-from tests.export.made import PLAIN, pictures, torch_answers
+from tests.contracts.test_configs import spec_of
+from tests.export.made import PLAIN, converted, pictures, random_module, torch_answers
 
 SIDE, CLASSES, DEPTH, WIDE = 32, 4, 9, 6
-MIXED = PLAIN | {"float_layers": "mixed"}
+FAMILIES = (
+    "csrn", "efficientnet_b0", "efficientnet_lite0", "mobilenet", "mobilenetv2", "mobilenetv3_small", "mobilenetv4_conv_small",
+    "resnet34", "shufflenetv2", "simplenet_v2", "vgg16",
+)  # fmt: skip
 
 
 class OneLoudChannel(nn.Module):
@@ -275,3 +279,27 @@ def test_where_leading_layers_are_enough_the_record_says_which(monkeypatch):
     assert one.notes[NOTE]["float_layers"] == ["convolutions.0", "convolutions.1", "convolutions.2"]
     assert "the leading ones" in one.notes[NOTE]["why"]
     assert text_of(one.notes[NOTE]) == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAMILIES)
+def test_each_layer_of_every_family_can_be_cut_out(name):
+    side = (spec_of(name).resolutions or (96,))[0]
+    _, data = converted(random_module(name, resolution=side), side)
+    one = quantize.FloatFile(data, pictures(4, side), GradeModel)
+    outside = quantize.in_float(data, float_edges=True)
+    layers = layers_of(data, outside)
+    every = [name for layer in layers.layers for name in layer.results]
+    assert len(every) == len(set(every))
+    assert layers.layers
+    plain = flatbuffer.unpack(quantize.static_int8(one, "min_max", True, outside, []))
+    float32 = flatbuffer.unpack(data)
+    for layer in layers.layers:
+        for model in (plain, float32):
+            interpreter_of(piece(model, layer.results), 1).invoke()
+    wide = next(iter(layers.blocks), {0})
+    mixed = quantize.static_int8(one, "min_max", True, outside, layers.results(wide))
+    assert np.isfinite(quantize.probability_change(mixed, one))
+    assert np.isfinite(
+        extra_ms(piece(flatbuffer.unpack(mixed), layers.results(wide)), piece(plain, layers.results(wide)))
+    )
