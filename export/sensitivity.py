@@ -19,7 +19,7 @@ from export.pieces import extra_ms, piece
 LEAST_MS = 0.002
 """A layer counts as costing at least this: below is noise, and nothing is free on every processor."""
 LONGEST_S = 90.0
-"""After so many seconds no layer is tried again before it is taken."""
+"""After so many seconds no layer is tried but the one that is taken next; blocks are tried first, so that each layer was by then."""
 
 Chosen = frozenset[int]
 
@@ -69,7 +69,7 @@ class Search:
         now, began = self.plain(), time.monotonic()
         yield now
         whole = frozenset(range(len(self.layers.layers)))
-        worth = dict.fromkeys([*(frozenset([place]) for place in sorted(whole)), *self.layers.blocks], inf)
+        worth = dict.fromkeys([*self.layers.blocks, *(frozenset([place]) for place in sorted(whole))], inf)
         with tqdm(desc="mixed precision", unit="trial", leave=False, disable=None) as bar:
             while now.chosen != whole:
                 fresh: dict[Chosen, Step] = {}
