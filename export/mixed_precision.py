@@ -1,8 +1,10 @@
 """An int8 file that keeps a bound: layers are computed in float until it holds, by `sensitivity.Search`'s order."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from tqdm import tqdm
 
 from export.pieces import run_ms
 from export.precision_note import asked, said
@@ -48,36 +50,38 @@ class Mixed:
 
         Where none is but the one that is all float, the one that loses least.
         """
-        steps = self.search.steps()
-        path = [next(steps)]
-        at = self._until_tolerance(path, steps)
-        made, lost = [(path[at], self._finished(path[at]))], list[float]()
-        while self.bound is not None:
-            lost.append(self.bound.lost(made[-1][1]))
-            if lost[-1] <= self.bound.most_lost:
-                return made[-1][1], self._said(path[: at + 1], made, lost)
-            if at == len(path) - 1 and (step := next(steps, None)):
-                path.append(step)
-            _until(path, steps, path[at].change / 2)
-            if self._is_float(path[-1]):
-                least = min(range(len(lost)), key=lambda place: lost[place])
-                return made[least][1], self._said(path, made, lost)
-            at = len(path) - 1
-            made.append((path[at], self._finished(path[at])))
-        return made[-1][1], self._said(path[: at + 1], made, lost)
+        with tqdm(desc="mixed precision", unit="trial", leave=False, disable=None) as self.search.bar:
+            path = self._until_tolerance()
+            made, lost = [(path[-1], self._finished(path[-1]))], list[float]()
+            while self.bound is not None:
+                lost.append(self.bound.lost(made[-1][1]))
+                if lost[-1] <= self.bound.most_lost:
+                    break
+                path += self._halved(path[-1])
+                if self._is_float(path[-1]):
+                    least = min(range(len(lost)), key=lambda place: lost[place])
+                    return made[least][1], self._said(path, made, lost)
+                made.append((path[-1], self._finished(path[-1])))
+        return made[-1][1], self._said(path, made, lost)
 
-    def _until_tolerance(self, path: list[Step], steps: Iterator[Step]) -> int:
-        """Goes on until the change is small enough, or a step costs too much or leaves nothing in int8; the place of the last that does not."""
+    def _until_tolerance(self) -> list[Step]:
+        """Steps until the change is small enough, or what is left costs too much or leaves nothing in int8."""
+        path = [self.search.plain()]
         if path[0].change <= self.tolerance:
-            return 0
+            return path
         most_ms = MOST_EXTRA * run_ms(self.search.make(frozenset()))
-        for step in steps:
-            path.append(step)
-            if step.ms > most_ms or self._is_float(step):
-                return len(path) - 2
-            if step.change <= self.tolerance:
+        while path[-1].change > self.tolerance and (step := self.search.after(path[-1], most_ms)):
+            if self._is_float(step):
                 break
-        return len(path) - 1
+            path.append(step)
+        return path
+
+    def _halved(self, last: Step) -> list[Step]:
+        """Further steps, until the change is half of what it was or no layer is left."""
+        steps = [last]
+        while (len(steps) == 1 or steps[-1].change > last.change / 2) and (step := self.search.after(steps[-1])):
+            steps.append(step)
+        return steps[1:]
 
     def _is_float(self, step: Step) -> bool:
         """Whether no layer is left in int8."""
@@ -115,9 +119,3 @@ class Mixed:
         if len(lost) > 1:
             return f"with fewer it loses {self.bound.words(lost[-2])}, more than {most}"
         return asked(made[-1][0].change, self.tolerance)
-
-
-def _until(path: list[Step], steps: Iterator[Step], target: float) -> None:
-    """Goes on until the change is that small or no layer is left."""
-    while path[-1].change > target and (step := next(steps, None)):
-        path.append(step)

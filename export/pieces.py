@@ -86,13 +86,13 @@ def _ready(data: bytes) -> Any:
 
 
 def _rounds(interpreters: list[Any]) -> npt.NDArray[np.float64]:
-    """Seconds of a run of each, round by round, `(rounds, interpreters)`."""
+    """Seconds of a run of each, round by round, `(rounds, interpreters)`; every other round goes backwards."""
     rounds: list[list[float]] = []
     began = time.perf_counter()
     while len(rounds) < WARM_UP_ROUNDS + FEWEST_ROUNDS or time.perf_counter() - began < TIMED_S:
-        rounds.append([])
-        for interpreter in interpreters:
+        rounds.append([0.0] * len(interpreters))
+        for place in range(len(interpreters))[:: -1 if len(rounds) % 2 else 1]:
             before = time.perf_counter()
-            interpreter.invoke()
-            rounds[-1].append(time.perf_counter() - before)
+            interpreters[place].invoke()
+            rounds[-1][place] = time.perf_counter() - before
     return np.array(rounds[WARM_UP_ROUNDS:])

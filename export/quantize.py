@@ -109,6 +109,20 @@ class FloatFile:
         return np.asarray((first[:100].astype(np.uint16) + second[:100]) // 2, np.uint8)
 
     @cached_property
+    def other_blends(self) -> npt.NDArray[np.uint8]:
+        """As `blends`, of images that lie further apart; of few images `blends` themselves."""
+        apart = 7
+        if len(self.images) <= apart:
+            return self.blends
+        first, second = self.images[:-apart][:100], self.images[apart:][:100]
+        return np.asarray((first.astype(np.uint16) + second) // 2, np.uint8)
+
+    @cached_property
+    def other_probabilities(self) -> npt.NDArray[np.float32]:
+        """Of `other_blends`, as `probabilities`."""
+        return self.kind(self.data).probabilities(self.other_blends)
+
+    @cached_property
     def probabilities(self) -> npt.NDArray[np.float32]:
         """Of the blends, `(n - 1, K)`, of files that mark pixels `(n - 1, H, W, K)`."""
         return self.kind(self.data).probabilities(self.blends)
@@ -172,10 +186,15 @@ def int8(
         few = source.images[:CORRECTION_IMAGES]
         return correct_biases(made, source.means, list(few)) if bias_correction else made
 
+    def nearer(made: bytes) -> bytes:
+        """With corrected biases where these bring it nearer to float32: few layers left in int8, and they may not."""
+        both = [made, *([finish(made)] if bias_correction else [])]
+        return min(both, key=lambda one: change_of_both(one, source))
+
     if isinstance(float_layers, int):
         return finish(make(convolutions[:float_layers]))
     layers = layers_of(source.data, outside)
-    search = Search(layers, lambda chosen: make(layers.results(chosen)), lambda data: probability_change(data, source))
+    search = Search(layers, lambda chosen: make(layers.results(chosen)), lambda data: change_of_both(data, source))
     stems = [stem for stem in STEMS if stem <= len(convolutions) / 3] if float_layers == "auto" else []
     for stem in stems:
         made = make(convolutions[:stem])
@@ -188,7 +207,7 @@ def int8(
                 )
                 return made
             break
-    made, source.notes[NOTE] = Mixed(search, finish, TOLERANCE, source.bound).file()
+    made, source.notes[NOTE] = Mixed(search, nearer, TOLERANCE, source.bound).file()
     return made
 
 
@@ -213,6 +232,12 @@ def int8_qat(source: FloatFile, *, epochs: int, lr: float, then: Callable[[Float
 def probability_change(data: bytes, source: FloatFile) -> float:
     """How far a file's probabilities lie from float32's over blended calibration images, see `FileModel.change`."""
     return source.kind.change(source.probabilities, source.kind(data).probabilities(source.blends))
+
+
+def change_of_both(data: bytes, source: FloatFile) -> float:
+    """The same over twice as many blends: a search compares many files, and one of them is good by chance."""
+    other = source.kind.change(source.other_probabilities, source.kind(data).probabilities(source.other_blends))
+    return (probability_change(data, source) + other) / 2
 
 
 def in_float(data: bytes, *, float_edges: bool) -> list[str]:

@@ -6,9 +6,10 @@ once it is computed in float, and so is its cost: its own operators with the cas
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
+from typing import Any
 
 from tqdm import tqdm
 
@@ -47,6 +48,7 @@ class Search:
         make: places of layers → the int8 file with these in float.
         change_of: how far a file's probabilities lie from float32's.
         extra: how much longer a file takes than another, ms.
+        bar: on which trials are counted.
 
     """
 
@@ -55,39 +57,58 @@ class Search:
     change_of: Callable[[bytes], float]
     extra: Callable[[bytes, bytes], float] = extra_ms
     _tried: dict[Chosen, Step] = field(default_factory=dict)
+    bar: Any = field(default_factory=lambda: tqdm(disable=True))
     _ms: dict[Chosen, float] = field(default_factory=dict)
+    _worth: dict[Chosen, float] = field(default_factory=dict)
+    _costs: dict[Chosen, float] = field(default_factory=dict)
     _plain: Model | None = None
+    _began: float = 0.0
 
     def plain(self) -> Step:
-        """No layer in float."""
+        """No layer in float; where the search begins."""
         data = self.make(frozenset())
-        self._plain = unpack(data)
+        self._plain, self._began = unpack(data), time.monotonic()
+        singles = [frozenset([place]) for place in range(len(self.layers.layers))]
+        self._worth = dict.fromkeys([*self.layers.blocks, *singles], inf)
         return Step(frozenset(), frozenset(), self.change_of(data), 0.0)
 
-    def steps(self) -> Iterator[Step]:
-        """One file after the other, each with more layers in float than the one before, until all are."""
-        now, began = self.plain(), time.monotonic()
-        yield now
-        whole = frozenset(range(len(self.layers.layers)))
-        worth = dict.fromkeys([*self.layers.blocks, *(frozenset([place]) for place in sorted(whole))], inf)
-        with tqdm(desc="mixed precision", unit="trial", leave=False, disable=None) as bar:
-            while now.chosen != whole:
-                fresh: dict[Chosen, Step] = {}
-                worth = {one: value for one, value in worth.items() if not one <= now.chosen}
-                late = False
-                while (best := max(worth, key=lambda one: worth[one])) not in fresh and not late:
-                    fresh[best] = self.tried_with(now, best)
-                    worth[best] = worth_of(now, fresh[best])
-                    bar.update()
-                    late = time.monotonic() - began > LONGEST_S
-                now = fresh[max(fresh, key=lambda one: worth[one])]
-                if late:
-                    worth = {one: -inf if value == inf else value for one, value in worth.items()}
-                else:  # beside a layer in float another one may bring more than before
-                    near = self.layers.near(now.moved) - now.chosen
-                    worth |= {one: inf for one in worth if len(one) == 1 and one <= near}
-                bar.set_postfix_str(f"{len(now.chosen)} of {len(whole)} layers in float")
-                yield now
+    def after(self, now: Step, most_ms: float = inf) -> Step | None:
+        """The file with more layers in float that is worth most per millisecond; None where no layer is left, or all cost too much.
+
+        Args:
+            now: the step before.
+            most_ms: what the file may take longer than plain int8.
+
+        """
+        late = time.monotonic() - self._began > LONGEST_S
+        self._worth = {
+            one: -inf if late and value == inf else value for one, value in self._worth.items() if not one <= now.chosen
+        }
+        within = [one for one in self._worth if now.ms + self._costs.get(one, 0.0) <= most_ms]
+        fresh: dict[Chosen, Step] = {}
+        while within and (best := max(within, key=lambda one: self._worth[one])) not in fresh:
+            step = self.tried_with(now, best)
+            self._worth[best], self._costs[best] = worth_of(now, step), step.ms - now.ms
+            self.bar.update()
+            if step.ms > most_ms:
+                within.remove(best)
+            else:
+                fresh[best] = step
+                if late or time.monotonic() - self._began > LONGEST_S:
+                    break
+        if not fresh:
+            return None
+        taken = fresh[max(fresh, key=lambda one: self._worth[one])]
+        if not late:
+            self._look_around(taken)
+        self.bar.set_postfix_str(f"{len(taken.chosen)} of {len(self.layers.layers)} layers in float")
+        return taken
+
+    def _look_around(self, taken: Step) -> None:
+        """Beside a layer in float another one, or two, may bring more than before."""
+        near = self.layers.near(taken.moved) - taken.chosen
+        pairs = {frozenset([one, other]) for one in near for other in self.layers.near({one}) - taken.chosen}
+        self._worth |= dict.fromkeys({*(frozenset([one]) for one in near), *pairs}, inf)
 
     def tried_with(self, now: Step, more: Chosen) -> Step:
         """The file with more layers in float."""
