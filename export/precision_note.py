@@ -10,7 +10,7 @@ MOST_NAMED = 4
 
 def asked(change: float, wanted: float) -> str:
     """Why layers are in float, where the probabilities asked for them."""
-    return f"probabilities of blended calibration images change by {change:.2g} before biases are corrected, wanted {wanted:g}"
+    return f"probabilities of blended calibration images change by {change:.2g}, wanted {wanted:g}"
 
 
 def said(
