@@ -23,7 +23,7 @@ from benchmarks.export import interleaved
 
 if TYPE_CHECKING:
     from export.comparison import FileComparison
-    from export.quantize import FloatFile
+    from export.float_file import FloatFile
 
 INT8: dict[str, Any] = {"estimator": "mse", "per_channel": True, "float_edges": True, "bias_correction": True}
 SETTINGS = [
@@ -76,8 +76,8 @@ def float_file(run: Path, root: Path | None, most_lost: float) -> "tuple[FileCom
     from export.bound import Bound
     from export.convert import to_float32, to_onnx
     from export.deployable import deployable
+    from export.float_file import FloatFile
     from export.made_files import samples_of
-    from export.quantize import FloatFile
     from sweeps.records.checkpoints import checkpoint_file
     from sweeps.records.run_record import read_record
     from tasks.base import metrics_of_record, task_of_record

@@ -24,12 +24,12 @@ from export.convert import to_float32, to_onnx
 from export.deployable import Deployable, deployable
 from export.file_metadata import metadata_of
 from export.flatbuffer import is_tflite
+from export.float_file import FloatFile
 from export.formats.base import Format, Quantization
 from export.latency.result import Entry, merged, timed
 from export.made_files import earlier_predictions
 from export.measuring import Measuring
 from export.quantization_aware import quantization_aware
-from export.quantize import FloatFile
 from lightning_modules.base import TaskModule
 from metrics.against_baseline import by_part
 from metrics.base import TaskMetrics

@@ -15,8 +15,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from export.convert import to_float32, to_onnx
 from export.deployable import deployable
+from export.float_file import FloatFile
 from export.formats.tflite import TFLite
-from export.quantize import FloatFile
 from lightning_modules.backbones.spec import InitialWeights
 from training.build import build_module, built
 

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from export.backends import Opened
-from export.quantize import FloatFile
+from export.float_file import FloatFile
 
 Quantization = Callable[[FloatFile], bytes]
 

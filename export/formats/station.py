@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from export.distance import DISTANCE
+from export.float_file import FloatFile
 from export.formats.base import Quantization
 from export.formats.tflite import TFLite
-from export.quantize import FloatFile
 from metrics.unknown import unknown_of
 
 UNKNOWN = "unknown"
