@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 
 need = @[ -n "$($(1))" ] || { echo "error: $(1) is missing: make $@ $(1)=$(2)" >&2; exit 2; }
 
-.PHONY: help setup setup-all demo annotate agreement doubtful import-labels import-masks import-numbers export-labels collect retrain try export-tflite bench-phone phone arm zoo study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock docs bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-held-out study-unlabelled study-saved-labels bench-leakage bench-stack bench-tuner bench-shackles bench-allocation bench-station bench-station-api bench-station-drift bench-latency-prediction bench-grid-halving bench-marked-damage clean
+.PHONY: help setup setup-all demo annotate agreement doubtful import-labels import-masks import-numbers export-labels collect retrain try export-tflite bench-phone phone arm zoo study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock docs bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-held-out study-unlabelled study-saved-labels bench-leakage bench-stack bench-tuner bench-shackles bench-allocation bench-station bench-station-api bench-station-drift bench-latency-prediction bench-grid-halving bench-marked-damage bench-mixed-precision bench-operators clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -151,6 +151,13 @@ bench-jobs: setup-all ## trainings an hour: one after the other with all cores, 
 
 bench-export: setup-all ## conversion time and latency of our files against TensorFlow's converter, as ratios
 	@$(PY) -m benchmarks.export
+
+bench-mixed-precision: setup-all ## PHOTOS=<folder of phone photos> [RUN=<run> MORE=<settings>]: int8 layer by layer against int8, accuracy and time (20 minutes; with RUN 3)
+	$(call need,PHOTOS,<folder of photos of phones>)
+	@$(PY) -m benchmarks.mixed_precision --photos '$(PHOTOS)' $(if $(RUN),--run '$(RUN)') $(MORE)
+
+bench-operators: setup-all ## [NETWORK="backbone=mobilenetv2 resolution=224"]: which layers are faster in int8, ms by kind
+	@$(PY) -m benchmarks.operators $(NETWORK)
 
 bench-masks: setup-all ## decoding the masks of a data set of Severstal's size against two peers
 	@$(PY) -m benchmarks.run_lengths

@@ -125,6 +125,7 @@ def convert(case: str, folder: Path) -> None:
     from export import quantize
     from export.convert import to_float32, to_onnx
     from export.deployable import deployable
+    from export.float_file import FloatFile
     from tasks.grading_files import GradeModel, grade_answer
 
     side = CASES[case][2]
@@ -138,7 +139,7 @@ def convert(case: str, folder: Path) -> None:
         wanted = model(torch.from_numpy(images[:32].astype(np.float32)))[0].numpy()
     assert np.abs(GradeModel(data).grade(images[:32])[1] - wanted).max() < 1e-4
     seconds = {"float32": time.perf_counter() - began}
-    source = quantize.FloatFile(data, images, GradeModel)
+    source = FloatFile(data, images, GradeModel)
     kinds = {
         "dynamic": quantize.dynamic,
         "int8": lambda one: quantize.int8(one, float_layers="auto", **INT8),
@@ -188,13 +189,14 @@ def our_files(case: str, folder: Path) -> None:
     from export import quantize
     from export.convert import to_float32, to_onnx
     from export.deployable import deployable
+    from export.float_file import FloatFile
     from tasks.grading_files import GradeModel, grade_answer
 
     side = CASES[case][2]
     data = to_float32(
         to_onnx(shipped := deployable(our_module(case), (side, side), grade_answer), (side, side), shipped.outputs)
     )
-    source = quantize.FloatFile(data, pictures(side)[:20], GradeModel)
+    source = FloatFile(data, pictures(side)[:20], GradeModel)
     (folder / "ours float32.tflite").write_bytes(data)
     (folder / "ours float16.tflite").write_bytes(quantize.float16(source))
     for layers, name in ((0, "ours int8"), (5, "ours int8, 5 float")):

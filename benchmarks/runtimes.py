@@ -69,7 +69,7 @@ def networks() -> list[Network]:
 
 def make_files(network: Network, folder: Path, kinds: Sequence[str] = KINDS) -> dict[str, Path]:
     """Kind → file, for a random network, float32 always; writes `images.npy` beside them, uint8 `(N, S, S, 3)`."""
-    from export.quantize import FloatFile
+    from export.float_file import FloatFile
     from tasks.grading_files import GradeModel
 
     made: Any = import_module("tests.export.made")  # networks as the tests of export make them

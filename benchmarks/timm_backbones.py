@@ -176,7 +176,7 @@ def files(module: Any, side: int) -> dict[str, str]:
     from export.delegates import left_to_cpu, xnnpack_partitions
     from export.deployable import deployable
     from export.flatbuffer import graph, unpack
-    from export.quantize import FloatFile
+    from export.float_file import FloatFile
     from tasks.grading_files import GradeModel, grade_answer
 
     images, labels = drawn(ASKED, side, 1)

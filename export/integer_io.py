@@ -6,7 +6,7 @@ from typing import Any
 from ai_edge_litert import schema_py_generated as schema
 
 from export import flatbuffer
-from export.quantize import FloatFile, QuantizationError
+from export.float_file import FloatFile, QuantizationError
 
 SHARES = ("probabilities", "grade")
 """Outputs between 0 and 1; others are spread over the range seen while calibrating."""

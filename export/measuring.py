@@ -13,7 +13,7 @@ from export.comparison import FileComparison, in_batches
 from export.convert import to_float32, to_onnx
 from export.deployable import deployable
 from export.distance import DISTANCE, Distance, check_float32, features_of, spread_of, with_distances
-from export.quantize import FloatFile
+from export.float_file import FloatFile
 from lightning_modules.base import TaskModule
 from metrics.unknown import Spread
 

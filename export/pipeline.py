@@ -17,18 +17,19 @@ from datamodules.base.samples import Samples
 from export.app_folder import write_app_folder
 from export.app_vectors import PHOTOS
 from export.asking import ASK, Promise
+from export.bound import Bound
 from export.check import Check, all_ready, checked, names
 from export.comparison import FileComparison
 from export.convert import to_float32, to_onnx
 from export.deployable import Deployable, deployable
 from export.file_metadata import metadata_of
 from export.flatbuffer import is_tflite
+from export.float_file import FloatFile
 from export.formats.base import Format, Quantization
 from export.latency.result import Entry, merged, timed
 from export.made_files import earlier_predictions
 from export.measuring import Measuring
 from export.quantization_aware import quantization_aware
-from export.quantize import FloatFile
 from lightning_modules.base import TaskModule
 from metrics.against_baseline import by_part
 from metrics.base import TaskMetrics
@@ -65,7 +66,8 @@ class Export:
         promise: of a network that was trained on all data, what a kind of file may be expected to give (`sweeps.analysis.expected`).
         held_out: of such a network, its folds' answers by a kind of file (`formats.base.HeldOut`).
         ask: how a file says which grades to leave to a person, where it does.
-        max_accuracy_drop: a file that loses more than this against torch, on any part, is marked.
+        max_accuracy_drop: a file that loses more than this against torch, on any part, is marked; int8 with `float_layers=auto` or
+            `mixed` keeps it on the validation set.
         app_templates: the task's own, of the files beside `export/app`'s.
 
     """
@@ -165,7 +167,8 @@ class Export:
             )
         images = self.calibration_images
         measuring = Measuring(self.module, self.samples, self.resolution, torch_says, images)
-        return FloatFile(data, images, torch_says.model, onnx_model, self.shipped, self.retrain, measuring)
+        bound = Bound.of(torch_says, self.metrics, self.max_accuracy_drop)
+        return FloatFile(data, images, torch_says.model, onnx_model, self.shipped, self.retrain, measuring, bound)
 
     def shipped(self) -> Deployable:
         """The network as it ships, for the size that the data has."""
@@ -201,6 +204,7 @@ class Export:
     ) -> tuple[dict[str, Any], pd.DataFrame | None]:
         """One file: its entry in the record and its predictions, None where nothing here runs it."""
         about = self.described(name, torch_says)
+        source.notes.clear()
         try:
             made = quantization(source)
             data = form.finish(made, json.dumps(about).encode())
@@ -226,6 +230,7 @@ class Export:
         data = form.finish(made, json.dumps(about | self.figures_of(figures) | scored).encode())
         entry = {
             **self.written(form, name, data),
+            **source.notes,
             "described": torch_says.described,
             **figures,
             **scored,

@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from export.precision_note import NOTE, text_of
 from metrics.against_baseline import doubt_of_record
 from metrics.base import TaskMetrics
 from metrics.conformal import promise_text
@@ -73,6 +74,7 @@ def print_files(
             expected,
             promise_text(entry["ask"]) if "ask" in entry else "",
             unknown_text(entry["unknown"]) if "unknown" in entry else "",
+            text_of(entry[NOTE]) if NOTE in entry else "",
             entry.get("marked"),
             partly(entry),
             doubt,

@@ -15,8 +15,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from export.convert import to_float32, to_onnx
 from export.deployable import deployable
+from export.float_file import FloatFile
 from export.formats.tflite import TFLite
-from export.quantize import FloatFile
 from lightning_modules.backbones.spec import InitialWeights
 from training.build import build_module, built
 
@@ -48,7 +48,7 @@ def untrained_file(
 
 def fastest_form(settings: Mapping[str, Any]) -> dict[str, Any]:
     """A quantisation without what only weights can decide: of int8 all layers are quantised, as small and fast as it can become."""
-    return {**settings, "float_layers": 0} if settings.get("float_layers") == "auto" else dict(settings)
+    return {**settings, "float_layers": 0} if settings.get("float_layers") in ("auto", "mixed") else dict(settings)
 
 
 def float_file(

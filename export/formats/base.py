@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from export.backends import Opened
-from export.quantize import FloatFile
+from export.float_file import FloatFile
 from sweeps.analysis.expected import Folds
 
 Quantization = Callable[[FloatFile], bytes]

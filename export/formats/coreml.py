@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from choices import ROOT
 from export.convert import silence
+from export.float_file import FloatFile, QuantizationError
 from export.formats.base import HeldOut, Quantization
-from export.quantize import FloatFile, QuantizationError
 
 NAMES = "outputs.json"
 """Beside the traced network: names of what it gives."""

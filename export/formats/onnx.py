@@ -10,8 +10,8 @@ import pandas as pd
 
 from export import backends
 from export.convert import INPUT, silence
+from export.float_file import FloatFile, QuantizationError
 from export.formats.base import HeldOut, Quantization
-from export.quantize import FloatFile, QuantizationError
 from export.runtime import METADATA
 
 QUANTISED = (

@@ -8,9 +8,9 @@ from typing import Any, override
 import pandas as pd
 
 from export.distance import DISTANCE
+from export.float_file import FloatFile
 from export.formats.base import HeldOut, Quantization
 from export.formats.tflite import TFLite
-from export.quantize import FloatFile
 from metrics.unknown import unknown_of
 from sweeps.records.run_record import RecordError
 

@@ -74,6 +74,9 @@ def test_the_record_says_all_of_each_file(exported):
         assert {"val/accuracy", "val/off_by_one", "val/macro_f1", "test/accuracy", "agreement"} <= entry.keys()
         assert bool(entry["marked"]) == any(entry[f"{part}/accuracy_drop"] > 0.01 for part in ("val", "test"))
         assert kind in ("int8", "dynamic") or "int8" not in entry["tensors"]
+    note = exports["int8"]["mixed_precision"]
+    assert note["layers"] > len(note["float_layers"])
+    assert note["within_bound"] == (exports["int8"]["val/accuracy_drop"] <= 0.01)
     assert exports["float32"]["agreement"] == 1
     assert exports["float32"]["max_probability_difference"] < 1e-4
     assert exports["float32"]["test/accuracy"] == record_of(folder)["metrics"]["test/accuracy"]

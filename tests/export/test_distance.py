@@ -15,10 +15,10 @@ from export.convert import to_float32, to_onnx
 from export.deployable import deployable
 from export.distance import Distance, features_of, spread_of, with_distances
 from export.flatbuffer import FileError
+from export.float_file import FloatFile, QuantizationError
 from export.formats.base import held_out
 from export.formats.station import Station
 from export.formats.tflite import TFLite
-from export.quantize import FloatFile, QuantizationError
 from export.runtime import read_file
 from metrics.unknown import Spread, SpreadError, unknown_text
 from station.choosing import file_of

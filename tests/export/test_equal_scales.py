@@ -8,6 +8,7 @@ from export import flatbuffer, quantize
 from export.convert import to_float32, to_onnx
 from export.equal_scales import one_scale_where_equal
 from export.interpreter import interpreter_of
+from export.recipe import quantized, rule
 from tasks.grading_files import GradeModel
 from tests.export.made import pictures
 
@@ -41,7 +42,7 @@ def test_equal_scales_become_one_and_the_answers_stay():
     source = quantize.FloatFile(
         to_float32(to_onnx(Shuffled().eval(), (32, 32), ["probabilities"])), pictures(2, 32), GradeModel
     )
-    made = quantize._quantized(source.data, [quantize._rule(".*", activations=False)], {})
+    made = quantized(source.data, [rule(".*", activations=False)], {})
     assert scales(made) == {(48, 3, 3, 3): 48, (48, 1, 1, 48): 48}
     mended = one_scale_where_equal(made)
     assert scales(mended) == {(48, 3, 3, 3): 48, (48, 1, 1, 48): 1}

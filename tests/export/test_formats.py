@@ -13,9 +13,9 @@ import pytest
 from export import backends
 from export.convert import to_onnx
 from export.deployable import deployable
+from export.float_file import FloatFile, QuantizationError
 from export.formats.coreml import CoreML, traced
 from export.formats.onnx import ONNX, int8
-from export.quantize import FloatFile, QuantizationError
 from sweeps.analysis.recommendation import advised_kind
 from sweeps.records.run_record import find_runs, read_record
 from tasks.grading_files import GradeModel, grade_answer

@@ -6,9 +6,10 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from choices import read_choice
+from export.float_file import FloatFile
 from export.graph import graph_hash, network_hash
 from export.predicted_cost import cost_of, quietest
-from export.quantize import FloatFile, dynamic, float16
+from export.quantize import dynamic, float16
 from lightning_modules.backbones.spec import BackboneSpec
 from tasks.grading_files import GradeModel
 from tests.export.made import CONF, converted, pictures, random_module
