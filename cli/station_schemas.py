@@ -50,7 +50,7 @@ class GradeConfig(Grading):
     device_pattern: str | None = None
     """Of a folder: a regular expression of whole names with a part (?P<device>...) that names the device."""
     jobs: Annotated[int, Field(ge=1, le=1000)] | None = None
-    """Of a folder: processes that grade side by side; None: one for each core."""
+    """Of a folder: processes that grade side by side; None: one for every 72 photos, at most one for each core."""
     cost: Any = None
     """What a wrong grade costs: rows of true grades, or {missed_damage: 10, false_alarm: 1}; each cell then gets the grade of least cost."""
     false_alarms: Annotated[float, Field(gt=0, lt=1)] = 0.01

@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cli.machine import cores
 from metrics.conformal import promise_words
 from station.contact_sheet import PICTURES, THUMBNAILS, write_contact_sheet
 from station.devices import Listed, devices_of, grouped, pattern_of, read_listed
 from station.drift import Seen, compare
-from station.grading_processes import PhotoJob, graded
+from station.grading_processes import PhotoJob, graded, worth_starting
 from station.joining import Device, joined, pooled_agreement
 from station.order import Order, Summary
 from station.output_folder import check_output, held
@@ -95,7 +94,7 @@ def _results(
     if jobs and isinstance(by.grader, RunGrader):
         by.load()
     with Progress(len(photos), len(results)) as progress:
-        for job, found in graded(jobs, order.setup, by, order.jobs or cores()):
+        for job, found in graded(jobs, order.setup, by, order.jobs or worth_starting(len(jobs))):
             results[job.name] = {"photo": job.name} | found | {"made_of": made[job.name]}
             log.append(results[job.name])
             progress.one(refused="refused" in found)

@@ -24,7 +24,7 @@ class Order:
     device_pattern: str | None = None
     least_cell_px: int | None = None
     jobs: int | None = None
-    """Processes; None: one for each core."""
+    """Processes; None: as many as are worth their start, at most one for each core."""
     reference: Path | None = None
     """An output folder of an earlier command, which the devices are held against."""
     false_alarms: float = FALSE_ALARMS

@@ -11,8 +11,7 @@ import pytest
 from tests.export.app_files import GRADES, made
 from tests.venvs import venv_python
 from tests.warm import run_warm
-from tests.web.served import close_browsers, phone, served_folder
-from web.runtime import RuntimeMissingError, fetch_runtime
+from tests.web.served import close_browsers, needs_runtime, phone, served_folder
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 CHROMIUM = shutil.which("chromium") or ""
@@ -83,10 +82,7 @@ def test_the_mediapipe_snippet_says_what_the_vectors_say(app):
 @pytest.mark.skipif(not CHROMIUM, reason="no chromium is installed")
 def test_the_browser_snippet_says_what_the_vectors_say(app):
     task, folder = app
-    try:
-        fetch_runtime()
-    except RuntimeMissingError as error:
-        pytest.skip(f"LiteRT.js cannot be had: {error}")
+    needs_runtime()
     root = folder.parent
     shutil.copytree(MODELS, root / "litert", dirs_exist_ok=True)
     imports = json.dumps(

@@ -14,9 +14,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from choices import ROOT
+from web.runtime import RuntimeMissingError, fetch_runtime
 
 HERE = ROOT
+
+
+def needs_runtime() -> None:
+    """Skips where LiteRT.js is not there and cannot be fetched."""
+    try:
+        fetch_runtime()
+    except RuntimeMissingError as error:
+        pytest.skip(f"needs LiteRT.js: {error}")
 
 
 @contextmanager

@@ -22,8 +22,7 @@ from tasks.grading import grader_of
 from tests.export.made import converted
 from tests.trained import copy_of, grading
 from tests.warm import HERE
-from tests.web.served import phone, served
-from web.runtime import RuntimeMissingError, fetch_runtime
+from tests.web.served import needs_runtime, phone, served
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: apt install chromium)")
@@ -31,10 +30,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    try:
-        fetch_runtime()
-    except RuntimeMissingError as error:
-        pytest.skip(f"needs LiteRT.js: {error}")
+    needs_runtime()
     return copy_of(tmp_path_factory, grading)[0]
 
 

@@ -14,9 +14,8 @@ from datamodules.screens.photo_folder import read_photo_folder
 from station.photo_grader import grade_photo
 from sweeps.records.run_record import find_runs
 from tests.trained import copy_of, grading, marking
-from tests.web.served import phone, served
+from tests.web.served import needs_runtime, phone, served
 from tests.web.test_phone_page import opened
-from web.runtime import RuntimeMissingError, fetch_runtime
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = [
@@ -27,10 +26,7 @@ SIZE = ("profile=phone", "datamodule.screen_mm=[65,140]")
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    try:
-        fetch_runtime()
-    except RuntimeMissingError as error:
-        pytest.skip(f"needs LiteRT.js: {error}")
+    needs_runtime()
     return copy_of(tmp_path_factory, grading)[0]
 
 

@@ -13,9 +13,8 @@ from export.foreign.standard_metadata import read_standard
 from export.runtime import METADATA
 from sweeps.records.run_record import find_runs
 from tests.trained import copy_of, grading
-from tests.web.served import phone, served
+from tests.web.served import needs_runtime, phone, served
 from web.foreign_file import ForeignFile, is_ours
-from web.runtime import RuntimeMissingError, fetch_runtime
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 LABELS = ["ash", "beech", "cedar", "elm", "fir"]
@@ -112,10 +111,7 @@ def test_whose_a_file_is(data, tmp_path):
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: apt install chromium)")
 def test_a_browser_scales_pixels_as_the_metadata_says(data, tmp_path, monkeypatch):
-    try:
-        fetch_runtime()
-    except RuntimeMissingError as error:
-        pytest.skip(f"needs LiteRT.js: {error}")
+    needs_runtime()
     mean, std = [20.0, 30.0, 40.0], [0.05, 0.1, 0.2]
     scaled(monkeypatch, mean, std)
     path = tmp_path / "trees.tflite"

@@ -11,9 +11,8 @@ from datamodules.masks.tiles import by_tiles, starts
 from sweeps.records.run_record import find_runs
 from tasks.segmentation import segmenter_of
 from tests.trained import copy_of, segmentation
-from tests.web.served import phone, served
+from tests.web.served import needs_runtime, phone, served
 from tests.web.test_phone_page import opened
-from web.runtime import RuntimeMissingError, fetch_runtime
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: apt install chromium)")
@@ -21,10 +20,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    try:
-        fetch_runtime()
-    except RuntimeMissingError as error:
-        pytest.skip(f"needs LiteRT.js: {error}")
+    needs_runtime()
     place = copy_of(tmp_path_factory, segmentation)[0]
     (found,) = find_runs(place / "runs" / "masks")
     return found

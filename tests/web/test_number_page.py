@@ -10,9 +10,8 @@ from datamodules.images.decoding import centre_square, decode
 from sweeps.records.run_record import find_runs
 from tasks.regression import estimator_of
 from tests.trained import copy_of, regression
-from tests.web.served import phone, served
+from tests.web.served import needs_runtime, phone, served
 from tests.web.test_phone_page import opened
-from web.runtime import RuntimeMissingError, fetch_runtime
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: apt install chromium)")
@@ -20,10 +19,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    try:
-        fetch_runtime()
-    except RuntimeMissingError as error:
-        pytest.skip(f"needs LiteRT.js: {error}")
+    needs_runtime()
     place = copy_of(tmp_path_factory, regression)[0]
     (found,) = find_runs(place / "runs" / "bars")
     return found

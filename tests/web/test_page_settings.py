@@ -14,8 +14,7 @@ from export.runtime import METADATA, read_file
 from sweeps.records.run_record import find_runs
 from tasks.grading_files import GradeModel
 from tests.trained import copy_of, grading
-from tests.web.served import phone, served
-from web.runtime import RuntimeMissingError, fetch_runtime
+from tests.web.served import needs_runtime, phone, served
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: apt install chromium)")
@@ -35,10 +34,7 @@ def original(place):
 @pytest.fixture(scope="module")
 def address(place, original):
     """A run, and two files without one: of a tablet, and of digits (which are the same network)."""
-    try:
-        fetch_runtime()
-    except RuntimeMissingError as error:
-        pytest.skip(f"needs LiteRT.js: {error}")
+    needs_runtime()
     data, known = read_file(original)
     tablet = known | {"grid": known["grid"] | {"columns": 6, "rows": 4}}
     digits = known | {"grid": None, "labels": list("0123456789"), "axes": known["axes"] | {"datamodule": "mnist"}}

@@ -26,9 +26,8 @@ from tests.commands.test_train import record_of
 from tests.datamodules.screens.test_outline import mask_of, quad
 from tests.trained import copy_of, grading
 from tests.warm import run_warm
-from tests.web.served import phone, served
+from tests.web.served import needs_runtime, phone, served
 from web.browser import measure
-from web.runtime import RuntimeMissingError, fetch_runtime
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: apt install chromium)")
@@ -41,10 +40,7 @@ def place(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def folder(place):
-    try:
-        fetch_runtime()
-    except RuntimeMissingError as error:
-        pytest.skip(f"needs LiteRT.js: {error}")
+    needs_runtime()
     (folder,) = find_runs(place / "runs" / "grid")
     return folder
 

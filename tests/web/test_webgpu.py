@@ -17,10 +17,10 @@ from export.formats.tflite import TFLite
 from tasks.grading_files import GradeModel
 from tests.export.made import converted, files_of_kinds, random_module
 from tests.export.test_mask_files import files_of
-from tests.web.served import phone
+from tests.web.served import needs_runtime, phone
 from web.browser import OneFile
 from web.phone_app import create_app
-from web.runtime import RuntimeMissingError, fetch_runtime, runtime_version
+from web.runtime import runtime_version
 
 CHROMIUM = shutil.which("chromium") or ""
 GPU = (
@@ -90,10 +90,7 @@ def labelled(name, data):
 
 @contextmanager
 def served(files):
-    try:
-        fetch_runtime()
-    except RuntimeMissingError as error:
-        pytest.skip(f"LiteRT.js cannot be had: {error}")
+    needs_runtime()
     app = create_app(files, "token", version=runtime_version())
     with socket.create_server(("127.0.0.1", 0)) as free:
         # its own logging would close absl's handler, and with it the file that pytest keeps stderr in
