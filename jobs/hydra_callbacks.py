@@ -151,7 +151,9 @@ class ProbeRankingCallback(Callback):
             table.add_row(one.backbone, *words)
         Console(width=None if Console().is_terminal else 120).print(table)
         if mixed_starts(one.start for one in found):
-            print("note: some backbones start pretrained and some at random (column start); they do not compare.")
+            print(
+                "note: some backbones start pretrained and some at random (column initial_weights); they do not compare."
+            )
         print(f"table: {sweep / 'probes.csv'}")
 
 

@@ -80,7 +80,9 @@ def print_table(table: pd.DataFrame, sweep: Path, files: pd.DataFrame | None = N
         for where in devices_in_words(firsts).values():
             console.print(f"ms: on {where}", markup=False, soft_wrap=True)
     if "initial_weights" in table and mixed_starts(table.initial_weights):
-        console.print("note: some runs start pretrained and some at random (column start); they do not compare.")
+        console.print(
+            "note: some runs start pretrained and some at random (column initial_weights); they do not compare."
+        )
     failed, doubtful = table[table.error.fillna("") != ""], table[table.beats_baseline == "no"]
     lines = [f"{run.status}: {run.run}: {run.error}" for run in failed.head(most).itertuples()]
     lines += [f"and {len(failed) - most} more, column error of table.csv"] * (len(failed) > most)

@@ -150,7 +150,7 @@ def test_the_phone_app_takes_the_packages_view(package, runs, monkeypatch):
     (folder, _) = find_runs(runs / "own")
     for key, value in environment(*package).items():
         monkeypatch.setenv(key, value)
-    with served(f"run={folder}", "port=18791", f"paths.cache={runs.parent}/cache") as address, httpx.Client() as client:
+    with served(f"run={folder}", f"paths.cache={runs.parent}/cache") as address, httpx.Client() as client:
         client.get(address)
         base = address.partition("/?")[0].partition("?")[0].rstrip("/")
         files = client.get(f"{base}/api/files").json()

@@ -39,9 +39,10 @@ def served(*words: str, command: tuple[str, ...] = ("-m", "web")) -> Iterator[st
 
 @contextmanager
 def started(*words: str, command: tuple[str, ...]) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """The address that a started app prints, and its process."""
+    """The address that a started app prints, and its process: on a free port, for other tests run beside it."""
+    port = [] if any(word.startswith("port=") for word in words) else ["port=0"]
     process = subprocess.Popen(
-        [sys.executable, *command, *words], cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [sys.executable, *command, *words, *port], cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     try:

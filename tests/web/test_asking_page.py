@@ -57,7 +57,7 @@ def test_cells_for_a_person_are_marked_and_saved(place, tmp_path):
     (folder / "record.json").write_text(json.dumps(record))
 
     Image.fromarray(picture).save(tmp_path / "photo.png")
-    with served(f"run={folder}", "port=18771", f"paths.cache={place}/cache") as address, phone(CHROMIUM) as page:
+    with served(f"run={folder}", f"paths.cache={place}/cache") as address, phone(CHROMIUM) as page:
         page.goto(address)
         page.goto(address.replace("/?", "/grade?"))
         page.wait_for_selector("body[data-ready=yes]")

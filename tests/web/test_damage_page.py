@@ -57,7 +57,7 @@ def test_marks_lie_over_the_photo_and_are_those_of_the_station(place, grader, ma
     picture, corners = decode(screens.files[0]), screens.photos[0].corners
     Image.fromarray(picture).save(tmp_path / "photo.png")
     with (
-        served(f"run=[{grader},{marker}]", "port=18772", f"paths.cache={place}/cache", *SIZE) as address,
+        served(f"run=[{grader},{marker}]", f"paths.cache={place}/cache", *SIZE) as address,
         phone(CHROMIUM) as page,
     ):
         opened(page, address, "grade")
@@ -95,7 +95,7 @@ def test_marks_lie_over_the_photo_and_are_those_of_the_station(place, grader, ma
 
 
 def test_without_a_file_that_marks_there_is_nothing_to_choose(place, grader):
-    with served(f"run={grader}", "port=18773", f"paths.cache={place}/cache") as address, phone(CHROMIUM) as page:
+    with served(f"run={grader}", f"paths.cache={place}/cache") as address, phone(CHROMIUM) as page:
         opened(page, address, "grade")
         assert page.is_hidden("#damage")
         assert page.locator("#file option:enabled").count() == 4

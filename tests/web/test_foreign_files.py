@@ -134,7 +134,7 @@ def test_a_browser_scales_pixels_as_the_metadata_says(data, tmp_path, monkeypatc
         const shares = read([{ values: [0, 128, 255] }], { place: 0, steps: [1 / 256, 0] }).probabilities;
         return JSON.stringify([answers, Array.from(logits), Array.from(shares)]);
     }"""
-    words = f"run={path}", "port=18771", f"paths.cache={tmp_path}/cache"
+    words = f"run={path}", f"paths.cache={tmp_path}/cache"
     with served(*words) as address, phone(CHROMIUM, bypass_csp=True) as page:
         page.goto(address)
         page.goto(address.replace("/?", "/live?"))

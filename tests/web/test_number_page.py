@@ -27,7 +27,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(folder):
-    with served(f"run={folder}", "port=18772", f"paths.cache={folder.parents[2]}/cache") as address:
+    with served(f"run={folder}", f"paths.cache={folder.parents[2]}/cache") as address:
         yield address
 
 

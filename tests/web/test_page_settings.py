@@ -41,7 +41,7 @@ def address(place, original):
     for name, about in (("tablet", tablet), ("digits", digits)):
         (place / f"{name}.tflite").write_bytes(with_metadata(data, {METADATA: json.dumps(about).encode()}))
     files = f"run=[{original.parents[1]},{place}/tablet.tflite,{place}/digits.tflite]"
-    with served(files, "port=18772", f"paths.cache={place}/cache") as address:
+    with served(files, f"paths.cache={place}/cache") as address:
         yield address
 
 

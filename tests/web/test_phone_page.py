@@ -47,7 +47,7 @@ def folder(place):
 
 @pytest.fixture(scope="module")
 def address(folder):
-    with served(f"run={folder}", "port=18765", f"paths.cache={folder.parents[2]}/cache") as address:
+    with served(f"run={folder}", f"paths.cache={folder.parents[2]}/cache") as address:
         yield address
 
 
@@ -157,7 +157,7 @@ def test_a_picture_is_graded_as_here(folder, address, tmp_path):
 def test_a_loaded_page_goes_on_without_the_computer(folder, tmp_path):
     cv2.imwrite(str(tmp_path / "picture.png"), np.full((40, 40, 3), 90, np.uint8))
     with phone(CHROMIUM) as page:
-        with served(f"run={folder}", "port=18766", f"paths.cache={folder.parents[2]}/cache") as address:
+        with served(f"run={folder}", f"paths.cache={folder.parents[2]}/cache") as address:
             opened(page, address, "live")
             page.set_input_files("#picture", tmp_path / "picture.png")
             page.wait_for_selector("#answers .bar")
@@ -181,7 +181,7 @@ def test_a_loaded_page_goes_on_without_the_computer(folder, tmp_path):
 
 @pytest.mark.slow
 def test_https_by_an_authority_of_this_machine_gives_threads(folder, tmp_path):
-    words = [f"run={folder}", "port=18767", "https=true", f"paths.cache={tmp_path}"]
+    words = [f"run={folder}", "https=true", f"paths.cache={tmp_path}"]
     with served(*words) as address:
         authority = tmp_path / "https" / "ca.pem"
         assert httpx.get(address, verify=ssl.create_default_context(cafile=authority)).status_code == 200
