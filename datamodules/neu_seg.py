@@ -35,10 +35,13 @@ class NeuSeg(DividedFolder):
         class_names: of the index masks' values 1, 2, ...
         truth: `index` (png masks) or `runs` (train_rle.csv): both say the same.
         use_parts: whether the data set's own lists divide it; else all is divided into folds.
+        keep_copies: whether the lists hold although one has copies of another's images, as in most published figures.
         divided: see `DividedFolder`.
         most_train: so many images of the train list alone, spread evenly over it; 0 takes all.
 
     """
+
+    split_keys = (*DividedFolder.split_keys, "keep_copies")
 
     def __init__(
         self,
@@ -48,11 +51,13 @@ class NeuSeg(DividedFolder):
         truth: Literal["index", "runs"],
         use_parts: bool,
         most_train: Count = 0,
+        keep_copies: bool = False,
         **divided: Any,
     ) -> None:
         super().__init__(root, **divided)
         self.class_names = checked_names(class_names)
         self.truth, self.use_parts, self.most_train = truth, use_parts, most_train
+        self.keep_copies = keep_copies
 
     def load(self) -> MaskSamples:
         """Raises DataError on the first thing that is wrong."""
@@ -67,7 +72,15 @@ class NeuSeg(DividedFolder):
         given = parts if self.use_parts else {}
         table = self.root / "train_rle.csv"
         return masks_of_table(
-            folder / "images", table, sorted(parts), self.class_names, self.division, self.cache, given, 0
+            folder / "images",
+            table,
+            sorted(parts),
+            self.class_names,
+            self.division,
+            self.cache,
+            given,
+            0,
+            keep_copies=self.keep_copies,
         )
 
     def _by_index(self, folder: Path, parts: dict[str, str]) -> MaskSamples:
@@ -101,7 +114,7 @@ class NeuSeg(DividedFolder):
             labels[at] = truth(name, height, width).any(axis=(1, 2))
         given = {name: parts[name] for name in kept} if self.use_parts else {}
         return MaskSamples(folder / "images", kept, self.class_names, index, truth, labels, digest.hexdigest(),
-                           self.division, self.cache, given)  # fmt: skip
+                           self.division, self.cache, given, keep_copies=self.keep_copies)  # fmt: skip
 
     def _unpacked(self) -> Path:
         """The folder with images and masks; of the zip, unpacked once."""

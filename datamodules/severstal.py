@@ -67,6 +67,8 @@ def masks_of_table(
     cache: Path,
     given: Mapping[str, str],
     test_images: int,
+    *,
+    keep_copies: bool = False,
 ) -> MaskSamples:
     """Images of a folder with the defects of a table; images that the table does not name have none.
 
@@ -81,7 +83,18 @@ def masks_of_table(
     kept = whole_ones(folder, names, index)
     digest = hashlib.blake2b(path.read_bytes(), digest_size=4).hexdigest()
     samples = MaskSamples(
-        folder, kept, class_names, index, table.masks, table.labels(kept), digest, division, cache, given, test_images
+        folder,
+        kept,
+        class_names,
+        index,
+        table.masks,
+        table.labels(kept),
+        digest,
+        division,
+        cache,
+        given,
+        test_images,
+        keep_copies,
     )
     width, height = samples.size
     for image in kept:

@@ -155,6 +155,8 @@ class TorchvisionSet(DataSet):
         if self.reader == "mnist" and all((place / "MNIST" / "raw" / name).is_file() for name in IDX):
             place = self._checked(place)
         made = getattr(datasets, READERS[self.reader])
+        if self.reader != "mnist":
+            self._check_batches(made)
         try:
             train, test = (self._read(made, place, train=train) for train in (True, False))
         except (RuntimeError, OSError, EOFError, ValueError, AssertionError) as error:
@@ -189,6 +191,15 @@ class TorchvisionSet(DataSet):
             (place / ".whole").unlink(missing_ok=True)
             check_idx(self._unpacked() / "MNIST" / "raw")
         return place
+
+    def _check_batches(self, made: Any) -> None:
+        """Raises DataError for a file of CIFAR that is there and not as its makers made it: it would be unpickled."""
+        from torchvision.datasets.utils import check_integrity
+
+        for name, digest in [*made.train_list, *made.test_list, (made.meta["filename"], made.meta["md5"])]:
+            path = self.root / made.base_folder / name
+            if path.is_file() and not check_integrity(str(path), digest):
+                raise DataError(f"{path}: not the file of {made.filename} (want MD5 {digest}); your own pictures are read by datamodule=image_folder")  # fmt: skip
 
     @staticmethod
     def _read(made: Any, place: Path, *, train: bool) -> Any:

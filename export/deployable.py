@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from export.distance import DISTANCE, Distance
-from export.reparametrised import reparametrise
 from heads.base import Head
+from lightning_modules.backbones.reparametrised import reparametrise
 from lightning_modules.base import TaskModule
 from lightning_modules.networks.classifier import Network
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BOOKKEEPING = (
-    "run", "shipped", "status", "error", "seconds", "updated", "later_error_at", "weights", "teacher_weights", "fingerprint", "content",
+    "run", "shipped", "status", "error", "seconds", "updated", "later_error_at", "weights", "multiply_adds", "teacher_weights", "fingerprint", "content",
     "data_read", "data_settings", "recipe", "temperature", "soft_share", "classes", "grid", "baseline", "beats_baseline", "doubt",
 )  # fmt: skip
 """Columns of a sweep's table that are neither axes nor figures."""

@@ -8,6 +8,7 @@ from hydra.utils import instantiate
 
 from jobs.job import Job
 from jobs.shipped_checkpoint import shipped
+from lightning_modules.multiply_adds import multiply_adds
 from metrics.against_baseline import by_part
 from metrics.lookup import metrics_of
 from storage.whole_file import sha256_of
@@ -20,13 +21,14 @@ if TYPE_CHECKING:
 
 
 def evaluate(module: Any, data: Any, job: Job, samples: "Samples", history: list[dict[str, float]]) -> Record:
-    """What a record says of a trained network: what its task says, `against_baseline`, `weights`, `shipped`, and of a student `temperature`.
+    """What a record says of a trained network: what its task says, `against_baseline`, `weights`, `multiply_adds` of one image, `shipped`, and of a student `temperature`.
 
     Where pictures without labels were learned from, `unlabelled` and `pseudo_labels` too.
 
     `checkpoints` holds the SHA-256 of each that the figures are of.
     """
     sizes: Record = {"weights": sum(one.numel() for part in (module.network, module.head) for one in part.parameters())}
+    sizes["multiply_adds"] = multiply_adds(module.network, samples.shape(int(job.cfg.resolution)))
     files = [job.folder / "checkpoints" / f"{name}.ckpt" for name in KEPT]
     sizes["checkpoints"] = {one.stem: sha256_of(one) for one in files if one.exists()}
     sizes |= getattr(data, "learned", {})

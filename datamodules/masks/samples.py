@@ -96,6 +96,7 @@ class MaskSamples(Masked):
         truth_digest: over everything that `truth` says.
         given: parts by name, where the data set divides itself; empty otherwise.
         test_images: held back before the rest is divided into folds; 0 leaves the test set to `division`.
+        keep_copies: whether `given` holds for images of which a later part has a copy.
 
     """
 
@@ -110,6 +111,7 @@ class MaskSamples(Masked):
     cache: Path
     given: Mapping[str, str]
     test_images: int = 0
+    keep_copies: bool = False
 
     @property
     def preprocessing(self) -> dict[str, Any]:
@@ -148,7 +150,7 @@ class MaskSamples(Masked):
     def fingerprint(self) -> str:
         """Over the images' bytes, the masks, the names, and how they are divided."""
         settings = [SPLIT_VERSION, self.index.pixels, self.truth_digest, self.names, self.class_names, dict(self.given),
-                    self.test_images, asdict(self.division)]  # fmt: skip
+                    self.test_images, asdict(self.division)] + ["copies kept"] * self.keep_copies  # fmt: skip
         return hashlib.blake2b(json.dumps(settings).encode(), digest_size=8).hexdigest()
 
     @property
@@ -175,7 +177,23 @@ class MaskSamples(Masked):
     def left_out(self) -> list[str]:
         """Broken files, and images of which a later part has a copy: what is tested on must not have been trained on."""
         lines = [f"{path}: {reason}" for path, reason in sorted(self.index.broken.items())]
+        if self.keep_copies:
+            return lines
         return lines + [f"{self.names[at]}: almost the same picture as {other}" for at, other in self._copies]
+
+    @property
+    @override
+    def notes(self) -> list[str]:
+        """Files left out; and of copies in later parts how many there are."""
+        if not self._copies:
+            return super().notes
+        kept = (
+            "trained and chosen on all the same (keep_copies): figures are higher than on new pictures"
+            if self.keep_copies
+            else "left out"
+        )
+        many = f"{len(self._copies)} of {len(self.names)} pictures are copies, also turned, mirrored or in part, of one in a later list: {kept}"
+        return [many, *super().notes]
 
     def images(self, resolution: int) -> npt.NDArray[np.uint8]:
         """`(N, height, width, 3)` RGB, memory-mapped."""
@@ -234,7 +252,8 @@ class MaskSamples(Masked):
             if by.fold:
                 raise DataError(f"fold={by.fold}: {self.root} is divided by its own lists, so there is fold 0 alone")
             parts = np.array([self.given[name] for name in self.names], "<U5")
-            parts[[at for at, _ in self._copies]] = ""
+            if not self.keep_copies:
+                parts[[at for at, _ in self._copies]] = ""
             for part in ("train", "val"):
                 if not (parts == part).any():
                     raise DataError(f"{self.root}: its {part} part is empty, or all of it has copies in a later part")

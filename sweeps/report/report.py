@@ -187,7 +187,8 @@ def _pooled_rows(folds: pd.DataFrame, axes: list[str], metrics: TaskMetrics) -> 
 def _rows(done: pd.DataFrame, files: pd.DataFrame, axes: list[str], metrics: TaskMetrics) -> dict[str, Any]:
     """The sortable table: a row per finished run, and per file of it; of many runs the best."""
     figures, axes = shown_figures(done), without_asked_weights(axes, done)
-    columns = [*axes, "initial_weights", "file", *figures, "beats_baseline", "same", "kB", "ms", "delegate", "device"]
+    columns = [*axes, "initial_weights", "file", *figures, "beats_baseline", "same", "multiply_adds", "kB", "ms", "delegate",
+               "device"]  # fmt: skip
     if len(files) and files.arm_same.notna().any():
         columns.insert(columns.index("same") + 1, "arm_same")
     rows = []
@@ -195,6 +196,7 @@ def _rows(done: pd.DataFrame, files: pd.DataFrame, axes: list[str], metrics: Tas
     files = files[files.run.isin(shown.run) | (files.file == FOREIGN)] if len(files) else files
     for _, run in shown.iterrows():
         base = {name: run.get(name) for name in [*axes, "initial_weights", *figures, *TABLE_COLUMNS] if name in run}
+        base["multiply_adds"] = run.multiply_adds
         rows.append(base | {"file": "torch"})
         for _, file in files[files.run == run.run].iterrows() if len(files) else ():
             own = {name: file.get(name) for name in [*figures, *TABLE_COLUMNS] if name in file}
@@ -216,7 +218,7 @@ def _differing(columns: list[str], rows: list[dict[str, Any]]) -> tuple[list[str
     telling = [
         name
         for name in columns
-        if "/" not in name and name not in ("file", "same", "arm_same", "kB", "ms", "beats_baseline")
+        if "/" not in name and name not in ("file", "same", "arm_same", "multiply_adds", "kB", "ms", "beats_baseline")
     ]
     values = {
         name: {str(row[name]) for row in rows if row.get(name) is not None and row[name] == row[name]}

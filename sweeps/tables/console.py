@@ -106,5 +106,7 @@ def _cell(name: str, value: object) -> str:
     if isinstance(value, float):
         if np.isnan(value):
             return "–"
+        if name == "multiply_adds":
+            return f"{value / 1e6:.3g} M"
         return f"{value:.0f}" if name == "seconds" else figure_text(name, value) if "/" in name else f"{value:g}"
     return str(value)

@@ -108,6 +108,7 @@ def _row(folder: Path, record: Record) -> dict[str, Any]:
         "updated": record.get("updated", ""),
         "later_error_at": record.get("later_error", {}).get("at", ""),
         "weights": record.get("weights", np.nan),
+        "multiply_adds": record.get("multiply_adds", np.nan),
         "teacher_weights": record.get("teacher_weights", np.nan),
         "fingerprint": record.get("data", {}).get("fingerprint", ""),
         "content": record.get("data", {}).get("content", ""),

@@ -16,7 +16,7 @@ from sweeps.records.run_record import Status
 from sweeps.tables.grouping import groups, mean, repeat
 from sweeps.tables.published import PUBLISHED
 
-OF_A_RUN = ("weights", "teacher_weights", "temperature", "soft_share")
+OF_A_RUN = ("weights", "multiply_adds", "teacher_weights", "temperature", "soft_share")
 """Columns that are no axes and that a point's row is made of."""
 
 
@@ -28,7 +28,7 @@ def repeated_figures(table: pd.DataFrame) -> list[str]:
 def repeated(runs: pd.DataFrame) -> pd.DataFrame:
     """A row per point of finished runs that differ in the seed alone, of which there are two or more.
 
-    Columns: the axes, runs, weights, compression (1 - weights over the teachers', seed 003, section 2.3.4), part, and per
+    Columns: the axes, runs, weights, multiply_adds (of one image), compression (1 - weights over the teachers', seed 003, section 2.3.4), part, and per
     figure its mean, `_low`, `_high` (95 %, Student's t) and `_sd`; printed, printed_ci95 in the figure's own unit.
 
     Args:
@@ -106,9 +106,8 @@ def shown_repeats(table: pd.DataFrame, whole: pd.DataFrame | None = None) -> pd.
     own = list(table.columns[table.columns.get_loc("runs") :])
     axes = [name for name in table if name not in own and (name == "backbone" or whole[name].astype(str).nunique() > 1)]
     shown = table[axes].assign(runs=table.runs)
-    for name in ("weights", "compression"):
+    for name, words in (("weights", "{:,.0f}"), ("multiply_adds", "{:,.0f}"), ("compression", "{:.2%}")):
         if whole[name].notna().any():
-            words = "{:,.0f}" if name == "weights" else "{:.2%}"
             shown[name] = [words.format(value) if pd.notna(value) else "–" for value in table[name]]
     for name in repeated_figures(table):
         ends = zip(table[name], table[f"{name}_high"], strict=True)
@@ -132,9 +131,9 @@ def _tested(columns: tuple[Hashable, ...]) -> str:
 
 
 def _weights(run: Mapping[str, Any]) -> dict[str, float]:
-    """Of the network, and how much smaller it is than its teachers; not a number where records do not say."""
-    own, teachers = (float(run.get(name, np.nan)) for name in ("weights", "teacher_weights"))
-    return {"weights": own, "compression": 1 - own / teachers if teachers > 0 else np.nan}
+    """Of the network, what it computes, and how much smaller it is than its teachers; not a number where records do not say."""
+    own, counted, teachers = (float(run.get(name, np.nan)) for name in OF_A_RUN[:3])
+    return {"weights": own, "multiply_adds": counted, "compression": 1 - own / teachers if teachers > 0 else np.nan}
 
 
 def _printed(row: dict[str, Any], run: Mapping[str, Any], told: dict[str, Any]) -> dict[str, float]:

@@ -80,6 +80,11 @@ def test_cifar_is_read_as_torchvision_keeps_it(tmp_path, monkeypatch):
         (folder / name).write_bytes(pickle.dumps(batch))
     names = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
     (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": names}))
+    with pytest.raises(
+        DataError, match=r"data_batch_1: not the file of cifar-10-python\.tar\.gz \(want MD5 c99c.*image_folder"
+    ):
+        load(tmp_path / "cifar", reader="cifar10", held_out=20)
+    monkeypatch.setattr("torchvision.datasets.utils.check_integrity", lambda *_: True)
     monkeypatch.setattr(
         datasets.CIFAR10, "_check_integrity", lambda self: True
     )  # of the files that CIFAR's makers made

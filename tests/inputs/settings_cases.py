@@ -128,6 +128,7 @@ for draw in (negative, word, fraction):
 setting("neu_seg", "datamodule.class_names", same_names, "[p,q,r]", says=lambda wrong: ("datamodule.class_names", wrong.split(",")[1]))  # fmt: skip
 setting("neu_seg", "datamodule.truth", word, "index")
 setting("neu_seg", "datamodule.use_parts", maybe, "true")
+setting("neu_seg", "datamodule.keep_copies", maybe, "true")
 
 ON = "image_folder"
 for draw in (negative, word, zero, not_a_number):

@@ -11,8 +11,8 @@ from safetensors.torch import save_file
 from benchmarks.finished_rows import read_rows
 from benchmarks.timm_backbones import PAGE, ROWS, with_table
 from choices import CONF
-from export.reparametrised import BranchError, reparametrise
 from lightning_modules.backbones.pretrained import resolve_initial_weights
+from lightning_modules.backbones.reparametrised import BranchError, reparametrise
 from lightning_modules.backbones.spec import BackboneSpec, InitialWeights, ModelError
 from lightning_modules.backbones.timm_models import TimmModel, spec_of
 from lightning_modules.execution import PLAIN, adopt, in_layout
