@@ -152,8 +152,10 @@ def _changes_result(cfg: DictConfig, key: str, value: str = "") -> bool:
 def _overrides(cfg: DictConfig) -> list[tuple[str, str]]:
     # as they are written: what names a run by ${seed} or ${fold} is one choice for all of them
     given: list[str] = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)  # type: ignore[assignment]
-    pairs = [override.lstrip("+").split("=", 1) for override in given]
-    return [(pair[0], _unquoted(pair[1])) for pair in pairs if len(pair) == 2 and _changes_result(cfg, *pair)]
+    pairs = [override.lstrip("+~").partition("=") for override in given]
+    # a choice at a place of its own, quantization@format.station.quantizations.int8, is one of its group
+    named = [(key.partition("@")[0], _unquoted(value)) for key, equals, value in pairs if equals]
+    return [pair for pair in named if _changes_result(cfg, *pair)]
 
 
 def _unquoted(value: str) -> str:

@@ -81,7 +81,8 @@ def _rows_of(folder: Path) -> dict[str, list[dict[str, Any]]]:
     try:
         record = rejudged(folder, read_run(folder))
     except RecordError as error:
-        return {"runs": [{"run": folder.name, "status": "unreadable", "error": str(error)}]}
+        unknown = dict.fromkeys(("initial_weights", "baseline", "beats_baseline", "doubt"), "")
+        return {"runs": [{"run": folder.name, **unknown, "status": "unreadable", "error": str(error)}]}
     baseline = {name: value for name, value in record.get("baseline", {}).items() if type(value) in (int, float)}
     facts = {"run": folder.name, "processor": record.get("device", {}).get("processor", ""), **baseline}
     return {"runs": [_row(folder, record)], "files": file_rows(folder.name, record), "facts": [facts]}

@@ -104,7 +104,7 @@ def _show_runs(console: Console, table: pd.DataFrame, sweep: Path, most: int) ->
         "status",
         *figures,
         *known,
-        *(["multiply_adds"] if table.multiply_adds.nunique() > 1 else []),
+        *(["multiply_adds"] if "multiply_adds" in table and table.multiply_adds.nunique() > 1 else []),
         "seconds",
     ]
     metrics = metrics_of_frame(table)

@@ -75,6 +75,15 @@ def test_the_printed_table_says_failures_and_mixed_starts(tmp_path, capsys):
     assert (tmp_path / "table.csv").exists()
 
 
+def test_a_sweep_without_one_readable_record_is_still_a_table(tmp_path, capsys):
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "record.json").write_text("{")
+    print_table(collect(tmp_path), tmp_path)
+    text = capsys.readouterr().out
+    assert "unreadable: d: " in text
+    assert "d/record.json" in text
+
+
 def test_an_empty_folder_is_said(tmp_path, capsys):
     print_table(collect(tmp_path), tmp_path)
     assert "no runs in" in capsys.readouterr().out
