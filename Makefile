@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 
 need = @[ -n "$($(1))" ] || { echo "error: $(1) is missing: make $@ $(1)=$(2)" >&2; exit 2; }
 
-.PHONY: help setup setup-all demo annotate agreement doubtful import-labels import-masks import-numbers export-labels collect retrain try export-tflite bench-phone phone arm zoo study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock docs bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-held-out study-unlabelled study-saved-labels bench-leakage bench-stack bench-tuner bench-shackles bench-allocation bench-station bench-station-api bench-station-drift bench-latency-prediction bench-grid-halving bench-marked-damage bench-mixed-precision bench-operators clean
+.PHONY: help setup setup-all demo annotate agreement doubtful import-labels import-masks import-numbers export-labels collect retrain try export-tflite bench-phone phone arm zoo study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock docs bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-starts study-steel study-held-out study-unlabelled study-saved-labels bench-leakage bench-stack bench-tuner bench-shackles bench-allocation bench-station bench-station-api bench-station-drift bench-latency-prediction bench-grid-halving bench-marked-damage bench-mixed-precision bench-operators clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -202,6 +202,12 @@ study-checkpoints: setup-all ## [PHOTOS=<folder of phone photos> MORE=<settings>
 study-imbalance: setup-all ## [PHOTOS=<folder of phone photos> MORE=<settings>]: what helps against rare grades (an hour); without PHOTOS what is known
 	@$(PY) -m benchmarks.class_imbalance $(if $(PHOTOS),--photos '$(PHOTOS)') $(MORE)
 
+study-starts: setup-all ## [PHOTOS=<folder of phone photos> MORE=<settings>]: random, zoo's and ImageNet's initial weights by number of phones (two hours); without PHOTOS what is known
+	@$(PY) -m benchmarks.initial_weights $(if $(PHOTOS),--photos '$(PHOTOS)') $(MORE)
+
+study-steel: setup-all ## [DATA=<folder of neu_seg> MORE=<settings>]: encoders and copies on steel (an hour); without DATA what is known
+	@$(PY) -m benchmarks.steel $(if $(DATA),--root '$(DATA)') $(MORE)
+
 study-held-out: setup-all ## [PHOTOS=<folder of phone photos> MORE=<settings>]: do files give on new phones what their reports promised (an hour); without PHOTOS what is known
 	@$(PY) -m benchmarks.held_out_phones $(if $(PHOTOS),--photos '$(PHOTOS)') $(MORE)
 
@@ -211,8 +217,8 @@ study-unlabelled: setup-all ## [PHOTOS=<folder of phone photos> MORE=<settings>]
 study-saved-labels: setup-all ## [PHOTOS=<folder of phone photos> MORE=<settings>]: labels saved by asking for the doubtful (an hour); without PHOTOS what is known
 	@$(PY) -m benchmarks.saved_labels $(if $(PHOTOS),--photos '$(PHOTOS)') $(MORE)
 
-bench-leakage: setup-all ## what copies on both sides of a fold promise: DATA=<folder of neu_seg>
-	@$(PY) -m benchmarks.leakage --root '$(or $(DATA),data/neu_seg)'
+bench-leakage: setup-all ## [DATA=<folder of neu_seg>]: what copies on both sides of a fold promise (half an hour); without DATA what is known
+	@$(PY) -m benchmarks.leakage $(if $(DATA),--root '$(DATA)')
 
 bench-stack: setup-all ## ten seeds of a small network at once against one after the other
 	@$(PY) -m benchmarks.stacked

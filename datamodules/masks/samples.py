@@ -190,7 +190,7 @@ class MaskSamples(Masked):
         kept = (
             "trained and chosen on all the same (keep_copies): figures are higher than on new pictures"
             if self.keep_copies
-            else "left out"
+            else "left out (use_parts=false divides all of them anew, copies together)"
         )
         many = f"{len(self._copies)} of {len(self.names)} pictures are copies, also turned, mirrored or in part, of one in a later list: {kept}"
         return [many, *super().notes]

@@ -196,7 +196,7 @@ def _rows(done: pd.DataFrame, files: pd.DataFrame, axes: list[str], metrics: Tas
     files = files[files.run.isin(shown.run) | (files.file == FOREIGN)] if len(files) else files
     for _, run in shown.iterrows():
         base = {name: run.get(name) for name in [*axes, "initial_weights", *figures, *TABLE_COLUMNS] if name in run}
-        base["multiply_adds"] = run.multiply_adds
+        base["multiply_adds"] = run.get("multiply_adds", float("nan"))
         rows.append(base | {"file": "torch"})
         for _, file in files[files.run == run.run].iterrows() if len(files) else ():
             own = {name: file.get(name) for name in [*figures, *TABLE_COLUMNS] if name in file}
@@ -208,7 +208,9 @@ def _rows(done: pd.DataFrame, files: pd.DataFrame, axes: list[str], metrics: Tas
         rows.append(own | {"file": FOREIGN} | _costs(file))
     baselines = sorted({str(row["baseline"]) for row in rows if row.get("baseline")})
     machines = ", ".join(sorted({str(one) for one in files.arm_machine if one})) if len(files) else ""
-    columns, same = _differing(columns, rows)
+    of_files = {"file", "same", "multiply_adds", "kB", "ms"}
+    known = {name for row in rows for name in of_files & set(row) if row[name] == row[name] and row[name] != "torch"}
+    columns, same = _differing([name for name in columns if name not in of_files - known], rows)
     about = {"same": same, "baselines": baselines, "runs": len(shown), "of": len(done), "arm_machines": machines}
     return {"columns": columns, "rows": rows} | about
 

@@ -107,7 +107,7 @@ def shown_repeats(table: pd.DataFrame, whole: pd.DataFrame | None = None) -> pd.
     axes = [name for name in table if name not in own and (name == "backbone" or whole[name].astype(str).nunique() > 1)]
     shown = table[axes].assign(runs=table.runs)
     for name, words in (("weights", "{:,.0f}"), ("multiply_adds", "{:,.0f}"), ("compression", "{:.2%}")):
-        if whole[name].notna().any():
+        if name in whole and whole[name].notna().any():
             shown[name] = [words.format(value) if pd.notna(value) else "–" for value in table[name]]
     for name in repeated_figures(table):
         ends = zip(table[name], table[f"{name}_high"], strict=True)
