@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from datamodules.base.samples import Samples
-    from datamodules.masks.samples import Masked
+    from datamodules.masks.masked import Masked
     from heads.base import Head
     from jobs.job import Job
     from lightning_modules.backbones.base import Backbone
@@ -100,7 +100,7 @@ class Segmentation(Task):
         self, module: "TaskModule", samples: "Samples", chosen: npt.NDArray[np.intp], resolution: int
     ) -> dict[str, Any]:
         from datamodules.masks.bits import unpacked
-        from datamodules.masks.samples import Masked
+        from datamodules.masks.masked import Masked
         from export.comparison import in_batches
         from lightning_modules.inference import predict_masks
         from metrics.segmentation import PixelCounts, mask_metrics

@@ -10,7 +10,7 @@ import pandas as pd
 
 from datamodules.base.samples import Samples
 from datamodules.masks.bits import packed, unpacked
-from datamodules.masks.samples import Masked
+from datamodules.masks.masked import Masked
 from export.comparison import FileComparison, evaluated, in_batches, some
 from export.runtime import FileModel
 from metrics.base import TaskMetrics

@@ -16,7 +16,7 @@ from datamodules.base.array_cache import build_array, disk_errors, is_kept, thre
 from datamodules.base.errors import DataError
 from datamodules.base.samples import Samples, WholePhoto
 from datamodules.masks.bits import packed, unpacked
-from datamodules.masks.samples import Masked
+from datamodules.masks.masked import Masked
 from datamodules.screens.mask_files import cut_masks, masks_listed, read_classes, read_masks, shrunk_lines
 from datamodules.screens.photo_folder import PhotoFolder
 
