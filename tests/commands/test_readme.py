@@ -16,7 +16,7 @@ from cli.train_schema import register
 from lightning_modules.backbones.keras_weights import WIDTHS
 
 HERE = ROOT
-PAGES = [HERE / "README.md", HERE / "CONTRIBUTING.md", *sorted((HERE / "docs").glob("*.md"))]
+PAGES = [HERE / "README.md", HERE / "CONTRIBUTING.md", *sorted((HERE / "docs").rglob("*.md"))]
 EXAMPLES = HERE / "docs" / "architecture.md"
 """Commands there name a package that nobody has."""
 README = "\n".join(page.read_text() for page in PAGES if page != EXAMPLES)
@@ -149,7 +149,15 @@ def test_the_readme_is_short_and_its_links_lead_somewhere():
     for link in links:
         assert (HERE / link).is_file()
     pages = {link.removeprefix("docs/") for link in links if link.startswith("docs/")}
-    assert pages == {page.name for page in (HERE / "docs").glob("*.md")}
+    assert {page for page in pages if "/" not in page} == {page.name for page in (HERE / "docs").glob("*.md")}
+    assert "results/index.md" in pages
+
+
+def test_the_index_of_the_results_leads_to_every_page_of_them():
+    index = HERE / "docs" / "results" / "index.md"
+    links = {link.partition("#")[0] for link in re.findall(r"(?<!!)\[.*?\]\((.*?)\)", index.read_text())}
+    assert all((index.parent / link).is_file() for link in links)
+    assert {page.name for page in index.parent.glob("*.md")} - {"index.md"} <= links
 
 
 @pytest.mark.slow
