@@ -135,10 +135,10 @@ class MaskSamples(Masked):
         kept = (
             "trained and chosen on all the same (keep_copies): figures are higher than on new pictures"
             if self.keep_copies
-            else "left out (use_parts=false divides all of them anew, copies together)"
+            else "left out, all named in record.json (use_parts=false divides all of them anew, copies together)"
         )
         many = f"{len(self._copies)} of {len(self.names)} pictures are copies, also turned, mirrored or in part, of one in a later list: {kept}"
-        return [many, *super().notes]
+        return [many, *(super().notes if self.index.broken else [])]
 
     def images(self, resolution: int) -> npt.NDArray[np.uint8]:
         """`(N, height, width, 3)` RGB, memory-mapped."""

@@ -38,10 +38,10 @@ def test_copies_of_later_images_are_not_trained_on_unless_asked(root, truth):
     samples = load(root, truth=truth)
     assert samples.table.part.value_counts().to_dict() == {"train": 13, "val": 5, "test": 5, "": 1}
     assert samples.left_out == ["000000.jpg: almost the same picture as 000023.jpg"]
-    assert samples.notes[0] == (
-        "1 of 24 pictures are copies, also turned, mirrored or in part, of one in a later list: left out "
+    assert samples.notes == [
+        "1 of 24 pictures are copies, also turned, mirrored or in part, of one in a later list: left out, all named in record.json "
         "(use_parts=false divides all of them anew, copies together)"
-    )
+    ]
     kept = load(root, truth=truth, keep_copies=True)
     assert kept.table.part.value_counts().to_dict() == {"train": 14, "val": 5, "test": 5}
     assert kept.left_out == []
