@@ -88,7 +88,7 @@ class BatchedAugmentation:
             if light:
                 cv2.add(image, (light, light, light, 0), dst=image)  # type: ignore[call-overload]
             if turn:
-                _turn_hue(image, round(180 * turn))
+                _turn_hue(image, turn)
 
     def on_tensors(self, images: Tensor, draws: Draws, places: npt.NDArray[np.intp]) -> Tensor:
         """`(B, 3, S, S)` uint8 on any device → the same shape, float32 0..255."""
@@ -137,12 +137,12 @@ def _in_pixels(maps: Floats, side: int) -> Floats:
     return moved
 
 
-def _turn_hue(image: Image, degrees: int) -> None:
-    """Hue by OpenCV's 180 for a whole turn, in place."""
-    hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
-    table = ((np.arange(256) + degrees) % 180).astype(np.uint8)
-    hsv[..., 0] = cv2.LUT(np.ascontiguousarray(hsv[..., 0]), table)
-    cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB, dst=image)
+def _turn_hue(image: Image, share: float) -> None:
+    """Hue moved by a share of a turn, in place; a whole turn is 256 steps, so that bytes wrap by themselves."""
+    hsv = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2HSV_FULL), np.uint8)
+    hues = hsv[..., 0]
+    np.add(hues, np.uint8(round(256 * share) % 256), out=hues)
+    cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB_FULL, dst=image)
 
 
 def turned_hue(images: Tensor, turns: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """What all training has in common: optimizer, schedule, fine-tuning, the way of computing, one loss per epoch and part."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,9 +17,9 @@ from lightning_modules.distillation import Distillation
 from lightning_modules.execution import PLAIN, ExecutionMode, adopt, in_layout
 from lightning_modules.fine_tuning import FineTuning
 from lightning_modules.networks.classifier import Network
+from lightning_modules.optimizers import OptimizerFactory, build_optimizer
 from lightning_modules.schedules import constant
 
-OptimizerFactory = Callable[[Iterable[dict[str, Any]]], Optimizer]
 ScheduleFactory = Callable[[Optimizer, int], LRScheduler | None]
 
 
@@ -131,7 +131,10 @@ class TaskModule(pl.LightningModule):
         groups = self.fine_tuning.rates(self.network)
         if of_head := list(self.head.parameters()):  # CORAL's thresholds
             groups = [*groups, (of_head, 1.0)]
-        optimizer = self.settings.optimizer([{"params": parameters} for parameters, _ in groups])
+        scaled = getattr(self.trainer.precision_plugin, "scaler", None) is not None
+        optimizer = build_optimizer(
+            self.settings.optimizer, [{"params": parameters} for parameters, _ in groups], scaled=scaled
+        )
         for group, (_, share) in zip(optimizer.param_groups, groups, strict=True):
             group["lr"] *= share
         schedule = self.settings.schedule(optimizer, int(self.trainer.estimated_stepping_batches))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import Connection
 from statistics import median
 
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from heads.base import Head
 from lightning_modules.execution import ExecutionMode, adopt, in_layout
+from lightning_modules.optimizers import build_optimizer
 
 STEPS, WARM_STEPS = 3, 1
 BEGIN_S = 10.0
@@ -113,7 +115,8 @@ def _steps(
     """Seconds and loss of each step."""
     device = batch.device
     copied = adopt(deepcopy(network).to(device).train(), way)
-    optimizer = torch.optim.Adam([one for one in copied.parameters() if one.requires_grad], lr=1e-4)
+    trained = [one for one in copied.parameters() if one.requires_grad]
+    optimizer = build_optimizer(partial(torch.optim.Adam, lr=1e-4), [{"params": trained}])
     lower = way.precision.endswith("-mixed")
     kind = torch.bfloat16 if way.precision.startswith("bf16") else torch.float16
     for _ in range(count):

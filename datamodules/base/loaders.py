@@ -81,10 +81,14 @@ class CellDataset(Dataset[CellBatch]):
         indices = np.array([index for _, index in keys], np.intp)
         images = self.arrays.images[indices]
         if keys and self.augmentation is not None and self.augmentation.changes:
-            for epoch, here in same_epoch(keys):
-                some = images[here]
-                self.augmentation.on_batch(some, indices[here], len(self.arrays.labels), self.seed, epoch)
-                images[here] = some
+            count = len(self.arrays.labels)
+            if len({epoch for epoch, _ in keys}) == 1:
+                self.augmentation.on_batch(images, indices, count, self.seed, keys[0][0])
+            else:
+                for epoch, here in same_epoch(keys):
+                    some = images[here]
+                    self.augmentation.on_batch(some, indices[here], count, self.seed, epoch)
+                    images[here] = some
         return CellBatch(
             torch.from_numpy(images).permute(0, 3, 1, 2),
             torch.from_numpy(self.targets[indices]),

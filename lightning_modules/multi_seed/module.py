@@ -17,6 +17,7 @@ from lightning_modules.base import TaskModule
 from lightning_modules.data_parallel import Rows
 from lightning_modules.distillation import labelled
 from lightning_modules.grading import Batch, GradingModule, hard
+from lightning_modules.optimizers import build_optimizer
 
 Figures = dict[str, float]
 
@@ -178,7 +179,7 @@ class StackedModule(pl.LightningModule):
         place = {id(one): at for at, (_, one) in enumerate(network.named_parameters())}
         groups = first.fine_tuning.rates(network)
         stacks = [[self.weights[place[id(one)]] for one in members] for members, _ in groups]
-        optimizer = first.settings.optimizer([{"params": members} for members in stacks])
+        optimizer = build_optimizer(first.settings.optimizer, [{"params": members} for members in stacks])
         for group, (_, share) in zip(optimizer.param_groups, groups, strict=True):
             group["lr"] *= share
         schedule = first.settings.schedule(optimizer, int(self.trainer.estimated_stepping_batches))
