@@ -1,7 +1,7 @@
 """What int8 layer by layer is worth: `python -m benchmarks.mixed_precision --photos <folder of phone photos>`, or `--run <a run's folder>`.
 
 Without --run, EfficientNet-B0 is trained from a random start (20 epochs, 128 px, a fold each for validation and test): the network of
-which plain int8 keeps least. Its int8 files are made four ways and held against torch, answer by answer, on the validation and the
+which plain int8 keeps least. Its int8 files are made in several ways and held against torch, answer by answer, on the validation and the
 test set; then all are timed in turns on one thread. The test set chooses nothing.
 """
 
@@ -73,14 +73,19 @@ def trained(photos: Path, more: list[str]) -> Path:
 
 def float_file(run: Path, root: Path | None, most_lost: float) -> "tuple[FileComparison, FloatFile]":
     """Torch's answers, and what the files are made from, as `python -m export` has them."""
+    from omegaconf import OmegaConf
+
     from export.bound import Bound
     from export.convert import to_float32, to_onnx
     from export.deployable import deployable
     from export.float_file import FloatFile
     from export.made_files import samples_of
+    from export.quantization_aware import tuned_for_int8
+    from jobs.trusted_config import trusted_config
     from sweeps.records.checkpoints import checkpoint_file
     from sweeps.records.run_record import read_record
     from tasks.base import metrics_of_record, task_of_record
+    from training.build import build_data
     from training.finished_run import load_run
 
     record = read_record(run)
@@ -94,7 +99,13 @@ def float_file(run: Path, root: Path | None, most_lost: float) -> "tuple[FileCom
     images = np.asarray(samples.images(resolution)[calibration])
     data = to_float32(to_onnx(shipped, size, shipped.outputs))
     bound = Bound.of(says, metrics_of_record(record), most_lost)
-    return says, FloatFile(data, images, says.model, bound=bound)
+
+    def retrain(epochs: int, lr: float) -> FloatFile:
+        loader = build_data(OmegaConf.create(trusted_config(record)), samples).train_dataloader()
+        after = deployable(tuned_for_int8(module, loader, epochs, lr), size, says.answer)
+        return FloatFile(to_float32(to_onnx(after, size, after.outputs)), images, says.model)
+
+    return says, FloatFile(data, images, says.model, bound=bound, retrain=retrain)
 
 
 def leading(source: "FloatFile") -> bytes:
@@ -120,12 +131,26 @@ def _int8(layers: int | str, **other: Any) -> "Callable[[FloatFile], bytes]":
     return made
 
 
+def as_configured(kind: str) -> "Callable[[FloatFile], bytes]":
+    """A kind of file as conf/quantization makes it."""
+
+    def made(source: "FloatFile") -> bytes:
+        from hydra.utils import instantiate
+
+        from choices import read_choice
+
+        return bytes(instantiate(read_choice("quantization", kind))(source))
+
+    return made
+
+
 WAYS: "dict[str, Callable[[FloatFile], bytes]]" = {
     "float32": lambda source: source.data,
     "int8_plain": _int8(0, estimator="min_max", float_edges=False, bias_correction=False),
     BASE: _int8(0),
     "int8, leading": leading,
     "int8, mixed": _int8("mixed"),
+    "int8_qat": as_configured("int8_qat"),
 }
 """Name → how the file is made; `int8` has every layer in int8 and the means of `quantization=int8` otherwise."""
 

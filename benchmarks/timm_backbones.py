@@ -41,7 +41,7 @@ FAMILIES = {
     ],
 }  # fmt: skip
 SIDE, STROKES, BATCH = 96, 4, 16
-STEPS, SECONDS = 40, 10.0
+STEPS, SECONDS = 150, 60.0
 TRAIN, CALIBRATION, ASKED = 400, 24, 200
 KINDS = ("float32", "float16", "dynamic", "int8")
 Images = npt.NDArray[np.uint8]

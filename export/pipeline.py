@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ from export.formats.base import Format, Quantization
 from export.latency.result import Entry, merged, timed
 from export.made_files import earlier_predictions
 from export.measuring import Measuring
-from export.quantization_aware import quantization_aware
+from export.quantization_aware import tuned_for_int8
 from lightning_modules.base import TaskModule
 from metrics.against_baseline import by_part
 from metrics.base import TaskMetrics
@@ -182,14 +182,7 @@ class Export:
 
     def retrain(self, epochs: int, lr: float) -> FloatFile:
         """The float32 file of the network tuned under int8's rounding, for the same calibration part."""
-        loader = self.training_data().train_dataloader()
-
-        def passes() -> Iterator[Iterable[Any]]:
-            for epoch in range(epochs):
-                loader.batch_sampler.sampler.set_epoch(epoch)
-                yield loader
-
-        tuned = quantization_aware(self.module, passes(), steps=epochs * len(loader), lr=lr)
+        tuned = tuned_for_int8(self.module, self.training_data().train_dataloader(), epochs, lr)
         return FloatFile(to_float32(self.onnx(tuned)), self.calibration_images, self.comparison.model)
 
     @property

@@ -27,6 +27,17 @@ MOMENTUM = 0.05
 """How fast a range follows the batches."""
 
 
+def tuned_for_int8(module: TaskModule, loader: Any, epochs: int, lr: float) -> TaskModule:
+    """`quantization_aware` over so many epochs of a training set's loader."""
+
+    def passes() -> Iterator[Iterable[Any]]:
+        for epoch in range(epochs):
+            loader.batch_sampler.sampler.set_epoch(epoch)
+            yield loader
+
+    return quantization_aware(module, passes(), steps=epochs * len(loader), lr=lr)
+
+
 class RoundedWeight(nn.Module):
     """Weights as int8 holds them: symmetric, a scale per output channel."""
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from export import flatbuffer, quantize
+from export import flatbuffer, mixed_precision, quantize
 from export.bound import Bound
 from export.convert import to_float32, to_onnx
 from export.deployable import Deployable
@@ -267,6 +267,28 @@ def test_the_bound_asks_the_validation_set_and_never_the_test_set():
     assert own.lost(plain) == pytest.approx(wrong[:20].mean())
     assert own.words(0.034) == "3.4 points of agreement"
     assert bound_on(images, data, 0.01, ["test"] * 60) is None
+
+
+@pytest.mark.parametrize(("times_dearer", "affordable"), [(1.0, 5), (1.6, 3), (100.0, 0)])
+def test_a_whole_file_that_takes_too_long_gives_layers_back(times_dearer, affordable, monkeypatch):
+    monkeypatch.setattr(mixed_precision, "run_ms", lambda data: 10.0)  # a tenth of it may be spent
+
+    def extra(one, other):
+        """A layer costs a fifth of what may be spent, in a whole file more."""
+        whole = all(len(operators_of(data, "CONV_2D")) == DEPTH for data in (one, other))
+        return 0.2 * len(in_float(mixed.search.layers, one)) * (times_dearer if whole else 1.0)
+
+    mixed = Mixed(search(extra), bytes, 0.0, None)
+    made, note = mixed.file()
+    assert len(note["float_layers"]) <= affordable
+    assert (len(note["float_layers"]) >= 1) == (affordable >= 1)
+    assert extra(made, mixed.search.make(frozenset())) <= 1.0
+
+
+def operators_of(data, kind):
+    """Those of a kind."""
+    model = flatbuffer.unpack(data)
+    return [one for one in flatbuffer.graph(model).operators if flatbuffer.operator_name(model, one) == kind]
 
 
 def test_where_the_probabilities_ask_for_nothing_int8_stays_as_it_is():
