@@ -9,7 +9,7 @@ PHOTOS prints what is there.
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,16 +182,17 @@ def pooled(rows: list[dict[str, str]]) -> dict[str, dict[int, tuple[Grades, Grad
 
 def intervals(
     seeds: Mapping[int, tuple[Grades, Grades, Grades]], other: Mapping[int, tuple[Grades, Grades, Grades]] | None = None,
-    repeats: int = 1000,
+    repeats: int = 1000, of: Mapping[str, Callable[[Grades, Grades], float]] | None = None,
 ) -> dict[str, tuple[float, float, float]]:  # fmt: skip
     """Mean over seeds and its 95 % interval over phones, of each figure; less `other`'s on the same draws where it is given."""
+    asked = of or FIGURES
     rng = np.random.default_rng(0)
     phones = np.unique(next(iter(seeds.values()))[2])
     places = {seed: [np.flatnonzero(one[2] == phone) for phone in phones] for seed, one in seeds.items()}
 
     def figures(chosen: npt.NDArray[np.intp]) -> list[float]:
         found = []
-        for figure in FIGURES.values():
+        for figure in asked.values():
             each = []
             for seed, (labels, grades, _) in seeds.items():
                 cells = np.concatenate([places[seed][at] for at in chosen])
@@ -203,7 +204,7 @@ def intervals(
     whole = figures(np.arange(len(phones)))
     draws = np.array([figures(rng.integers(len(phones), size=len(phones))) for _ in range(repeats)])
     low, high = np.nanpercentile(draws, [2.5, 97.5], axis=0)
-    return {name: (whole[at], float(low[at]), float(high[at])) for at, name in enumerate(FIGURES)}
+    return {name: (whole[at], float(low[at]), float(high[at])) for at, name in enumerate(asked)}
 
 
 def show(rows: list[dict[str, str]]) -> None:

@@ -1,7 +1,8 @@
 """Trainings an hour: one after the other with all cores, or one per core side by side: `make bench-jobs`.
 
 The same grid of seeds, start-up and closing tests included, both ways in turns. What is trained beside others has to come
-out as it does by itself on as many threads.
+out as it does by itself on as many threads. `--launcher ray_cluster`, or `submitit_slurm` with its settings, adds a cluster that is already running and that
+this machine's environment points to.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import psutil
 from rich.console import Console
 
 from benchmarks.scaling import Run, draw, run, table
+from benchmarks.turns import spread
 
 NETWORKS = {"mobilenet 0.25, 64 px": ("mobilenet", 0.25, 64), "mobilenet 0.5, 128 px": ("mobilenet", 0.5, 128)}
 
@@ -24,10 +26,15 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=600)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--launcher", nargs="+", default=[], help="a further launcher's name, then its settings")
     arguments = parser.parse_args()
     jobs = 2 * (psutil.cpu_count(logical=False) or 1)
+    ways = {"in turn": [], "side by side": ["hydra/launcher=side_by_side"]}
+    if arguments.launcher:
+        name, *settings = arguments.launcher
+        ways[name] = [f"hydra/launcher={name}", *settings]
     shown = table(f"{jobs} trainings of {arguments.epochs} epochs on {arguments.images} images, medians of {arguments.rounds}",
-                  "network", "in turn, s", "side by side, s", "jobs an hour, in turn", "side by side", "ratio")  # fmt: skip
+                  "network", *(f"{way}, jobs an hour" for way in ways), *(f"{way} / in turn" for way in list(ways)[1:]))  # fmt: skip
     for title, (backbone, width, side) in NETWORKS.items():
         with tempfile.TemporaryDirectory() as scratch:
             place = Path(scratch)
@@ -38,17 +45,15 @@ def main() -> None:
                 f"trainer.max_epochs={arguments.epochs}",
             ]  # fmt: skip
             run(place, "warm", "-m", *network, "trainer.max_epochs=1", network=())
-            turns: list[tuple[Run, Run]] = []
-            for number in range(arguments.rounds):
-                alone = run(place, f"turn{number}", "-m", network=network)
-                beside = run(place, f"side{number}", "-m", "hydra/launcher=side_by_side", network=network)
-                turns.append((alone, beside))
-            _must_agree(place, network, turns[-1][1])
-        one, other = (median(pair[way].seconds for pair in turns) for way in (0, 1))
-        ratio = median(pair[0].seconds / pair[1].seconds for pair in turns)
-        rates = [f"{3600 * jobs / seconds:.0f}" for seconds in (one, other)]
-        shown.add_row(title, f"{one:.1f}", f"{other:.1f}", *rates, f"{ratio:.2f}")
-    Console().print(shown)
+            turns = [
+                {way: run(place, f"{way.replace(' ', '_')}{number}", "-m", *words, network=network) for way, words in ways.items()}
+                for number in range(arguments.rounds)
+            ]  # fmt: skip
+            _must_agree(place, network, turns[-1]["side by side"])
+        rates = [f"{3600 * jobs / median(one[way].seconds for one in turns):.0f}" for way in ways]
+        ratios = [spread([one["in turn"].seconds / one[way].seconds for one in turns]) for way in list(ways)[1:]]
+        shown.add_row(title, *rates, *ratios)
+    Console(width=160).print(shown)
 
 
 def _must_agree(place: Path, network: list[str], beside: Run) -> None:
