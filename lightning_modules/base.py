@@ -131,7 +131,8 @@ class TaskModule(pl.LightningModule):
         groups = self.fine_tuning.rates(self.network)
         if of_head := list(self.head.parameters()):  # CORAL's thresholds
             groups = [*groups, (of_head, 1.0)]
-        scaled = getattr(self.trainer.precision_plugin, "scaler", None) is not None
+        precision = getattr(self.trainer, "precision_plugin", None)
+        scaled = getattr(precision, "scaler", None) is not None
         optimizer = build_optimizer(
             self.settings.optimizer, [{"params": parameters} for parameters, _ in groups], scaled=scaled
         )
