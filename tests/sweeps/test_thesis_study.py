@@ -4,7 +4,9 @@ from math import prod
 
 import pytest
 
-from benchmarks.thesis_study import Tables, blocks, missing, with_tables
+from benchmarks.thesis_grid import blocks
+from benchmarks.thesis_study import missing
+from benchmarks.thesis_tables import Tables, with_tables
 
 TOLD = {
     "fold": "0", "seed": "0", "start": "imagenet", "seconds": "1", "ten_best": "0.5", "per_source": "3+3", "labels": "000142",
