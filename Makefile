@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 
 need = @[ -n "$($(1))" ] || { echo "error: $(1) is missing: make $@ $(1)=$(2)" >&2; exit 2; }
 
-.PHONY: help setup setup-all demo annotate agreement doubtful import-labels import-masks import-numbers export-labels collect retrain try export-tflite bench-phone phone arm zoo study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock docs bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-starts study-steel study-thesis study-sweep study-held-out study-unlabelled study-saved-labels bench-leakage bench-stack bench-tuner bench-shackles bench-allocation bench-station bench-station-api bench-station-drift bench-latency-prediction bench-grid-halving bench-marked-damage bench-mixed-precision bench-operators clean
+.PHONY: help setup setup-all demo annotate agreement doubtful import-labels import-masks import-numbers export-labels collect retrain try export-tflite bench-phone phone arm zoo study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock docs bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-starts study-steel study-steel-rare study-thesis study-sweep study-held-out study-unlabelled study-saved-labels bench-leakage bench-stack bench-tuner bench-shackles bench-allocation bench-station bench-station-api bench-station-drift bench-latency-prediction bench-grid-halving bench-marked-damage bench-mixed-precision bench-operators clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -207,6 +207,9 @@ study-starts: setup-all ## [PHOTOS=<folder of phone photos> MORE=<settings>]: ra
 
 study-steel: setup-all ## [DATA=<folder of neu_seg> MORE=<settings>]: encoders and copies on steel (an hour); without DATA what is known
 	@$(PY) -m benchmarks.steel $(if $(DATA),--root '$(DATA)') $(MORE)
+
+study-steel-rare: setup-all ## [DATA=<folder of neu_seg> MORE=<settings>]: balanced records on steel where a defect is rare (twenty minutes); without DATA what is known
+	@$(PY) -m benchmarks.steel_rare $(if $(DATA),--root '$(DATA)') $(MORE)
 
 study-thesis: setup-all ## [MORE=<settings>]: the first thesis's 27 networks and its choices on rendered phones, at half of its sides (four hours); MORE=--docs what is known
 	@$(PY) -m benchmarks.thesis_study $(MORE)
