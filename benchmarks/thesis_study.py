@@ -2,7 +2,7 @@
 
 Parkkinen 2020, chapter 5: 27 networks without augmentation; then, of its four finalists, augmentation, imbalance, encoding, files,
 and all of it together. Sides are half of the thesis's and schedules 12 epochs, the same for all, so that two cores need hours and not days;
-61 rendered phones, 37 to train on; the last epoch, scored on the validation and the test phones, which choose nothing. MobileNet, and MobileNetV2 at width 1, start from ImageNet's weights where paths.weights
+61 rendered phones, 36 to train on; the last epoch, scored on the validation and the test phones, which choose nothing. MobileNet, and MobileNetV2 at width 1, start from ImageNet's weights where paths.weights
 has them, all others at random. Finished trainings leave rows and are not trained again; `--docs` writes the tables of
 docs/results/thesis.md from the rows alone.
 """

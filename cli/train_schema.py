@@ -30,7 +30,7 @@ class TrainerConfig:
     precision: Annotated[
         str, one_of("32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true", "32", "16", "bf16", "64")
     ] = "32-true"
-    """bf16-mixed pays on GPUs and on CPUs with AMX; without, it measured slower."""
+    """bf16-mixed is meant for GPUs and CPUs with AMX; on a CPU without AMX it measured slower (docs/speed.md)."""
     gradient_clip_val: Annotated[float, Field(gt=0)] | None = None
     """Largest norm of the gradients, None leaves them."""
     accumulate_grad_batches: Annotated[int, Field(ge=1)] = 1
