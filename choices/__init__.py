@@ -65,6 +65,12 @@ def _package_folder(name: str) -> Path | None:
     return Path(places[0]) if places else None
 
 
+def package_code() -> list[Path]:
+    """Every Python file of the packages that `GRIDLITE_PACKAGES` names."""
+    folders = (_package_folder(name) for name in package_names())
+    return sorted(path for folder in folders if folder is not None for path in folder.rglob("*.py"))
+
+
 @cache
 def _folders(names: tuple[str, ...]) -> tuple[Path, ...]:
     found = (_package_folder(name) for name in names)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,7 @@ class Export:
         max_accuracy_drop: a file that loses more than this against torch, on any part, is marked; int8 with `float_layers=auto` or
             `mixed` keeps it on the validation set.
         app_templates: the task's own, of the files beside `export/app`'s.
+        settings: kind → a digest of what it is made by, for its entry.
 
     """
 
@@ -89,6 +90,7 @@ class Export:
     held_out: Callable[[str], tuple[pd.DataFrame, str]] | None = None
     ask: Promise | None = None
     app_templates: Path | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def resolution(self) -> int:
@@ -241,6 +243,7 @@ class Export:
             "size_bytes": len(data),
             "sha256": hashlib.sha256(data).hexdigest(),
             "checkpoint": self.checkpoint,
+            "settings": self.settings.get(name, ""),
             **form.facts(data),
         }
 

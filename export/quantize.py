@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -128,7 +129,7 @@ def int8_qat(source: FloatFile, *, epochs: int, lr: float, then: Callable[[Float
         raise QuantizationError(f"epochs={epochs}, lr={lr:g}: want at least one epoch and a rate above 0")
     if source.retrain is None:
         raise QuantizationError("int8_qat needs the training data beside the network")
-    return then(source.retrain(epochs, lr))
+    return then(replace(source.retrain(epochs, lr), bound=source.bound, notes=source.notes))
 
 
 def probability_change(data: bytes, source: FloatFile) -> float:

@@ -1,5 +1,7 @@
 """From a run's folder to its files: what `python -m export` and `export=all` share."""
 
+import hashlib
+import json
 import math
 from collections.abc import Callable
 from functools import partial
@@ -100,6 +102,7 @@ def export_run(folder: Path, cfg: DictConfig, *, root: str | None = None, cache:
         instantiate(cfg.format), instantiate(cfg.quantization), instantiate(cfg.latency),
         instantiate(cfg.check),
         lambda: build_data(OmegaConf.create(trusted_config(record)), samples), promise, fold_answers, ask, task.app_templates,
+        settings_of(cfg),
     )  # fmt: skip
     return export.run()
 
@@ -108,6 +111,18 @@ def kinds_of(cfg: DictConfig) -> dict[str, str]:
     """The kinds of files that `format` and `quantization` ask for: kind → its format."""
     formats = instantiate(cfg.format)
     return {str(kind): str(name) for name, form in formats.items() for kind in form.kinds(cfg.quantization)}
+
+
+def settings_of(cfg: DictConfig) -> dict[str, str]:
+    """What each kind of file is made by: kind → 16 hex digits over its quantisation, its format and what it may lose."""
+    lost = cfg.export.max_accuracy_drop
+
+    def digest(kind: str, form: str) -> str:
+        told = [OmegaConf.to_container(cfg[group].get(name) or OmegaConf.create(), resolve=True)
+                for group, name in (("quantization", kind), ("format", form))]  # fmt: skip
+        return hashlib.blake2b(json.dumps([*told, lost], sort_keys=True).encode(), digest_size=8).hexdigest()
+
+    return {kind: digest(kind, form) for kind, form in kinds_of(cfg).items()}
 
 
 def _is_whole(folder: Path, kind: str) -> bool:
@@ -122,12 +137,17 @@ def _is_whole(folder: Path, kind: str) -> bool:
 def export_within(folder: Path, cfg: DictConfig) -> None:
     """The last part of a training job with `export=all`; what has been made before is not made again.
 
-    Raises ExportError naming the kinds that could not be made.
+    One that was made by other settings is: a run is the same however its files are made. Raises ExportError naming the kinds that could not be made.
     """
     record = read_record(folder)
     checkpoint = checkpoint_file(folder, record, cfg.export.checkpoint).stem
     made = record.get("exports", {}) | record.get("unscored_files", {})
-    there = {name for name, entry in made.items() if entry.get("checkpoint") == checkpoint and _is_whole(folder, name)}
+    settings = settings_of(cfg)
+    there = {
+        name for name, entry in made.items()
+        if entry.get("checkpoint") == checkpoint and _is_whole(folder, name)
+        and entry.get("settings", settings.get(name)) == settings.get(name)  # an earlier gridlite did not keep them
+    }  # fmt: skip
     missing = {kind: form for kind, form in kinds_of(cfg).items() if cfg.overwrite or kind not in there}
     share = cfg.export.get("most_missed")
     if not missing:

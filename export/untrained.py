@@ -48,7 +48,9 @@ def untrained_file(
 
 def fastest_form(settings: Mapping[str, Any]) -> dict[str, Any]:
     """A quantisation without what only weights can decide: of int8 all layers are quantised, as small and fast as it can become."""
-    return {**settings, "float_layers": 0} if settings.get("float_layers") in ("auto", "mixed") else dict(settings)
+    inner = {name: fastest_form(value) for name, value in settings.items() if isinstance(value, Mapping)}
+    layers = {"float_layers": 0} if settings.get("float_layers") in ("auto", "mixed") else {}
+    return {**settings, **inner, **layers}
 
 
 def float_file(

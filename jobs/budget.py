@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 from omegaconf import DictConfig, OmegaConf
 
-from choices import ROOT, read_choice, whole_choice
+from choices import ROOT, package_code, read_choice, whole_choice
 from cli.command_line import in_grid
 from jobs.cost_worker import CostError, ask_worker
 from jobs.job import Job
@@ -146,11 +146,13 @@ def _question(job: Job, shape: Shape, kind: str) -> Record:
 
 @cache
 def _makers() -> str:
-    """A digest of what makes a file: gridlite's code and the converters' versions."""
+    """A digest of what makes a file: gridlite's code, that of the user's own packages, and the converters' versions."""
     digest = hashlib.sha256(" ".join(f"{name} {version(name)}" for name in CONVERTERS).encode())
     for room in MAKE_FILES:
         for path in sorted((ROOT / room).glob("*.py") if "/" in room else (ROOT / room).rglob("*.py")):
             digest.update(path.read_bytes())
+    for path in package_code():
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

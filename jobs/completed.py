@@ -8,7 +8,7 @@ from typing import Any
 
 from hydra.utils import instantiate
 
-from choices import ROOT, conf_folders
+from choices import ROOT, conf_folders, package_code
 from jobs.initial_weights import KEY, ZOO, zoo_network
 from jobs.source_runs import checkpoint_of, content_of, matching
 from jobs.trusted_config import trusted_config
@@ -18,9 +18,11 @@ from sweeps.records.run_record import Record, RecordError, Status, read_record
 
 
 def setting_digest(words: Sequence[str] = ()) -> str:
-    """16 hex digits over what turns a command line into points: what conf/ offers and what composes it, gridlite's environment, Hydra's words."""
+    """16 hex digits over what turns a command line into points: what conf/ offers and what composes it, the user's own packages,
+    gridlite's environment, Hydra's words.
+    """
     digest = hashlib.blake2b("\n".join(words).encode(), digest_size=8)
-    composing = [*(ROOT / "jobs").glob("*.py"), *(ROOT / "choices").glob("*.py")]
+    composing = [*(ROOT / "jobs").glob("*.py"), *(ROOT / "choices").glob("*.py"), *package_code()]
     for path in sorted([*(path for folder in conf_folders() for path in folder.rglob("*.yaml")), *composing]):
         digest.update(str(path).removeprefix(str(ROOT)).encode() + path.read_bytes())
     for name in sorted(name for name in os.environ if name.startswith("GRIDLITE_")):
@@ -76,7 +78,13 @@ def _ended_well(folder: Path, record: Record) -> bool:
         and record["config"]["backbone"].get("weights") == "auto"
     ):
         return False  # weights may have come since
+    if record.get("config", {}).get("method", {}).get("teacher") or record.get("config", {}).get("task", {}).get(
+        "unlabelled"
+    ):
+        return False  # teachers or pictures without labels may have changed
     begun = record.get("initial_weights", {})
+    if begun.get("origin") == "file":
+        return False  # as may the weights
     if begun.get("origin") in ("run", "zoo") and begun["sha256"] not in _runs_at(record):
         return False  # that run has been trained anew
     if record["status"] == Status.PRUNED:

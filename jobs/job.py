@@ -144,7 +144,8 @@ def _plain(cfg: DictConfig) -> dict[str, Any]:
     return OmegaConf.to_container(kept, resolve=True)  # type: ignore[return-value]
 
 
-def _changes_result(cfg: DictConfig, key: str, value: str = "") -> bool:
+def changes_result(cfg: DictConfig, key: str, value: str = "") -> bool:
+    """Whether a setting of the command line can change what a run comes to."""
     free = excluded_keys(cfg.datamodule) - {"backbone.weights"}
     return (key, value) != ("trainer", "ddp") and not any(key == one or key.startswith(f"{one}.") for one in free)
 
@@ -155,7 +156,7 @@ def _overrides(cfg: DictConfig) -> list[tuple[str, str]]:
     pairs = [override.lstrip("+~").partition("=") for override in given]
     # a choice at a place of its own, quantization@format.station.quantizations.int8, is one of its group
     named = [(key.partition("@")[0], _unquoted(value)) for key, equals, value in pairs if equals]
-    return [pair for pair in named if _changes_result(cfg, *pair)]
+    return [pair for pair in named if changes_result(cfg, *pair)]
 
 
 def _unquoted(value: str) -> str:
@@ -164,7 +165,7 @@ def _unquoted(value: str) -> str:
 
 def _axes(cfg: DictConfig, spec: BackboneSpec) -> dict[str, Any]:
     choices = HydraConfig.get().runtime.choices
-    groups = {name: choice for name, choice in choices.items() if name in cfg and _changes_result(cfg, name)}
+    groups = {name: choice for name, choice in choices.items() if name in cfg and changes_result(cfg, name)}
     groups.pop("callbacks", None)
     groups |= {"trainer": "default"} if choices.get("trainer") == "ddp" else {}
     if spec.library:  # two of them shall not bear one name

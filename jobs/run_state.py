@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 SAID_BEFORE = "GRIDLITE_NOTES_SAID"
 """Environment variable: fingerprint of data whose notes a command has said before it called this one."""
 FAILED_BEFORE = "failed before"
+GO_ON = (Status.RUNNING, Status.PRUNED, Status.OVER_BUDGET, Status.FAILED)
+"""What a record says of runs that are trained on from their last whole epoch."""
 
 _said: set[str] = set()
 
@@ -130,15 +132,18 @@ def failed_before(folder: Path, fingerprint: str) -> str:
 
 
 def prepare_resume(folder: Path, fingerprint: str, *, anew: bool = False) -> Path | None:
-    """The checkpoint that an interrupted or pruned run on the same data goes on from, or one that went over its budget since, else None; then old ones are removed.
+    """The checkpoint that a run on the same data goes on from which has not ended, else None; then old ones are removed.
+
+    What has failed goes on as well: most failures (a full disk, no memory, a lost process) say nothing of the epochs before, and one that
+    does comes again.
 
     Args:
-        anew: whether a pruned run is to be trained from the start.
+        anew: whether a run that is pruned or has failed is to be trained from the start.
 
     """
     last, record = folder / "checkpoints" / "last.ckpt", _record_of(folder)
-    begun = record.get("status") in (Status.RUNNING, Status.PRUNED, Status.OVER_BUDGET) and _is_of(record, fingerprint)
-    begun = begun and not (anew and record["status"] == Status.PRUNED)
+    begun = record.get("status") in GO_ON and _is_of(record, fingerprint)
+    begun = begun and not (anew and record["status"] in (Status.PRUNED, Status.FAILED))
     begun = begun and "together" not in record  # a stack keeps its seeds in a file of its own
     if begun and is_whole(last):
         return last

@@ -5,14 +5,16 @@ Measured are steps of the run's own network on its own device: precision, memory
 
 import json
 import math
+import platform
 import time
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
@@ -52,9 +54,14 @@ def choose_execution(job: "Job", module: "Trained", data: "CellDataModule | Mask
         raise ValueError(f"autotune={cfg.autotune}: want auto or plain")
     known = read_record(job.folder).get("execution", {})
     found: list[Measured] = []
-    if known:
+    if cfg.trainer.devices * cfg.trainer.num_nodes != 1:
+        way, known = (
+            plain,
+            {},
+        )  # the other processes compute as the settings say, also where one alone had begun otherwise
+    elif known:
         way = ExecutionMode(**{key: known[key] for key in asdict(PLAIN)})
-    elif cfg.autotune == "plain" or cfg.trainer.devices != 1:
+    elif cfg.autotune == "plain":
         way = plain
     else:
         steps = len(data.train_dataloader()) * int(cfg.trainer.max_epochs)
@@ -92,34 +99,75 @@ def _measured(
     key = "; ".join([here, f"torch {torch.__version__}", network, module.head.__class__.__name__, tuning, length])
     file = Path(str(cfg.paths.cache)) / "speed.json"
     file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(file.with_suffix(".lock")):
-        kept = _read(file)
-        if key not in kept:
-            found = _measure(cfg, module, device, steps, plain, size, alike)
-            if not found or any(one.busy for one in found):
-                return found
-            kept[key] = [asdict(one) for one in found]
-            write_whole(file, json.dumps(kept, indent=1))
-    return [Measured(**{**one, "way": ExecutionMode(**one["way"])}) for one in kept[key]]
+    return measured_once(file, key, lambda: _one_step(cfg, module, device, size), steps, plain, alike)
 
 
-def _measure(
-    cfg: DictConfig,
-    module: "Trained",
-    device: torch.device,
+def measured_once(
+    file: Path,
+    key: str,
+    one_step: Callable[[], tuple[nn.Module, Step, Tensor]],
     steps: int,
     plain: ExecutionMode,
-    size: tuple[int, ...],
     alike: int,
 ) -> list[Measured]:
-    """On one batch of noise, with as much trained as in the last epoch."""
+    """What the file has under a key, else measured now and kept.
+
+    Where another training of this machine measures, this one waits no longer than it may look itself, and then goes on plain.
+
+    Args:
+        file: a json file that trainings share.
+        key: everything that what a step costs hangs on.
+        one_step: gives network, loss and batch as `explore` has them; called only where something is measured.
+        steps, plain, alike: see `explore`.
+
+    """
+    if (kept := _kept(file, key)) or int(SHARE * steps) <= WARM_STEPS:
+        return kept
+    began = time.perf_counter()
+    lock = FileLock(file.with_name(f"speed-{platform.node()}.lock"))  # two at a time would measure each other
+    network, loss_of, batch = one_step()
+    if not _acquired(lock, 0):
+        quick = measure(network, loss_of, batch, plain, most_steps=WARM_STEPS + 1)
+        whole_s = steps * quick.quickest_s
+        left_s = SHARE * whole_s - (time.perf_counter() - began)
+        if quick.error or whole_s < LONG_S or not _acquired(lock, left_s):
+            return [quick]
+    try:
+        if kept := _kept(file, key):
+            return kept
+        found = explore(network, loss_of, batch, steps, plain, alike, spent_s=time.perf_counter() - began)
+    finally:
+        lock.release()
+    if found and not any(one.busy for one in found):
+        with FileLock(file.with_suffix(".lock")):
+            write_whole(file, json.dumps(_read(file) | {key: [asdict(one) for one in found]}, indent=1))
+    return found
+
+
+def _acquired(lock: FileLock, seconds: float) -> bool:
+    """Whether the lock is had within so many seconds."""
+    try:
+        lock.acquire(timeout=max(0.0, seconds))
+    except Timeout:
+        return False
+    return True
+
+
+def _one_step(
+    cfg: DictConfig, module: "Trained", device: torch.device, size: tuple[int, ...]
+) -> tuple[nn.Module, Step, Tensor]:
+    """Network, loss and a batch of noise, with as much trained as in the last epoch."""
     shape = (cfg.batch_size, 3, *size)
     noise = torch.Generator().manual_seed(0)
     batch = torch.randint(0, 256, shape, dtype=torch.uint8, generator=noise).to(device)
     head, network = deepcopy(module.head).to(device), deepcopy(module.network)
     module.freeze_for(network, cfg.trainer.max_epochs - 1)
+    return network, HeadLoss(head), batch
 
-    return explore(network, HeadLoss(head), batch, steps, plain, alike)
+
+def _kept(file: Path, key: str) -> list[Measured]:
+    """What was measured of this before."""
+    return [Measured(**{**one, "way": ExecutionMode(**one["way"])}) for one in _read(file).get(key, [])]
 
 
 def _read(file: Path) -> dict[str, list[dict[str, Any]]]:
@@ -132,7 +180,13 @@ def _read(file: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def explore(
-    network: nn.Module, loss_of: Step, batch: Tensor, steps: int, plain: ExecutionMode = PLAIN, alike: int = 1
+    network: nn.Module,
+    loss_of: Step,
+    batch: Tensor,
+    steps: int,
+    plain: ExecutionMode = PLAIN,
+    alike: int = 1,
+    spent_s: float = 0.0,
 ) -> list[Measured]:
     """Measures the plain way, then, where the training is long, others: the best layout, on it bfloat16, on it compilers.
 
@@ -146,9 +200,10 @@ def explore(
         steps: of the whole training.
         plain: what is used unless another is faster; its precision is kept where it is not 32-true.
         alike: trainings of this shape that are about to run here; they share what a compiler has built.
+        spent_s: of the training's time that has gone into looking already.
 
     """
-    began = time.perf_counter()
+    began = time.perf_counter() - spent_s
     most = int(SHARE * steps)
     if most <= WARM_STEPS:
         return []

@@ -20,7 +20,7 @@ from omegaconf import DictConfig
 from cli.machine import THREADS
 from cli.signals import end_with_parent
 from sweeps.records.journal import last_begun, mark_job_failed
-from sweeps.records.run_record import KILLED, MEMORY_VARIABLE, Record, Status, update_record
+from sweeps.records.run_record import KILLED, MEMORY_VARIABLE, Record, Status, failed, update_record
 
 
 class SideBySide(Launcher):
@@ -114,7 +114,10 @@ class SideBySide(Launcher):
 
     def _forget(self, number: int) -> None:
         """A run that is to be tried again has not failed."""
-        folder = Path(str(self.config.paths.runs)) / self.config.sweep_name / last_begun(self.pids[number])
+        name = last_begun(self.pids[number])
+        if not name:
+            return  # memory ran out before it had a run
+        folder = Path(str(self.config.paths.runs)) / self.config.sweep_name / name
 
         def goes_on(old: Record) -> Record:
             if old["status"] == Status.DONE:
@@ -128,7 +131,7 @@ class SideBySide(Launcher):
         words, sweep = " ".join(self.jobs[number]), Path(str(self.config.paths.runs)) / self.config.sweep_name
         name = last_begun(self.pids.get(number, 0))
         if name:
-            update_record(sweep / name, lambda old: old | {"status": Status.FAILED, "error": KILLED})
+            update_record(sweep / name, lambda old: failed(old, KILLED))
         mark_job_failed(name or words)
         print(f"error: {KILLED}: {name or words}", file=sys.stderr)
         value = str(sweep / name) if name else ""

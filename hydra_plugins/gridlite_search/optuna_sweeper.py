@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
-from hydra.errors import HydraException
+from hydra.errors import HydraException, InstantiationException
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from cli.machine import THREADS, cores, jobs_at_once
 from cli.schema_docs import settings_of
 from cli.signals import end_with_parent
+from jobs.job import changes_result
 from storage.whole_file import write_whole
 from sweeps.records.journal import mark_job_failed
 from sweeps.records.run_record import KILLED, Record, RecordError, Status, is_live, read_record
@@ -34,6 +36,17 @@ MOST_OVER_BUDGET = 50
 GPU_JOB_GIB = 4.0
 """As hydra/launcher=side_by_side has it."""
 POLL_S = 1.0
+DATA = frozenset({"datamodule", "fold", "task"})
+"""Choices that change which data a point sees: where one is searched, the points have no fingerprint in common."""
+OF_FILES = frozenset({"quantization", "format"})
+
+
+def _data(job: DictConfig) -> str:
+    """The fingerprint of the data that all points share; empty where they cannot be read: a training will say why."""
+    try:
+        return str(instantiate(job.datamodule).load().fingerprint)
+    except (ValueError, OSError, InstantiationException):
+        return ""
 
 
 class OptunaSweeper(Sweeper):
@@ -134,7 +147,29 @@ class OptunaSweeper(Sweeper):
         metrics = metrics_of(str(job.hydra.runtime.choices["task"]))
         told = self.objectives or [f"{metrics.direction}imize val/{metrics.main}", "minimize int8:latency_ms_p50"]
         objectives = [Objective.parse(words) for words in told]
-        return Search(sweep, space, objectives, self.seed, self.pruner, budget_of(job), self.sampler, self.storage)
+        files = any(one.file for one in objectives)
+        kinds = [str(kind) for kind in job.quantization or []] if job.export.enabled else []
+        if kinds and any(one.file not in kinds for one in objectives if one.file):
+            from export.run import kinds_of
+
+            kinds = list(kinds_of(job))
+        for one in objectives:
+            one.check(metrics, kinds)
+        fixed = {
+            "fixed settings": self._fixed(job, files=files),
+            "data": "" if DATA & {key.partition(".")[0] for key in space} else _data(job),
+        }
+        return Search(
+            sweep, space, objectives, self.seed, self.pruner, budget_of(job), self.sampler, self.storage, fixed
+        )
+
+    def _fixed(self, job: DictConfig, *, files: bool) -> dict[str, str]:
+        """What the command line says of all points that changes their figures; `files`: also those of files."""
+        pairs = (word.lstrip("+~").partition("=")[::2] for word in self.fixed)
+        return {
+            key: value for key, value in pairs
+            if changes_result(job, key, value) or (files and key.partition(".")[0].partition("@")[0] in OF_FILES)
+        }  # fmt: skip
 
     def _work(self, search: "Search") -> list[Sequence[Any]]:
         """Proposes, trains and answers until nothing is left, beside whoever else does."""
@@ -175,10 +210,10 @@ class OptunaSweeper(Sweeper):
         try:
             search.answer(trial, record if usable else None)
         except RecordError:
-            search.answer(trial, None)
             broken = any("error" in entry or not entry.get("latency") for entry in record.get("exports", {}).values())
-            if "later_error" not in record and not broken:  # else a file failed, as a training may
-                raise
+            if "later_error" not in record and not broken:
+                raise  # the objective is wrong: nothing is said of the point
+            search.answer(trial, None)  # a file failed, as a training may
 
     def _work_side_by_side(self, search: "Search", count: int) -> list[Sequence[Any]]:
         """Leaves the work to so many processes of this same command. A search that none of them could end has failed."""

@@ -7,6 +7,7 @@ each job's turn, from whatever process took it; the command holds `.lock` while 
 import hashlib
 import json
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -87,7 +88,7 @@ def mark_job_done(run: str) -> None:
 
 def mark_job_begun(run: str) -> None:
     """The folder called `run` is what this process works on from now on."""
-    _append(".begun", f"{os.getpid()} {run}")
+    _append(".begun", f"{_process(os.getpid())} {run}")
 
 
 def mark_job_failed(run: str) -> None:
@@ -97,9 +98,13 @@ def mark_job_failed(run: str) -> None:
 
 
 def last_begun(process: int) -> str:
-    """The folder that a process of this command began last; empty where it began none."""
+    """The folder that a process on this machine began last for this command; empty where it began none."""
     lines = (line.split(" ", 1) for line in _lines(".begun"))
-    return next((run for number, run in reversed(list(lines)) if number == str(process)), "")
+    return next((run for number, run in reversed(list(lines)) if number == _process(process)), "")
+
+
+def _process(number: int) -> str:
+    return f"{socket.gethostname()}:{number}"  # machines that share a disk have the same numbers
 
 
 _failed_here: list[str] = []

@@ -186,6 +186,13 @@ def is_done(folder: Path) -> bool:
     return bool(read_record(folder)["status"] == Status.DONE)
 
 
+def failed(record: Record, error: str) -> Record:
+    """The record of a run that has failed; one that is done keeps its status and result, and gains `later_error`."""
+    if record.get("status") == Status.DONE:
+        return record | {"later_error": {"error": error, "at": _now()}}
+    return record | {"status": Status.FAILED, "error": error}
+
+
 @contextmanager
 def failure_recorded(folder: Path, identity: Record) -> Iterator[None]:
     """Writes status, error and `error.txt` (the traceback) when the block raises, then lets the error go on.
@@ -197,14 +204,8 @@ def failure_recorded(folder: Path, identity: Record) -> Iterator[None]:
         yield
     except Exception as error:
         text, trace = one_line(error), traceback.format_exc()
-
-        def failed(record: Record) -> Record:
-            if record.get("status") == Status.DONE:
-                return record | {"later_error": {"error": text, "at": _now()}}
-            return identity | record | {"status": Status.FAILED, "error": text}
-
         with suppress(OSError):  # on a full disk the first error is the one to show
-            update_record(folder, failed)
+            update_record(folder, lambda record: failed(identity | record, text))
             write_whole(folder / "error.txt", trace)
         raise
 

@@ -1,10 +1,15 @@
 """What a search wants high or low."""
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from sweeps.records.run_record import Record, RecordError
+
+if TYPE_CHECKING:
+    from metrics.base import TaskMetrics
 
 Direction = Literal["maximize", "minimize"]
 
@@ -24,6 +29,29 @@ class Objective:
         if direction not in ("maximize", "minimize") or not figure.strip():
             raise ValueError(f"hydra.sweeper.objectives: {words!r}: want maximize or minimize and a figure")
         return cls(figure.strip(), cast(Direction, direction))
+
+    @property
+    def file(self) -> str:
+        """The kind of file whose figure it is; empty where it is the network's."""
+        return self.figure.rpartition(":")[0]
+
+    def check(self, metrics: "TaskMetrics", kinds: Collection[str]) -> None:
+        """Raises ValueError for a figure that no run will have: of a file that is not made, or misspelled.
+
+        Args:
+            metrics: of the task.
+            kinds: of the files that each run makes.
+
+        """
+        file, name = self.file, self.figure.rpartition(":")[2]
+        said = f"hydra.sweeper.objectives: {self.direction} {self.figure}"
+        if file and file not in kinds:
+            have = f"the files are {', '.join(sorted(kinds))}" if kinds else "no files are made"
+            raise ValueError(f"{said}: {have}; export=all with quantization={file} makes that one")
+        part, _, figure = name.rpartition("/")
+        known = {*metrics.epoch_figures, *metrics.figures, *metrics.headlines, *metrics.file_columns, *metrics.repeated}
+        if part and figure not in known and (near := get_close_matches(figure, sorted(known), 1)):
+            raise ValueError(f"{said}: no such figure; did you mean {part}/{near[0]}?")
 
     def value(self, record: Record) -> float:
         """What a record says. Raises RecordError where it does not have the figure."""

@@ -43,6 +43,7 @@ class Search:
         pruner: one of `optuna.pruners` by its name under `name`, with its settings; None lets every run end.
         budget: bounds, format and device of `budget.*`, empty where there is none: points beyond a bound are constraints broken.
         sampler: one of `sweeps.search.samplers.SAMPLERS`.
+        fixed: what else its figures hang on, name → value: settings that all points share, the data's fingerprint.
         storage: a URL; None: `search.log` in the folder.
 
     Raises ValueError for a pruner that does not exist or cannot judge these objectives, for such a sampler, for a storage that cannot be
@@ -60,6 +61,7 @@ class Search:
         budget: Mapping[str, Any] | None = None,
         sampler: str = "tpe",
         storage: str | None = None,
+        fixed: Mapping[str, Any] | None = None,
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         if pruner:
@@ -73,26 +75,33 @@ class Search:
         with self.worker.turn():
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                self.study = optuna.create_study(
-                    storage=open_storage(folder, storage), study_name=study_name(folder, storage), load_if_exists=True,
-                    directions=[objective.direction for objective in objectives],
-                )  # fmt: skip
-                self._own(folder)
+                self.study = self._own(folder, storage, dict(fixed or {}))
             if pruner:
                 self.study.set_user_attr("pruner", dict(pruner))
                 self.study.set_user_attr("figure", objectives[0].figure)
             self._take_up(known=False)
 
-    def _own(self, folder: Path) -> None:
-        asked = {"space": {key: str(value) for key, value in sorted(self.space.items())},
-                 "objectives": [f"{one.direction} {one.figure}" for one in self.objectives]}  # fmt: skip
-        asked |= {"budget": self.budget} if self.budget else {}
-        if self.study.user_attrs.setdefault("asked", asked) != asked:
-            raise ValueError(
-                f"{folder}: holds a search of other choices, objectives or budget; give this one a sweep_name of its own"
-            )
+    def _own(self, folder: Path, storage: str | None, fixed: dict[str, Any]) -> optuna.Study:
+        """The study of this search; one of another search takes its place as long as that has no answer."""
+        asked = {"choices": {key: str(value) for key, value in sorted(self.space.items())},
+                 "objectives": [f"{one.direction} {one.figure}" for one in self.objectives],
+                 "budget": self.budget, "fixed settings": {}, "data": ""} | fixed  # fmt: skip
+        kept, name = open_storage(folder, storage), study_name(folder, storage)
+        for again in (False, True):
+            directions = [objective.direction for objective in self.objectives]
+            self.study = optuna.create_study(study_name=name, storage=kept, load_if_exists=True, directions=directions)
+            before = _as_now(self.study.user_attrs.get("asked", asked))
+            other = [key for key in asked if key in before and before[key] != asked[key]]
+            if not other:
+                break
+            if again or self.answered or self.over_budget or any(map(self._may_live, self.running)):
+                raise ValueError(
+                    f"{folder}: holds a search of other {' and '.join(other)}; give this one a sweep_name of its own"
+                )
+            optuna.delete_study(study_name=name, storage=kept)
         self.study.set_user_attr("asked", asked)
         self.study.set_metric_names([one.figure for one in self.objectives])  # as optuna-dashboard shows them
+        return self.study
 
     def _take_up(self, *, known: bool = True) -> None:
         """Trials that a worker had begun who is no more are proposed again, first; within a turn.
@@ -102,9 +111,7 @@ class Search:
 
         """
         for trial in self.running:
-            name = trial.user_attrs.get("worker", "")
-            elsewhere = not self.worker.here(name) if name else not self.local
-            if elsewhere or (name and self.worker.lives(name)):
+            if self._may_live(trial):
                 continue
             kills = trial.user_attrs.get("kills", 0) + int(known)
             if kills < MOST_KILLS:
@@ -114,6 +121,12 @@ class Search:
                 self.given_up.append(trial)
             self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
         self.worker.forget_dead()
+
+    def _may_live(self, trial: FrozenTrial) -> bool:
+        """Whether its worker lives, or is on another machine, of which nothing is known."""
+        name = trial.user_attrs.get("worker", "")
+        elsewhere = not self.worker.here(name) if name else not self.local
+        return elsewhere or bool(name and self.worker.lives(name))
 
     def _trials(self, *states: TrialState) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False, states=states)
@@ -183,8 +196,9 @@ class Search:
         return trial
 
     def twins(self, trial: Trial) -> list[FrozenTrial]:
-        """Running trials of the same point, begun before."""
-        return [one for one in self.running if one.number < trial.number and one.params == trial.params]
+        """Running trials of the same point, begun before, whose worker has not been killed."""
+        same = [one for one in self.running if one.number < trial.number and one.params == trial.params]
+        return [one for one in same if self._may_live(one)]
 
     def _answered(self, trial: Trial) -> bool:
         """Whether another worker's answer to that point has come since the seed was drawn, in a space where points do not repeat."""
@@ -218,6 +232,11 @@ class Search:
     def close(self) -> None:
         """Ends this process's part; what it had begun is proposed again by the next."""
         self.worker.close(leaves=any(one.user_attrs.get("worker") == self.worker.name for one in self.running))
+
+
+def _as_now(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What an earlier version has kept of a search, which knew less of it."""
+    return {"choices" if key == "space" else key: value for key, value in asked.items()}
 
 
 def _plain(value: Any, distribution: BaseDistribution) -> Any:

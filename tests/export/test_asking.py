@@ -7,10 +7,12 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from omegaconf import OmegaConf
+from hydra import compose, initialize_config_dir
 
+from choices import CONF
+from cli.train_schema import register
 from export.app_metadata import output_names
-from export.asking import ask_of_run, promise_of, with_promise
+from export.asking import ask_of_run, with_promise
 from export.flatbuffer import unpack
 from export.formats.onnx import ONNX
 from export.formats.tflite import TFLite
@@ -22,10 +24,7 @@ from sweeps.records.run_record import RecordError, exported_bytes, find_runs, re
 from tasks.grading_files import GradeModel
 from tests.commands.test_export import export
 from tests.export.made import pictures
-from tests.metrics.test_conformal import drawn as phones
-from tests.sweeps.made import add_run
 from tests.trained import copy_of, grading
-from tests.warm import run_warm
 
 
 @pytest.fixture
@@ -111,11 +110,15 @@ def test_an_export_says_it_at_once(run, tmp_path_factory):
     assert "a phone" in [one["device"] for one in read_record(run)["exports"]["float32"]["latency"]]
 
 
+def settings(*words):
+    """What a job that exports would have."""
+    register()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("train", ["export=all", "quantization=[float32,int8]", *words])
+
+
 def test_a_job_that_is_done_says_it_where_it_is_asked_later(run):
-    cfg = OmegaConf.create(
-        {"export": {"checkpoint": "shipped", "most_missed": 0.4}, "format": {"tflite": {"_target_": "export.formats.tflite.TFLite"}},
-         "quantization": {kind: {} for kind in ("float32", "int8")}, "overwrite": False}
-    )  # fmt: skip
+    cfg = settings("export.most_missed=0.4")
     export_within(run, cfg)
     assert {entry["ask"]["most_missed"] for entry in read_record(run)["exports"].values()} == {0.4}
     before = (run / "record.json").read_bytes()
@@ -123,33 +126,22 @@ def test_a_job_that_is_done_says_it_where_it_is_asked_later(run):
     assert (run / "record.json").read_bytes() == before
 
 
-def test_a_training_refuses_it_where_nothing_is_a_missed_damage():
-    words = ["task=segmentation", "datamodule=neu_seg", "datamodule.root=nowhere", "export.most_missed=0.1"]
-    done = run_warm("train.py", *words)
-    assert done.stderr.startswith(
-        "error: export.most_missed=0.1: task=segmentation has no classes from best to worst here"
-    )
-    assert done.stderr.count("\n") == 1
+@pytest.mark.parametrize(
+    ("words", "again"),
+    [
+        ([], []),
+        (["latency=[host]"], []),
+        (["quantization.int8.float_layers=0"], ["int8"]),
+        (["export.max_accuracy_drop=0.02"], ["float32", "int8"]),
+    ],
+)
+def test_a_file_that_was_made_by_other_settings_is_made_again(run, monkeypatch, words, again):
+    asked = []
 
+    def made(folder, wanted, **places):
+        asked.extend(wanted.quantization)
+        return {}
 
-def test_of_all_data_the_folds_say_it(tmp_path):
-    """Each phone by the file of the fold that had not seen it; where one of them has no such file by the networks."""
-    answers, runs = phones(np.random.default_rng(1), 30), []
-    for fold in (0, 1):
-        run = add_run(tmp_path / "folds", 0.7, fold=fold, files=("float32", "int8") if fold else ("float32",))
-        own = answers.among(np.isin(answers.source_ids, [f"phone{at}" for at in range(fold, 30, 2)]))
-        rows = pd.DataFrame({"sample": [f"{fold} {at}" for at in range(len(own.labels))], "source_id": own.source_ids, "group": "", "part": "val",
-                             "label": own.labels, "grade": own.grades,
-                             "probabilities": [[one or 0.2, 1 - (one or 0.2)] for one in own.scores]})  # fmt: skip
-        (run / "export").mkdir()
-        by_file = rows.assign(file="float32", checkpoint="last")
-        by_file.to_parquet(run / "export" / "predictions.parquet")
-        rows.assign(checkpoint="last").to_parquet(run / "predictions.parquet")
-        runs.append(f"folds/{run.name}")
-    record = read_record(tmp_path / runs[0]) | {"whole_fit": {"folds": runs}}
-    said = promise_of(tmp_path / "whole" / "job", record, 0.2, "last")
-    nothing = pd.DataFrame()
-    found = said("float32", nothing)
-    assert found["how"] == "cross-conformal over 2 folds' float32 files"
-    assert (found["sources"], found["threshold"]) == (30, answers.threshold(0.2))
-    assert said("int8", nothing)["how"] == "cross-conformal over 2 folds' networks"
+    monkeypatch.setattr("export.run.export_run", made)
+    export_within(run, settings(*words))
+    assert sorted(asked) == again

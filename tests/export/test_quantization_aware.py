@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from datamodules.base.loaders import CellBatch
+from export.float_file import FloatFile
 from export.quantization_aware import (
     RoundedActivation,
     RoundedWeight,
@@ -13,6 +14,8 @@ from export.quantization_aware import (
     quantization_aware,
     rounded,
 )
+from export.quantize import int8_qat
+from tasks.grading_files import GradeModel
 from tests.export.made import pictures, random_module
 
 BACKBONES = ["mobilenet", "mobilenetv4_conv_small"] + [
@@ -117,3 +120,16 @@ def test_a_loss_that_is_no_number_stops(monkeypatch) -> None:
     monkeypatch.setattr(type(module.head), "sample_losses", lambda *_: torch.full((8,), np.nan))
     with pytest.raises(FloatingPointError, match="smaller lr"):
         quantization_aware(module, [batches(1)], steps=1, lr=1e-4)
+
+
+def test_the_file_of_the_tuned_network_keeps_the_same_bound_and_its_notes_are_the_record_s() -> None:
+    bound, images = object(), pictures(2, 8)
+    source = FloatFile(b"", images, GradeModel, retrain=lambda *_: FloatFile(b"tuned", images, GradeModel), bound=bound)
+
+    def then(tuned: FloatFile) -> bytes:
+        assert tuned.bound is bound
+        tuned.notes["said"] = "here"
+        return tuned.data
+
+    assert int8_qat(source, epochs=1, lr=0.1, then=then) == b"tuned"
+    assert source.notes == {"said": "here"}

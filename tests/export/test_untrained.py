@@ -10,6 +10,7 @@ from export.float_file import FloatFile
 from export.graph import graph_hash, network_hash
 from export.predicted_cost import cost_of, quietest
 from export.quantize import dynamic, float16
+from export.untrained import fastest_form
 from lightning_modules.backbones.spec import BackboneSpec
 from tasks.grading_files import GradeModel
 from tests.export.made import CONF, converted, pictures, random_module
@@ -97,3 +98,10 @@ def test_a_busy_machine_makes_no_network_slow(rounds, said, steady):
 
     found = quietest(measure)
     assert (found["latency_ms_p50"], found["steady"]) == (said, steady)
+
+
+def test_layers_in_float_are_left_to_trained_weights_at_any_depth():
+    then = {"_target_": "x", "float_layers": "auto"}
+    assert fastest_form({"float_layers": "mixed"}) == {"float_layers": 0}
+    assert fastest_form({"then": then, "epochs": 2}) == {"then": then | {"float_layers": 0}, "epochs": 2}
+    assert fastest_form({"float_layers": 3}) == {"float_layers": 3}

@@ -7,7 +7,7 @@ import pytest
 from hydra.utils import instantiate
 from PIL import Image
 
-from jobs.completed import all_points_done
+from jobs.completed import all_points_done, setting_digest
 from sweeps.records.journal import Command
 from sweeps.records.run_record import update_record
 
@@ -76,3 +76,31 @@ def test_a_point_that_was_stopped_is_through_under_the_same_rule_alone(through):
         assert not all_points_done(place / "sweep", command, replace(command, line=line))
     update_record(place / "sweep" / "run", lambda record: record | {"halving": []})  # a search's
     assert not all_points_done(place / "sweep", command, replace(command, line=rule))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"method": {"teacher": "runs/x/y"}},
+        {"task": {"unlabelled": "photos"}},
+        {"backbone": {"weights": "own.safetensors"}},
+    ],
+    ids=["teacher", "unlabelled", "weights"],
+)
+def test_what_lies_elsewhere_may_have_changed(through, settings):
+    place, command = through
+    start = {"initial_weights": {"origin": "file", "sha256": "0"}} if "backbone" in settings else {}
+    update_record(place / "sweep" / "run", lambda old: old | start | {"config": old["config"] | settings})
+    assert not all_points_done(place / "sweep", command, command)
+
+
+def test_code_of_a_package_of_one_s_own_is_part_of_what_a_command_says(tmp_path, monkeypatch):
+    (tmp_path / "own_networks").mkdir()
+    code = tmp_path / "own_networks" / "__init__.py"
+    code.write_text("WIDTH = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    before = setting_digest()
+    monkeypatch.setenv("GRIDLITE_PACKAGES", "own_networks")
+    named = setting_digest()
+    code.write_text("WIDTH = 2\n")
+    assert len({before, named, setting_digest()}) == 3

@@ -1,6 +1,7 @@
 """A search learns from records, goes on where it was stopped, and tells no run twice."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,9 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.study import StudyDirection
 
+from metrics.lookup import metrics_of
 from sweeps.records.run_record import RecordError
 from sweeps.search.distributions import distribution
 from sweeps.search.judge import Judge
@@ -262,11 +265,14 @@ def test_a_pruned_job_says_so_and_goes_on_when_asked_for(place) -> None:
 
 def test_another_search_in_the_same_folder_is_refused(tmp_path) -> None:
     go_on(Search(tmp_path, SPACE, OBJECTIVES, seed=0), 2)
-    for space, objectives in ((SPACE, OBJECTIVES[:1]), ({"lr": SPACE["lr"]}, OBJECTIVES)):
-        with pytest.raises(
-            ValueError, match="holds a search of other choices, objectives or budget; give this one a sweep_name"
-        ):
-            Search(tmp_path, space, objectives, seed=0)
+    for space, objectives, fixed, other in (
+        (SPACE, OBJECTIVES[:1], {}, "objectives"),
+        ({"lr": SPACE["lr"]}, OBJECTIVES, {}, "choices"),
+        (SPACE, OBJECTIVES, {"fixed settings": {"trainer.max_epochs": "50"}}, "fixed settings"),
+        (SPACE, OBJECTIVES, {"data": "0123"}, "data"),
+    ):
+        with pytest.raises(ValueError, match=f"holds a search of other {other}; give this one a sweep_name of its own"):
+            Search(tmp_path, space, objectives, seed=0, fixed=fixed)
     assert len(Search(tmp_path, SPACE, OBJECTIVES, seed=0).answered) == 2
 
 
@@ -303,6 +309,61 @@ def test_points_over_budget_are_broken_constraints_and_no_trials(tmp_path) -> No
 
 
 def test_a_search_with_another_budget_wants_a_folder_of_its_own(tmp_path) -> None:
-    Search(tmp_path, SPACE, OBJECTIVES, seed=0, budget=BUDGET)
-    with pytest.raises(ValueError, match="other choices, objectives or budget"):
+    search = Search(tmp_path, SPACE, OBJECTIVES, seed=0, budget=BUDGET)
+    trial, point = search.propose()
+    search.answer(trial, costed(point, 4000.0))
+    with pytest.raises(ValueError, match="a search of other budget"):
         Search(tmp_path, SPACE, OBJECTIVES, seed=0, budget=BUDGET | {"kb": 500.0})
+
+
+def test_what_an_earlier_version_knew_less_of_goes_on(tmp_path) -> None:
+    search = Search(tmp_path, SPACE, OBJECTIVES, seed=0)
+    go_on(search, 1)
+    asked = search.study.user_attrs["asked"]
+    search.study.set_user_attr("asked", {"space": asked["choices"], "objectives": asked["objectives"]})
+    assert len(Search(tmp_path, SPACE, OBJECTIVES, seed=0, fixed={"data": "0123"}).answered) == 1
+
+
+def test_a_search_without_an_answer_makes_way_unless_somebody_works_on_it(tmp_path) -> None:
+    first = Search(tmp_path, SPACE, OBJECTIVES[:1], seed=0)
+    _, point = first.propose()
+    with pytest.raises(ValueError, match="other objectives"):
+        Search(tmp_path, SPACE, OBJECTIVES, seed=0)
+    first.close()
+    second = Search(tmp_path, SPACE, OBJECTIVES, seed=0)
+    assert second.study.directions == [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]
+    assert second.propose()[1] == point
+
+
+@pytest.mark.parametrize(
+    ("words", "kinds", "message"),
+    [
+        ("minimize int8:latency_ms_p50", [], "no files are made; export=all with quantization=int8 makes that one"),
+        (
+            "minimize int4:size_bytes",
+            ["int8", "float32"],
+            "the files are float32, int8; export=all with quantization=int4",
+        ),
+        ("maximize val/acuracy", [], "no such figure; did you mean val/accuracy?"),
+        ("maximize int8:val/macro_f", ["int8"], "no such figure; did you mean val/macro_f1?"),
+    ],
+)
+def test_what_no_run_will_have_is_refused_before_any(words, kinds, message) -> None:
+    with pytest.raises(ValueError, match=f"hydra.sweeper.objectives: {re.escape(words)}: {re.escape(message)}"):
+        Objective.parse(words).check(metrics_of("grading"), kinds)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["maximize val/accuracy_top10_mean", "minimize weights", "maximize int8:val/macro_f1", "maximize val/best/loss"],
+)
+def test_what_a_run_may_have_is_taken(words) -> None:
+    Objective.parse(words).check(metrics_of("grading"), ["int8"])
+
+
+def test_a_search_says_before_the_first_training_what_it_lacks(place) -> None:
+    from tests.commands.test_train import SMALL, run
+
+    told = run(place, "-m", *SMALL, "hydra/sweeper=optuna", "width=0.25,0.5", "sweep_name=lacking", check=2)
+    assert "minimize int8:latency_ms_p50: no files are made; export=all" in told.stderr
+    assert not list((place / "runs" / "lacking").glob("*/record.json"))

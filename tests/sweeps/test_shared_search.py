@@ -102,6 +102,16 @@ def test_a_point_that_another_works_on_is_waited_for(tmp_path) -> None:
     assert [one.number for one in second.best] == [trial.number]
 
 
+def test_a_twin_whose_worker_was_killed_is_not_waited_for(tmp_path) -> None:
+    space = {"width": IntDistribution(1, 1)}
+    first, second = (Search(tmp_path, space, OBJECTIVES, seed=0) for _ in range(2))
+    first.propose(4)
+    twin, _ = second.propose(4)
+    assert second.twins(twin)
+    first.close()  # as its process's end would
+    assert second.twins(twin) == []
+
+
 @pytest.mark.parametrize(
     "sampler", [pytest.param(name, marks=[pytest.mark.slow] if name == "gp" else []) for name in SAMPLERS]
 )

@@ -1,12 +1,19 @@
 """Ways of computing steps: what is measured, what is taken, and that none changes what is learned."""
 
+import json
 import math
 import multiprocessing
 import os
+import platform
+import threading
 import time
+from dataclasses import asdict
+from types import SimpleNamespace
 
 import pytest
 import torch
+from filelock import FileLock
+from omegaconf import OmegaConf
 from torch.nn.functional import cross_entropy
 
 from jobs.alike import alike
@@ -14,8 +21,9 @@ from lightning_modules.backbones.mobilenet import MobileNet
 from lightning_modules.backbones.spec import InitialWeights
 from lightning_modules.execution import PLAIN, ExecutionMode, adopt, in_layout
 from lightning_modules.networks.classifier import GradeNetwork
+from sweeps.records.run_record import read_record, update_record
 from training import autotune, probing
-from training.autotune import SHARE, as_record, best, explore
+from training.autotune import SHARE, as_record, best, choose_execution, explore, measured_once
 from training.probing import Measured, measure, measure_apart
 
 START = InitialWeights("random", "same", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -133,6 +141,50 @@ def test_a_busy_machine_measures_nothing_else(batch, monkeypatch):
     assert as_record(PLAIN, [found])["busy"] == found.busy
 
 
+def test_what_is_measured_is_kept_and_shared(batch, idle, tmp_path):
+    file, asked = tmp_path / "speed.json", []
+
+    def one_step():
+        asked.append(1)
+        return network(), loss_of, batch
+
+    found = measured_once(file, "key", one_step, 100, PLAIN, 1)
+    assert [one.way for one in found] == [PLAIN]
+    assert measured_once(file, "key", one_step, 100, PLAIN, 1) == found
+    assert len(asked) == 1
+    assert measured_once(file, "other", one_step, 20, PLAIN, 1) == []  # a step would be more than a twentieth of it
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("long_s", [math.inf, 0.0], ids=["short", "long"])
+def test_nobody_waits_longer_for_another_than_it_may_look(batch, idle, monkeypatch, tmp_path, long_s):
+    monkeypatch.setattr(autotune, "LONG_S", long_s)
+    steps = 400
+    with FileLock(tmp_path / f"speed-{platform.node()}.lock"):
+        began = time.perf_counter()
+        (quick,) = measured_once(tmp_path / "speed.json", "key", lambda: (network(), loss_of, batch), steps, PLAIN, 1)
+        seconds = time.perf_counter() - began
+    waited = seconds > 0.9 * SHARE * steps * quick.quickest_s
+    assert waited == (long_s == 0.0), f"{seconds:.2f} s of {steps * quick.quickest_s:.1f}"
+    assert not (tmp_path / "speed.json").exists()
+
+
+def test_who_waited_takes_what_the_other_has_found(batch, idle, monkeypatch, tmp_path):
+    monkeypatch.setattr(autotune, "LONG_S", 0.0)
+    file, found = tmp_path / "speed.json", measured(LAYOUT, 0.5)
+    lock = FileLock(tmp_path / f"speed-{platform.node()}.lock", thread_local=False)
+    lock.acquire()
+
+    def ends():
+        file.write_text(json.dumps({"key": [asdict(found)]}))
+        lock.release()
+
+    ending = threading.Timer(0.5, ends)
+    ending.start()
+    assert measured_once(file, "key", lambda: (network(), loss_of, batch), 1_000_000, PLAIN, 1) == [found]
+    ending.join()
+
+
 def test_a_way_is_given_up_at_its_first_step_slower_than_the_best(batch):
     found = measure(network(), loss_of, batch, PLAIN, slower_than=1e-9)
     assert "given up: a step took" in found.error
@@ -179,3 +231,15 @@ def test_compiled_steps_compute_the_same(batch):
     found = measure(plain, loss_of, batch, way)
     assert found.error == ""
     assert found.setup_s > 10 * found.step_s
+
+
+@pytest.mark.parametrize("known", [{}, asdict(LOWER)], ids=["new", "begun by one process"])
+def test_several_processes_compute_as_the_settings_say(tmp_path, known):
+    update_record(tmp_path, lambda _: {"status": "running", "execution": known})
+    trainer = {"precision": "32-true", "devices": 1, "num_nodes": 2}
+    cfg = OmegaConf.create({"autotune": "auto", "batch_size": 8, "trainer": trainer})
+    told = []
+    module = SimpleNamespace(compute=lambda way, _: told.append(way))
+    assert choose_execution(SimpleNamespace(cfg=cfg, folder=tmp_path), module, None) == PLAIN
+    assert told == [PLAIN]
+    assert read_record(tmp_path)["execution"]["precision"] == "32-true"

@@ -3,6 +3,7 @@
 import pytest
 
 from sweeps.records.budget import excess, why_over
+from sweeps.records.environment import host_device
 from sweeps.records.latency_table import LatencyTableError, Timing, add_timings, fastest, read_table, table_file
 
 ENTRY = {"device": "Pixel 7", "processor": "Tensor G2", "runtime": "TFLite", "delegate": "xnnpack", "threads": 1, "at": "now",
@@ -22,6 +23,13 @@ def test_what_is_added_is_read_and_a_setting_has_one_row(tmp_path):
     found = read_table(tmp_path)
     assert [(one.threads, one.ms) for one in found] == [(4, 1.5), (1, 3.0)]
     assert found[1] == timing(latency_ms_p50=3.0)
+
+
+def test_of_two_timings_on_this_machine_the_quicker_stays(tmp_path):
+    for ms in (3.0, 9.0, 2.0):  # beside a training
+        add_timings(tmp_path, [timing(device=host_device(), latency_ms_mean=ms), timing(latency_ms_mean=ms)])
+        told = {one.device: one.ms for one in read_table(tmp_path)}
+        assert told == {host_device(): min(3.0, ms), "Pixel 7": ms}
 
 
 def test_a_device_is_answered_by_its_own_timings_alone():

@@ -1,5 +1,7 @@
 import json
 import multiprocessing
+import os
+import socket
 import threading
 import zipfile
 
@@ -8,11 +10,13 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
 from jobs.run_state import is_finished, prepare_resume
+from sweeps.records.journal import VARIABLE, last_begun, mark_job_begun
 from sweeps.records.run_record import (
     RECORD_VERSION,
     RecordError,
     RunIsBusyError,
     Status,
+    failed,
     failure_recorded,
     find_runs,
     hold,
@@ -126,7 +130,8 @@ def test_an_interrupted_run_on_the_same_data_resumes_and_others_start_clean(tmp_
     assert not last.exists()
     interrupted("abc")
     update_record(tmp_path, lambda record: record | {"status": Status.FAILED})
-    assert prepare_resume(tmp_path, "abc") is None
+    assert prepare_resume(tmp_path, "abc") == last, "a full disk takes nothing from the epochs before"
+    assert prepare_resume(tmp_path, "abc", anew=True) is None
     interrupted("abc", cut=-10)
     assert prepare_resume(tmp_path, "abc") is None
 
@@ -167,3 +172,20 @@ def test_what_hydra_built_speaks_for_itself():
 def test_the_record_is_plain_json(tmp_path):
     update_record(tmp_path, lambda _: {"status": Status.DONE})
     assert json.loads((tmp_path / "record.json").read_text())["status"] == "done"
+
+
+def test_a_finished_run_keeps_its_result_whatever_fails_later():
+    done = failed({"status": Status.DONE, "metrics": {}}, "process killed")
+    assert (done["status"], done["later_error"]["error"]) == (Status.DONE, "process killed")
+    assert failed({"status": Status.RUNNING}, "process killed") == {"status": Status.FAILED, "error": "process killed"}
+
+
+def test_processes_of_other_machines_are_told_apart(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "command.json"))
+    mark_job_begun("here")
+    monkeypatch.setattr(socket, "gethostname", lambda: "another")
+    mark_job_begun("there")
+    assert last_begun(os.getpid()) == "there"
+    monkeypatch.undo()
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "command.json"))
+    assert last_begun(os.getpid()) == "here"
