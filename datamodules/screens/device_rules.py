@@ -44,24 +44,32 @@ def read_rules(rules: Any, labels: Sequence[str], named: str = "rules") -> list[
     Raises DataError for one that is none, or for a label that there is not.
 
     """
-    if not isinstance(rules, Sequence) or isinstance(rules, str) or not rules:
-        raise DataError(f"{named}={rules!r:.60}: want a list of rules, each with grade, cells and of; see conf/profile")
     found = []
-    for number, settings in enumerate(rules, 1):
-        try:
-            rule = RuleSettings.model_validate(dict(settings) if isinstance(settings, Mapping) else settings)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = "".join(f"{part}: " for part in first["loc"][:1])
-            raise DataError(
-                f"{named}, rule {number}: {where}{first['msg']}: want grade, cells (a number) and of (a list of labels)"
-            ) from None
+    for number, rule in enumerate(_settings_of(rules, named), 1):
         if unknown := set(rule.of) - set(map(str, labels)):
             raise DataError(
                 f"{named}, rule {number}: of={', '.join(sorted(unknown))}: the labels are {', '.join(map(str, labels))}; want rules by these, "
                 "as a profile= of your own has them, or none: datamodule.rules=null"
             )
         found.append(Rule(rule.grade, rule.cells, tuple(rule.of)))
+    return found
+
+
+def _settings_of(rules: Any, named: str) -> list[RuleSettings]:
+    """Rules as they are written, whatever the labels. Raises DataError."""
+    want = "want grade, cells (a number) and of (a list of labels)"
+    if not isinstance(rules, Sequence) or isinstance(rules, str) or not rules:
+        raise DataError(f"{named}={rules!r:.60}: want a list of rules, each with grade, cells and of; see conf/profile")
+    found = []
+    for number, settings in enumerate(rules, 1):
+        if not isinstance(settings, Mapping):
+            raise DataError(f"{named}, rule {number}: {settings!r:.60}: {want}")
+        try:
+            found.append(RuleSettings.model_validate(dict(settings)))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = "".join(f"{part}: " for part in first["loc"][:1])
+            raise DataError(f"{named}, rule {number}: {where}{first['msg']}: {want}") from None
     return found
 
 
@@ -102,10 +110,11 @@ def rules_of(profile: Mapping[str, Any] | None, labels: Sequence[str]) -> list[R
 
 
 def given_rules(data_set: DictConfig | None) -> list[dict[str, Any]] | None:
-    """What `profile=` has set; None where it was not given. Raises DataError for a profile without rules."""
+    """What `profile=` has set; None where it was not given. Raises DataError for a profile without rules, or with one that is none."""
     if data_set is None:
         return None
     if not data_set.get("rules"):
         raise DataError("profile: it has no rules; want them as in conf/profile/phone.yaml")
     found: Any = OmegaConf.to_container(data_set.rules)
+    _settings_of(found, "datamodule.rules")
     return list(found)

@@ -18,8 +18,18 @@ from tests.drawn import draw_screens
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2700)]
 EPOCHS = 10
-WORDS = ["-m", *SMALL, "encoding=one_hot,ordinal,coral", "seed=0,1", f"trainer.max_epochs={EPOCHS}", "export=all", "latency.host.warmup_runs=1", "latency.host.runs=2",
-         "quantization=float32,int8"]  # fmt: skip
+WORDS = [
+    "-m",
+    *SMALL,
+    "encoding=one_hot,ordinal,coral",
+    "seed=0,1",
+    f"trainer.max_epochs={EPOCHS}",
+    "export=all",
+    "latency.host.warmup_runs=1",
+    "latency.host.runs=2",
+    "quantization=float32,int8",
+    "quantization.int8.float_layers=0",
+]  # fmt: skip  auto measures milliseconds, which kills lengthen
 BESIDE = ["hydra/launcher=side_by_side", "hydra.launcher.n_jobs=2"]
 STAGES = ("cutting", "training", "checkpointing", "scoring", "export")
 
@@ -96,8 +106,11 @@ def test_kills_at_every_stage_lose_nothing(place, undisturbed, more, capsys):
     sweep = "beside" if more else "killed"
     rng = random.Random(len(more))
     seen, said = Counter(), []
-    for number in range(20):
-        stage = STAGES[number % len(STAGES)]
+    for number in range(30):
+        wanted = STAGES if number < 20 else [stage for stage in STAGES if seen[stage] < 3]
+        if not wanted:
+            break
+        stage = wanted[number % len(wanted)]
         watched = Watched(place, sweep)
         if stage == "cutting":
             for array in watched.cache.rglob("*.npy"):
