@@ -144,6 +144,38 @@ def test_launchers_give_the_same_records(place, first, launcher, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["submitit_local", "ray_local"])
+def test_a_job_that_crashes_takes_no_other_with_it(place, launcher, monkeypatch):
+    monkeypatch.setenv("RAY_worker_niceness", "0")
+    words = {
+        "submitit_local": ["hydra.launcher.timeout_min=10"],
+        "ray_local": ["+hydra.launcher.ray.init.num_cpus=2", "+hydra.launcher.ray.remote.max_retries=0"],
+    }[launcher]
+    points = "augmentation._target_=tests.failing.EndsItsProcess,datamodules.augmentation.none"
+    sweep = f"sweep_name=crash_{launcher}"
+    done = run(
+        place,
+        *GRID,
+        "augmentation=none",
+        points,
+        "trainer.max_epochs=2",
+        sweep,
+        f"hydra/launcher={launcher}",
+        *words,
+        check=1,
+    )
+    records = {
+        record_of(folder)["config"]["augmentation"]["_target_"]: record_of(folder)
+        for folder in folders(place, f"crash_{launcher}")
+    }
+    assert [one["status"] for one in records.values()].count("done") == 1
+    assert records["tests.failing.EndsItsProcess"]["status"] == "failed"
+    assert records["tests.failing.EndsItsProcess"]["error"].startswith("process killed; out of memory?: ")
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "table: " in done.stdout
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_twenty_kills_lose_nothing(place):
     """kill -9 at random moments of one sweep, started again each time: every job once, metrics as if undisturbed."""
