@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 
 need = @[ -n "$($(1))" ] || { echo "error: $(1) is missing: make $@ $(1)=$(2)" >&2; exit 2; }
 
-.PHONY: help setup setup-all demo annotate agreement doubtful import-labels import-masks import-numbers export-labels collect retrain try export-tflite bench-phone phone arm zoo study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock docs bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-starts study-steel study-steel-rare study-thesis study-sweep study-held-out study-unlabelled study-saved-labels bench-leakage bench-stack bench-tuner bench-shackles bench-allocation bench-station bench-station-api bench-station-drift bench-latency-prediction bench-grid-halving bench-marked-damage bench-mixed-precision bench-operators clean
+.PHONY: help setup setup-all demo annotate agreement doubtful import-labels import-masks import-numbers export-labels collect retrain try export-tflite bench-phone phone arm zoo study report sheet sheet-factors sheet-painted sheet-shackles test test-slow lint format lock docs bench bench-peers bench-scaling bench-jobs bench-export bench-sweep bench-masks study-checkpoints study-imbalance study-starts study-steel study-steel-rare study-thesis study-finalists study-sweep study-held-out study-unlabelled study-saved-labels bench-leakage bench-stack bench-tuner bench-shackles bench-allocation bench-station bench-station-api bench-station-drift bench-latency-prediction bench-grid-halving bench-marked-damage bench-mixed-precision bench-operators clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -213,6 +213,9 @@ study-steel-rare: setup-all ## [DATA=<folder of neu_seg> MORE=<settings>]: balan
 
 study-thesis: setup-all ## [MORE=<settings>]: the first thesis's 27 networks and its choices on rendered phones, at half of its sides (four hours); MORE=--docs what is known
 	@$(PY) -m benchmarks.thesis_study $(MORE)
+
+study-finalists: setup-all ## [PHOTOS=<folder of phone photos> MORE=<settings>]: the thesis's finalists on real phones beside networks of half their latency (two hours); without PHOTOS what is known
+	@$(PY) -m benchmarks.thesis_photos $(if $(PHOTOS),--photos '$(PHOTOS)') $(MORE)
 
 study-sweep: setup-all ## SWEEP=<name> [MORE=<words>]: a sweep of which finished trainings leave rows and are not trained again; MORE=--show what is known
 	@$(PY) -m benchmarks.sweep_study $(SWEEP) $(MORE)

@@ -11,6 +11,7 @@ import argparse
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -39,34 +40,36 @@ def point_of(record: Record) -> Point:
     )  # fmt: skip
 
 
-def rows_of(folder: Path, seed: int) -> list[dict[str, str]]:
-    """What a finished training and its files answered on phones that were not trained on; the last epoch ships, nothing is chosen on them."""
+def rows_of(folder: Path, parts: Sequence[str] = ("val", "test")) -> list[dict[str, str]]:
+    """What a finished training and its files answered on `parts`, phones that were not trained on; the last epoch ships, nothing is chosen on them."""
     record = read_record(folder)
-    point = point_of(record)
+    point, fold = point_of(record), str(record["config"]["fold"])
     told = {
-        "seed": str(seed), "start": record["initial_weights"]["origin"], "seconds": f"{record['seconds']['fit']:.0f}",
+        "seed": str(record["seed"]), "start": record["initial_weights"]["origin"], "seconds": f"{record['seconds']['fit']:.0f}",
         "ten_best": f"{record['metrics']['val/accuracy_top10_mean']:.4f}",
     }  # fmt: skip
     answers = pd.read_parquet(folder / "predictions.parquet")
     rows = [
         {
             "rule": point.key(),
-            "fold": "0",
+            "fold": fold,
             **told,
             "ms": "",
             "kb": "",
-            **_answers(answers[answers.checkpoint == "last"]),
+            **_answers(answers[answers.checkpoint == "last"], parts),
         }
     ]
     files = pd.read_parquet(folder / "export" / "predictions.parquet")
     for kind, entry in record["exports"].items():
         timed = {"ms": f"{entry['latency'][0]['latency_ms_p50']:.3f}", "kb": f"{entry['size_bytes'] / 1024:.0f}"}
-        rows.append({"rule": point.key(kind), "fold": "0", **told, **timed, **_answers(files[files.file == kind])})
+        rows.append(
+            {"rule": point.key(kind), "fold": fold, **told, **timed, **_answers(files[files.file == kind], parts)}
+        )
     return rows
 
 
-def _answers(answers: pd.DataFrame) -> dict[str, str]:
-    found = answers[answers.part.isin(["val", "test"])].sort_values(["source_id", "sample"], kind="stable")
+def _answers(answers: pd.DataFrame, parts: Sequence[str]) -> dict[str, str]:
+    found = answers[answers.part.isin(parts)].sort_values(["source_id", "sample"], kind="stable")
     return {
         "per_source": "+".join(map(str, found.source_id.value_counts().sort_index())),
         "labels": "".join(map(str, found.label)), "grades": "".join(map(str, found.grade)),
@@ -77,7 +80,7 @@ def train(block: Block, seed: int, place: Path, more: list[str]) -> list[dict[st
     """The trainings of a block, those of an interrupted call not again; their rows."""
     words = [*SETTINGS, *block.words(), f"seed={seed}", *more, f"paths.runs={place}"]
     subprocess.run([sys.executable, "train.py", "-m", *words], check=True, stdout=subprocess.DEVNULL)
-    rows = [row for folder in find_runs(place / "block") for row in rows_of(folder, seed)]
+    rows = [row for folder in find_runs(place / "block") for row in rows_of(folder)]
     shutil.rmtree(place / "block")
     return rows
 

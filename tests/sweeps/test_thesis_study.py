@@ -4,6 +4,7 @@ from math import prod
 
 import pytest
 
+from benchmarks import thesis_photos
 from benchmarks.thesis_grid import blocks
 from benchmarks.thesis_study import missing
 from benchmarks.thesis_tables import Tables, with_tables
@@ -47,3 +48,20 @@ def test_what_is_not_trained_yet_is_left_open():
     assert page.endswith("<!-- end -->\nb\n")
     assert "old" not in page
     assert "– *73.2*" in page
+
+
+def test_a_finalist_on_real_phones_stands_beside_a_smaller_network(capsys):
+    points = dict.fromkeys((*thesis_photos.SMALLER, *thesis_photos.THESIS))
+    some = [
+        TOLD | {"rule": point.key(file), "fold": str(fold), "ms": f"{point.width}" if file else "", "kb": "100"}
+        for point in points for file in ("", "int8") for fold in range(thesis_photos.FOLDS)
+    ]  # fmt: skip
+    (_, folds), *_ = thesis_photos.missing(some[:3])
+    assert folds == [0, 1, 2, 3, 4]
+    assert not thesis_photos.missing(some)
+    thesis_photos.show(some)
+    told = capsys.readouterr().out
+    assert told.count("smaller less finalist") == 4
+    assert "0.50 of it" in told
+    thesis_photos.show([row for row in some if row["fold"] != "3"])
+    assert "heavy" not in capsys.readouterr().out, "four folds are not all phones"
