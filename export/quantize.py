@@ -153,7 +153,8 @@ def static_int8(
 ) -> bytes:
     """One static quantisation; results named in `outside` and `keep_float` are computed in float."""
     rules = [rule(".*", per_channel=per_channel), left_alone(".*", "INPUT"), left_alone(".*", "OUTPUT")]
-    rules += [left_alone(f"^{re.escape(name)};?$") for name in (*outside, *keep_float)]
+    if names := "|".join(map(re.escape, (*outside, *keep_float))):
+        rules.append(left_alone(f"^(?:{names});?$"))  # one: every operator is held against every rule
     model = flatbuffer.unpack(source.data)
     tensors = flatbuffer.graph(model).tensors
     image = flatbuffer.tensor_name(model, int(flatbuffer.graph(model).inputs[0]))
