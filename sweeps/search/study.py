@@ -43,7 +43,7 @@ class Search:
         pruner: one of `optuna.pruners` by its name under `name`, with its settings; None lets every run end.
         budget: bounds, format and device of `budget.*`, empty where there is none: points beyond a bound are constraints broken.
         sampler: one of `sweeps.search.samplers.SAMPLERS`.
-        fixed: what else its figures hang on, name → value: settings that all points share, the data's fingerprint.
+        fixed: what else its figures hang on, name → value: settings that all points share, the data's fingerprint; what is left out is not compared.
         storage: a URL; None: `search.log` in the folder.
 
     Raises ValueError for a pruner that does not exist or cannot judge these objectives, for such a sampler, for a storage that cannot be
@@ -85,7 +85,7 @@ class Search:
         """The study of this search; one of another search takes its place as long as that has no answer."""
         asked = {"choices": {key: str(value) for key, value in sorted(self.space.items())},
                  "objectives": [f"{one.direction} {one.figure}" for one in self.objectives],
-                 "budget": self.budget, "fixed settings": {}, "data": ""} | fixed  # fmt: skip
+                 "budget": self.budget} | fixed  # fmt: skip
         kept, name = open_storage(folder, storage), study_name(folder, storage)
         for again in (False, True):
             directions = [objective.direction for objective in self.objectives]
@@ -99,7 +99,7 @@ class Search:
                     f"{folder}: holds a search of other {' and '.join(other)}; give this one a sweep_name of its own"
                 )
             optuna.delete_study(study_name=name, storage=kept)
-        self.study.set_user_attr("asked", asked)
+        self.study.set_user_attr("asked", _as_now(self.study.user_attrs.get("asked", {})) | asked)
         self.study.set_metric_names([one.figure for one in self.objectives])  # as optuna-dashboard shows them
         return self.study
 

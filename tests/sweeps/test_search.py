@@ -264,15 +264,16 @@ def test_a_pruned_job_says_so_and_goes_on_when_asked_for(place) -> None:
 
 
 def test_another_search_in_the_same_folder_is_refused(tmp_path) -> None:
-    go_on(Search(tmp_path, SPACE, OBJECTIVES, seed=0), 2)
-    for space, objectives, fixed, other in (
+    fixed = {"fixed settings": {}, "data": "4567"}
+    go_on(Search(tmp_path, SPACE, OBJECTIVES, seed=0, fixed=fixed), 2)
+    for space, objectives, changed, other in (
         (SPACE, OBJECTIVES[:1], {}, "objectives"),
         ({"lr": SPACE["lr"]}, OBJECTIVES, {}, "choices"),
         (SPACE, OBJECTIVES, {"fixed settings": {"trainer.max_epochs": "50"}}, "fixed settings"),
         (SPACE, OBJECTIVES, {"data": "0123"}, "data"),
     ):
         with pytest.raises(ValueError, match=f"holds a search of other {other}; give this one a sweep_name of its own"):
-            Search(tmp_path, space, objectives, seed=0, fixed=fixed)
+            Search(tmp_path, space, objectives, seed=0, fixed=fixed | changed)
     assert len(Search(tmp_path, SPACE, OBJECTIVES, seed=0).answered) == 2
 
 
