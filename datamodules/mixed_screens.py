@@ -135,7 +135,10 @@ class MixedCells(Samples):
 
     @override
     def in_photo(self, name: str) -> WholePhoto | None:
-        """Of the real ones, which alone are evaluated."""
+        """Of either set: without real ones to train on rendered ones are validated on."""
+        if name.startswith(f"{RENDERED}/"):
+            assert self.rendered is not None
+            return self.rendered.in_photo(name.removeprefix(f"{RENDERED}/"))
         return self.real.in_photo(name)
 
     @property
