@@ -110,7 +110,7 @@ def test_a_job_that_is_killed_twice_has_failed(place):
     for first, last in ((0, 2), (2, 3), (3, 4)):  # two side by side, then each of them once more
         until(lambda last=last: len(log.read_text().splitlines()) == last)
         for line in log.read_text().splitlines()[first:last]:
-            os.kill(int(line.split(" ")[0]), signal.SIGKILL)
+            os.kill(int(line.split(" ")[0].partition(":")[2]), signal.SIGKILL)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 1, said
     assert said.count(f"error: {KILLED}: ") == 2
